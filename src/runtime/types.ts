@@ -1,0 +1,156 @@
+/**
+ * The vocabulary of the controller runtime. Objects are raw JSON as the API server sent them: unknown fields survive,
+ * timestamps stay strings, resourceVersions are opaque.
+ */
+export interface ResourceType {
+  readonly group: string; // '' for the core group
+  readonly version: string;
+  readonly plural: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+}
+
+export interface OwnerReference {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  uid: string;
+  controller?: boolean;
+  blockOwnerDeletion?: boolean;
+}
+
+export interface ObjectMeta {
+  name: string;
+  namespace?: string;
+  generateName?: string;
+  uid?: string;
+  resourceVersion?: string;
+  generation?: number;
+  creationTimestamp?: string;
+  deletionTimestamp?: string;
+  deletionGracePeriodSeconds?: number;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  ownerReferences?: OwnerReference[];
+  finalizers?: string[];
+}
+
+export interface KubeObject {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta;
+}
+
+export interface ObjectRef {
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+/** `namespace/name`, or `name` for cluster-scoped objects: the key of stores and work queues. */
+export type ObjectKey = string;
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+}
+
+export interface ListOptions extends CallOptions {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly pageSize?: number; // default 500
+}
+
+export type PatchKind = 'merge' | 'apply' | 'json';
+
+export interface PatchOptions extends CallOptions {
+  readonly kind?: PatchKind; // default 'merge'
+  readonly subresource?: 'status';
+  readonly fieldManager?: string;
+  readonly force?: boolean;
+}
+
+export interface DeleteOptions extends CallOptions {
+  readonly gracePeriodSeconds?: number;
+  readonly propagationPolicy?: 'Foreground' | 'Background' | 'Orphan';
+  readonly preconditions?: { uid?: string; resourceVersion?: string };
+}
+
+/**
+ * Every failure that the API server answered is an ApiError (see client/api-error.ts); failures of the transport are
+ * TransportError. Reads of an absent object resolve to undefined; deleting an absent object resolves to false.
+ */
+export interface KubeClient {
+  readonly server: string;
+  get<T extends KubeObject>(type: ResourceType, ref: ObjectRef, options?: CallOptions): Promise<T | undefined>;
+  /** Pages through the collection; restarts from the beginning if a continue token expires (items may then repeat). */
+  list<T extends KubeObject>(type: ResourceType, options?: ListOptions): AsyncIterable<T>;
+  create<T extends KubeObject>(type: ResourceType, object: T, options?: CallOptions): Promise<T>;
+  /** Full replacement; fails with reason Conflict when metadata.resourceVersion is set and stale. */
+  update<T extends KubeObject>(type: ResourceType, object: T, options?: CallOptions & { subresource?: 'status' }): Promise<T>;
+  patch<T extends KubeObject>(type: ResourceType, ref: ObjectRef, body: object, options?: PatchOptions): Promise<T>;
+  delete(type: ResourceType, ref: ObjectRef, options?: DeleteOptions): Promise<boolean>;
+  /** POST to a named subresource such as `eviction` or `binding`. */
+  post(type: ResourceType, ref: ObjectRef, subresource: string, body: object, options?: CallOptions): Promise<unknown>;
+}
+
+export type StoreEvent<T> =
+  | { readonly type: 'added'; readonly key: ObjectKey; readonly object: T }
+  | { readonly type: 'updated'; readonly key: ObjectKey; readonly object: T; readonly old: T }
+  | { readonly type: 'deleted'; readonly key: ObjectKey; readonly old: T };
+
+/** Read side of an informer: the last known objects, by key and by declared index. Objects must not be mutated. */
+export interface Store<T> {
+  readonly size: number;
+  get(key: ObjectKey): T | undefined;
+  values(): Iterable<T>;
+  keys(): Iterable<ObjectKey>;
+  byIndex(index: string, value: string): readonly T[];
+}
+
+export interface InformerOptions<T extends KubeObject> {
+  readonly type: ResourceType;
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  /** Reduces an object on ingest; runs once per received revision. Must keep metadata.{name,namespace,uid,resourceVersion}. */
+  readonly project?: (object: T) => T;
+  readonly indexes?: Readonly<Record<string, (object: T) => readonly string[]>>;
+}
+
+export interface Informer<T extends KubeObject> {
+  readonly store: Store<T>;
+  readonly hasSynced: boolean;
+  /** Resolves after the initial list has been delivered to all handlers. */
+  waitForSync(signal?: AbortSignal): Promise<void>;
+  /** Handlers run synchronously, in order, and should only enqueue keys; a throw is logged and counted, never fatal. */
+  subscribe(handler: (event: StoreEvent<T>) => void): () => void;
+  /** Lists and watches until `signal` aborts; survives every ending of a watch. Resolves after the abort. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface ReconcileContext {
+  readonly signal: AbortSignal;
+  readonly reconcileId: string;
+}
+
+/** `done`, or look again after a delay; an error thrown means: retry with backoff. */
+export type Result = { readonly requeueAfterMs?: number };
+
+export const done: Result = Object.freeze({});
+export function after(ms: number): Result {
+  return { requeueAfterMs: ms };
+}
+
+/** Level-based: gets the name of a thing, never an event. One key is never reconciled twice at the same time. */
+export interface Reconciler {
+  readonly name: string;
+  reconcile(key: string, ctx: ReconcileContext): Promise<Result>;
+}
+
+/** Something with a life: the manager starts runnables in order and stops them in reverse. */
+export interface Runnable {
+  readonly name: string;
+  /** Resolves when stopped by the signal; a rejection stops the manager with that error. */
+  run(signal: AbortSignal): Promise<void>;
+}
