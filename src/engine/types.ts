@@ -1,0 +1,207 @@
+/**
+ * The engine's surface (decision D6). The engine is pure: what it knows arrives by `apply`, what it decides leaves by
+ * `plan`; it performs no I/O, reads no clock and holds no promise. Equal inputs give equal plans, in any order of arrival.
+ */
+import type { Profile } from '../api/profile.ts';
+
+/** Unix milliseconds, always handed in. */
+export type Millis = number;
+
+/** Amounts in base units (memory-like dimensions in bytes, everything else in milli), sorted by name, no duplicates. */
+export type ResourceVector = readonly (readonly [name: string, amount: number])[];
+
+export type MachineState =
+  | 'Speculative' | 'Creating' | 'Idle' | 'Configuring' | 'Configured' | 'Draining' | 'Deleting' | 'Failed';
+
+export type CapacityType = 'Unspecified' | 'BareMetal' | 'Reserved' | 'OnDemand' | 'Spot';
+
+/** For whom a machine is, or is to be, bound: what Machine.spec.binding and the provider's shard_metadata carry. */
+export interface Assignment {
+  readonly cluster: string;
+  readonly fingerprint: string;
+  readonly group: string;
+  readonly priority: number;
+  readonly interruptionBucket: number;
+  readonly reclamationBucket: number;
+}
+
+/**
+ * What has been decided for a machine and is not yet reality. `bind` counts as supply from the decision on (D34) and may
+ * be withdrawn while `configureSent` is false; `unbind` and `release` take the machine out of every pool.
+ */
+export type Intent =
+  | { readonly kind: 'bind'; readonly to: Assignment; readonly configureSent: boolean }
+  | { readonly kind: 'unbind' }
+  | { readonly kind: 'release' };
+
+export interface EngineMachine {
+  readonly id: string;
+  readonly state: MachineState;
+  /** Owner as the provider says; '' when unbound. */
+  readonly cluster: string;
+  readonly instanceType: string;
+  readonly zone: string;
+  readonly capacityType: CapacityType;
+  readonly labels: Readonly<Record<string, string>>;
+  /** allocatable if the provider gave it, else resources (spec: engine 1.2). */
+  readonly allocatable: ResourceVector;
+  readonly priceMicroUsdPerHour: number;
+  /** Hourly, in [0, 1], declared by the provider only. */
+  readonly interruptionProbability: number;
+  /** For a machine that is bound (Configuring, Configured, Draining): whom it serves, if known. */
+  readonly assigned?: Assignment;
+  readonly intent?: Intent;
+  /** A person's hold: chosen for nothing, taken from no one. */
+  readonly hold: boolean;
+  /** Past its transition deadline: counts for nobody. */
+  readonly stuck: boolean;
+}
+
+/** One demand row of one cluster. Identity is (cluster, fingerprint, group, unitClass); rows of equal identity are summed by `apply`. */
+export interface Need {
+  readonly cluster: string;
+  readonly profile: Profile;
+  readonly fingerprint: string;
+  readonly group: string;
+  readonly unitClass: string;
+  readonly aggregate: ResourceVector;
+  readonly minUnit: ResourceVector;
+}
+
+/** What an operator says about one bound machine's Node (D13, D18). */
+export interface NodeHint {
+  readonly machineId: string;
+  readonly ready: boolean;
+  readonly pods: number;
+  readonly disruptionCost: number;
+  readonly doNotDisrupt: boolean;
+}
+
+export interface Policy {
+  /** Share of a cluster's Configured machines that one plan may reclaim, at least one; 0 = no cap. */
+  readonly reclaimCapFraction: number;
+  /** At most so many machines of one cluster on their way out (unbind intent or Draining) at a time; 0 = no limit. */
+  readonly maxConcurrentDrainsPerCluster: number;
+  /** 0 = no limit; counts reclaims of the trailing 60 s kept in memory. */
+  readonly maxReclaimsPerMinute: number;
+  readonly holds: { readonly onDemandMs: number; readonly spotMs: number; readonly occupiedExcessMs: number };
+  readonly limits: { readonly machines?: number; readonly microUsdPerHour?: number };
+  readonly reclaimGraceSeconds: number;
+}
+
+/** What is remembered between plans: explicit, snapshotable, changed only by `apply` of what `plan` returned. */
+export type MemoryChange =
+  | { readonly what: 'arrival'; readonly key: string; readonly at: Millis | null } // key: arrivalKey(cluster, fingerprint, group) (D5)
+  | { readonly what: 'leftOverSince'; readonly key: string; readonly at: Millis | null } // key: machine id (D32)
+  | { readonly what: 'idleSince'; readonly key: string; readonly at: Millis | null } // key: machine id
+  | { readonly what: 'reclaims'; readonly key: string; readonly at: readonly Millis[] | null }; // key: cluster, newest last
+
+export type Change =
+  | { readonly kind: 'machines'; readonly upserted: readonly EngineMachine[]; readonly removed: readonly string[] }
+  /** Full replacement of one cluster's demand; also opens that cluster's reclaim gate (spec: engine 9.1). */
+  | { readonly kind: 'needs'; readonly cluster: string; readonly needs: readonly Need[] }
+  /** null = the operator sends no hints at all. */
+  | { readonly kind: 'hints'; readonly cluster: string; readonly hints: readonly NodeHint[] | null }
+  | { readonly kind: 'session'; readonly cluster: string; readonly connected: boolean }
+  /** False while a List is quarantined, stale or missing: nothing is taken away then. */
+  | { readonly kind: 'supply'; readonly trusted: boolean }
+  | { readonly kind: 'policy'; readonly policy: Policy }
+  | { readonly kind: 'memory'; readonly changes: readonly MemoryChange[] };
+
+export type ActionKind = 'Bootstrap' | 'Provision' | 'Reclaim' | 'Preempt' | 'Delete' | 'Withdraw';
+
+export interface Action {
+  readonly kind: ActionKind;
+  readonly machineId: string;
+  /** Bootstrap, Provision: for whom. Withdraw: whose binding is withdrawn. */
+  readonly to?: Assignment;
+  /** Requirements to send with the bootstrap request (Bootstrap, Provision). */
+  readonly need?: Need;
+  /** Reclaim, Preempt: the cluster that loses the machine. */
+  readonly cluster: string;
+  readonly graceSeconds: number;
+  readonly preemptorPriority: number;
+  readonly reason: MachineReason;
+}
+
+export type UnmetReason =
+  | 'PRIORITY_STARVED' | 'NO_MATCHING_SUPPLY' | 'TOPOLOGY_UNSATISFIABLE' | 'PREEMPTION_EXHAUSTED' | 'PREEMPTION_IN_PROGRESS'
+  | 'SUPPLY_EXHAUSTED' | 'SPREAD_UNSATISFIABLE' | 'LIMIT_REACHED' | 'NO_SESSION' | 'DISRUPTION_BLOCKED';
+
+/** What became of one Need in a plan. Everything that reports on demand prints this record. */
+export interface NeedVerdict {
+  readonly need: Need;
+  readonly arrival: Millis;
+  readonly satisfied: boolean;
+  readonly deficit: ResourceVector;
+  /** Absent when satisfied. */
+  readonly reason?: UnmetReason;
+  /** Machines credited or acquired, those on their way included. */
+  readonly machines: number;
+  readonly inFlight: number;
+  readonly bootstraps: number;
+  readonly provisions: number;
+  readonly sameDomain?: string;
+  /** Unmet only: shard-wide machines that match and cover min_unit, claims ignored, each capped at 256 (spec: engine 6.8). */
+  readonly matchingSupply?: { readonly idle: number; readonly speculative: number; readonly configured: number; readonly capped: boolean };
+}
+
+/** Why a machine is where it is: a code and its operands; `explain.ts` alone turns it into a sentence. */
+export type MachineReason =
+  | { readonly code: 'Serving'; readonly cluster: string; readonly fingerprint: string; readonly priority: number }
+  | { readonly code: 'AcquiredIdle' | 'AcquiredSpeculative'; readonly cluster: string; readonly fingerprint: string; readonly priority: number; readonly effectiveMicroUsdPerHour: number }
+  | { readonly code: 'InFlight'; readonly cluster: string; readonly fingerprint: string; readonly priority: number }
+  | { readonly code: 'Excess'; readonly cluster: string; readonly sinceMs: Millis }
+  | { readonly code: 'ExcessWithinPatience'; readonly cluster: string; readonly sinceMs: Millis; readonly untilMs: Millis; readonly pods: number }
+  | { readonly code: 'ExcessCapped'; readonly cluster: string; readonly rail: 'fraction' | 'perMinute' | 'concurrentDrains' }
+  | { readonly code: 'ExcessNoRollupYet' | 'ExcessNoSession' | 'ExcessDoNotDisrupt'; readonly cluster: string }
+  | { readonly code: 'SupplyUntrusted' }
+  | { readonly code: 'IdleHeld'; readonly untilMs: Millis }
+  | { readonly code: 'IdleKept' } // BareMetal and Reserved are never released
+  | { readonly code: 'HoldExpired'; readonly heldMs: number }
+  | { readonly code: 'Available' }
+  | { readonly code: 'NoLongerNeeded'; readonly cluster: string; readonly fingerprint: string }
+  | { readonly code: 'HeldByPerson' }
+  | { readonly code: 'Stuck'; readonly state: MachineState }
+  | { readonly code: 'Leaving'; readonly cluster: string }
+  | { readonly code: 'Failed' };
+
+export interface Plan {
+  readonly at: Millis;
+  /** Acquisitions first, then withdrawals, reclaims (most expensive first), deletes. */
+  readonly actions: readonly Action[];
+  /** One per Need, in the engine's order. */
+  readonly verdicts: readonly NeedVerdict[];
+  /** Every machine that is not Speculative, and every machine acted on. */
+  readonly machineReasons: ReadonlyMap<string, MachineReason>;
+  readonly memory: readonly MemoryChange[];
+  /** When the passage of time alone may change the plan (a hold or a patience runs out); absent = only a change can. */
+  readonly wakeAt?: Millis;
+  readonly stats: {
+    readonly machines: number;
+    readonly needs: number;
+    readonly unmet: number;
+    readonly byState: Readonly<Record<MachineState, number>>;
+    readonly microUsdPerHour: number; // of all machines that cost money: neither Speculative nor Failed
+    readonly actions: Readonly<Partial<Record<ActionKind, number>>>;
+  };
+}
+
+/** Everything the engine knows, as data: feeding it to a fresh engine gives the same plan. */
+export interface Snapshot {
+  readonly machines: readonly EngineMachine[];
+  readonly needs: ReadonlyMap<string, readonly Need[]>; // by cluster; present = reported
+  readonly hints: ReadonlyMap<string, readonly NodeHint[] | null>;
+  readonly sessions: ReadonlySet<string>;
+  readonly supplyTrusted: boolean;
+  readonly policy: Policy;
+  readonly memory: readonly MemoryChange[];
+}
+
+export interface Engine {
+  /** Feeds a change; cost follows the change. Throws on a change that breaks an invariant, naming the machine or row and the field. */
+  apply(change: Change): void;
+  /** Decides; mutates nothing. The caller commits `plan.memory` and what it did with the actions by `apply`. */
+  plan(now: Millis): Plan;
+  snapshot(): Snapshot;
+}
