@@ -1,0 +1,28 @@
+import js from '@eslint/js';
+import ts from 'typescript-eslint';
+
+const impure = ['Date', 'performance', 'process', 'setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'console', 'fetch'];
+
+export default ts.config(
+  { ignores: ['node_modules/', 'src/api/gen/', 'src/api/types.gen.ts'] },
+  {
+    files: ['**/*.ts'],
+    extends: [js.configs.recommended, ...ts.configs.recommended],
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true }],
+    },
+  },
+  {
+    files: ['src/engine/**/*.ts'],
+    ignores: ['**/*.test.ts'],
+    rules: {
+      'no-restricted-globals': ['error', ...impure],
+      'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'The engine has no randomness.' }],
+    },
+  },
+);
