@@ -51,7 +51,12 @@ export type ObjectKey = string;
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
+  /** Bounds the whole call, retries included; waiting for the client's own rate limit is not counted. */
   readonly timeoutMs?: number;
+  /** Skips the client's own rate limit. For Lease renewals, which must not queue behind ordinary traffic. */
+  readonly unthrottled?: boolean;
+  /** How often to try in all; 1 turns retries off. Default 5. */
+  readonly maxAttempts?: number;
 }
 
 export interface ListOptions extends CallOptions {
@@ -94,8 +99,48 @@ export interface KubeClient {
   post(type: ResourceType, ref: ObjectRef, subresource: string, body: object, options?: CallOptions): Promise<unknown>;
 }
 
+export interface ListPageOptions extends ListOptions {
+  /** '0' = any state the server has cached, '' = the most recent. Ignored with a continue token. */
+  readonly resourceVersion?: string;
+  readonly continueToken?: string;
+}
+
+export interface ListPage<T> {
+  readonly items: readonly T[];
+  /** The collection's resourceVersion: where a watch takes over from this list. */
+  readonly resourceVersion: string;
+  readonly continueToken: string;
+}
+
+export interface WatchOptions {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly resourceVersion: string;
+  readonly timeoutSeconds: number;
+  /** Aborting closes the stream, also while it is being read. */
+  readonly signal: AbortSignal;
+}
+
+/** What an informer needs of a client. `watch` resolves when the server has answered 200; chunks split anywhere. */
+export interface ListWatchClient {
+  listPage<T extends KubeObject>(type: ResourceType, options?: ListPageOptions): Promise<ListPage<T>>;
+  watch(type: ResourceType, options: WatchOptions): Promise<AsyncIterable<Uint8Array>>;
+}
+
+/** Structured logging, fields first; a pino logger fits as it is. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export const silentLog: Log = Object.freeze({ debug() {}, info() {}, warn() {}, error() {} });
+
 export type StoreEvent<T> =
-  | { readonly type: 'added'; readonly key: ObjectKey; readonly object: T }
+  /** `initial` marks what the first list brought: enqueue it in the low lane so that news overtakes a start-up. */
+  | { readonly type: 'added'; readonly key: ObjectKey; readonly object: T; readonly initial?: true }
   | { readonly type: 'updated'; readonly key: ObjectKey; readonly object: T; readonly old: T }
   | { readonly type: 'deleted'; readonly key: ObjectKey; readonly old: T };
 
@@ -123,7 +168,10 @@ export interface Informer<T extends KubeObject> {
   readonly hasSynced: boolean;
   /** Resolves after the initial list has been delivered to all handlers. */
   waitForSync(signal?: AbortSignal): Promise<void>;
-  /** Handlers run synchronously, in order, and should only enqueue keys; a throw is logged and counted, never fatal. */
+  /**
+   * Handlers run synchronously, in order, and should only enqueue keys; a throw is logged and counted, never fatal.
+   * A handler that comes late is told of every object already known, as 'added', before subscribe returns.
+   */
   subscribe(handler: (event: StoreEvent<T>) => void): () => void;
   /** Lists and watches until `signal` aborts; survives every ending of a watch. Resolves after the abort. */
   run(signal: AbortSignal): Promise<void>;

@@ -1,0 +1,23 @@
+/** The controller runtime: clients, informers, queues, controllers, leadership. Knows nothing of fleets. See README.md. */
+export * from './types.ts';
+export * from './client/api-error.ts';
+export * from './client/kubeconfig.ts';
+export { createKubeClient } from './client/kube-client.ts';
+export type { KubeClientHandle, KubeClientOptions } from './client/kube-client.ts';
+export { createInformer } from './informer.ts';
+export type { InformerDeps, InformerMetrics } from './informer.ts';
+export { objectKey, parseKey } from './cache/store.ts';
+export { createWorkQueue } from './queue/work-queue.ts';
+export type { AddOptions, Lane, QueueMetrics, WorkQueue, WorkQueueOptions } from './queue/work-queue.ts';
+export { createController, TerminalError } from './controller.ts';
+export type { Controller, ControllerMetrics, ControllerOptions } from './controller.ts';
+export { createLeaseElection, LeadershipLostError } from './leader/lease-election.ts';
+export type { LeaseDurations, LeaseElection, LeaseElectionOptions } from './leader/lease-election.ts';
+export { controllerGroup, createManager, informerGroup, leaderGroup } from './manager.ts';
+export type { Manager, ManagerOptions, RunnableGroup } from './manager.ts';
+export { createHealthServer } from './health-server.ts';
+export type { HealthCheck, HealthServer, HealthServerOptions } from './health-server.ts';
+export { createEventRecorder } from './events.ts';
+export type { EventRecorder, EventRecorderOptions, KubeEvent } from './events.ts';
+export { createRuntimeMetrics } from './metrics.ts';
+export type { RuntimeMetrics } from './metrics.ts';
