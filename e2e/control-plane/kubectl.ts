@@ -1,23 +1,28 @@
-import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { text } from 'node:stream/consumers';
 
 import { ensureBinaries } from '../../hack/control-plane/build.ts';
-
-const run = promisify(execFile);
-const MAX_OUTPUT_BYTES = 64 * 1_024 * 1_024;
+import { spawnGuarded } from './guarded-spawn.ts';
 
 /** Anything kubectl can talk to. */
 export interface Cluster {
   readonly kubeconfigPath: string;
 }
 
-/** Runs kubectl against a control plane and returns its standard output. Rejects with what it wrote to standard error. */
+/** Runs kubectl against a control plane and returns its standard output. Throws what it wrote to standard error. */
 export async function kubectl({ kubeconfigPath }: Cluster, args: readonly string[]): Promise<string> {
   const binaries = await ensureBinaries({ log: () => undefined });
-  const cacheDir = join(dirname(kubeconfigPath), 'kubectl-cache');
-  const all = [`--kubeconfig=${kubeconfigPath}`, `--cache-dir=${cacheDir}`, ...args];
-  const { stdout } = await run(binaries.kubectl, all, { maxBuffer: MAX_OUTPUT_BYTES });
+  const home = dirname(kubeconfigPath);
+  const child = spawnGuarded({
+    command: binaries.kubectl,
+    args: [`--kubeconfig=${kubeconfigPath}`, `--cache-dir=${join(home, 'kubectl-cache')}`, ...args],
+    env: { HOME: home },
+    output: 'pipe',
+  });
+  if (child.stdout === null || child.stderr === null) throw new Error('kubectl was started without pipes');
+  const [stdout, stderr, [code, signal]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  if (code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${String(signal ?? code)}:\n${stderr}`);
   return stdout;
 }
 

@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { applyManifests, kubectl, startEtcd, startRealControlPlane } from './real-control-plane.ts';
 
@@ -93,6 +94,8 @@ try {
   log('stopped');
 }
 
+// A killed guard is not waited for by us: it may need a moment to leave the process table.
+if (processesNaming(dir).length > 0) await delay(1_000);
 const survivors = processesNaming(dir);
 for (const line of survivors) log(`FAILED: survived: ${line}`);
 if (keep || failed) log(`files kept in ${dir}`);
