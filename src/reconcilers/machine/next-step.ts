@@ -1,0 +1,62 @@
+import type { MachineRecord, MachineIntent } from '../../shard/record.ts';
+
+export type BindIntent = Extract<MachineIntent, { kind: 'bind' }>;
+export type UnbindIntent = Extract<MachineIntent, { kind: 'unbind' }>;
+
+/** The one step that brings a machine closer to what was decided. */
+export type Step =
+  | { readonly do: 'nothing' }
+  /** Something was ignored during a call, or a call ended ambiguously: ask the provider. */
+  | { readonly do: 'look' }
+  /** Nothing to do until the named thing changes; the change will wake us. */
+  | { readonly do: 'wait'; readonly for: 'provider' | 'session' | 'lease' | 'mode' | 'cooldown' }
+  | { readonly do: 'create'; readonly intent: BindIntent }
+  | { readonly do: 'configure'; readonly intent: BindIntent }
+  | { readonly do: 'drain'; readonly intent: UnbindIntent }
+  | { readonly do: 'delete' };
+
+export interface Circumstances {
+  /** False in DryRun and Paused: decided things stay decided, nothing is done. */
+  readonly active: boolean;
+  /** Whether the Lease is proven to be ours: without it nothing is taken away (D16). */
+  readonly leaseProven: boolean;
+  /** Whether the cluster that the machine is to be bound to has a session. */
+  readonly connected: boolean;
+  readonly now: number;
+}
+
+/** Pure: what to do next for one machine (spec: engine 11.2 to 11.5, as level-based steps). */
+export function nextStep(machine: MachineRecord, circumstances: Circumstances): Step {
+  if (machine.busy) return { do: 'wait', for: 'provider' };
+  if (machine.recheck) return { do: 'look' };
+  const { intent } = machine;
+  if (!intent) return { do: 'nothing' };
+  if (!circumstances.active) return { do: 'wait', for: 'mode' };
+  if (machine.coolUntil > circumstances.now) return { do: 'wait', for: 'cooldown' };
+  switch (intent.kind) {
+    case 'bind':
+      return bindStep(machine, intent, circumstances);
+    case 'unbind':
+      if (machine.seen.state !== 'Configured') return { do: 'wait', for: 'provider' };
+      return circumstances.leaseProven ? { do: 'drain', intent } : { do: 'wait', for: 'lease' };
+    case 'release':
+      if (machine.seen.state !== 'Idle') return { do: 'wait', for: 'provider' };
+      return circumstances.leaseProven ? { do: 'delete' } : { do: 'wait', for: 'lease' };
+  }
+}
+
+function bindStep(machine: MachineRecord, intent: BindIntent, circumstances: Circumstances): Step {
+  switch (machine.seen.state) {
+    case 'Speculative':
+      return { do: 'create', intent };
+    case 'Idle':
+      return circumstances.connected ? { do: 'configure', intent } : { do: 'wait', for: 'session' };
+    case 'Creating':
+    case 'Configuring':
+    case 'Configured':
+    case 'Draining':
+    case 'Deleting':
+    case 'Failed':
+      return { do: 'wait', for: 'provider' };
+  }
+}

@@ -1,0 +1,216 @@
+import type { Requirement } from '../../api/profile.ts';
+import { encodeShardMetadata } from '../../api/shard-metadata.ts';
+import type { Assignment } from '../../engine/types.ts';
+import { assertNever } from '../../lib/assert-never.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { ProviderClient } from '../../provider/client.ts';
+import { ProviderError } from '../../provider/client.ts';
+import type { ProviderMachine } from '../../provider/machine.ts';
+import { after, done } from '../../runtime/types.ts';
+import type { Log, ReconcileContext, Reconciler, Result } from '../../runtime/types.ts';
+import type { Inventory } from '../../shard/inventory.ts';
+import type { MachineRecord, OperationKind } from '../../shard/record.ts';
+import { nextStep } from './next-step.ts';
+import type { BindIntent, UnbindIntent } from './next-step.ts';
+
+const COOLDOWN_MS = 30_000;
+/** How long a decision may wait for its Machine object before it is carried out all the same (static stability). */
+const WRITE_AHEAD_MS = 1_000;
+const BLOB_TIMEOUT_MS = 30_000;
+
+/** What the reconciler needs of the rest of the shard; narrow, so that a test can play it. */
+export interface MachineReconcilerDeps {
+  readonly inventory: Inventory;
+  readonly provider: ProviderClient;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly isActive: () => boolean;
+  readonly isLeaseProven: () => boolean;
+  readonly isConnected: (cluster: string) => boolean;
+  readonly requestBlob: (cluster: string, requirements: readonly Requirement[], signal: AbortSignal) => Promise<Blob>;
+  /** False = no session. */
+  readonly sendReclaim: (machine: MachineRecord, intent: UnbindIntent) => boolean;
+  /** The requirements of the demand that the machine was chosen for, if it is still there. */
+  readonly requirementsOf: (to: Assignment) => readonly Requirement[] | undefined;
+  /** Resolves when the machine's object says what was decided. */
+  readonly written: (id: string, signal: AbortSignal) => Promise<void>;
+  /** At most so many provider calls at a time. */
+  readonly slot: <T>(run: () => Promise<T>) => Promise<T>;
+  readonly onFenced: (machineId: string, message: string) => void;
+  readonly onOutcome: (kind: OperationKind, outcome: string, seconds: number) => void;
+}
+
+/** A bootstrap blob and, if it has a limited life, the monotonic time at which it expires. */
+export interface Blob {
+  readonly userData: Uint8Array;
+  readonly expiresAt: number | undefined;
+}
+
+/**
+ * Moves one machine one step towards what was decided about it and records what the provider answered. One key per
+ * machine, never two at once. A restart at any point continues from what the provider and the objects say.
+ */
+export class MachineReconciler implements Reconciler {
+  readonly name = 'machine';
+  private readonly deps: MachineReconcilerDeps;
+
+  constructor(deps: MachineReconcilerDeps) {
+    this.deps = deps;
+  }
+
+  async reconcile(id: string, ctx: ReconcileContext): Promise<Result> {
+    const { inventory, clock } = this.deps;
+    const machine = inventory.get(id);
+    if (!machine) return done;
+    const target = machine.intent?.kind === 'bind' ? machine.intent.to.cluster : '';
+    const step = nextStep(machine, {
+      active: this.deps.isActive(),
+      leaseProven: this.deps.isLeaseProven(),
+      connected: target !== '' && this.deps.isConnected(target),
+      now: clock.now(),
+    });
+    switch (step.do) {
+      case 'nothing':
+        return done;
+      case 'wait':
+        return step.for === 'cooldown' ? after(machine.coolUntil - clock.now()) : step.for === 'lease' ? after(1_000) : done;
+      case 'look':
+        await this.look(id, ctx.signal);
+        return done;
+      case 'create':
+        await this.writeAhead(id, ctx.signal);
+        return this.call(machine, 'Create', (signal) => this.deps.provider.create(id, signal), ctx.signal);
+      case 'configure':
+        return this.configure(machine, step.intent, ctx.signal);
+      case 'drain':
+        return this.drain(machine, step.intent, ctx.signal);
+      case 'delete':
+        await this.writeAhead(id, ctx.signal);
+        return this.call(machine, 'Delete', (signal) => this.deps.provider.delete(id, signal), ctx.signal);
+      default:
+        return assertNever(step);
+    }
+  }
+
+  private async configure(machine: MachineRecord, intent: BindIntent, signal: AbortSignal): Promise<Result> {
+    const id = machine.seen.id;
+    const requirements = this.deps.requirementsOf(intent.to) ?? intent.requirements;
+    const blobSignal = AbortSignal.any([signal, AbortSignal.timeout(BLOB_TIMEOUT_MS)]);
+    const [blob] = await Promise.all([
+      this.deps.requestBlob(intent.to.cluster, requirements, blobSignal),
+      this.writeAhead(id, signal),
+    ]);
+    // The binding may have been withdrawn while the operator was thinking.
+    const now = this.deps.inventory.get(id);
+    if (now?.intent !== intent || now.seen.state !== 'Idle' || now.busy) return done;
+    if (blob.expiresAt !== undefined && this.deps.clock.monotonic() >= blob.expiresAt) {
+      throw new Error(`bootstrap blob of cluster ${intent.to.cluster} expired before it could be used`);
+    }
+    this.deps.inventory.setIntent(id, { ...intent, configureSent: true });
+    const metadata = encodeShardMetadata({
+      priority: intent.to.priority,
+      interruptionBucket: intent.to.interruptionBucket,
+      reclamationBucket: intent.to.reclamationBucket,
+      needFingerprint: intent.to.fingerprint,
+      group: intent.to.group,
+    });
+    return this.call(
+      machine,
+      'Configure',
+      (s) => this.deps.provider.configure(id, { clusterId: intent.to.cluster, bootstrapBlob: blob.userData, shardMetadata: metadata }, s),
+      signal,
+    );
+  }
+
+  private async drain(machine: MachineRecord, intent: UnbindIntent, signal: AbortSignal): Promise<Result> {
+    const id = machine.seen.id;
+    await this.writeAhead(id, signal);
+    if (!this.deps.isLeaseProven()) return after(1_000);
+    if (!this.deps.sendReclaim(machine, intent)) {
+      this.deps.log.warn({ machine: id, cluster: machine.seen.cluster }, 'draining without the operator: Pods are not evicted through their budgets');
+    }
+    return this.call(machine, 'Drain', (s) => this.deps.provider.drain(id, intent.graceSeconds, s), signal);
+  }
+
+  /** One mutating provider call: marks the machine busy, merges the answer, sorts the failures. */
+  private async call(
+    machine: MachineRecord,
+    kind: OperationKind,
+    send: (signal: AbortSignal) => Promise<{ operationId: string; machine: ProviderMachine }>,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    const { inventory, clock } = this.deps;
+    const id = machine.seen.id;
+    return this.deps.slot(async () => {
+      const startedAt = clock.now();
+      const startedMono = clock.monotonic();
+      const attempts = (machine.operation?.kind === kind ? machine.operation.attempts : 0) + 1;
+      inventory.begin(id, { kind, operationId: '', sequence: 0n, startedAt, attempts, lastError: '' });
+      try {
+        const ack = await send(signal);
+        inventory.end(id, { seen: ack.machine, operationId: ack.operationId });
+        this.deps.onOutcome(kind, 'success', (clock.monotonic() - startedMono) / 1000);
+        return done;
+      } catch (error) {
+        return this.failed(id, kind, error, (clock.monotonic() - startedMono) / 1000);
+      }
+    });
+  }
+
+  /**
+   * An ambiguous failure (deadline, connection) may have happened all the same: look before repeating. A definite refusal
+   * ends the decision and rests the machine, so that the next plan chooses another one. Throws to be retried with backoff.
+   */
+  private failed(id: string, kind: OperationKind, error: unknown, seconds: number): Result {
+    const { inventory, clock } = this.deps;
+    const message = error instanceof Error ? error.message : String(error);
+    const ambiguous = !(error instanceof ProviderError) || error.isAmbiguous;
+    inventory.end(id, { error: `${kind.toLowerCase()}: ${message}`, recheck: true });
+    this.deps.onOutcome(kind, error instanceof ProviderError ? outcomeLabel(error.code) : 'other', seconds);
+    if (error instanceof ProviderError && error.code === 'Fenced') {
+      this.deps.onFenced(id, message);
+      return done;
+    }
+    if (ambiguous) throw error;
+    const machine = inventory.get(id);
+    if (machine?.intent && (machine.intent.kind !== 'bind' || kind === machine.operation?.kind)) inventory.setIntent(id, undefined);
+    inventory.update(id, { coolUntil: clock.now() + COOLDOWN_MS });
+    this.deps.log.warn({ machine: id, operation: kind, error: message }, 'the provider refused: decision dropped, machine rests');
+    return after(COOLDOWN_MS);
+  }
+
+  private async look(id: string, signal: AbortSignal): Promise<void> {
+    const { inventory, provider } = this.deps;
+    const mark = inventory.mark();
+    try {
+      inventory.observe(await provider.get(id, signal), mark);
+    } catch (error) {
+      if (!(error instanceof ProviderError) || error.code !== 'NotFound') throw error;
+      // The List decides about removal: one answer is not enough.
+      inventory.forgetRecheck(id);
+    }
+  }
+
+  private async writeAhead(id: string, signal: AbortSignal): Promise<void> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(WRITE_AHEAD_MS)]);
+    await this.deps.written(id, limit).catch(() => {
+      if (signal.aborted) throw signal.reason;
+    });
+  }
+}
+
+function outcomeLabel(code: ProviderError['code']): string {
+  switch (code) {
+    case 'Fenced':
+      return 'fenced';
+    case 'Deadline':
+      return 'ctx_canceled';
+    case 'NotFound':
+      return 'inventory_miss';
+    case 'NotSupported':
+    case 'Unavailable':
+    case 'InvalidArgument':
+    case 'Rejected':
+      return 'provider_error';
+  }
+}

@@ -1,0 +1,194 @@
+import { status } from '@grpc/grpc-js';
+import type { ClusterCapacityNeeds, NodeSelectorRequirement } from '../../api/gen/bigfleet/v1alpha1/capacity.ts';
+import type { BootstrapBlobResponse, Hello, NeedStatuses, NodeStateUpdate, OperatorMessage, ReclaimInstruction } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
+import { GrpcError } from '../../api/grpc.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Log } from '../../runtime/types.ts';
+import { Session } from './session.ts';
+import type { SessionStream } from './session.ts';
+
+export interface SessionHubOptions {
+  readonly shardId: string;
+  readonly epoch: () => bigint;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly ids: () => string;
+  /** Applies a roll-up; false = rejected, then it is not acked (spec: wire S5). */
+  readonly onRollup: (cluster: string, rollup: ClusterCapacityNeeds) => boolean | Promise<boolean>;
+  /** After the ack of Hello: the states of the machines this cluster should know, to be replayed (spec: wire S3). */
+  readonly replay: (cluster: string) => { updates: Iterable<NodeStateUpdate>; complete: boolean };
+  readonly onConnected: (cluster: string) => void;
+  readonly onDisconnected: (cluster: string) => void;
+  readonly onLifecycle?: (event: 'installed' | 'removed' | 'replaced') => void;
+}
+
+/** The shard's end of `Shard.Session`: one session per cluster, the newest wins. */
+export class SessionHub {
+  private readonly options: SessionHubOptions;
+  private readonly sessions = new Map<string, Session>();
+
+  constructor(options: SessionHubOptions) {
+    this.options = options;
+  }
+
+  get count(): number {
+    return this.sessions.size;
+  }
+
+  clusters(): readonly string[] {
+    return [...this.sessions.keys()];
+  }
+
+  connected(cluster: string): boolean {
+    return this.sessions.has(cluster);
+  }
+
+  /** Handles one stream from its first frame to its end. */
+  accept(stream: SessionStream): void {
+    let session: Session | undefined;
+    stream.on('data', (message: OperatorMessage) => {
+      try {
+        session = this.receive(stream, session, message);
+      } catch (error) {
+        stream.emit('error', error instanceof GrpcError ? error : new GrpcError(status.INTERNAL, String(error)));
+      }
+    });
+    const over = (): void => {
+      if (session) this.remove(session);
+    };
+    stream.on('end', () => {
+      over();
+      stream.end();
+    });
+    stream.on('close', over);
+    stream.on('cancelled', over);
+    // Without a listener a broken connection would be an uncaught error.
+    stream.on('error', over);
+  }
+
+  /** Rejects with UNAVAILABLE when the cluster has no session. */
+  requestBlob(cluster: string, requirements: NodeSelectorRequirement[], signal: AbortSignal): Promise<BootstrapBlobResponse> {
+    const session = this.sessions.get(cluster);
+    if (!session) return Promise.reject(new GrpcError(status.UNAVAILABLE, `no session with cluster ${cluster}`));
+    return session.requestBlob(this.options.ids(), requirements, signal);
+  }
+
+  /** False = no session: the caller decides whether that matters. */
+  sendReclaim(cluster: string, instruction: ReclaimInstruction): boolean {
+    const session = this.sessions.get(cluster);
+    if (!session) return false;
+    session.noteReclaim(instruction.instructionId);
+    session.outbox.send({ $case: 'reclaimInstruction', value: instruction });
+    return true;
+  }
+
+  /** Dropped without a session: the replay on connect repairs it (spec: wire S9). */
+  sendNodeState(cluster: string, update: NodeStateUpdate): void {
+    this.sessions.get(cluster)?.outbox.send({ $case: 'nodeStateUpdate', value: update }, update.supersedesKey);
+  }
+
+  sendNeedStatus(cluster: string, statuses: NeedStatuses): void {
+    const session = this.sessions.get(cluster);
+    if (session?.additions) session.outbox.send({ $case: 'needStatus', value: statuses });
+  }
+
+  /** True if the cluster's operator understands the additions (D18). */
+  additions(cluster: string): boolean {
+    return this.sessions.get(cluster)?.additions ?? false;
+  }
+
+  /** Replays again, for instance once the first List has succeeded. */
+  replay(cluster: string): void {
+    const session = this.sessions.get(cluster);
+    if (session) this.replayTo(session);
+  }
+
+  closeAll(message: string): void {
+    for (const session of [...this.sessions.values()]) {
+      this.remove(session);
+      session.close(status.UNAVAILABLE, message);
+    }
+  }
+
+  private receive(stream: SessionStream, session: Session | undefined, message: OperatorMessage): Session | undefined {
+    const payload = message.payload;
+    if (payload?.$case === 'hello') return this.hello(stream, session, payload.value);
+    if (!session) throw new GrpcError(status.INVALID_ARGUMENT, 'the first frame of a session must be Hello');
+    if (!session.isOpen) return session;
+    switch (payload?.$case) {
+      case 'rollup':
+        session.deliverRollup(payload.value, (rollup) => this.applyRollup(session, rollup));
+        break;
+      case 'bootstrapResponse':
+        session.deliverBlob(payload.value);
+        break;
+      case 'reclaimAck':
+        session.deliverReclaimAck(payload.value.instructionId);
+        break;
+      case undefined:
+        this.options.log.warn({ cluster: session.cluster }, 'frame without a known payload');
+        break;
+    }
+    return session;
+  }
+
+  private hello(stream: SessionStream, current: Session | undefined, hello: Hello): Session {
+    if (!hello.clusterId) throw new GrpcError(status.INVALID_ARGUMENT, 'Hello.cluster_id must not be empty');
+    if (current && current.cluster !== hello.clusterId) {
+      throw new GrpcError(status.INVALID_ARGUMENT, `this session belongs to cluster ${current.cluster}`);
+    }
+    const session = current ?? new Session(stream, hello, this.options.clock);
+    const previous = this.sessions.get(session.cluster);
+    this.sessions.set(session.cluster, session);
+    if (previous && previous !== session) {
+      this.options.onLifecycle?.('replaced');
+      previous.close(status.ABORTED, `replaced by a newer session of cluster ${session.cluster}`);
+    }
+    if (previous !== session) {
+      this.options.onLifecycle?.('installed');
+      this.options.log.info({ cluster: session.cluster, protocol: hello.protocolVersion, additions: session.additions }, 'operator session opened');
+    }
+    this.ack(session, 'hello');
+    this.replayTo(session);
+    this.options.onConnected(session.cluster);
+    return session;
+  }
+
+  private replayTo(session: Session): void {
+    const { updates, complete } = this.options.replay(session.cluster);
+    const machineIds: string[] = [];
+    for (const update of updates) {
+      machineIds.push(update.machineId);
+      session.outbox.send({ $case: 'nodeStateUpdate', value: update }, update.supersedesKey);
+    }
+    if (complete && session.additions) {
+      session.outbox.send({ $case: 'replayComplete', value: { machineIds } }, 'replay-complete');
+    }
+  }
+
+  private async applyRollup(session: Session, rollup: ClusterCapacityNeeds): Promise<void> {
+    if (rollup.clusterId !== session.cluster) {
+      this.options.log.error({ cluster: session.cluster, named: rollup.clusterId }, 'roll-up names another cluster than its session: ignored');
+      return;
+    }
+    const applied = await this.options.onRollup(session.cluster, rollup);
+    if (applied && session.isOpen) this.ack(session, 'rollup');
+  }
+
+  private ack(session: Session, echo: 'hello' | 'rollup'): void {
+    session.outbox.send({
+      $case: 'ack',
+      value: { echo, coordinatorTerm: 0n, shardEpoch: this.options.epoch(), shardId: this.options.shardId },
+    });
+  }
+
+  private remove(session: Session): void {
+    session.end();
+    // A replaced session must not take its successor with it.
+    if (this.sessions.get(session.cluster) !== session) return;
+    this.sessions.delete(session.cluster);
+    this.options.onLifecycle?.('removed');
+    this.options.log.info({ cluster: session.cluster }, 'operator session closed');
+    this.options.onDisconnected(session.cluster);
+  }
+}

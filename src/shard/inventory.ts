@@ -1,0 +1,199 @@
+import type { Clock } from '../lib/clock.ts';
+import type { EngineMachine, MachineReason, MachineState, Millis } from '../engine/types.ts';
+import type { ProviderMachine } from '../provider/machine.ts';
+import { toEngineMachine } from './record.ts';
+import type { MachineIntent, MachineRecord, Operation } from './record.ts';
+import { differs, settleAssignment, settleIntent } from './settle.ts';
+
+/** What changed about one machine. `before` is absent for a new one, `after` for one that was removed. */
+export interface InventoryChange {
+  readonly id: string;
+  readonly before: MachineRecord | undefined;
+  readonly after: MachineRecord | undefined;
+}
+
+/**
+ * The machines of this shard, in memory: the provider's word on their state, our decisions about them. Records are
+ * immutable; every change goes through here, marks the machine for the engine and tells the listeners.
+ */
+export class Inventory {
+  private readonly clock: Clock;
+  private readonly records = new Map<string, MachineRecord>();
+  private readonly listeners: ((change: InventoryChange) => void)[] = [];
+  private readonly dirty = new Set<string>();
+  private readonly gone = new Set<string>();
+  /** Grows with every start and end of a provider call; a List that began earlier may be older than that call's answer. */
+  private touches = 0;
+  private readonly touched = new Map<string, number>();
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  get size(): number {
+    return this.records.size;
+  }
+
+  get(id: string): MachineRecord | undefined {
+    return this.records.get(id);
+  }
+
+  all(): Iterable<MachineRecord> {
+    return this.records.values();
+  }
+
+  onChange(listener: (change: InventoryChange) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Take before a List or Get is sent and hand to `observe`: what was touched since is not overwritten by its answer. */
+  mark(): number {
+    return this.touches;
+  }
+
+  /** Merges one machine as the provider describes it; `mark` is from before the request. */
+  observe(seen: ProviderMachine, mark: number): void {
+    const before = this.records.get(seen.id);
+    if (before && (before.busy || (this.touched.get(seen.id) ?? 0) > mark)) {
+      if (!before.recheck) this.replace(before, { ...before, recheck: true });
+      return;
+    }
+    this.adopt(before, seen, before ? { ...before, recheck: false } : undefined);
+  }
+
+  /** Marks the start of a provider call for the machine. */
+  begin(id: string, operation: Operation): void {
+    this.touch(id);
+    const before = this.mustGet(id);
+    this.replace(before, { ...before, busy: true, operation });
+  }
+
+  /** Ends a provider call: with the machine as the answer describes it, or with the error text. */
+  end(id: string, outcome: { readonly seen: ProviderMachine; readonly operationId: string } | { readonly error: string; readonly recheck: boolean }): void {
+    this.touch(id);
+    const before = this.records.get(id);
+    if (!before) return;
+    if ('seen' in outcome) {
+      const operation = before.operation && { ...before.operation, operationId: outcome.operationId, lastError: '' };
+      this.adopt(before, outcome.seen, { ...before, busy: false, operation });
+      return;
+    }
+    const operation = before.operation && { ...before.operation, lastError: outcome.error };
+    this.replace(before, { ...before, busy: false, operation, recheck: before.recheck || outcome.recheck });
+  }
+
+  setIntent(id: string, intent: MachineIntent | undefined): void {
+    const before = this.mustGet(id);
+    // A decision starts a new story: the operation of the last one is over.
+    this.replace(before, { ...before, intent, operation: before.busy ? before.operation : undefined });
+  }
+
+  forgetRecheck(id: string): void {
+    const before = this.records.get(id);
+    if (before?.recheck) this.replace(before, { ...before, recheck: false });
+  }
+
+  update(id: string, fields: Partial<Pick<MachineRecord, 'hold' | 'stuck' | 'coolUntil' | 'missedLists'>>): void {
+    const before = this.records.get(id);
+    if (before) this.replace(before, { ...before, ...fields });
+  }
+
+  /** Records the engine's reason; not a change that the engine needs to hear about. */
+  explain(id: string, why: MachineReason): void {
+    const before = this.records.get(id);
+    if (!before || sameReason(before.why, why)) return;
+    const after = { ...before, why };
+    this.records.set(id, after);
+    this.tell({ id, before, after });
+  }
+
+  remove(id: string): void {
+    const before = this.records.get(id);
+    if (!before) return;
+    this.records.delete(id);
+    this.touched.delete(id);
+    this.dirty.delete(id);
+    this.gone.add(id);
+    this.tell({ id, before, after: undefined });
+  }
+
+  /** The changes since the last call, as the engine wants them; undefined when there are none. */
+  takeEngineChanges(): { upserted: EngineMachine[]; removed: string[] } | undefined {
+    if (this.dirty.size === 0 && this.gone.size === 0) return undefined;
+    const now = this.clock.now();
+    const upserted = [...this.dirty].map((id) => toEngineMachine(this.mustGet(id), now));
+    const removed = [...this.gone].filter((id) => !this.records.has(id));
+    this.dirty.clear();
+    this.gone.clear();
+    return { upserted, removed };
+  }
+
+  countByState(): Record<MachineState, number> {
+    const counts: Record<MachineState, number> = {
+      Speculative: 0, Creating: 0, Idle: 0, Configuring: 0, Configured: 0, Draining: 0, Deleting: 0, Failed: 0,
+    };
+    for (const record of this.records.values()) counts[record.seen.state]++;
+    return counts;
+  }
+
+  private adopt(before: MachineRecord | undefined, seen: ProviderMachine, base: MachineRecord | undefined): void {
+    const now: Millis = this.clock.now();
+    const sameState = before?.seen.state === seen.state;
+    const after: MachineRecord = {
+      seen,
+      assigned: settleAssignment(before, seen),
+      intent: settleIntent(base?.intent, seen),
+      hold: base?.hold ?? false,
+      since: sameState && before ? before.since : now,
+      operation: base?.operation,
+      busy: base?.busy ?? false,
+      recheck: base?.recheck ?? false,
+      stuck: sameState ? (base?.stuck ?? false) : false,
+      coolUntil: base?.coolUntil ?? 0,
+      missedLists: 0,
+      why: base?.why,
+    };
+    const finished = after.intent === undefined && before?.intent !== undefined;
+    this.replace(before, finished && !after.busy ? { ...after, operation: undefined } : after);
+  }
+
+  private replace(before: MachineRecord | undefined, after: MachineRecord): void {
+    const id = after.seen.id;
+    this.records.set(id, after);
+    if (before && !matters(before, after)) return;
+    this.dirty.add(id);
+    this.tell({ id, before, after });
+  }
+
+  private tell(change: InventoryChange): void {
+    for (const listener of this.listeners) listener(change);
+  }
+
+  private touch(id: string): void {
+    this.touched.set(id, ++this.touches);
+  }
+
+  private mustGet(id: string): MachineRecord {
+    const record = this.records.get(id);
+    if (!record) throw new Error(`machine ${id} is not in the inventory`);
+    return record;
+  }
+}
+
+function matters(a: MachineRecord, b: MachineRecord): boolean {
+  return (
+    a.intent !== b.intent ||
+    a.hold !== b.hold ||
+    a.busy !== b.busy ||
+    a.recheck !== b.recheck ||
+    a.stuck !== b.stuck ||
+    a.coolUntil !== b.coolUntil ||
+    a.operation !== b.operation ||
+    a.assigned !== b.assigned ||
+    differs(a.seen, b.seen)
+  );
+}
+
+function sameReason(a: MachineReason | undefined, b: MachineReason): boolean {
+  return a !== undefined && JSON.stringify(a) === JSON.stringify(b);
+}

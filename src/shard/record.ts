@@ -1,0 +1,93 @@
+import type { Assignment, EngineMachine, MachineReason, Millis } from '../engine/types.ts';
+import type { ProviderMachine } from '../provider/machine.ts';
+import type { Requirement } from '../api/profile.ts';
+
+/** What was decided about one machine and is not yet so; mirrored in Machine.spec. Absent = nothing decided. */
+export type MachineIntent =
+  | {
+      readonly kind: 'bind';
+      readonly to: Assignment;
+      /** Sent with the bootstrap request; empty after a restart until the Need is seen again. */
+      readonly requirements: readonly Requirement[];
+      readonly reason: string;
+      readonly decidedAt: Millis;
+      /** Once true the binding can no longer be withdrawn: the provider may have acted on it. */
+      readonly configureSent: boolean;
+    }
+  | {
+      readonly kind: 'unbind';
+      readonly reason: string;
+      readonly graceSeconds: number;
+      readonly preemptorPriority: number;
+      readonly decidedAt: Millis;
+    }
+  | { readonly kind: 'release'; readonly reason: string; readonly decidedAt: Millis };
+
+export type OperationKind = 'Create' | 'Configure' | 'Drain' | 'Delete';
+
+/** The provider operation under way, as Machine.status.operation shows it. */
+export interface Operation {
+  readonly kind: OperationKind;
+  readonly operationId: string;
+  readonly sequence: bigint;
+  readonly startedAt: Millis;
+  readonly attempts: number;
+  readonly lastError: string;
+}
+
+/** All that the shard knows about one machine. Only Inventory changes it. */
+export interface MachineRecord {
+  /** What the provider last said. */
+  readonly seen: ProviderMachine;
+  /** Whom a bound machine serves. */
+  readonly assigned: Assignment | undefined;
+  readonly intent: MachineIntent | undefined;
+  /** Set by a person on the Machine object. */
+  readonly hold: boolean;
+  /** When the machine entered its state, as far as we saw. */
+  readonly since: Millis;
+  readonly operation: Operation | undefined;
+  /** A provider call is in flight: what a List says meanwhile may be older than its answer. */
+  readonly busy: boolean;
+  /** Something was ignored while busy: ask the provider again. */
+  readonly recheck: boolean;
+  /** Past the transition deadline of its state. */
+  readonly stuck: boolean;
+  /** After a definite refusal by the provider the machine is chosen for nothing until then. */
+  readonly coolUntil: Millis;
+  /** Consecutive successful full Lists that did not name it. */
+  readonly missedLists: number;
+  /** The engine's current reason. */
+  readonly why: MachineReason | undefined;
+}
+
+/** The cluster that should hear of this machine: its owner, or from the decision on the one it is meant for (D34). */
+export function clusterOf(record: MachineRecord): string {
+  if (record.seen.cluster) return record.seen.cluster;
+  return record.intent?.kind === 'bind' ? record.intent.to.cluster : '';
+}
+
+export function toEngineMachine(record: MachineRecord, now: Millis): EngineMachine {
+  const { seen, intent } = record;
+  return {
+    id: seen.id,
+    state: seen.state,
+    cluster: seen.cluster,
+    instanceType: seen.instanceType,
+    zone: seen.zone,
+    capacityType: seen.capacityType,
+    labels: seen.labels,
+    allocatable: seen.allocatable,
+    priceMicroUsdPerHour: seen.priceMicroUsdPerHour,
+    interruptionProbability: seen.interruptionProbability,
+    ...(record.assigned && { assigned: record.assigned }),
+    ...(intent && {
+      intent:
+        intent.kind === 'bind'
+          ? { kind: 'bind' as const, to: intent.to, configureSent: intent.configureSent }
+          : { kind: intent.kind },
+    }),
+    hold: record.hold,
+    stuck: record.stuck || record.coolUntil > now,
+  };
+}
