@@ -1,0 +1,45 @@
+import type { ClusterCapacityNeeds } from '../../api/gen/bigfleet/v1alpha1/capacity.ts';
+import type {
+  AvailableCapacityUpdate, BootstrapBlobResponse, BootstrapRequest, NeedStatuses, NodeStateUpdate, ReclaimInstruction,
+} from '../../api/gen/bigfleet/v1alpha1/shard.ts';
+
+export type SessionState = 'Disconnected' | 'Dialing' | 'HelloSent' | 'Streaming' | 'Backoff';
+
+/** A roll-up ready to be sent. `context` is the builder's own and comes back in `rollupSent`. */
+export interface BuiltRollup {
+  readonly message: ClusterCapacityNeeds;
+  readonly context?: unknown;
+}
+
+/**
+ * Where the session's frames go. Handlers run on the stream's own turn: they record and enqueue, they never write to
+ * the API server and never throw.
+ */
+export interface SessionHandlers {
+  /** Called for the roll-up due now; undefined = nothing to say yet (caches not in sync). */
+  buildRollup(): BuiltRollup | undefined;
+  /** The roll-up has been handed to the stream; only such a one can be acknowledged. */
+  rollupSent(rollup: BuiltRollup): void;
+  rollupAcked(): void;
+  nodeState(update: NodeStateUpdate): void;
+  /** The replay is over: the machines named are all that serve this cluster. */
+  replayComplete(machineIds: readonly string[]): void;
+  needStatuses(statuses: NeedStatuses): void;
+  availableCapacity(update: AvailableCapacityUpdate): void;
+  /** Answers at once: the shard waits for one cycle only. Failures are answers with `error` set. */
+  bootstrap(request: BootstrapRequest): BootstrapBlobResponse;
+  reclaim(instruction: ReclaimInstruction): void;
+  connected?(): void;
+  disconnected?(): void;
+}
+
+export interface SessionMetrics {
+  reconnected(): void;
+  state(state: SessionState): void;
+  outboxDropped(kind: 'bootstrapResponse' | 'reclaimAck'): void;
+  /** An order from a shard process that has been succeeded (D17). */
+  staleRefused(kind: 'bootstrap' | 'reclaim'): void;
+  rejected(code: string): void;
+  /** From handing a roll-up to the stream to its Ack. */
+  ackLag(ms: number): void;
+}
