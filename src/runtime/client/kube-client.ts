@@ -1,7 +1,37 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
-import type { KubeClient, ListWatchClient, Log } from '../types.ts';
+import { createTokenBucket } from '../token-bucket.ts';
+import { silentLog } from '../types.ts';
+import type {
+  CallOptions,
+  DeleteOptions,
+  KubeClient,
+  KubeObject,
+  ListOptions,
+  ListPage,
+  ListPageOptions,
+  ListWatchClient,
+  Log,
+  ObjectRef,
+  PatchKind,
+  PatchOptions,
+  ResourceType,
+} from '../types.ts';
+import { isGone, isNotFound } from './api-error.ts';
+import { createCaller } from './caller.ts';
 import type { ClusterConfig } from './kubeconfig.ts';
+import { apiVersionOf, collectionPath, creationPath, objectPath, queryString } from './resource-path.ts';
+import { createTransport } from './transport.ts';
+
+const PAGE_SIZE = 500;
+const LIST_TIMEOUT_MS = 60_000;
+const MAX_LIST_RESTARTS = 5;
+const JSON_TYPE = 'application/json';
+const PATCH_TYPE: Readonly<Record<PatchKind, string>> = {
+  merge: 'application/merge-patch+json',
+  apply: 'application/apply-patch+yaml', // JSON is YAML
+  json: 'application/json-patch+json',
+};
 
 export interface KubeClientOptions {
   readonly config: ClusterConfig;
@@ -21,6 +51,110 @@ export interface KubeClientHandle extends KubeClient, ListWatchClient {
   close(): Promise<void>;
 }
 
-export function createKubeClient(_options: KubeClientOptions): KubeClientHandle {
-  throw new Error('not implemented yet');
+interface ListBody<T> {
+  items?: T[] | null;
+  metadata?: { resourceVersion?: string; continue?: string };
+}
+
+/**
+ * A Kubernetes client over pooled keep-alive connections: raw JSON in and out, one shared rate limit, retries only
+ * where repeating is harmless. Opening a watch is neither limited nor repeated here: its reflector paces it.
+ */
+export function createKubeClient(options: KubeClientOptions): KubeClientHandle {
+  const { config, clock, random, fieldManager, userAgent, onRequest, log = silentLog } = options;
+  const transport = createTransport({ config, clock, userAgent, onRequest });
+  const bucket = createTokenBucket({ clock, perSecond: options.qps ?? 50, burst: options.burst ?? 100 });
+  const call = createCaller({ transport, bucket, clock, random, log });
+  const managed = queryString({ fieldManager });
+
+  const client: KubeClientHandle = {
+    server: config.server,
+
+    async get<T extends KubeObject>(type: ResourceType, ref: ObjectRef, opts?: CallOptions) {
+      try {
+        return (await call({ ...opts, method: 'GET', path: objectPath(type, ref) })) as T;
+      } catch (error) {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      }
+    },
+
+    async listPage<T extends KubeObject>(type: ResourceType, opts: ListPageOptions = {}): Promise<ListPage<T>> {
+      const { namespace, labelSelector, fieldSelector, pageSize = PAGE_SIZE, resourceVersion, continueToken, ...callOptions } = opts;
+      const position = continueToken ? { continue: continueToken } : { resourceVersion };
+      const path = collectionPath(type, namespace) + queryString({ limit: pageSize, labelSelector, fieldSelector, ...position });
+      const body = (await call({ timeoutMs: LIST_TIMEOUT_MS, ...callOptions, method: 'GET', path })) as ListBody<T>;
+      return {
+        items: body.items ?? [],
+        resourceVersion: body.metadata?.resourceVersion ?? '',
+        continueToken: body.metadata?.continue ?? '',
+      };
+    },
+
+    list: <T extends KubeObject>(type: ResourceType, opts: ListOptions = {}) => listAll<T>(client, type, opts),
+
+    async create<T extends KubeObject>(type: ResourceType, object: T, opts?: CallOptions) {
+      const path = creationPath(type, object.metadata.namespace) + managed;
+      return (await call({ ...opts, method: 'POST', path, body: encode(type, object), contentType: JSON_TYPE })) as T;
+    },
+
+    async update<T extends KubeObject>(type: ResourceType, object: T, opts: CallOptions & { subresource?: 'status' } = {}) {
+      const { subresource, ...callOptions } = opts;
+      const path = objectPath(type, object.metadata, subresource) + managed;
+      return (await call({ ...callOptions, method: 'PUT', path, body: encode(type, object), contentType: JSON_TYPE })) as T;
+    },
+
+    async patch<T extends KubeObject>(type: ResourceType, ref: ObjectRef, body: object, opts: PatchOptions = {}) {
+      const { kind = 'merge', subresource, fieldManager: manager = fieldManager, force, ...callOptions } = opts;
+      const path = objectPath(type, ref, subresource) + queryString({ fieldManager: manager, force: kind === 'apply' ? force : undefined });
+      const content = kind === 'apply' ? encode(type, body as KubeObject) : JSON.stringify(body);
+      return (await call({ ...callOptions, method: 'PATCH', path, body: content, contentType: PATCH_TYPE[kind] })) as T;
+    },
+
+    async delete(type, ref, opts: DeleteOptions = {}) {
+      const { gracePeriodSeconds, propagationPolicy, preconditions, ...callOptions } = opts;
+      const body = JSON.stringify({ kind: 'DeleteOptions', apiVersion: 'v1', gracePeriodSeconds, propagationPolicy, preconditions });
+      try {
+        await call({ ...callOptions, method: 'DELETE', path: objectPath(type, ref), body, contentType: JSON_TYPE });
+        return true;
+      } catch (error) {
+        if (isNotFound(error)) return false;
+        throw error;
+      }
+    },
+
+    post: (type, ref, subresource, body, opts) =>
+      call({ ...opts, method: 'POST', path: objectPath(type, ref, subresource), body: JSON.stringify(body), contentType: JSON_TYPE }),
+
+    watch(type, { namespace, labelSelector, fieldSelector, resourceVersion, timeoutSeconds, signal }) {
+      const query = queryString({ watch: true, allowWatchBookmarks: true, resourceVersion, timeoutSeconds, labelSelector, fieldSelector });
+      return transport.stream(collectionPath(type, namespace) + query, signal);
+    },
+
+    close: () => transport.close(),
+  };
+  return client;
+}
+
+/** All pages. An expired continue token starts the list over, so items may repeat; endless expiry ends in the error. */
+async function* listAll<T extends KubeObject>(client: ListWatchClient, type: ResourceType, options: ListOptions): AsyncGenerator<T> {
+  let continueToken = '';
+  let restarts = 0;
+  for (;;) {
+    let page: ListPage<T>;
+    try {
+      page = await client.listPage<T>(type, { ...options, continueToken });
+    } catch (error) {
+      if (!isGone(error) || continueToken === '' || ++restarts > MAX_LIST_RESTARTS) throw error;
+      continueToken = '';
+      continue;
+    }
+    yield* page.items;
+    continueToken = page.continueToken;
+    if (continueToken === '') return;
+  }
+}
+
+function encode(type: ResourceType, object: KubeObject): string {
+  return JSON.stringify({ apiVersion: apiVersionOf(type), kind: type.kind, ...object });
 }
