@@ -4,6 +4,7 @@
  * it with this same function, from integers only.
  */
 import { compareText } from '../lib/compare-text.ts';
+import { isByteDimension } from './quantity.ts';
 
 /** Canonical text, such as `nvidia.com/gpu=8,cpu=7,memory=8`: equal classes are equal strings. '' is the empty unit. */
 export type UnitClass = string;
@@ -44,11 +45,6 @@ export function compareUnitClassDescending(a: UnitClass, b: UnitClass): number {
     if (difference !== 0) return difference;
   }
   return 0;
-}
-
-/** Dimensions counted in bytes; all others are counted in thousandths (spec: engine 1.6). */
-export function isByteDimension(dimension: string): boolean {
-  return dimension === 'memory' || dimension === 'ephemeral-storage' || dimension === 'storage' || dimension.startsWith('hugepages-');
 }
 
 /** 1 + the smallest k with 4^k ≥ value. */

@@ -1,0 +1,26 @@
+/**
+ * Regenerates everything under src/api that is derived from a contract: message and service code from proto/, object types
+ * from config/crd/bases/. Needs no network. Running it twice changes nothing; CI runs it and fails on a difference.
+ */
+import { spawnSync } from 'node:child_process';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { generateCrdTypes } from './generate-crd-types.ts';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const bin = join(root, 'node_modules', '.bin');
+
+function buf(...args: string[]): void {
+  const run = spawnSync(join(bin, 'buf'), args, {
+    cwd: root,
+    stdio: 'inherit',
+    // The plugin is a Node script: let it find the Node that the project brings along.
+    env: { ...process.env, PATH: `${bin}${delimiter}${process.env['PATH'] ?? ''}` },
+  });
+  if (run.error) throw run.error;
+  if (run.status !== 0) throw new Error(`buf ${args.join(' ')} failed with exit code ${String(run.status)}`);
+}
+
+buf('lint');
+buf('generate');
+await generateCrdTypes(join(root, 'config', 'crd', 'bases'), join(root, 'src', 'api', 'types.gen.ts'));
