@@ -9,7 +9,7 @@ export type Step =
   /** Something was ignored during a call, or a call ended ambiguously: ask the provider. */
   | { readonly do: 'look' }
   /** Nothing to do until the named thing changes; the change will wake us. */
-  | { readonly do: 'wait'; readonly for: 'provider' | 'session' | 'lease' | 'mode' | 'cooldown' }
+  | { readonly do: 'wait'; readonly for: 'provider' | 'session' | 'demand' | 'lease' | 'mode' | 'cooldown' }
   | { readonly do: 'create'; readonly intent: BindIntent }
   | { readonly do: 'configure'; readonly intent: BindIntent }
   | { readonly do: 'drain'; readonly intent: UnbindIntent }
@@ -22,6 +22,8 @@ export interface Circumstances {
   readonly leaseProven: boolean;
   /** Whether the cluster that the machine is to be bound to has a session. */
   readonly connected: boolean;
+  /** Whether that cluster has reported since we started: a decision found after a restart is not acted on before. */
+  readonly demandKnown: boolean;
   readonly now: number;
 }
 
@@ -46,6 +48,7 @@ export function nextStep(machine: MachineRecord, circumstances: Circumstances): 
 }
 
 function bindStep(machine: MachineRecord, intent: BindIntent, circumstances: Circumstances): Step {
+  if (!circumstances.demandKnown) return { do: 'wait', for: 'demand' };
   switch (machine.seen.state) {
     case 'Speculative':
       return { do: 'create', intent };

@@ -3,6 +3,7 @@ import { encodeShardMetadata } from '../../api/shard-metadata.ts';
 import type { Assignment } from '../../engine/types.ts';
 import { assertNever } from '../../lib/assert-never.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { deadline } from '../../lib/deadline.ts';
 import type { ProviderClient } from '../../provider/client.ts';
 import { ProviderError } from '../../provider/client.ts';
 import type { ProviderMachine } from '../../provider/machine.ts';
@@ -27,6 +28,7 @@ export interface MachineReconcilerDeps {
   readonly isActive: () => boolean;
   readonly isLeaseProven: () => boolean;
   readonly isConnected: (cluster: string) => boolean;
+  readonly hasReported: (cluster: string) => boolean;
   readonly requestBlob: (cluster: string, requirements: readonly Requirement[], signal: AbortSignal) => Promise<Blob>;
   /** False = no session. */
   readonly sendReclaim: (machine: MachineRecord, intent: UnbindIntent) => boolean;
@@ -67,6 +69,7 @@ export class MachineReconciler implements Reconciler {
       active: this.deps.isActive(),
       leaseProven: this.deps.isLeaseProven(),
       connected: target !== '' && this.deps.isConnected(target),
+      demandKnown: target !== '' && this.deps.hasReported(target),
       now: clock.now(),
     });
     switch (step.do) {
@@ -95,11 +98,11 @@ export class MachineReconciler implements Reconciler {
   private async configure(machine: MachineRecord, intent: BindIntent, signal: AbortSignal): Promise<Result> {
     const id = machine.seen.id;
     const requirements = this.deps.requirementsOf(intent.to) ?? intent.requirements;
-    const blobSignal = AbortSignal.any([signal, AbortSignal.timeout(BLOB_TIMEOUT_MS)]);
+    const limit = deadline(this.deps.clock, BLOB_TIMEOUT_MS, signal);
     const [blob] = await Promise.all([
-      this.deps.requestBlob(intent.to.cluster, requirements, blobSignal),
+      this.deps.requestBlob(intent.to.cluster, requirements, limit.signal),
       this.writeAhead(id, signal),
-    ]);
+    ]).finally(() => limit.clear());
     // The binding may have been withdrawn while the operator was thinking.
     const now = this.deps.inventory.get(id);
     if (now?.intent !== intent || now.seen.state !== 'Idle' || now.busy) return done;
@@ -192,10 +195,14 @@ export class MachineReconciler implements Reconciler {
   }
 
   private async writeAhead(id: string, signal: AbortSignal): Promise<void> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(WRITE_AHEAD_MS)]);
-    await this.deps.written(id, limit).catch(() => {
-      if (signal.aborted) throw signal.reason;
-    });
+    const limit = deadline(this.deps.clock, WRITE_AHEAD_MS, signal);
+    try {
+      await this.deps.written(id, limit.signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+    } finally {
+      limit.clear();
+    }
   }
 }
 

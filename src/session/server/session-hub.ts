@@ -1,7 +1,6 @@
-import { status } from '@grpc/grpc-js';
 import type { ClusterCapacityNeeds, NodeSelectorRequirement } from '../../api/gen/bigfleet/v1alpha1/capacity.ts';
 import type { BootstrapBlobResponse, Hello, NeedStatuses, NodeStateUpdate, OperatorMessage, ReclaimInstruction } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
-import { GrpcError } from '../../api/grpc.ts';
+import { GrpcCode, GrpcError } from '../../api/grpc.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../runtime/types.ts';
 import { Session } from './session.ts';
@@ -50,7 +49,7 @@ export class SessionHub {
       try {
         session = this.receive(stream, session, message);
       } catch (error) {
-        stream.emit('error', error instanceof GrpcError ? error : new GrpcError(status.INTERNAL, String(error)));
+        stream.emit('error', error instanceof GrpcError ? error : new GrpcError(GrpcCode.INTERNAL, String(error)));
       }
     });
     const over = (): void => {
@@ -69,7 +68,7 @@ export class SessionHub {
   /** Rejects with UNAVAILABLE when the cluster has no session. */
   requestBlob(cluster: string, requirements: NodeSelectorRequirement[], signal: AbortSignal): Promise<BootstrapBlobResponse> {
     const session = this.sessions.get(cluster);
-    if (!session) return Promise.reject(new GrpcError(status.UNAVAILABLE, `no session with cluster ${cluster}`));
+    if (!session) return Promise.reject(new GrpcError(GrpcCode.UNAVAILABLE, `no session with cluster ${cluster}`));
     return session.requestBlob(this.options.ids(), requirements, signal);
   }
 
@@ -106,14 +105,14 @@ export class SessionHub {
   closeAll(message: string): void {
     for (const session of [...this.sessions.values()]) {
       this.remove(session);
-      session.close(status.UNAVAILABLE, message);
+      session.close(GrpcCode.UNAVAILABLE, message);
     }
   }
 
   private receive(stream: SessionStream, session: Session | undefined, message: OperatorMessage): Session | undefined {
     const payload = message.payload;
     if (payload?.$case === 'hello') return this.hello(stream, session, payload.value);
-    if (!session) throw new GrpcError(status.INVALID_ARGUMENT, 'the first frame of a session must be Hello');
+    if (!session) throw new GrpcError(GrpcCode.INVALID_ARGUMENT, 'the first frame of a session must be Hello');
     if (!session.isOpen) return session;
     switch (payload?.$case) {
       case 'rollup':
@@ -133,16 +132,16 @@ export class SessionHub {
   }
 
   private hello(stream: SessionStream, current: Session | undefined, hello: Hello): Session {
-    if (!hello.clusterId) throw new GrpcError(status.INVALID_ARGUMENT, 'Hello.cluster_id must not be empty');
+    if (!hello.clusterId) throw new GrpcError(GrpcCode.INVALID_ARGUMENT, 'Hello.cluster_id must not be empty');
     if (current && current.cluster !== hello.clusterId) {
-      throw new GrpcError(status.INVALID_ARGUMENT, `this session belongs to cluster ${current.cluster}`);
+      throw new GrpcError(GrpcCode.INVALID_ARGUMENT, `this session belongs to cluster ${current.cluster}`);
     }
     const session = current ?? new Session(stream, hello, this.options.clock);
     const previous = this.sessions.get(session.cluster);
     this.sessions.set(session.cluster, session);
     if (previous && previous !== session) {
       this.options.onLifecycle?.('replaced');
-      previous.close(status.ABORTED, `replaced by a newer session of cluster ${session.cluster}`);
+      previous.close(GrpcCode.ABORTED, `replaced by a newer session of cluster ${session.cluster}`);
     }
     if (previous !== session) {
       this.options.onLifecycle?.('installed');

@@ -1,8 +1,7 @@
-import { status } from '@grpc/grpc-js';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { ClusterCapacityNeeds, NodeSelectorRequirement } from '../../api/gen/bigfleet/v1alpha1/capacity.ts';
 import type { BootstrapBlobResponse, OperatorMessage, ShardMessage } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
-import { GrpcError } from '../../api/grpc.ts';
+import { GrpcCode, GrpcError } from '../../api/grpc.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { Outbox } from './outbox.ts';
 
@@ -54,9 +53,9 @@ export class Session {
 
   /** Resolves with the operator's answer, its `error` included; rejects on abort or when the session ends (spec: wire S6). */
   requestBlob(requestId: string, requirements: NodeSelectorRequirement[], signal: AbortSignal): Promise<BootstrapBlobResponse> {
-    if (!this.open) return Promise.reject(new GrpcError(status.UNAVAILABLE, `no session with cluster ${this.cluster}`));
+    if (!this.open) return Promise.reject(new GrpcError(GrpcCode.UNAVAILABLE, `no session with cluster ${this.cluster}`));
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => settle(() => reject(new GrpcError(status.DEADLINE_EXCEEDED, `cluster ${this.cluster} did not answer the bootstrap request in time`)));
+      const onAbort = (): void => settle(() => reject(new GrpcError(GrpcCode.DEADLINE_EXCEEDED, `cluster ${this.cluster} did not answer the bootstrap request in time`)));
       const settle = (then: () => void): void => {
         this.blobs.delete(requestId);
         signal.removeEventListener('abort', onAbort);
@@ -90,7 +89,7 @@ export class Session {
   }
 
   /** Makes the session unusable and ends its stream with a status. */
-  close(code: status, message: string): void {
+  close(code: GrpcCode, message: string): void {
     if (!this.open) return;
     this.end();
     this.stream.emit('error', new GrpcError(code, message));
@@ -103,7 +102,7 @@ export class Session {
     this.mailbox = undefined;
     this.outbox.close();
     for (const pending of [...this.blobs.values()]) {
-      pending.reject(new GrpcError(status.UNAVAILABLE, `session with cluster ${this.cluster} ended`));
+      pending.reject(new GrpcError(GrpcCode.UNAVAILABLE, `session with cluster ${this.cluster} ended`));
     }
   }
 

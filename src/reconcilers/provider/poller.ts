@@ -1,0 +1,182 @@
+import type { MachineState } from '../../engine/types.ts';
+import { sleep } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Random } from '../../lib/random.ts';
+import type { ProviderClient } from '../../provider/client.ts';
+import type { Log, Runnable } from '../../runtime/types.ts';
+import type { Inventory } from '../../shard/inventory.ts';
+import { removalVerdict } from './removal.ts';
+import type { KnownMachine } from './removal.ts';
+
+export interface PollerSettings {
+  readonly pollMs: number;
+  readonly fullListMs: number;
+  /** After this long in a transitional state a machine is stuck; Draining adds the grace it was given. */
+  readonly transitionMs: Readonly<Record<'Creating' | 'Configuring' | 'Draining' | 'Deleting', number>>;
+}
+
+export interface ProviderStatus {
+  readonly trusted: boolean;
+  /** Wall time of the last successful List and of the last full one; 0 = never. */
+  readonly lastListAt: number;
+  readonly lastFullListAt: number;
+  readonly rejected: number;
+  readonly lastError: string;
+  readonly quarantined: boolean;
+}
+
+export interface PollerOptions {
+  readonly provider: ProviderClient;
+  readonly inventory: Inventory;
+  readonly settings: () => PollerSettings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** True for a machine whose object says that another shard owns it (D15). */
+  readonly isForeign: (id: string) => boolean;
+  readonly onTrust: (trusted: boolean) => void;
+  readonly onRejected: (reason: string) => void;
+}
+
+/** The view is called stale, and nothing is taken away by it, when it is older than so many polls. */
+const STALE_POLLS = 3;
+/** A stale verdict needs at least this, or a demo's quarter-second polls would flap. */
+const MIN_STALE_MS = 5_000;
+const MAX_BACKOFF_MS = 10_000;
+const SWEEP_MS = 1_000;
+
+/**
+ * Watches a provider by polling its List: changes by cursor, and a full List now and then, which alone may remove
+ * machines. Owns the verdict whether the supply side of a plan can be trusted.
+ */
+export class ProviderPoller implements Runnable {
+  readonly name = 'provider-poller';
+  private readonly options: PollerOptions;
+  private cursor: Uint8Array | undefined;
+  private trusted = false;
+  private quarantined = false;
+  private lastListAt = 0;
+  private lastListMono = -Infinity;
+  private lastFullListAt = 0;
+  private lastFullListMono = -Infinity;
+  private lastSweepMono = -Infinity;
+  private rejectedCount = 0;
+  private lastError = '';
+
+  constructor(options: PollerOptions) {
+    this.options = options;
+  }
+
+  get status(): ProviderStatus {
+    return {
+      trusted: this.trusted,
+      lastListAt: this.lastListAt,
+      lastFullListAt: this.lastFullListAt,
+      rejected: this.rejectedCount,
+      lastError: this.lastError,
+      quarantined: this.quarantined,
+    };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.options;
+    let failures = 0;
+    while (!signal.aborted) {
+      const settings = this.options.settings();
+      let pauseMs = settings.pollMs;
+      try {
+        await this.poll(settings, signal);
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) break;
+        failures++;
+        this.failed(error, failures);
+        pauseMs = Math.min(MAX_BACKOFF_MS, Math.max(settings.pollMs, 100) * 2 ** Math.min(failures, 10)) * (0.5 + random() / 2);
+      }
+      this.sweep(settings);
+      this.judge(settings);
+      await sleep(clock, pauseMs, signal).catch(() => undefined);
+    }
+  }
+
+  private async poll(settings: PollerSettings, signal: AbortSignal): Promise<void> {
+    const { provider, inventory, clock } = this.options;
+    const startedMono = clock.monotonic();
+    const full = this.cursor === undefined || startedMono - this.lastFullListMono >= settings.fullListMs || this.quarantined;
+    const mark = inventory.mark();
+    const answer = await provider.list(full ? {} : { sinceRevision: this.cursor! }, signal);
+    for (const rejected of answer.rejected) {
+      this.rejectedCount++;
+      this.options.onRejected(rejected.reason);
+      this.options.log.warn({ machine: rejected.id, reason: rejected.reason, field: rejected.field }, `the provider's record is refused: ${rejected.text}`);
+    }
+    for (const seen of answer.machines) {
+      if (!this.options.isForeign(seen.id)) inventory.observe(seen, mark);
+    }
+    if (full) {
+      this.remove(new Set([...answer.machines.map((m) => m.id), ...answer.rejected.map((r) => r.id)]));
+      this.lastFullListMono = startedMono;
+      this.lastFullListAt = clock.now();
+    }
+    // A provider without cursors sends no revision: then every List is a full one.
+    this.cursor = answer.revision.length > 0 ? answer.revision : undefined;
+    this.lastListMono = clock.monotonic();
+    this.lastListAt = clock.now();
+    if (this.lastError) this.options.log.info({}, 'the provider answers again');
+    this.lastError = '';
+  }
+
+  private remove(named: ReadonlySet<string>): void {
+    const { inventory, log } = this.options;
+    const verdict = removalVerdict(knownMachines(inventory), inventory.size, named);
+    if (verdict.quarantined && !this.quarantined) {
+      log.error({ known: inventory.size, named: named.size }, 'the List lacks too many machines at once: quarantined, nothing is removed or taken away');
+    }
+    this.quarantined = verdict.quarantined;
+    for (const [id, missedLists] of verdict.missed) inventory.update(id, { missedLists });
+    for (const id of verdict.removed) {
+      log.warn({ machine: id }, 'the provider no longer lists the machine: removed');
+      inventory.remove(id);
+    }
+  }
+
+  /** Marks machines that stay in a transitional state past its deadline; leaving the state clears the mark. */
+  private sweep(settings: PollerSettings): void {
+    const { inventory, clock, log } = this.options;
+    if (clock.monotonic() - this.lastSweepMono < SWEEP_MS) return;
+    this.lastSweepMono = clock.monotonic();
+    for (const machine of inventory.all()) {
+      if (machine.stuck || !isTransitional(machine.seen.state)) continue;
+      const grace = machine.seen.state === 'Draining' && machine.intent?.kind === 'unbind' ? machine.intent.graceSeconds * 1000 : 0;
+      if (clock.now() - machine.since <= settings.transitionMs[machine.seen.state] + grace) continue;
+      inventory.update(machine.seen.id, { stuck: true });
+      log.warn({ machine: machine.seen.id, state: machine.seen.state }, 'stuck: past the transition deadline, counts for nobody');
+    }
+  }
+
+  private judge(settings: PollerSettings): void {
+    const staleMs = Math.max(MIN_STALE_MS, STALE_POLLS * settings.pollMs);
+    const fresh = this.options.clock.monotonic() - this.lastListMono <= staleMs;
+    const trusted = fresh && !this.quarantined;
+    if (trusted === this.trusted) return;
+    this.trusted = trusted;
+    this.options.onTrust(trusted);
+  }
+
+  private failed(error: unknown, failures: number): void {
+    this.lastError = error instanceof Error ? error.message : String(error);
+    if (failures === 1 || failures % 10 === 0) {
+      this.options.log.warn({ failures, error: this.lastError }, 'List failed: deciding on the last known state');
+    }
+  }
+}
+
+function isTransitional(state: MachineState): state is 'Creating' | 'Configuring' | 'Draining' | 'Deleting' {
+  return state === 'Creating' || state === 'Configuring' || state === 'Draining' || state === 'Deleting';
+}
+
+function* knownMachines(inventory: Inventory): Iterable<KnownMachine> {
+  for (const machine of inventory.all()) {
+    yield { id: machine.seen.id, missedLists: machine.missedLists, pending: machine.busy || machine.intent !== undefined };
+  }
+}

@@ -1,0 +1,90 @@
+import type { ClusterCapacityNeeds } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
+import type { Assignment, Need } from '../engine/types.ts';
+import type { Requirement } from '../api/profile.ts';
+import type { Log } from '../runtime/types.ts';
+import { ingestRollup } from './rollup-ingest.ts';
+import type { Rollup } from './rollup-ingest.ts';
+import { RollupGuard } from './rollup-guard.ts';
+
+export interface DemandOptions {
+  readonly log: Log;
+  readonly guardEnabled: () => boolean;
+  readonly onRejected: (cluster: string) => void;
+}
+
+interface ClusterDemand {
+  readonly rollup: Rollup;
+  readonly requirements: ReadonlyMap<string, readonly Requirement[]>;
+}
+
+/** The accepted demand of every cluster: silence is not zero, so it stays while the operator is away. */
+export class Demand {
+  private readonly options: DemandOptions;
+  private readonly clusters = new Map<string, ClusterDemand>();
+  private readonly guard = new RollupGuard();
+  private readonly changed = new Set<string>();
+  private readonly hints = new Map<string, Rollup['hints']>();
+
+  constructor(options: DemandOptions) {
+    this.options = options;
+  }
+
+  /** True = the roll-up is to be acked: it was applied, or held by the guard. False = refused whole (counted). */
+  offer(cluster: string, message: ClusterCapacityNeeds): boolean {
+    let rollup: Rollup;
+    try {
+      rollup = ingestRollup(cluster, message);
+    } catch (error) {
+      this.options.onRejected(cluster);
+      this.options.log.error({ cluster, error: error instanceof Error ? error.message : String(error) }, 'roll-up refused whole: the last accepted one stays');
+      return false;
+    }
+    // Hints describe Nodes, not demand: those of a held roll-up apply (D13).
+    this.hints.set(cluster, rollup.hints);
+    this.changed.add(cluster);
+    if (this.options.guardEnabled() && !this.guard.admit(cluster, rollup.needs)) {
+      this.options.log.warn({ cluster, rows: rollup.needs.length, held: this.guard.heldCount(cluster) }, 'roll-up keeps less than a tenth of the accepted demand: held until confirmed');
+      return true;
+    }
+    this.clusters.set(cluster, { rollup, requirements: requirementsByProfile(rollup.needs) });
+    return true;
+  }
+
+  hasReported(cluster: string): boolean {
+    return this.clusters.has(cluster);
+  }
+
+  rows(): number {
+    let rows = 0;
+    for (const { rollup } of this.clusters.values()) rows += rollup.needs.length;
+    return rows;
+  }
+
+  /** Timestamp of the roll-up that the cluster's current rows come from. */
+  timestampOf(cluster: string): bigint {
+    return this.clusters.get(cluster)?.rollup.timestampUnixNanos ?? 0n;
+  }
+
+  requirementsOf(to: Assignment): readonly Requirement[] | undefined {
+    return this.clusters.get(to.cluster)?.requirements.get(to.fingerprint);
+  }
+
+  heldByCluster(): ReadonlyMap<string, number> {
+    return this.guard.heldByCluster();
+  }
+
+  /** Clusters whose rows or hints changed since the last call, as the engine wants them. */
+  takeChanges(): { cluster: string; needs: readonly Need[] | undefined; hints: Rollup['hints'] }[] {
+    const changes = [...this.changed].map((cluster) => ({
+      cluster,
+      needs: this.clusters.get(cluster)?.rollup.needs,
+      hints: this.hints.get(cluster) ?? null,
+    }));
+    this.changed.clear();
+    return changes;
+  }
+}
+
+function requirementsByProfile(needs: readonly Need[]): Map<string, readonly Requirement[]> {
+  return new Map(needs.map((need) => [need.fingerprint, need.profile.requirements]));
+}

@@ -1,0 +1,36 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * The fencing epoch (spec: engine 17): every start of the shard runs under a higher one. `floor` is the highest epoch
+ * known from elsewhere (Shard.status, Lease transitions), so that losing the data directory does not fence the shard out.
+ * Written with fsync and rename before use. Throws when the file is unreadable or is no number: guessing would be worse.
+ */
+export function advanceEpoch(dataDir: string, floor: bigint): bigint {
+  mkdirSync(dataDir, { recursive: true });
+  const file = join(dataDir, 'epoch');
+  const stored = readEpoch(file);
+  const next = (stored > floor ? stored : floor) + 1n;
+  const temporary = `${file}.new`;
+  const fd = openSync(temporary, 'w');
+  try {
+    writeSync(fd, `${next}\n`);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(temporary, file);
+  return next;
+}
+
+function readEpoch(file: string): bigint {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0n;
+    throw error;
+  }
+  if (!/^\d+\s*$/.test(text)) throw new Error(`${file}: expected a decimal number, found ${JSON.stringify(text.slice(0, 40))}. Restore the file, or delete it if the Shard object's status.epoch is intact.`);
+  return BigInt(text.trim());
+}

@@ -1,0 +1,161 @@
+import {
+  CAPACITY_TYPE_LABEL,
+  CLUSTER_LABEL,
+  MACHINE_FINALIZER,
+  MACHINE_INSTANCE_TYPE_LABEL,
+  MACHINE_ZONE_LABEL,
+  PROVIDER_LABEL,
+  SHARD_LABEL,
+  STATE_LABEL,
+} from '../api/constants.ts';
+import { labelValue, machineObjectName } from '../api/names.ts';
+import { formatResources } from '../api/resource-vector.ts';
+import type { Condition, Machine } from '../api/types.ts';
+import { explainMachine } from '../engine/explain.ts';
+import type { MachineRecord, MachineIntent } from './record.ts';
+
+export interface MachineIdentity {
+  readonly namespace: string;
+  readonly shard: string;
+  readonly provider: string;
+}
+
+/** The part of a Machine object that the shard owns: what was decided and what the provider said. Pure. */
+export function desiredMachine(record: MachineRecord, identity: MachineIdentity): Machine {
+  const { seen } = record;
+  return {
+    apiVersion: 'control.bigfleet.lucy.sh/v1alpha1',
+    kind: 'Machine',
+    metadata: {
+      name: machineObjectName(seen.id),
+      namespace: identity.namespace,
+      labels: {
+        [SHARD_LABEL]: labelValue(identity.shard),
+        [PROVIDER_LABEL]: labelValue(identity.provider),
+        [STATE_LABEL]: seen.state,
+        [CLUSTER_LABEL]: labelValue(seen.cluster),
+        [MACHINE_INSTANCE_TYPE_LABEL]: labelValue(seen.instanceType),
+        [MACHINE_ZONE_LABEL]: labelValue(seen.zone),
+        [CAPACITY_TYPE_LABEL]: seen.capacityType,
+      },
+      finalizers: [MACHINE_FINALIZER],
+    },
+    spec: { machineId: seen.id, providerRef: identity.provider, shardRef: identity.shard, ...intentFields(record) },
+    status: statusOf(record),
+  };
+}
+
+/** The three parts of spec that carry decisions; null = removed, so that a merge patch clears what is over. */
+export function specPatch(record: MachineRecord): object {
+  const fields = intentFields(record);
+  return { binding: null, unbind: null, release: null, ...fields };
+}
+
+/**
+ * What a Machine object says was decided, for a shard that has just started (D34). Only bindings are taken over: whether
+ * a machine is still to be taken away or released, the next plan finds out anew, and an object that nobody could update
+ * for a while must not drain anything.
+ */
+export function bindingFromObject(machine: Machine): Extract<MachineIntent, { kind: 'bind' }> | undefined {
+  const { binding, unbind, release } = machine.spec;
+  if (!binding || unbind || release) return undefined;
+  return {
+    kind: 'bind',
+    to: {
+      cluster: binding.clusterId,
+      fingerprint: binding.needFingerprint ?? '',
+      group: binding.group ?? '',
+      priority: binding.priority ?? 0,
+      interruptionBucket: binding.interruptionPenaltyBucket ?? 0,
+      reclamationBucket: binding.reclamationPenaltyBucket ?? 0,
+    },
+    requirements: [],
+    reason: binding.reason ?? '',
+    decidedAt: time(binding.decidedAt),
+    configureSent: false,
+  };
+}
+
+function intentFields(record: MachineRecord): Pick<Machine['spec'], 'binding' | 'unbind' | 'release'> {
+  const { intent, assigned } = record;
+  if (intent?.kind === 'unbind') {
+    return {
+      unbind: {
+        reason: intent.reason,
+        graceSeconds: intent.graceSeconds,
+        ...(intent.preemptorPriority !== 0 && { preemptorPriority: intent.preemptorPriority }),
+        decidedAt: timestamp(intent.decidedAt),
+      },
+    };
+  }
+  if (intent?.kind === 'release') return { release: { reason: intent.reason } };
+  const to = intent?.kind === 'bind' ? intent.to : assigned;
+  if (!to) return {};
+  return {
+    binding: {
+      clusterId: to.cluster,
+      needFingerprint: to.fingerprint,
+      group: to.group,
+      priority: to.priority,
+      interruptionPenaltyBucket: to.interruptionBucket,
+      reclamationPenaltyBucket: to.reclamationBucket,
+      ...(intent?.kind === 'bind' && { reason: intent.reason, decidedAt: timestamp(intent.decidedAt) }),
+    },
+  };
+}
+
+function statusOf(record: MachineRecord): NonNullable<Machine['status']> {
+  const { seen, operation, why } = record;
+  return {
+    phase: seen.state,
+    clusterId: seen.cluster,
+    ...(seen.host && { host: { provider: seen.host.provider, ref: seen.host.ref } }),
+    instanceType: seen.instanceType,
+    zone: seen.zone,
+    capacityType: seen.capacityType,
+    priceMicroUsdPerHour: seen.priceMicroUsdPerHour,
+    dollarsPerHour: (seen.priceMicroUsdPerHour / 1_000_000).toFixed(2),
+    interruptionProbability: seen.interruptionProbability,
+    resources: Object.fromEntries(formatResources(seen.allocatable)),
+    ...(why && { reason: why.code, message: explainMachine(why) }),
+    ...(operation && {
+      operation: {
+        kind: operation.kind,
+        operationId: operation.operationId,
+        startedAt: timestamp(operation.startedAt),
+        attempts: operation.attempts,
+        lastError: operation.lastError,
+      },
+    }),
+    since: timestamp(record.since),
+    conditions: conditionsOf(record),
+  };
+}
+
+function conditionsOf(record: MachineRecord): Condition[] {
+  const { seen, intent } = record;
+  const at = timestamp(record.since);
+  const condition = (type: string, holds: boolean, reason: string, message: string): Condition => ({
+    type,
+    status: holds ? 'True' : 'False',
+    reason,
+    message,
+    lastTransitionTime: at,
+  });
+  const progressing = intent !== undefined || !['Speculative', 'Idle', 'Configured', 'Failed'].includes(seen.state);
+  return [
+    condition('Ready', seen.state === 'Configured' || (seen.state === 'Idle' && !intent), seen.state, seen.lastError),
+    condition('Progressing', progressing, intent ? `Wants${intent.kind[0]!.toUpperCase()}${intent.kind.slice(1)}` : seen.state, ''),
+    condition('Stuck', record.stuck, record.stuck ? 'DeadlineExceeded' : 'InTime', record.operation?.lastError ?? ''),
+    condition('Disrupting', intent?.kind === 'unbind' || seen.state === 'Draining', seen.state, intent?.kind === 'unbind' ? intent.reason : ''),
+  ];
+}
+
+function timestamp(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+function time(text: string | undefined): number {
+  const ms = text === undefined ? NaN : Date.parse(text);
+  return Number.isNaN(ms) ? 0 : ms;
+}

@@ -1,0 +1,280 @@
+import { MACHINE_FINALIZER } from '../api/constants.ts';
+import { machineObjectName } from '../api/names.ts';
+import { MachineResource } from '../api/resources.ts';
+import type { Machine } from '../api/types.ts';
+import type { Clock } from '../lib/clock.ts';
+import { sleep } from '../lib/clock.ts';
+import { isAlreadyExists, isNotFound } from '../runtime/client/api-error.ts';
+import type { KubeClient, Log, Runnable, Store } from '../runtime/types.ts';
+import type { Inventory } from './inventory.ts';
+import { desiredMachine, specPatch } from './machine-object.ts';
+import type { MachineIdentity } from './machine-object.ts';
+import type { MachineRecord } from './record.ts';
+
+export interface MachineWriterOptions {
+  readonly client: KubeClient;
+  readonly inventory: Inventory;
+  readonly identity: MachineIdentity;
+  /** The objects as last seen, by key namespace/name. */
+  readonly objects: Store<Machine>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly workers: number;
+  /** Changes of one machine within this time become one write, unless somebody waits for it. */
+  readonly settleMs: number;
+}
+
+interface Waiter {
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+const RETRY_MIN_MS = 200;
+const RETRY_MAX_MS = 10_000;
+
+/**
+ * Keeps the Machine objects equal to the inventory: the durable record of what was decided, and what people look at.
+ * Writes are coalesced per machine and wait out an absent API server; nothing but `written` depends on them (D22).
+ */
+export class MachineWriter implements Runnable {
+  readonly name = 'machine-writer';
+  private readonly options: MachineWriterOptions;
+  /** Machine id → earliest monotonic time to write. */
+  private readonly dirty = new Map<string, number>();
+  private readonly writing = new Set<string>();
+  private readonly waiters = new Map<string, Waiter[]>();
+  /** What we know to be on the server: the answer of our last write, newer than the informer's echo. */
+  private readonly last = new Map<string, Machine>();
+  private failures = 0;
+  private readonly sleepers = new Set<() => void>();
+
+  constructor(options: MachineWriterOptions) {
+    this.options = options;
+  }
+
+  get backlog(): number {
+    return this.dirty.size + this.writing.size;
+  }
+
+  markDirty(id: string): void {
+    if (!this.dirty.has(id)) this.dirty.set(id, this.options.clock.monotonic() + this.options.settleMs);
+    this.wake();
+  }
+
+  /** Resolves when everything known about the machine now is on the server; rejects when the signal aborts first. */
+  written(id: string, signal: AbortSignal): Promise<void> {
+    if (!this.dirty.has(id) && !this.writing.has(id)) return Promise.resolve();
+    if (signal.aborted) return Promise.reject(new Error('aborted'));
+    this.dirty.set(id, -Infinity);
+    this.wake();
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = { resolve: () => settle(resolve), reject: (error) => settle(() => reject(error)) };
+      const onAbort = (): void => {
+        const others = this.waiters.get(id)?.filter((w) => w !== waiter) ?? [];
+        if (others.length > 0) this.waiters.set(id, others);
+        else this.waiters.delete(id);
+        waiter.reject(new Error(`the object of machine ${id} was not written in time`));
+      };
+      const settle = (then: () => void): void => {
+        signal.removeEventListener('abort', onAbort);
+        then();
+      };
+      this.waiters.set(id, [...(this.waiters.get(id) ?? []), waiter]);
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  /** The informer saw the object change or go: repair it if that was not our doing. */
+  observed(id: string, object: Machine | undefined): void {
+    const last = this.last.get(id);
+    if (object && last?.metadata.resourceVersion === object.metadata.resourceVersion) return;
+    if (object) {
+      // Echoes of our own older writes arrive late; only what somebody else wrote is news.
+      if (last && last.metadata.uid === object.metadata.uid && isOlder(object, last)) return;
+      this.last.set(id, object);
+    } else {
+      this.last.delete(id);
+    }
+    this.markDirty(id);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all(Array.from({ length: this.options.workers }, () => this.work(signal)));
+  }
+
+  private async work(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const id = this.take();
+      if (id === undefined) {
+        await this.idle(signal);
+        continue;
+      }
+      this.writing.add(id);
+      try {
+        await this.write(id, signal);
+        this.failures = 0;
+        this.writing.delete(id);
+        if (!this.dirty.has(id)) this.release(id);
+      } catch (error) {
+        this.writing.delete(id);
+        if (signal.aborted) return;
+        this.failed(id, error);
+        await sleep(this.options.clock, Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.failures, 10)), signal).catch(() => undefined);
+      }
+    }
+  }
+
+  private take(): string | undefined {
+    const now = this.options.clock.monotonic();
+    for (const [id, at] of this.dirty) {
+      if (at > now || this.writing.has(id)) continue;
+      this.dirty.delete(id);
+      return id;
+    }
+    return undefined;
+  }
+
+  /** Until something is marked dirty or the settle time of what is marked has passed. */
+  private idle(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        cancel();
+        this.sleepers.delete(finish);
+        signal.removeEventListener('abort', finish);
+        resolve();
+      };
+      const cancel = this.options.clock.after(this.dirty.size > 0 ? this.options.settleMs : 60_000, finish);
+      this.sleepers.add(finish);
+      signal.addEventListener('abort', finish, { once: true });
+    });
+  }
+
+  private wake(): void {
+    for (const sleeper of [...this.sleepers]) sleeper();
+  }
+
+  private async write(id: string, signal: AbortSignal): Promise<void> {
+    const record = this.options.inventory.get(id);
+    const known = this.known(id);
+    if (!record || !wantsObject(record)) {
+      if (known) await this.delete(id, known, signal);
+      return;
+    }
+    if (known?.metadata.deletionTimestamp) {
+      // A person deleted the object: that says nothing about the machine, so it comes back (spec: control-crds, Machine).
+      await this.delete(id, known, signal);
+      this.markDirty(id);
+      return;
+    }
+    const desired = desiredMachine(record, this.options.identity);
+    const created = known ?? (await this.create(desired, signal));
+    const withSpec = await this.writeSpec(record, desired, created, signal);
+    if (!withSpec) return this.vanished(id);
+    this.last.set(id, withSpec);
+    if (!covers(withSpec.status ?? {}, desired.status ?? {}, true)) {
+      const patched = await this.patch(desired, { status: { operation: null, reason: null, message: null, host: null, ...desired.status } }, 'status', signal);
+      if (!patched) return this.vanished(id);
+      this.last.set(id, patched);
+    }
+  }
+
+  private async create(desired: Machine, signal: AbortSignal): Promise<Machine> {
+    const { status: _status, ...rest } = desired;
+    try {
+      return await this.options.client.create<Machine>(MachineResource, rest as Machine, { signal });
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+      const found = await this.options.client.get<Machine>(MachineResource, ref(desired), { signal });
+      if (!found) throw error;
+      return found;
+    }
+  }
+
+  /** Undefined when the object is gone meanwhile. */
+  private async writeSpec(record: MachineRecord, desired: Machine, known: Machine, signal: AbortSignal): Promise<Machine | undefined> {
+    const same =
+      covers(known.spec, desired.spec, false) &&
+      !extraDecision(known, desired) &&
+      covers(known.metadata.labels ?? {}, desired.metadata.labels ?? {}, false) &&
+      known.metadata.finalizers?.includes(MACHINE_FINALIZER);
+    if (same) return known;
+    const finalizers = [...new Set([...(known.metadata.finalizers ?? []), MACHINE_FINALIZER])];
+    return this.patch(desired, { metadata: { labels: desired.metadata.labels, finalizers }, spec: specPatch(record) }, undefined, signal);
+  }
+
+  private async patch(desired: Machine, body: object, subresource: 'status' | undefined, signal: AbortSignal): Promise<Machine | undefined> {
+    try {
+      return await this.options.client.patch<Machine>(MachineResource, ref(desired), body, { signal, ...(subresource && { subresource }) });
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  private async delete(id: string, known: Machine, signal: AbortSignal): Promise<void> {
+    const finalizers = (known.metadata.finalizers ?? []).filter((f) => f !== MACHINE_FINALIZER);
+    await this.patch(known, { metadata: { finalizers } }, undefined, signal);
+    await this.options.client.delete(MachineResource, ref(known), { signal });
+    this.last.delete(id);
+  }
+
+  private vanished(id: string): void {
+    this.last.delete(id);
+    this.markDirty(id);
+  }
+
+  private known(id: string): Machine | undefined {
+    return this.last.get(id) ?? this.options.objects.get(`${this.options.identity.namespace}/${machineObjectName(id)}`);
+  }
+
+  private release(id: string): void {
+    const waiters = this.waiters.get(id);
+    this.waiters.delete(id);
+    for (const waiter of waiters ?? []) waiter.resolve();
+  }
+
+  private failed(id: string, error: unknown): void {
+    this.failures++;
+    // Our picture of the object may be what is wrong: start from the informer's next time.
+    this.last.delete(id);
+    if (!this.dirty.has(id)) this.dirty.set(id, this.options.clock.monotonic());
+    if (this.failures === 1 || this.failures % 50 === 0) {
+      this.options.log.warn({ machine: id, failures: this.failures, error: String(error) }, 'cannot write Machine object: queued, decisions go on');
+    }
+  }
+}
+
+/** Speculative slots are counts on the CapacityProvider until something is decided about them. */
+function wantsObject(record: MachineRecord): boolean {
+  return record.seen.state !== 'Speculative' || record.intent !== undefined || record.hold;
+}
+
+function ref(machine: Machine): { namespace?: string; name: string } {
+  const { namespace, name } = machine.metadata;
+  return namespace === undefined ? { name } : { namespace, name };
+}
+
+function extraDecision(known: Machine, desired: Machine): boolean {
+  return (['binding', 'unbind', 'release'] as const).some((part) => known.spec[part] !== undefined && desired.spec[part] === undefined);
+}
+
+/** Resource versions of one object written by one server grow; comparing lengths first avoids a number above 2^53. */
+function isOlder(a: Machine, b: Machine): boolean {
+  const x = a.metadata.resourceVersion ?? '';
+  const y = b.metadata.resourceVersion ?? '';
+  return x.length === y.length ? x < y : x.length < y.length;
+}
+
+/** Every value of `want` is in `have`; `exact` also means nothing else is, at the top. */
+function covers(have: unknown, want: unknown, exact: boolean): boolean {
+  if (Array.isArray(want)) {
+    return Array.isArray(have) && have.length === want.length && want.every((item, i) => covers(have[i], item, false));
+  }
+  if (want !== null && typeof want === 'object') {
+    if (have === null || typeof have !== 'object') return false;
+    const known = have as Record<string, unknown>;
+    if (exact && Object.keys(known).some((key) => !(key in want))) return false;
+    return Object.entries(want).every(([key, value]) => value === undefined || covers(known[key], value, false));
+  }
+  return have === want;
+}

@@ -1,0 +1,81 @@
+import type { CapacityNeed, ClusterCapacityNeeds } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
+import { canonicalProfile, fingerprint, isPenaltyBucket, operatorOf, unitClass, whenUnsatisfiableOf } from '../api/profile.ts';
+import type { Profile, Requirement, SpreadTerm } from '../api/profile.ts';
+import { parseResources } from '../api/resource-vector.ts';
+import type { Need, NodeHint, ResourceVector } from '../engine/types.ts';
+
+/** A roll-up as the engine wants it. */
+export interface Rollup {
+  readonly needs: readonly Need[];
+  /** null = this operator sends no hints. */
+  readonly hints: readonly NodeHint[] | null;
+  readonly timestampUnixNanos: bigint;
+}
+
+/** The roll-up is refused whole: the message names the row and the field (spec: wire 1.1, engine 12.4). */
+export class MalformedRollupError extends Error {
+  override readonly name = 'MalformedRollupError';
+}
+
+/** More rows than this from one cluster is refused loudly rather than left to slow everybody. */
+export const MAX_ROWS_PER_CLUSTER = 50_000;
+
+/** Parses every quantity once; throws MalformedRollupError. */
+export function ingestRollup(cluster: string, rollup: ClusterCapacityNeeds): Rollup {
+  if (rollup.needs.length > MAX_ROWS_PER_CLUSTER) {
+    throw new MalformedRollupError(`needs: ${rollup.needs.length} rows, at most ${MAX_ROWS_PER_CLUSTER} are accepted`);
+  }
+  return {
+    needs: rollup.needs.map((row, i) => ingestNeed(cluster, row, `needs[${i}]`)),
+    hints: rollup.nodeHints ? rollup.nodeHints.items.map((hint) => ({
+      machineId: hint.machineId,
+      ready: hint.ready,
+      pods: hint.pods,
+      disruptionCost: hint.disruptionCost,
+      doNotDisrupt: hint.doNotDisrupt,
+    })) : null,
+    timestampUnixNanos: rollup.timestampUnixNanos,
+  };
+}
+
+function ingestNeed(cluster: string, row: CapacityNeed, path: string): Need {
+  const profile = canonicalProfile({
+    requirements: row.requirements.map((r, i): Requirement => {
+      const operator = operatorOf(r.operator);
+      if (!operator) throw new MalformedRollupError(`${path}.requirements[${i}].operator: ${r.operator} is none of In, NotIn, Exists, DoesNotExist, Same`);
+      return { key: r.key, operator, values: r.values };
+    }),
+    spread: row.spread.map((s, i): SpreadTerm => {
+      if (s.maxSkew < 1) throw new MalformedRollupError(`${path}.spread[${i}].max_skew: ${s.maxSkew}, must be at least 1`);
+      return { topologyKey: s.topologyKey, maxSkew: s.maxSkew, whenUnsatisfiable: whenUnsatisfiableOf(s.whenUnsatisfiable) };
+    }),
+    priority: row.priority,
+    interruptionBucket: bucket(row.interruptionPenaltyBucket, `${path}.interruption_penalty_bucket`),
+    reclamationBucket: bucket(row.reclamationPenaltyBucket, `${path}.reclamation_penalty_bucket`),
+  });
+  checkSame(profile, path);
+  const aggregate = vector(row.aggregateResources, `${path}.aggregate_resources`);
+  const minUnit = vector(row.minUnit, `${path}.min_unit`);
+  if (aggregate.some(([, amount]) => amount > 0) && !minUnit.some(([, amount]) => amount > 0)) {
+    throw new MalformedRollupError(`${path}.min_unit: empty although aggregate_resources asks for something`);
+  }
+  return { cluster, profile, fingerprint: fingerprint(profile), group: row.group, unitClass: unitClass(minUnit), aggregate, minUnit };
+}
+
+function checkSame(profile: Profile, path: string): void {
+  const same = profile.requirements.filter((r) => r.operator === 'Same').length;
+  if (same > 1) throw new MalformedRollupError(`${path}.requirements: ${same} Same requirements, at most one is supported`);
+}
+
+function bucket(value: number, path: string): number {
+  if (!isPenaltyBucket(value)) throw new MalformedRollupError(`${path}: ${value}, must be 0 to 27`);
+  return value;
+}
+
+function vector(quantities: ReadonlyMap<string, string>, path: string): ResourceVector {
+  try {
+    return parseResources(quantities, 'up');
+  } catch (error) {
+    throw new MalformedRollupError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

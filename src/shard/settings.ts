@@ -1,0 +1,87 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CapacityProvider, Shard } from '../api/types.ts';
+import type { Policy } from '../engine/types.ts';
+import type { PollerSettings } from '../reconcilers/provider/poller.ts';
+
+export type Mode = 'Active' | 'DryRun' | 'Paused';
+
+export interface ShardSettings {
+  readonly mode: Mode;
+  readonly cycleMs: number;
+  readonly emptyRollupGuard: boolean;
+  readonly concurrencyPerProvider: number;
+  readonly policy: Policy;
+}
+
+/** Grace that Pods get when an excess machine is reclaimed (spec: engine 9.1). */
+export const DEFAULT_RECLAIM_GRACE_SECONDS = 600;
+
+/** Reads a Shard object; absent fields take the defaults of its CRD (spec: control-crds). */
+export function settingsOf(shard: Pick<Shard, 'spec'>, reclaimGraceSeconds = DEFAULT_RECLAIM_GRACE_SECONDS): ShardSettings {
+  const { spec } = shard;
+  return {
+    mode: spec.mode ?? 'Active',
+    cycleMs: (spec.cycleSeconds ?? 10) * 1000,
+    emptyRollupGuard: spec.rails?.emptyRollupGuard ?? true,
+    concurrencyPerProvider: spec.concurrencyPerProvider ?? 16,
+    policy: {
+      reclaimCapFraction: Number(spec.rails?.reclaimCapFraction ?? '0.05'),
+      maxConcurrentDrainsPerCluster: spec.rails?.maxConcurrentDrainsPerCluster ?? 10,
+      maxReclaimsPerMinute: spec.rails?.maxReclaimsPerMinute ?? 0,
+      holds: {
+        onDemandMs: (spec.holds?.onDemandSeconds ?? 600) * 1000,
+        spotMs: (spec.holds?.spotSeconds ?? 60) * 1000,
+        occupiedExcessMs: (spec.holds?.occupiedExcessSeconds ?? 300) * 1000,
+      },
+      limits: {
+        ...(spec.limits?.machines !== undefined && { machines: spec.limits.machines }),
+        ...(spec.limits?.microUsdPerHour !== undefined && { microUsdPerHour: spec.limits.microUsdPerHour }),
+      },
+      reclaimGraceSeconds,
+    },
+  };
+}
+
+/** How to poll a provider; `pollMs` from the command line wins over the object, for what is finer than a second. */
+export function pollerSettingsOf(provider: Pick<CapacityProvider, 'spec'> | undefined, pollMs: number | undefined): PollerSettings {
+  const spec = provider?.spec;
+  const deadlines = spec?.transitionDeadlines;
+  return {
+    pollMs: pollMs ?? (spec?.pollSeconds ?? 10) * 1000,
+    fullListMs: (spec?.fullListSeconds ?? 300) * 1000,
+    transitionMs: {
+      Creating: (deadlines?.creatingSeconds ?? 900) * 1000,
+      Configuring: (deadlines?.configuringSeconds ?? 900) * 1000,
+      // The grace of the drain is added by who knows it.
+      Draining: (deadlines?.drainingSeconds ?? 300) * 1000,
+      Deleting: (deadlines?.deletingSeconds ?? 600) * 1000,
+    },
+  };
+}
+
+/**
+ * The last Shard spec that was seen, kept beside the epoch: a cold start without the API server goes on in the same mode.
+ * With neither, the shard acquires but takes nothing away until the API server answers.
+ */
+export class RememberedSpec {
+  private readonly file: string;
+
+  constructor(dataDir: string) {
+    this.file = join(dataDir, 'shard-spec.json');
+  }
+
+  load(): Shard['spec'] | undefined {
+    try {
+      return JSON.parse(readFileSync(this.file, 'utf8')) as Shard['spec'];
+    } catch {
+      return undefined; // absent or torn: as good as never written
+    }
+  }
+
+  save(spec: Shard['spec']): void {
+    const next = `${this.file}.new`;
+    writeFileSync(next, JSON.stringify(spec));
+    renameSync(next, this.file);
+  }
+}

@@ -1,0 +1,122 @@
+import { formatResources } from '../api/resource-vector.ts';
+import type { CapacityProvider, CapacityProviderOffer, Condition, Shard, ShardShortfall } from '../api/types.ts';
+import { explainNeed } from '../engine/explain.ts';
+import type { NeedVerdict, Plan } from '../engine/types.ts';
+import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
+import type { Inventory } from './inventory.ts';
+
+const MAX_SHORTFALLS = 20;
+const MAX_OFFERS = 50;
+
+export interface ShardFacts {
+  readonly generation: number;
+  readonly epoch: bigint;
+  readonly holder: string;
+  readonly cycle: number;
+  readonly at: number;
+  readonly sessions: number;
+  readonly withheld: number;
+  readonly leaseProven: boolean;
+  readonly supplyTrusted: boolean;
+  readonly fenced: string;
+  readonly previous: readonly Condition[];
+}
+
+/** Pure: Shard.status for a plan (spec: control-crds, Shard). */
+export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['status']> {
+  const unmet = plan.verdicts.filter((v) => !v.satisfied);
+  const { byState } = plan.stats;
+  const condition = conditionMaker(facts.previous, facts.generation, facts.at);
+  return {
+    epoch: Number(facts.epoch),
+    holder: facts.holder,
+    cycle: facts.cycle,
+    lastCycleTime: timestamp(facts.at),
+    machines: { ...byState },
+    totalMachines: plan.stats.machines,
+    boundMachines: byState.Configuring + byState.Configured,
+    needs: { rows: plan.verdicts.length, satisfied: plan.verdicts.length - unmet.length, unmet: unmet.length },
+    sessions: facts.sessions,
+    shortfalls: [...unmet].sort((a, b) => b.need.profile.priority - a.need.profile.priority).slice(0, MAX_SHORTFALLS).map(shortfall),
+    microUsdPerHour: plan.stats.microUsdPerHour,
+    dollarsPerHour: (plan.stats.microUsdPerHour / 1_000_000).toFixed(2),
+    pausedActions: facts.withheld,
+    conditions: [
+      condition('Ready', facts.supplyTrusted && !facts.fenced, facts.fenced ? 'Fenced' : facts.supplyTrusted ? 'Deciding' : 'SupplyUntrusted', ''),
+      condition('Reconciling', plan.actions.length > 0, plan.actions.length > 0 ? 'ActionsDecided' : 'NothingToDo', ''),
+      condition('Stalled', facts.fenced !== '', facts.fenced ? 'Fenced' : 'Progressing', facts.fenced),
+      condition('Fenced', facts.fenced !== '', facts.fenced ? 'NewerEpochSeen' : 'NotFenced', facts.fenced),
+      condition('LeaseProven', facts.leaseProven, facts.leaseProven ? 'Renewed' : 'RenewalOverdue', facts.leaseProven ? '' : 'nothing is taken away until the Lease is renewed'),
+      condition('SupplyTrusted', facts.supplyTrusted, facts.supplyTrusted ? 'ListSucceeded' : 'ListStaleOrQuarantined', facts.supplyTrusted ? '' : 'nothing is taken away until the provider lists its machines again'),
+    ],
+  };
+}
+
+/** Pure: CapacityProvider.status; Speculative slots are counts per offer. */
+export function providerStatus(inventory: Inventory, list: ProviderStatus, previous: readonly Condition[], generation: number, at: number): NonNullable<CapacityProvider['status']> {
+  const condition = conditionMaker(previous, generation, at);
+  const reachable = list.lastError === '' && list.lastListAt > 0;
+  return {
+    offers: offers(inventory),
+    machines: inventory.countByState(),
+    ...(list.lastListAt > 0 && { lastListTime: timestamp(list.lastListAt) }),
+    ...(list.lastFullListAt > 0 && { lastFullListTime: timestamp(list.lastFullListAt) }),
+    rejected: list.rejected,
+    conditions: [
+      condition('Ready', reachable && list.trusted, reachable ? (list.trusted ? 'Listed' : 'Untrusted') : 'Unreachable', list.lastError),
+      condition('Reachable', reachable, reachable ? 'Answered' : 'NoAnswer', list.lastError),
+      condition('InventoryTrusted', list.trusted, list.quarantined ? 'Quarantined' : list.trusted ? 'ListSucceeded' : 'ListStale', ''),
+    ],
+  };
+}
+
+function offers(inventory: Inventory): CapacityProviderOffer[] {
+  const byKind = new Map<string, CapacityProviderOffer & { priceMicroUsdPerHour: { min: number; max: number } }>();
+  for (const { seen } of inventory.all()) {
+    if (seen.state !== 'Speculative') continue;
+    const key = JSON.stringify([seen.instanceType, seen.zone, seen.capacityType]);
+    const offer = byKind.get(key);
+    const price = seen.priceMicroUsdPerHour;
+    if (offer) {
+      offer.available++;
+      offer.priceMicroUsdPerHour.min = Math.min(offer.priceMicroUsdPerHour.min, price);
+      offer.priceMicroUsdPerHour.max = Math.max(offer.priceMicroUsdPerHour.max, price);
+    } else {
+      byKind.set(key, { instanceType: seen.instanceType, zone: seen.zone, capacityType: seen.capacityType, available: 1, priceMicroUsdPerHour: { min: price, max: price } });
+    }
+  }
+  return [...byKind.entries()].sort((a, b) => (a[0] < b[0] ? -1 : 1)).slice(0, MAX_OFFERS).map(([, offer]) => offer);
+}
+
+function shortfall(verdict: NeedVerdict): ShardShortfall {
+  const { need } = verdict;
+  return {
+    clusterId: need.cluster,
+    requirements: need.profile.requirements.map((r) => ({ key: r.key, operator: r.operator, values: [...r.values] })),
+    priority: need.profile.priority,
+    deficit: Object.fromEntries(formatResources(verdict.deficit)),
+    reason: verdict.reason ?? 'Unknown',
+    message: explainNeed(verdict),
+    sinceTime: timestamp(verdict.arrival),
+  };
+}
+
+/** Keeps lastTransitionTime while a condition's status stays. */
+function conditionMaker(previous: readonly Condition[], generation: number, at: number) {
+  return (type: string, holds: boolean, reason: string, message: string): Condition => {
+    const status = holds ? 'True' : 'False';
+    const old = previous.find((c) => c.type === type);
+    return {
+      type,
+      status,
+      reason,
+      message,
+      observedGeneration: generation,
+      lastTransitionTime: old && old.status === status ? old.lastTransitionTime : timestamp(at),
+    };
+  };
+}
+
+function timestamp(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+}
