@@ -155,6 +155,10 @@ export type MachineReason =
   | { readonly code: 'ExcessWithinPatience'; readonly cluster: string; readonly sinceMs: Millis; readonly untilMs: Millis; readonly pods: number }
   | { readonly code: 'ExcessCapped'; readonly cluster: string; readonly rail: 'fraction' | 'perMinute' | 'concurrentDrains' }
   | { readonly code: 'ExcessNoRollupYet' | 'ExcessNoSession' | 'ExcessDoNotDisrupt'; readonly cluster: string }
+  /** Wanted by no Need, but its Configure is under way: it can be taken back only once it is Configured. */
+  | { readonly code: 'ExcessConfiguring'; readonly cluster: string }
+  /** In transition without anything decided for it: supply for everybody once it is Idle. */
+  | { readonly code: 'ArrivingForNobody' }
   | { readonly code: 'SupplyUntrusted' }
   | { readonly code: 'IdleHeld'; readonly untilMs: Millis }
   | { readonly code: 'IdleKept' } // BareMetal and Reserved are never released

@@ -1,0 +1,100 @@
+/** The one place where reasons become sentences. Whatever reports a decision prints what these functions say. */
+import { fromBaseUnits } from '../api/quantity.ts';
+import { formatDuration, formatInstant } from './instant.ts';
+import type { MachineReason, NeedVerdict, ResourceVector, UnmetReason } from './types.ts';
+
+/** Why a machine is where it is. One sentence, without the machine's name. */
+export function explainMachine(reason: MachineReason): string {
+  switch (reason.code) {
+    case 'Serving':
+      return `Serves demand ${demand(reason)}.`;
+    case 'AcquiredIdle':
+      return `Chosen among the idle machines for demand ${demand(reason)} at ${dollars(reason.effectiveMicroUsdPerHour)} effective.`;
+    case 'AcquiredSpeculative':
+      return `To be bought for demand ${demand(reason)} at ${dollars(reason.effectiveMicroUsdPerHour)} effective.`;
+    case 'InFlight':
+      return `On its way for demand ${demand(reason)}.`;
+    case 'Excess':
+      return `Taken back: no demand of cluster ${reason.cluster} has needed it since ${formatInstant(reason.sinceMs)}.`;
+    case 'ExcessWithinPatience':
+      return `No demand of cluster ${reason.cluster} has needed it since ${formatInstant(reason.sinceMs)}, but ${count(reason.pods, 'Pod')} still run on it; kept until ${formatInstant(reason.untilMs)}.`;
+    case 'ExcessCapped':
+      return `No demand of cluster ${reason.cluster} needs it; not taken back yet because of the limit on ${RAILS[reason.rail]}.`;
+    case 'ExcessNoRollupYet':
+      return `Kept: cluster ${reason.cluster} has not said yet what it needs.`;
+    case 'ExcessNoSession':
+      return `No demand of cluster ${reason.cluster} needs it; kept because the cluster is not connected.`;
+    case 'ExcessDoNotDisrupt':
+      return `No demand of cluster ${reason.cluster} needs it; kept because a Pod on it must not be disrupted.`;
+    case 'ExcessConfiguring':
+      return `No demand of cluster ${reason.cluster} needs it any more; it can be taken back once it is configured.`;
+    case 'ArrivingForNobody':
+      return 'Nothing is decided for it yet; it is free for all demand once it is idle.';
+    case 'SupplyUntrusted':
+      return 'Kept: the provider\'s list of machines cannot be trusted at present, so nothing is taken away.';
+    case 'IdleHeld':
+      return `Idle; kept for new demand until ${formatInstant(reason.untilMs)}.`;
+    case 'IdleKept':
+      return 'Idle; capacity of this type is never released.';
+    case 'HoldExpired':
+      return `Released: idle for ${formatDuration(reason.heldMs)} without any demand for it.`;
+    case 'Available':
+      return 'Free for any demand.';
+    case 'NoLongerNeeded':
+      return `Its binding was withdrawn: cluster ${reason.cluster} no longer needs it for ${reason.fingerprint}.`;
+    case 'HeldByPerson':
+      return 'On hold by a person: chosen for nothing and taken from no one.';
+    case 'Stuck':
+      return `Counts for nobody: it has been ${reason.state} for longer than it may.`;
+    case 'Leaving':
+      return reason.cluster === '' ? 'On its way out.' : `On its way out of cluster ${reason.cluster}.`;
+    case 'Failed':
+      return 'Failed: counts for nobody.';
+  }
+}
+
+/** What became of a Need. One sentence. */
+export function explainNeed(verdict: NeedVerdict): string {
+  if (verdict.satisfied) {
+    const arriving = verdict.inFlight > 0 ? `, ${verdict.inFlight} of them on the way` : '';
+    return `Satisfied with ${count(verdict.machines, 'machine')}${arriving}.`;
+  }
+  const lacks = `Lacks ${amounts(verdict.deficit)}`;
+  return verdict.reason === undefined ? `${lacks}.` : `${lacks}: ${UNMET[verdict.reason]}.`;
+}
+
+const UNMET: Readonly<Record<UnmetReason, string>> = {
+  PRIORITY_STARVED: 'machines that match serve demand of higher precedence',
+  NO_MATCHING_SUPPLY: 'no machine matches the requirements and covers the smallest unit',
+  TOPOLOGY_UNSATISFIABLE: 'no single domain has room for the whole gang',
+  PREEMPTION_EXHAUSTED: 'all that may be preempted frees too little',
+  PREEMPTION_IN_PROGRESS: 'machines preempted for it are still being drained',
+  SUPPLY_EXHAUSTED: 'every machine that matches is in use already',
+  SPREAD_UNSATISFIABLE: 'more machines would violate the spread over the topology',
+  LIMIT_REACHED: 'the shard\'s limit on machines or spending is reached',
+  NO_SESSION: 'the cluster is not connected',
+  DISRUPTION_BLOCKED: 'the machines that could be preempted must not be disrupted',
+};
+
+const RAILS: Readonly<Record<(MachineReason & { code: 'ExcessCapped' })['rail'], string>> = {
+  fraction: 'the share of a cluster that one plan may take back',
+  perMinute: 'how many machines may be taken back per minute',
+  concurrentDrains: 'how many machines of a cluster may drain at a time',
+};
+
+function demand(reason: { readonly fingerprint: string; readonly cluster: string; readonly priority: number }): string {
+  return `${reason.fingerprint} of cluster ${reason.cluster} (priority ${reason.priority})`;
+}
+
+function dollars(microUsdPerHour: number): string {
+  return `$${(microUsdPerHour / 1_000_000).toFixed(4)} per hour`;
+}
+
+function amounts(vector: ResourceVector): string {
+  const lacking = vector.filter(([, amount]) => amount > 0);
+  return lacking.map(([name, amount]) => `${name} ${fromBaseUnits(name, amount)}`).join(', ') || 'nothing';
+}
+
+function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
+}
