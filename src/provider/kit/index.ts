@@ -1,0 +1,9 @@
+/** The provider kit: write a ProviderBackend, hand it to serveProvider. README.md shows one in 40 lines. */
+export type * from './backend.ts';
+export type * from './events.ts';
+export type { CapacityType, HostRef, Instance, Machine, MachineState, StringMap } from './machine.ts';
+export { openFileStore, type FileStoreOptions } from './file-store.ts';
+export { memoryStore, type StateStore } from './state-store.ts';
+export { defaultTimeouts, type Timeouts } from './operation-runner.ts';
+export { serveProvider, type ProviderOptions, type RunningProvider } from './serve-provider.ts';
+export { checkInstance } from './instance-check.ts';

@@ -1,0 +1,39 @@
+import type { Instance } from './machine.ts';
+
+export interface InstanceProblem {
+  readonly field: string;
+  readonly text: string;
+}
+
+const capacityTypes: readonly string[] = ['BareMetal', 'Reserved', 'OnDemand', 'Spot'];
+
+/** What is wrong with a described instance, field by field; empty when it may enter the inventory (spec: provider 2.2). */
+export function checkInstance(instance: Instance, requireZone: boolean): InstanceProblem[] {
+  const problems: InstanceProblem[] = [];
+  const bad = (field: string, text: string): void => void problems.push({ field, text });
+  if (!instance.id) bad('id', 'must not be empty');
+  if (!instance.instanceType) bad('instanceType', 'must not be empty');
+  if (requireZone && !instance.zone) bad('zone', 'must not be empty');
+  if (!capacityTypes.includes(instance.capacityType)) {
+    bad('capacityType', `must be one of ${capacityTypes.join(', ')}, not ${JSON.stringify(instance.capacityType)}`);
+  }
+  if (!(instance.pricePerHour >= 0 && Number.isFinite(instance.pricePerHour))) {
+    bad('pricePerHour', 'must be a finite number of US dollars, 0 or more');
+  }
+  const p = instance.interruptionProbability;
+  if (!(p >= 0 && p <= 1)) bad('interruptionProbability', 'must lie between 0 and 1');
+  else if (instance.capacityType === 'Spot' && p === 0) bad('interruptionProbability', 'must be above 0 for Spot');
+  if (Object.keys(instance.resources).length === 0) bad('resources', 'must name at least one resource, such as cpu');
+  checkHost(instance, bad);
+  return problems;
+}
+
+function checkHost(instance: Instance, bad: (field: string, text: string) => void): void {
+  if (instance.state === 'Speculative') {
+    if (instance.host) bad('host', 'must be absent while the state is Speculative');
+  } else if (instance.state === 'Idle') {
+    if (!instance.host?.provider || !instance.host.ref) bad('host', 'needs provider and ref while the state is Idle');
+  } else {
+    bad('state', `must be Speculative or Idle, not ${JSON.stringify(instance.state)}`);
+  }
+}

@@ -1,0 +1,122 @@
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { systemClock, type Clock } from '../../lib/clock.ts';
+import type { ProviderBackend } from './backend.ts';
+import { Discovery } from './discovery.ts';
+import type { ProviderEvents } from './events.ts';
+import { capacityProviderService } from './grpc-service.ts';
+import { defaultTimeouts, OperationRunner, type Timeouts } from './operation-runner.ts';
+import type { Machine } from './machine.ts';
+import { ProviderCore } from './provider-core.ts';
+import type { StateStore } from './state-store.ts';
+
+export interface ProviderOptions {
+  /** host:port; port 0 takes a free one. */
+  readonly address: string;
+  readonly store: StateStore;
+  /** PEM. With `ca`, callers must present a certificate signed by it. Absent: plaintext. */
+  readonly tls?: { readonly certificate: Buffer; readonly key: Buffer; readonly ca?: Buffer };
+  readonly timeouts?: Partial<Timeouts>;
+  readonly requireZone?: boolean; // default true
+  readonly operationIdPrefix?: string; // default op
+  /** How often the backend is asked to describe itself; 0 = only at the first start. Default 60 s. */
+  readonly reconcileIntervalMs?: number;
+  readonly clock?: Clock;
+  readonly events?: ProviderEvents;
+}
+
+export interface RunningProvider {
+  readonly port: number;
+  /** Compares with the substrate now. */
+  reconcile(): Promise<void>;
+  machines(): Iterable<Machine>;
+  machine(id: string): Machine | undefined;
+  /** Reports that a machine broke outside any operation: it turns FAILED at once. False when there is none such, or no host. */
+  reportFailure(machineId: string, reason: string): boolean;
+  /** Stops taking calls, gives those under way a moment, then closes the store. */
+  close(): Promise<void>;
+}
+
+/** Larger than any List we mean to send or receive (spec: wire W3). */
+const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
+const SHUTDOWN_GRACE_MS = 5_000;
+
+/** Serves a backend as a CapacityProvider. Rejects when the store is damaged, the seed is bad or the address is taken. */
+export async function serveProvider(backend: ProviderBackend, options: ProviderOptions): Promise<RunningProvider> {
+  const clock = options.clock ?? systemClock;
+  const events = options.events ?? {};
+  const durable = (): Promise<void> => options.store.flush();
+  const core = new ProviderCore({ backend, store: options.store, clock, events, operationIdPrefix: options.operationIdPrefix ?? 'op' });
+  const timeouts = { ...defaultTimeouts, ...options.timeouts };
+  const runner = new OperationRunner({ core, backend, clock, timeouts, events, durable });
+  const discovery = new Discovery({ core, runner, backend, requireZone: options.requireZone ?? true, events });
+  const stopping = new AbortController();
+
+  if (core.isSeeded) discovery.resume();
+  else await discovery.seed(stopping.signal);
+  await durable();
+
+  const server = new Server({
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+  });
+  const { definition, implementation } = capacityProviderService({ core, clock, events, durable });
+  server.addService(definition, implementation);
+  const port = await bind(server, options);
+
+  const interval = options.reconcileIntervalMs ?? 60_000;
+  let cancelTimer = (): void => {};
+  const reconcile = (): Promise<void> => discovery.reconcile(stopping.signal);
+  const reconcileLater = (): void => {
+    cancelTimer = clock.after(interval, () => {
+      reconcile()
+        .catch((error: unknown) => events.onWarning?.(`reconcile failed: ${error instanceof Error ? error.message : String(error)}`))
+        .finally(() => stopping.signal.aborted || reconcileLater());
+    });
+  };
+  if (interval > 0) reconcileLater();
+
+  return {
+    port,
+    reconcile,
+    *machines() {
+      for (const entry of core.inventory.entries()) yield entry.stored.machine;
+    },
+    machine: (id) => core.inventory.get(id)?.stored.machine,
+    reportFailure(machineId, reason) {
+      const entry = core.inventory.get(machineId);
+      if (!entry?.stored.machine.host || entry.stored.machine.state === 'Failed') return false;
+      runner.fail(entry, reason, 'interrupt');
+      return true;
+    },
+    async close() {
+      stopping.abort(new Error('the provider is shutting down'));
+      cancelTimer();
+      runner.stop();
+      await shutDown(server);
+      await options.store.close();
+    },
+  };
+}
+
+function bind(server: Server, options: ProviderOptions): Promise<number> {
+  const { tls } = options;
+  const credentials = tls
+    ? ServerCredentials.createSsl(tls.ca ?? null, [{ cert_chain: tls.certificate, private_key: tls.key }], tls.ca !== undefined)
+    : ServerCredentials.createInsecure();
+  return new Promise((resolve, reject) => {
+    server.bindAsync(options.address, credentials, (error, port) => {
+      if (error) reject(new Error(`cannot listen on ${options.address}: ${error.message}`));
+      else resolve(port);
+    });
+  });
+}
+
+function shutDown(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.forceShutdown(), SHUTDOWN_GRACE_MS);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
