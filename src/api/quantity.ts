@@ -120,7 +120,7 @@ export function toBaseUnits(dimension: string, quantity: string | number | Quant
   const units = rounding === 'up' && floor * unit !== parsed.nanos ? floor + 1n : floor;
   const amount = Number(units);
   if (!Number.isSafeInteger(amount)) {
-    throw new QuantityError(`${dimension}: ${formatQuantity(parsed)} is too large to count exactly; use at most ${bytes ? '8Pi' : '9T'}`);
+    throw new QuantityError(`${dimension}: ${formatQuantity(parsed)} is too large to count exactly; stay below ${bytes ? '8Pi' : '9T'}`);
   }
   return amount;
 }
