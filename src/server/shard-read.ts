@@ -1,10 +1,9 @@
-import { GrpcCode } from '../api/grpc.ts';
+import { GrpcCode, GrpcError } from '../api/grpc.ts';
 import type { InspectNeedsRequest, InspectNeedsResponse, NeedView } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
 import { formatResources } from '../api/resource-vector.ts';
 import { explainNeed } from '../engine/explain.ts';
 import type { NeedVerdict } from '../engine/types.ts';
 import { reasonNumber, wireNeed } from '../shard/wire-names.ts';
-import type { ServerWritableStream } from '@grpc/grpc-js';
 
 /** What the last plan said of every Need, swapped in whole after each cycle (spec: engine 16). */
 export interface NeedViews {
@@ -17,26 +16,20 @@ export interface NeedViews {
 
 const NANOS_PER_MS = 1_000_000n;
 
-/** ShardRead.InspectNeeds: a header, then rows by priority, arrival and cluster. Waits for a slow reader. */
-export async function inspectNeeds(stream: ServerWritableStream<InspectNeedsRequest, InspectNeedsResponse>, views: NeedViews): Promise<void> {
-  const { clusterId, limit } = stream.request;
-  if (limit < 0) {
-    stream.emit('error', { code: GrpcCode.INVALID_ARGUMENT, details: `limit: ${limit}, must be 0 (all) or positive` });
-    return;
-  }
+/** ShardRead.InspectNeeds: a header, then rows by priority, arrival and cluster. Throws INVALID_ARGUMENT. */
+// eslint-disable-next-line @typescript-eslint/require-await -- the stream's pump paces it
+export async function* inspectNeeds({ clusterId, limit }: InspectNeedsRequest, views: NeedViews): AsyncIterable<InspectNeedsResponse> {
+  if (limit < 0) throw new GrpcError(GrpcCode.INVALID_ARGUMENT, `limit: ${limit}, must be 0 (all) or positive`);
   const rows = views.verdicts.filter((v) => clusterId === '' || v.need.cluster === clusterId).sort(byPriorityArrivalCluster);
-  const shown = limit > 0 ? rows.slice(0, limit) : rows;
-  await write(stream, {
+  yield {
     frame: {
       $case: 'header',
       value: { cycle: BigInt(views.cycle), computedAtUnixNanos: BigInt(views.computedAt) * NANOS_PER_MS, totalNeeds: rows.length },
     },
-  });
-  for (const verdict of shown) {
-    if (stream.cancelled) return;
-    await write(stream, { frame: { $case: 'need', value: needView(verdict, views.ageOf(verdict)) } });
+  };
+  for (const verdict of limit > 0 ? rows.slice(0, limit) : rows) {
+    yield { frame: { $case: 'need', value: needView(verdict, views.ageOf(verdict)) } };
   }
-  stream.end();
 }
 
 export function needView(verdict: NeedVerdict, ageCyclesUnmet: number): NeedView {
@@ -71,15 +64,4 @@ function byPriorityArrivalCluster(a: NeedVerdict, b: NeedVerdict): number {
     a.arrival - b.arrival ||
     (a.need.cluster < b.need.cluster ? -1 : a.need.cluster > b.need.cluster ? 1 : 0)
   );
-}
-
-function write(stream: ServerWritableStream<InspectNeedsRequest, InspectNeedsResponse>, response: InspectNeedsResponse): Promise<void> {
-  if (stream.write(response) || stream.cancelled) return Promise.resolve();
-  return new Promise((resolve) => {
-    const go = (): void => {
-      stream.off('drain', go).off('cancelled', go).off('close', go);
-      resolve();
-    };
-    stream.on('drain', go).on('cancelled', go).on('close', go);
-  });
 }

@@ -1,13 +1,4 @@
-import {
-  CAPACITY_TYPE_LABEL,
-  CLUSTER_LABEL,
-  MACHINE_FINALIZER,
-  MACHINE_INSTANCE_TYPE_LABEL,
-  MACHINE_ZONE_LABEL,
-  PROVIDER_LABEL,
-  SHARD_LABEL,
-  STATE_LABEL,
-} from '../api/constants.ts';
+import { MACHINE_FINALIZER, MACHINE_LABELS } from '../api/constants.ts';
 import { labelValue, machineObjectName } from '../api/names.ts';
 import { formatResources } from '../api/resource-vector.ts';
 import type { Condition, Machine } from '../api/types.ts';
@@ -30,13 +21,13 @@ export function desiredMachine(record: MachineRecord, identity: MachineIdentity)
       name: machineObjectName(seen.id),
       namespace: identity.namespace,
       labels: {
-        [SHARD_LABEL]: labelValue(identity.shard),
-        [PROVIDER_LABEL]: labelValue(identity.provider),
-        [STATE_LABEL]: seen.state,
-        [CLUSTER_LABEL]: labelValue(seen.cluster),
-        [MACHINE_INSTANCE_TYPE_LABEL]: labelValue(seen.instanceType),
-        [MACHINE_ZONE_LABEL]: labelValue(seen.zone),
-        [CAPACITY_TYPE_LABEL]: seen.capacityType,
+        [MACHINE_LABELS.shard]: labelValue(identity.shard),
+        [MACHINE_LABELS.provider]: labelValue(identity.provider),
+        [MACHINE_LABELS.state]: seen.state,
+        [MACHINE_LABELS.cluster]: labelValue(seen.cluster),
+        [MACHINE_LABELS.instanceType]: labelValue(seen.instanceType),
+        [MACHINE_LABELS.zone]: labelValue(seen.zone),
+        [MACHINE_LABELS.capacityType]: seen.capacityType,
       },
       finalizers: [MACHINE_FINALIZER],
     },

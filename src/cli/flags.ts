@@ -1,0 +1,33 @@
+import { UsageError } from '../lib/usage-error.ts';
+
+/** Parsers of flag values: each throws a UsageError that names the flag and shows what would work. */
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** `500ms`, `3s`, `1m30s`, `0.25s`; a bare number is seconds. */
+export function durationMs(flag: string, text: string): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
+  let total = 0;
+  const rest = text.replace(/(\d+(?:\.\d+)?)(ms|s|m|h)/g, (_, amount: string, unit: string) => {
+    total += Number(amount) * (UNIT_MS[unit] ?? 0);
+    return '';
+  });
+  if (rest !== '' || text === '') throw new UsageError(`${flag}: "${text}" is not a duration; write for instance 500ms, 10s or 1m30s`);
+  return total;
+}
+
+export function integer(flag: string, text: string, range: { min: number; max?: number }): number {
+  const value = Number(text);
+  const { min, max = Number.MAX_SAFE_INTEGER } = range;
+  if (!/^-?\d+$/.test(text) || value < min || value > max) {
+    throw new UsageError(`${flag}: "${text}" must be a whole number ${max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`}`);
+  }
+  return value;
+}
+
+/** `host:port`, or `:port` for every interface. */
+export function listenAddress(flag: string, text: string): string {
+  const port = /^[^:]*:(\d+)$|^\[[0-9a-fA-F:.]+\]:(\d+)$/.exec(text);
+  if (!port || Number(port[1] ?? port[2]) > 65_535) throw new UsageError(`${flag}: "${text}" is not an address; write host:port or :port`);
+  return text;
+}

@@ -1,0 +1,397 @@
+import { hostname } from 'node:os';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { Registry } from 'prom-client';
+import { CapacityProviderResource, MachineResource, ShardResource } from '../api/resources.ts';
+import type { CapacityProvider, Machine, Shard } from '../api/types.ts';
+import { createEngine } from '../engine/engine.ts';
+import type { NeedVerdict, Plan } from '../engine/types.ts';
+import { sleep } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Random } from '../lib/random.ts';
+import { Semaphore } from '../lib/semaphore.ts';
+import { createProviderClient } from '../provider/client.ts';
+import { CYCLE_KEY, CycleReconciler } from '../reconcilers/shard/cycle.ts';
+import type { CycleFacts } from '../reconcilers/shard/cycle.ts';
+import { MachineReconciler } from '../reconcilers/machine/reconciler.ts';
+import { ProviderPoller } from '../reconcilers/provider/poller.ts';
+import { createController, createHealthServer, createInformer, createKubeClient, createLeaseElection, createManager, createRuntimeMetrics, createWorkQueue, loadKubeConfig } from '../runtime/index.ts';
+import type { LeaseDurations, Log, Runnable } from '../runtime/index.ts';
+import { SessionHub } from '../session/server/session-hub.ts';
+import { AuditLog } from './audit-log.ts';
+import { Demand } from './demand.ts';
+import { advanceEpoch } from './epoch.ts';
+import { Inventory } from './inventory.ts';
+import type { InventoryChange } from './inventory.ts';
+import { bindingFromObject } from './machine-object.ts';
+import { MachineWriter } from './machine-writer.ts';
+import { createShardMetrics } from './metrics.ts';
+import { NeedStatusPublisher } from './need-status.ts';
+import { framesFor, nodeStateUpdate } from './node-state.ts';
+import { clusterOf } from './record.ts';
+import { createShardServer } from './grpc-server.ts';
+import { pollerSettingsOf, RememberedSpec, settingsOf } from './settings.ts';
+import type { ShardSettings } from './settings.ts';
+import { ShardStatusPublisher } from './status-publisher.ts';
+import { wireRequirements } from './wire-names.ts';
+
+export interface ShardOptions {
+  readonly id: string;
+  readonly listen: string;
+  readonly metricsAddress: string;
+  readonly kubeconfig?: string;
+  readonly namespace: string;
+  readonly dataDir: string;
+  readonly lease: Partial<LeaseDurations>;
+  /** Finer than CapacityProvider.spec.pollSeconds can say. */
+  readonly pollMs?: number;
+  readonly minCycleMs: number;
+  readonly reclaimGraceSeconds?: number;
+  readonly qps: number;
+  readonly burst: number;
+  readonly auditLog?: string;
+  readonly apiBackoff?: { readonly minMs: number; readonly maxMs: number };
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+const MACHINE_WORKERS = 64;
+const WRITER_WORKERS = 8;
+const WRITER_SETTLE_MS = 50;
+
+/** The one page of wiring of a shard process. Resolves after a clean stop. */
+export async function runShard(options: ShardOptions, signal?: AbortSignal): Promise<void> {
+  const { clock, random, log, namespace, id: shardId } = options;
+  mkdirSync(options.dataDir, { recursive: true });
+  const identity = `${hostname()}_${randomUUID()}`;
+  const registry = new Registry();
+  const runtimeMetrics = createRuntimeMetrics(registry);
+  const metrics = createShardMetrics(registry);
+  const config = loadKubeConfig(options.kubeconfig === undefined ? {} : { path: options.kubeconfig });
+  const client = createKubeClient({ config, clock, random, qps: options.qps, burst: options.burst, fieldManager: 'bigfleet-shard', userAgent: `bigfleet-shard/${shardId}`, log, onRequest: runtimeMetrics.request });
+  const informerDeps = { client, clock, random, log, metrics: runtimeMetrics.informers, ...(options.apiBackoff && { backoff: options.apiBackoff }) };
+
+  // What the hub says: our settings, our provider, the objects of our machines.
+  const shardInformer = createInformer<Shard>({ ...informerDeps, type: ShardResource, namespace, fieldSelector: `metadata.name=${shardId}` });
+  const providerInformer = createInformer<CapacityProvider>({ ...informerDeps, type: CapacityProviderResource, namespace });
+  const machineInformer = createInformer<Machine>({ ...informerDeps, type: MachineResource, namespace, project: withoutManagedFields });
+  const remembered = new RememberedSpec(options.dataDir);
+  const rememberedSpec = remembered.load();
+  let settings: ShardSettings = settingsOf({ spec: rememberedSpec ?? {} }, options.reclaimGraceSeconds);
+  /** Without any word on the mode, nothing may be taken away. */
+  let settingsKnown = rememberedSpec !== undefined;
+
+  // What the shard knows and decides.
+  const inventory = new Inventory(clock);
+  const engine = createEngine(settings.policy);
+  const demand = new Demand({ log, guardEnabled: () => settings.emptyRollupGuard, onRejected: (cluster) => metrics.rollupsRejected.inc({ cluster }) });
+  let epoch = 0n;
+  let fenced = '';
+  let supplyTrusted = false;
+  let needVerdicts: { plan: Plan; facts: CycleFacts } | undefined;
+  const unmetCycles = new Map<string, number>();
+
+  const election = createLeaseElection({
+    client, name: `bigfleet-shard-${shardId}`, namespace, identity, durations: options.lease, clock, random, log,
+    onLost: (other) => log.error({ other }, 'another process holds the Lease of this shard: stopping at once'),
+  });
+  const mayTakeAway = (): boolean => election.isProven() && settingsKnown && !fenced;
+
+  const hub = new SessionHub({
+    shardId, clock, log,
+    epoch: () => epoch,
+    ids: () => randomBytes(8).toString('hex'),
+    onRollup: (cluster, rollup) => {
+      const first = !demand.hasReported(cluster);
+      const acked = demand.offer(cluster, rollup);
+      if (acked) wakeCycle();
+      if (acked && first) wakeMachinesOf(cluster);
+      return acked;
+    },
+    replay: (cluster) => ({
+      updates: [...inventory.all()].filter((m) => clusterOf(m) === cluster).map((m) => nodeStateUpdate(m, cluster)),
+      complete: supplyTrusted,
+    }),
+    onConnected: (cluster) => {
+      engine.apply({ kind: 'session', cluster, connected: true });
+      needStatus.forget(cluster);
+      metrics.sessions.set(hub.count);
+      wakeMachinesOf(cluster);
+      wakeCycle();
+    },
+    onDisconnected: (cluster) => {
+      engine.apply({ kind: 'session', cluster, connected: false });
+      metrics.sessions.set(hub.count);
+      wakeCycle();
+    },
+    onLifecycle: (event) => metrics.sessionLifecycle.inc({ event }),
+  });
+  const needStatus = new NeedStatusPublisher({
+    clock,
+    clusters: () => hub.clusters(),
+    timestampOf: (cluster) => demand.timestampOf(cluster),
+    send: (cluster, statuses) => hub.sendNeedStatus(cluster, statuses),
+  });
+
+  // Wait for what names the provider before anything that needs it is built.
+  const informers = [shardInformer, providerInformer, machineInformer];
+  const informersAbort = new AbortController();
+  const informersRun = informers.map((informer) => informer.run(informersAbort.signal));
+  const start = AbortSignal.any([...(signal ? [signal] : []), informersAbort.signal]);
+  const stopEarly = onTermination(() => informersAbort.abort(new Error('stopped while starting')));
+  const providerObject = await waitForProvider().finally(stopEarly);
+  const provider = createProviderClient({ address: providerObject.spec.address, shardId, epoch: () => epoch, clock });
+  const identityOfMachines = { namespace, shard: shardId, provider: providerObject.metadata.name };
+
+  const writer = new MachineWriter({ client, inventory, identity: identityOfMachines, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, settleMs: WRITER_SETTLE_MS });
+  const poller = new ProviderPoller({
+    provider, inventory, clock, random, log,
+    settings: () => pollerSettingsOf(providerInformer.store.get(`${namespace}/${providerObject.metadata.name}`), options.pollMs),
+    isForeign: (machineId) => foreignMachines.has(machineId),
+    onTrust: (trusted) => {
+      supplyTrusted = trusted;
+      applySupplyTrust();
+      if (trusted) for (const cluster of hub.clusters()) hub.replay(cluster);
+    },
+    onRejected: (reason) => metrics.machinesRejected.inc({ reason }),
+  });
+
+  const slots = new Semaphore(() => settings.concurrencyPerProvider);
+  const machineQueue = createWorkQueue({ clock, metrics: runtimeMetrics.queue('machine'), backoff: { minMs: 100, maxMs: 30_000 }, retryQps: 100, retryBurst: 1000 });
+  const machineController = createController({
+    clock, log, workers: MACHINE_WORKERS, queue: machineQueue, metrics: runtimeMetrics.controller('machine', MACHINE_WORKERS),
+    reconciler: new MachineReconciler({
+      inventory, provider, clock, log,
+      isActive: () => settings.mode === 'Active' && !fenced,
+      isLeaseProven: mayTakeAway,
+      isConnected: (cluster) => hub.connected(cluster),
+      hasReported: (cluster) => demand.hasReported(cluster),
+      requestBlob: async (cluster, requirements, blobSignal) => {
+        const asked = clock.monotonic();
+        const response = await hub.requestBlob(cluster, wireRequirements(requirements), blobSignal);
+        if (response.error) throw new Error(`operator of cluster ${cluster} cannot make a bootstrap blob: ${response.error}`);
+        metrics.bootstrapSeconds.observe((clock.monotonic() - asked) / 1000);
+        const ttlMs = Number(response.ttlSeconds) * 1000;
+        return { userData: response.userData, expiresAt: ttlMs > 0 ? clock.monotonic() + ttlMs : undefined };
+      },
+      sendReclaim: (machine, intent) => hub.sendReclaim(machine.seen.cluster, {
+        instructionId: randomBytes(8).toString('hex'),
+        nodes: [machine.seen.id],
+        gracePeriodSeconds: BigInt(intent.graceSeconds),
+        preemptorPriority: intent.preemptorPriority,
+        machineIds: [machine.seen.id],
+      }),
+      requirementsOf: (to) => demand.requirementsOf(to),
+      written: (machineId, writeSignal) => writer.written(machineId, writeSignal),
+      slot: (run) => slots.run(run),
+      onFenced: (machineId, message) => {
+        fenced = `machine ${machineId}: ${message}`;
+        log.error({ machine: machineId, error: message }, 'fenced: a provider has seen a newer epoch than ours; this shard acts no more');
+      },
+      onOutcome: (kind, outcome) => metrics.outcomes.inc({ kind, outcome }),
+    }),
+  });
+
+  const audit = options.auditLog === undefined ? undefined : new AuditLog(options.auditLog);
+  const cycleController = createController({
+    clock, log, workers: 1, metrics: runtimeMetrics.controller('shard', 1),
+    reconciler: new CycleReconciler({
+      engine, inventory, demand, clock, log, audit,
+      mode: () => settings.mode,
+      cycleMs: () => settings.cycleMs,
+      onPlanned: (plan, facts) => {
+        needVerdicts = { plan, facts };
+        countUnmet(plan);
+        needStatus.planned(plan.verdicts);
+        statusPublisher.planned(plan, facts);
+        observePlan(plan, facts);
+      },
+    }),
+  });
+  const statusPublisher = new ShardStatusPublisher({
+    client, namespace, shardId, clock, log,
+    provider: identityOfMachines.provider,
+    shardObject: () => shardInformer.store.get(`${namespace}/${shardId}`),
+    providerObject: () => providerInformer.store.get(`${namespace}/${identityOfMachines.provider}`),
+    inventory,
+    listStatus: () => poller.status,
+    facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted, fenced }),
+  });
+
+  inventory.onChange((change) => {
+    const changed = change.after ?? change.before;
+    for (const frame of framesFor(change.before, change.after)) hub.sendNodeState(frame.clusterId, frame);
+    writer.markDirty(change.id);
+    if (change.after && (change.after.intent || change.after.recheck) && !change.after.busy) machineController.enqueue(change.id);
+    if (isNewsForThePlan(change)) wakeCycle();
+    if (change.before?.seen.state === 'Deleting' && changed?.seen.state === 'Speculative') metrics.idleReleases.inc();
+  });
+
+  // Objects of people's making: settings, holds, deletions, machines of other shards.
+  const foreignMachines = new Set<string>();
+  shardInformer.subscribe(() => adoptSettings());
+  machineInformer.subscribe((event) => {
+    const object = event.type === 'deleted' ? event.old : event.object;
+    const machineId = object.spec.machineId;
+    if (object.spec.shardRef !== shardId) {
+      foreignMachines.add(machineId);
+      metrics.foreignMachines.set(foreignMachines.size);
+      return;
+    }
+    const hold = event.type !== 'deleted' && (object.spec.hold ?? false);
+    if (inventory.get(machineId) && inventory.get(machineId)?.hold !== hold) inventory.update(machineId, { hold });
+    writer.observed(machineId, event.type === 'deleted' ? undefined : object);
+  });
+
+  const server = createShardServer({
+    listen: options.listen, log, hub,
+    needViews: () => needVerdicts && {
+      cycle: needVerdicts.facts.cycle,
+      computedAt: needVerdicts.plan.at,
+      verdicts: needVerdicts.plan.verdicts,
+      ageOf: (verdict) => unmetCycles.get(needKey(verdict)) ?? 0,
+    },
+  });
+  const health = createHealthServer({ address: options.metricsAddress, log, registry });
+  health.addReadiness('provider', () => (poller.status.lastListAt > 0 ? undefined : 'no successful List yet'));
+
+  const restore: Runnable = { name: 'restore', run: (s) => restoreThenWait(s) };
+  const manager = createManager({
+    clock, log, health, graceMs: 10_000,
+    groups: [
+      { name: 'leader', runnables: [election], ready: (s) => waitForLeadership(s) },
+      { name: 'supply', runnables: [restore, poller], ready: (s) => waitForSupply(s) },
+      { name: 'actuation', runnables: [writer, machineController] },
+      { name: 'decisions', runnables: [cycleController, statusPublisher] },
+      { name: 'sessions', runnables: [server] },
+    ],
+  });
+  try {
+    await manager.run(signal);
+  } finally {
+    informersAbort.abort();
+    needStatus.stop();
+    await Promise.allSettled(informersRun);
+    provider.close();
+    await client.close();
+  }
+
+  async function waitForProvider(): Promise<CapacityProvider> {
+    await Promise.all([shardInformer.waitForSync(start), providerInformer.waitForSync(start)]);
+    adoptSettings();
+    for (let waited = 0; ; waited++) {
+      const ours = [...providerInformer.store.values()].filter((p) => p.spec.shardRef === shardId).sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+      if (ours.length > 1) log.error({ providers: ours.map((p) => p.metadata.name) }, 'a shard drives one provider for now: using the first');
+      if (ours[0]) return ours[0];
+      if (waited % 60 === 0) log.warn({ shard: shardId }, `no CapacityProvider in namespace ${namespace} has spec.shardRef ${shardId}: waiting for one`);
+      await sleep(clock, 500, start);
+    }
+  }
+
+  async function waitForLeadership(s: AbortSignal): Promise<void> {
+    await election.waitUntilLeader(s);
+    const stored = shardInformer.store.get(`${namespace}/${shardId}`)?.status?.epoch ?? 0;
+    epoch = advanceEpoch(options.dataDir, BigInt(Math.max(stored, election.transitions ?? 0)));
+    log.info({ epoch: String(epoch), identity }, 'leading');
+  }
+
+  /** Until the first List has been merged: deciding on an empty inventory would report everything as missing. */
+  async function waitForSupply(s: AbortSignal): Promise<void> {
+    while (poller.status.lastListAt === 0) await sleep(clock, 50, s);
+    await machineInformer.waitForSync(s);
+    for (const object of machineInformer.store.values()) restoreMachine(object);
+  }
+
+  async function restoreThenWait(s: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => (s.aborted ? resolve() : s.addEventListener('abort', () => resolve(), { once: true })));
+    hub.closeAll('the shard is stopping');
+  }
+
+  function restoreMachine(object: Machine): void {
+    const known = inventory.get(object.spec.machineId);
+    if (!known || object.spec.shardRef !== shardId) return;
+    if (object.spec.hold) inventory.update(object.spec.machineId, { hold: true });
+    const binding = bindingFromObject(object);
+    const state = known.seen.state;
+    if (binding && !known.intent && (state === 'Speculative' || state === 'Creating' || state === 'Idle')) inventory.setIntent(object.spec.machineId, binding);
+  }
+
+  function adoptSettings(): void {
+    const object = shardInformer.store.get(`${namespace}/${shardId}`);
+    if (!object) return;
+    const before = settings;
+    settings = settingsOf(object, options.reclaimGraceSeconds);
+    settingsKnown = true;
+    remembered.save(object.spec);
+    metrics.paused.set(settings.mode === 'Paused' ? 1 : 0);
+    if (JSON.stringify(before) === JSON.stringify(settings)) return;
+    engine.apply({ kind: 'policy', policy: settings.policy });
+    applySupplyTrust();
+    if (before.mode !== settings.mode) log.info({ from: before.mode, to: settings.mode }, 'mode changed');
+    for (const machine of inventory.all()) if (machine.intent) machineController.enqueue(machine.seen.id);
+    wakeCycle();
+  }
+
+  function applySupplyTrust(): void {
+    engine.apply({ kind: 'supply', trusted: supplyTrusted && settingsKnown });
+    wakeCycle();
+  }
+
+  /** A short pause gathers what arrives together into one plan. */
+  function wakeCycle(): void {
+    cycleController?.enqueueAfter(CYCLE_KEY, options.minCycleMs);
+  }
+
+  function wakeMachinesOf(cluster: string): void {
+    for (const machine of inventory.all()) {
+      if (machine.intent?.kind === 'bind' && machine.intent.to.cluster === cluster) machineController?.enqueue(machine.seen.id);
+    }
+  }
+
+  function countUnmet(plan: Plan): void {
+    const unmet = new Set<string>();
+    for (const verdict of plan.verdicts) {
+      if (verdict.satisfied) continue;
+      const key = needKey(verdict);
+      unmet.add(key);
+      unmetCycles.set(key, (unmetCycles.get(key) ?? 0) + 1);
+    }
+    for (const key of unmetCycles.keys()) if (!unmet.has(key)) unmetCycles.delete(key);
+  }
+
+  function observePlan(plan: Plan, facts: CycleFacts): void {
+    metrics.cycleSeconds.observe(facts.seconds);
+    const counter = settings.mode === 'Active' ? metrics.actions : settings.mode === 'DryRun' ? metrics.actionsDryRun : metrics.actionsSuppressed;
+    for (const [kind, count] of Object.entries(plan.stats.actions)) counter.inc({ kind }, count);
+    for (const [state, count] of Object.entries(plan.stats.byState)) metrics.inventory.set({ state }, count);
+    metrics.demandRows.set(plan.verdicts.length);
+    metrics.shortfalls.set(plan.stats.unmet);
+    metrics.microUsdPerHour.set(plan.stats.microUsdPerHour);
+    metrics.machineWrites.set(writer.backlog);
+    metrics.rollupQuarantined.reset();
+    for (const [cluster, held] of demand.heldByCluster()) metrics.rollupQuarantined.set({ cluster }, held);
+  }
+}
+
+function needKey(verdict: NeedVerdict): string {
+  const { cluster, fingerprint, group, unitClass } = verdict.need;
+  return JSON.stringify([cluster, fingerprint, group, unitClass]);
+}
+
+/** Decisions of the plan itself come back as changes too; only what the provider or a person did calls for another one. */
+function isNewsForThePlan({ before, after }: InventoryChange): boolean {
+  if (!before || !after) return true;
+  return before.seen !== after.seen || before.hold !== after.hold || before.stuck !== after.stuck || before.coolUntil !== after.coolUntil || (before.intent !== undefined && after.intent === undefined);
+}
+
+function withoutManagedFields(machine: Machine): Machine {
+  const { managedFields: _dropped, ...metadata } = machine.metadata as Machine['metadata'] & { managedFields?: unknown };
+  return { ...machine, metadata };
+}
+
+/** Until the manager takes over the signals. */
+function onTermination(stop: () => void): () => void {
+  process.once('SIGTERM', stop).once('SIGINT', stop);
+  return () => void process.off('SIGTERM', stop).off('SIGINT', stop);
+}

@@ -1,0 +1,59 @@
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { MAX_MESSAGE_BYTES, serveStream } from '../api/grpc.ts';
+import { ShardService } from '../api/gen/bigfleet/v1alpha1/shard.ts';
+import type { ShardServer } from '../api/gen/bigfleet/v1alpha1/shard.ts';
+import { ShardReadService } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
+import type { ShardReadServer } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
+import type { Log, Runnable } from '../runtime/types.ts';
+import { inspectNeeds } from '../server/shard-read.ts';
+import type { NeedViews } from '../server/shard-read.ts';
+import type { SessionHub } from '../session/server/session-hub.ts';
+
+export interface ShardServerOptions {
+  /** `host:port`; `:port` listens everywhere. */
+  readonly listen: string;
+  readonly log: Log;
+  readonly hub: SessionHub;
+  readonly needViews: () => NeedViews | undefined;
+}
+
+const NO_CYCLE_YET: NeedViews = { cycle: 0, computedAt: 0, verdicts: [], ageOf: () => 0 };
+/** Pings of operators may come this often; ours come every 30 s (spec: operator 4.3). */
+const MIN_PING_INTERVAL_MS = 20_000;
+
+/** Serves Shard.Session and ShardRead until stopped. */
+export function createShardServer({ listen, log, hub, needViews }: ShardServerOptions): Runnable {
+  return {
+    name: 'grpc-server',
+    async run(signal) {
+      const server = new Server({
+        'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+        'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+        'grpc.http2.min_ping_interval_without_data_ms': MIN_PING_INTERVAL_MS,
+        'grpc.keepalive_time_ms': 30_000,
+        'grpc.keepalive_timeout_ms': 10_000,
+      });
+      const shard: ShardServer = { session: (stream) => hub.accept(stream) };
+      const read: ShardReadServer = { inspectNeeds: serveStream((request) => inspectNeeds(request, needViews() ?? NO_CYCLE_YET)) };
+      server.addService(ShardService, shard);
+      server.addService(ShardReadService, read);
+      const address = listen.startsWith(':') ? `0.0.0.0${listen}` : listen;
+      const port = await new Promise<number>((resolve, reject) => {
+        server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+          if (error) reject(new Error(`--listen ${listen}: cannot listen: ${error.message}`));
+          else resolve(bound);
+        });
+      });
+      log.info({ address, port }, 'serving operators');
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      await new Promise<void>((resolve) => {
+        server.tryShutdown(() => resolve());
+        // Sessions are endless: a polite shutdown alone would never finish.
+        setTimeout(() => server.forceShutdown(), 200);
+      });
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import { Counter, Gauge, Histogram, exponentialBuckets } from 'prom-client';
+import type { Registry } from 'prom-client';
+
+/** The shard's instruments; names and labels are API (spec: metrics 9). */
+export function createShardMetrics(registry: Registry) {
+  const registers = [registry];
+  const gauge = (name: string, help: string): Gauge => new Gauge({ name: `bigfleet_shard_${name}`, help, registers });
+  const short = exponentialBuckets(0.001, 2, 14);
+  const long = exponentialBuckets(0.01, 2, 16);
+  return {
+    cycleSeconds: new Histogram({ name: 'bigfleet_shard_cycle_duration_seconds', help: 'One planning cycle, feeding the engine included.', buckets: short, registers }),
+    provisioningSeconds: new Histogram({ name: 'bigfleet_shard_provisioning_latency_seconds', help: 'From the decision for a cluster to Configured.', buckets: long, registers }),
+    bootstrapSeconds: new Histogram({ name: 'bigfleet_shard_request_bootstrap_seconds', help: 'Answered bootstrap requests.', buckets: long, registers }),
+    actions: new Counter({ name: 'bigfleet_shard_actions_total', help: 'Actions decided.', labelNames: ['kind'] as const, registers }),
+    actionsSuppressed: new Counter({ name: 'bigfleet_shard_actions_suppressed_total', help: 'Actions withheld because the shard is paused.', labelNames: ['kind'] as const, registers }),
+    actionsDryRun: new Counter({ name: 'bigfleet_shard_actions_dryrun_total', help: 'Actions of a dry run.', labelNames: ['kind'] as const, registers }),
+    outcomes: new Counter({ name: 'bigfleet_shard_action_execute_outcomes_total', help: 'Provider calls by outcome.', labelNames: ['kind', 'outcome'] as const, registers }),
+    inventory: new Gauge({ name: 'bigfleet_shard_inventory_machines', help: 'Machines by state.', labelNames: ['state'] as const, registers }),
+    demandRows: gauge('demand_machines', 'Rows of demand.'),
+    shortfalls: gauge('shortfalls', 'Rows of demand that are not satisfied.'),
+    paused: gauge('actuation_paused', '1 while the mode is Paused.'),
+    sessions: gauge('active_sessions', 'Connected clusters.'),
+    microUsdPerHour: gauge('micro_usd_per_hour', 'Price of all machines held.'),
+    rollupsRejected: new Counter({ name: 'bigfleet_shard_rollups_rejected_total', help: 'Roll-ups refused whole.', labelNames: ['cluster'] as const, registers }),
+    rollupQuarantined: new Gauge({ name: 'bigfleet_shard_rollup_quarantined', help: 'Suspicious roll-ups held in a row.', labelNames: ['cluster'] as const, registers }),
+    machinesRejected: new Counter({ name: 'bigfleet_shard_machines_rejected_total', help: "Provider's records refused.", labelNames: ['reason'] as const, registers }),
+    sessionLifecycle: new Counter({ name: 'bigfleet_shard_session_lifecycle_total', help: 'Sessions installed, removed, replaced.', labelNames: ['event'] as const, registers }),
+    foreignMachines: gauge('foreign_machines', 'Listed machines that belong to another shard.'),
+    machineWrites: gauge('machine_write_backlog', 'Machine objects waiting to be written.'),
+    idleReleases: new Counter({ name: 'bigfleet_shard_idle_releases_total', help: 'Idle machines given back.', registers }),
+  };
+}
+
+export type ShardMetrics = ReturnType<typeof createShardMetrics>;

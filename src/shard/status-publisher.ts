@@ -1,0 +1,82 @@
+import { CapacityProviderResource, ShardResource } from '../api/resources.ts';
+import type { CapacityProvider, Shard } from '../api/types.ts';
+import type { Plan } from '../engine/types.ts';
+import { sleep } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
+import type { CycleFacts } from '../reconcilers/shard/cycle.ts';
+import { isNotFound } from '../runtime/client/api-error.ts';
+import type { KubeClient, Log, Runnable } from '../runtime/types.ts';
+import type { Inventory } from './inventory.ts';
+import { providerStatus, shardStatus } from './status.ts';
+import type { ShardFacts } from './status.ts';
+
+export interface ShardStatusPublisherOptions {
+  readonly client: KubeClient;
+  readonly namespace: string;
+  readonly shardId: string;
+  readonly provider: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly shardObject: () => Shard | undefined;
+  readonly providerObject: () => CapacityProvider | undefined;
+  readonly inventory: Inventory;
+  readonly listStatus: () => ProviderStatus;
+  readonly facts: () => Pick<ShardFacts, 'epoch' | 'holder' | 'sessions' | 'leaseProven' | 'supplyTrusted' | 'fenced'>;
+}
+
+const INTERVAL_MS = 2_000;
+
+/** Writes Shard.status and CapacityProvider.status after cycles, at most every two seconds; feeds nothing back. */
+export class ShardStatusPublisher implements Runnable {
+  readonly name = 'status';
+  private readonly options: ShardStatusPublisherOptions;
+  private latest: { plan: Plan; facts: CycleFacts } | undefined;
+  private failing = false;
+
+  constructor(options: ShardStatusPublisherOptions) {
+    this.options = options;
+  }
+
+  planned(plan: Plan, facts: CycleFacts): void {
+    this.latest = { plan, facts };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const latest = this.latest;
+      this.latest = undefined;
+      if (latest) await this.publish(latest, signal);
+      await sleep(this.options.clock, INTERVAL_MS, signal).catch(() => undefined);
+    }
+  }
+
+  private async publish({ plan, facts }: { plan: Plan; facts: CycleFacts }, signal: AbortSignal): Promise<void> {
+    const { client, namespace, clock, log } = this.options;
+    const at = clock.now();
+    const shard = this.options.shardObject();
+    const provider = this.options.providerObject();
+    try {
+      if (shard) {
+        const status = shardStatus(plan, {
+          ...this.options.facts(),
+          cycle: facts.cycle,
+          withheld: facts.withheld,
+          at,
+          generation: shard.metadata.generation ?? 0,
+          previous: shard.status?.conditions ?? [],
+        });
+        await client.patch(ShardResource, { namespace, name: this.options.shardId }, { status }, { subresource: 'status', signal });
+      }
+      if (provider) {
+        const status = providerStatus(this.options.inventory, this.options.listStatus(), provider.status?.conditions ?? [], provider.metadata.generation ?? 0, at);
+        await client.patch(CapacityProviderResource, { namespace, name: this.options.provider }, { status }, { subresource: 'status', signal });
+      }
+      this.failing = false;
+    } catch (error) {
+      if (signal.aborted || isNotFound(error)) return;
+      if (!this.failing) log.warn({ error: String(error) }, 'cannot write status: decisions go on');
+      this.failing = true;
+    }
+  }
+}
