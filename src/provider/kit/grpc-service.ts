@@ -9,11 +9,7 @@ import type { FencingToken } from './fences.ts';
 import type { Mutation } from './mutation.ts';
 import type { ProviderCore } from './provider-core.ts';
 import { RpcError } from './rpc-error.ts';
-
-/** Request metadata: Unix ms on the provider's clock after which a mutation must not take effect (D16). */
-export const NOT_AFTER_HEADER = 'bigfleet-not-after';
-/** Response metadata: the provider's clock in Unix ms, from which callers learn the offset to theirs (D16). */
-export const NOW_HEADER = 'bigfleet-now';
+import { NOT_AFTER_HEADER, NOW_HEADER } from './wire.ts';
 
 export interface ServiceOptions {
   readonly core: ProviderCore;

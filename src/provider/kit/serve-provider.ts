@@ -1,4 +1,5 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { ServerCredentials } from '@grpc/grpc-js';
+import { createGrpcServer, listen, shutdown } from '../../api/grpc.ts';
 import { systemClock, type Clock } from '../../lib/clock.ts';
 import type { ProviderBackend } from './backend.ts';
 import { Discovery } from './discovery.ts';
@@ -36,8 +37,6 @@ export interface RunningProvider {
   close(): Promise<void>;
 }
 
-/** Larger than any List we mean to send or receive (spec: wire W3). */
-const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
 const SHUTDOWN_GRACE_MS = 5_000;
 
 /** Serves a backend as a CapacityProvider. Rejects when the store is damaged, the seed is bad or the address is taken. */
@@ -55,13 +54,10 @@ export async function serveProvider(backend: ProviderBackend, options: ProviderO
   else await discovery.seed(stopping.signal);
   await durable();
 
-  const server = new Server({
-    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-  });
+  const server = createGrpcServer();
   const { definition, implementation } = capacityProviderService({ core, clock, events, durable });
   server.addService(definition, implementation);
-  const port = await bind(server, options);
+  const port = await listen(server, options.address, credentialsOf(options));
 
   const interval = options.reconcileIntervalMs ?? 60_000;
   let cancelTimer = (): void => {};
@@ -92,31 +88,14 @@ export async function serveProvider(backend: ProviderBackend, options: ProviderO
       stopping.abort(new Error('the provider is shutting down'));
       cancelTimer();
       runner.stop();
-      await shutDown(server);
+      await shutdown(server, AbortSignal.timeout(SHUTDOWN_GRACE_MS));
       await options.store.close();
     },
   };
 }
 
-function bind(server: Server, options: ProviderOptions): Promise<number> {
-  const { tls } = options;
-  const credentials = tls
+function credentialsOf({ tls }: ProviderOptions): ServerCredentials {
+  return tls
     ? ServerCredentials.createSsl(tls.ca ?? null, [{ cert_chain: tls.certificate, private_key: tls.key }], tls.ca !== undefined)
     : ServerCredentials.createInsecure();
-  return new Promise((resolve, reject) => {
-    server.bindAsync(options.address, credentials, (error, port) => {
-      if (error) reject(new Error(`cannot listen on ${options.address}: ${error.message}`));
-      else resolve(port);
-    });
-  });
-}
-
-function shutDown(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.forceShutdown(), SHUTDOWN_GRACE_MS);
-    server.tryShutdown(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

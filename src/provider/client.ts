@@ -1,0 +1,146 @@
+import { credentials, Metadata, type ChannelCredentials } from '@grpc/grpc-js';
+import { CapacityProviderService, type TransitionAck } from '../api/gen/bigfleet/v1alpha1/provider.ts';
+import { Peer, toGrpcError, type CallOptions } from '../api/grpc.ts';
+import type { MachineState } from '../engine/types.ts';
+import type { Clock } from '../lib/clock.ts';
+import { ClockOffset } from './clock-offset.ts';
+import { NOT_AFTER_HEADER, NOW_HEADER, stateToWire } from './kit/wire.ts';
+import { decodeList, type DecodedList } from './list-decoder.ts';
+import { toProviderError } from './provider-error.ts';
+import { machineFromWire, type ProviderMachine, type RejectedMachine } from './provider-machine.ts';
+
+export { ProviderError, type ProviderErrorCode } from './provider-error.ts';
+export { assignmentNotes, type ProviderMachine, type RejectedMachine } from './provider-machine.ts';
+export type { DecodedList } from './list-decoder.ts';
+
+export interface ProviderClientOptions {
+  /** host:port */
+  readonly address: string;
+  readonly shardId: string;
+  /** The epoch of our leadership; read for every call. */
+  readonly epoch: () => bigint;
+  readonly clock: Clock;
+  readonly deadlines?: { readonly lifecycleMs?: number; readonly listMs?: number };
+  /** PEM. Absent: plaintext. */
+  readonly tls?: { readonly ca?: Buffer; readonly certificate?: Buffer; readonly key?: Buffer };
+  /**
+   * Until when, on our monotonic clock, a mutation may take effect: asked before every one (D16). Sent to the provider
+   * once its clock is known, which any answer tells. Undefined: no limit.
+   */
+  readonly notAfterMonotonicMs?: (kind: MutationKind) => number | undefined;
+}
+
+export type MutationKind = 'create' | 'configure' | 'drain' | 'delete';
+
+/** An accepted mutation. `machine` is usually still in transition; `rejected` when the record it came with is unusable. */
+export interface Acknowledgement {
+  readonly operationId: string;
+  readonly machine?: ProviderMachine;
+  readonly rejected?: RejectedMachine;
+}
+
+export interface ListRequest {
+  readonly states?: readonly MachineState[];
+  readonly maxResults?: number;
+  /** A revision of an earlier List: only what changed since. */
+  readonly since?: Uint8Array;
+  readonly signal?: AbortSignal;
+}
+
+interface CallLimits {
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+}
+
+/** A provider as a shard sees it. All methods reject with ProviderError; every attempt carries a fresh sequence. */
+export interface ProviderClient {
+  readonly address: string;
+  create(machineId: string, limits?: CallLimits): Promise<Acknowledgement>;
+  configure(
+    request: { machineId: string; clusterId: string; bootstrapBlob: Uint8Array; shardMetadata: ReadonlyMap<string, string> },
+    limits?: CallLimits,
+  ): Promise<Acknowledgement>;
+  drain(request: { machineId: string; gracePeriodSeconds: number }, limits?: CallLimits): Promise<Acknowledgement>;
+  delete(machineId: string, limits?: CallLimits): Promise<Acknowledgement>;
+  /** A machine that exists but whose record is unusable comes back as `rejected`. */
+  get(machineId: string, limits?: CallLimits): Promise<{ machine: ProviderMachine } | { rejected: RejectedMachine }>;
+  list(request?: ListRequest): Promise<DecodedList>;
+  /** The provider's Unix milliseconds now, as far as known. */
+  providerNow(): number | undefined;
+  close(): void;
+}
+
+const LIFECYCLE_MS = 30_000;
+const LIST_MS = 120_000;
+const listMethod = { ...CapacityProviderService.list, responseDeserialize: (bytes: Buffer): Buffer => bytes };
+
+export function createProviderClient(options: ProviderClientOptions): ProviderClient {
+  const { clock, shardId } = options;
+  const peer = new Peer(options.address, { credentials: credentialsOf(options) });
+  const offset = new ClockOffset();
+  const lifecycleMs = options.deadlines?.lifecycleMs ?? LIFECYCLE_MS;
+  const listMs = options.deadlines?.listMs ?? LIST_MS;
+  // Starts from the time, so that two processes that share an epoch by mistake or restart still go upwards.
+  let sequence = BigInt(Math.trunc(clock.now())) * 1_000n;
+
+  const token = (): { shardId: string; shardEpoch: bigint; sequenceNumber: bigint } =>
+    ({ shardId, shardEpoch: options.epoch(), sequenceNumber: (sequence += 1n) });
+
+  const onMetadata = (metadata: Metadata): void => {
+    const now = Number(metadata.get(NOW_HEADER)[0] ?? NaN);
+    if (Number.isFinite(now)) offset.learn(now, clock.monotonic());
+  };
+  const callOptions = ({ signal, timeoutMs }: CallLimits, defaultMs: number, kind?: MutationKind): CallOptions => ({
+    timeoutMs: timeoutMs ?? defaultMs,
+    onMetadata,
+    ...(signal && { signal }),
+    ...(kind && { metadata: notAfter(kind) }),
+  });
+  const notAfter = (kind: MutationKind): Metadata => {
+    const metadata = new Metadata();
+    const limit = options.notAfterMonotonicMs?.(kind);
+    const providerTime = limit === undefined ? undefined : offset.toProviderTime(limit);
+    if (providerTime !== undefined) metadata.set(NOT_AFTER_HEADER, String(Math.floor(providerTime)));
+    return metadata;
+  };
+  const mutation = async (call: Promise<TransitionAck>): Promise<Acknowledgement> => {
+    const { operationId, machine } = await call.catch(rethrow);
+    return { operationId, ...(machine && machineFromWire(machine)) };
+  };
+
+  return {
+    address: options.address,
+    create: (machineId, limits = {}) =>
+      mutation(peer.unary(CapacityProviderService.create, { machineId, ...token() }, callOptions(limits, lifecycleMs, 'create'))),
+    configure: ({ shardMetadata, ...request }, limits = {}) =>
+      mutation(peer.unary(
+        CapacityProviderService.configure,
+        { ...request, shardMetadata: new Map(shardMetadata), ...token() },
+        callOptions(limits, lifecycleMs, 'configure'),
+      )),
+    drain: ({ machineId, gracePeriodSeconds }, limits = {}) =>
+      mutation(peer.unary(
+        CapacityProviderService.drain,
+        { machineId, gracePeriodSeconds: BigInt(Math.ceil(gracePeriodSeconds)), ...token() },
+        callOptions(limits, lifecycleMs, 'drain'),
+      )),
+    delete: (machineId, limits = {}) =>
+      mutation(peer.unary(CapacityProviderService.delete, { machineId, ...token() }, callOptions(limits, lifecycleMs, 'delete'))),
+    get: async (id, limits = {}) =>
+      machineFromWire(await peer.unary(CapacityProviderService.get, { id }, callOptions(limits, lifecycleMs)).catch(rethrow)),
+    list: async ({ states = [], maxResults = 0, since = new Uint8Array(), signal } = {}) => {
+      const filter = { states: states.map(stateToWire), maxResults, sinceRevision: since };
+      return decodeList(await peer.unary(listMethod, filter, callOptions(signal ? { signal } : {}, listMs)).catch(rethrow));
+    },
+    providerNow: () => offset.toProviderTime(clock.monotonic()),
+    close: () => peer.close(),
+  };
+}
+
+function rethrow(error: unknown): never {
+  throw toProviderError(toGrpcError(error));
+}
+
+function credentialsOf({ tls }: ProviderClientOptions): ChannelCredentials {
+  return tls ? credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.certificate ?? null) : credentials.createInsecure();
+}

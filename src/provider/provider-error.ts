@@ -1,0 +1,39 @@
+import { GrpcCode, type GrpcError } from '../api/grpc.ts';
+
+/**
+ * What a failed provider call means to a shard. `Fenced`: somebody with a higher token has spoken, or the call came too
+ * late; an incident, never retried. `Rejected`: refused for any other reason, such as an illegal state.
+ */
+export type ProviderErrorCode = 'NotFound' | 'NotSupported' | 'Fenced' | 'Unavailable' | 'Deadline' | 'InvalidArgument' | 'Rejected';
+
+export class ProviderError extends Error {
+  override readonly name = 'ProviderError';
+  readonly code: ProviderErrorCode;
+
+  /** `message` is the provider's own status text. */
+  constructor(code: ProviderErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+
+  /** True when the call may have taken effect: no answer came back, so ask (Get, List) before assuming anything. */
+  get isAmbiguous(): boolean {
+    return this.code === 'Unavailable' || this.code === 'Deadline';
+  }
+}
+
+const codes = new Map<number, ProviderErrorCode>([
+  [GrpcCode.NOT_FOUND, 'NotFound'],
+  [GrpcCode.UNIMPLEMENTED, 'NotSupported'],
+  [GrpcCode.FAILED_PRECONDITION, 'Fenced'],
+  [GrpcCode.UNAVAILABLE, 'Unavailable'],
+  // A call given up by ourselves leaves as much doubt as one that timed out.
+  [GrpcCode.CANCELLED, 'Deadline'],
+  [GrpcCode.DEADLINE_EXCEEDED, 'Deadline'],
+  [GrpcCode.UNKNOWN, 'Unavailable'],
+  [GrpcCode.INVALID_ARGUMENT, 'InvalidArgument'],
+]);
+
+export function toProviderError(error: GrpcError): ProviderError {
+  return new ProviderError(codes.get(error.code) ?? 'Rejected', error.details, error);
+}

@@ -1,0 +1,75 @@
+import { systemClock, type Clock } from '../../lib/clock.ts';
+import { seededRandom } from '../../lib/random.ts';
+import type { ProviderEvents } from '../kit/events.ts';
+import { openFileStore } from '../kit/file-store.ts';
+import type { Instance } from '../kit/machine.ts';
+import { serveProvider, type RunningProvider } from '../kit/serve-provider.ts';
+import { memoryStore } from '../kit/state-store.ts';
+import { startAdminServer } from './admin-server.ts';
+import { Interruptions } from './interruptions.ts';
+import { httpNodeAgent, noNodeAgent } from './node-agent.ts';
+import { openOperationLog } from './operation-log.ts';
+import type { FailureRates, Span } from './settings.ts';
+import { SimBackend } from './sim-backend.ts';
+
+export interface SimOptions {
+  readonly listen: string;
+  readonly seeds: () => readonly Instance[];
+  /** Absent: the state lives in memory. */
+  readonly dataDir?: string;
+  readonly operationLog?: string;
+  readonly admin?: { readonly host: string; readonly port: number };
+  readonly nodeAgent?: string;
+  readonly create: Span;
+  readonly configure: Span;
+  readonly delete: Span;
+  readonly recover: Span;
+  readonly failureRates: FailureRates;
+  readonly interruptionsPerHour: number;
+  readonly seed: number;
+  readonly onWarning: (text: string) => void;
+  readonly clock?: Clock;
+}
+
+export interface RunningSim {
+  readonly provider: RunningProvider;
+  readonly adminPort: number | undefined;
+  readonly interruptions: Interruptions;
+  close(): Promise<void>;
+}
+
+/** Puts the simulated provider together: backend, kit, operation log, interruptions, control panel. */
+export async function runSimProvider(options: SimOptions): Promise<RunningSim> {
+  const clock = options.clock ?? systemClock;
+  const random = seededRandom(options.seed);
+  const nodeAgent = options.nodeAgent === undefined ? noNodeAgent : httpNodeAgent(options.nodeAgent, clock, random);
+  const log = options.operationLog === undefined ? undefined : openOperationLog(options.operationLog, clock, options.onWarning);
+  const events: ProviderEvents = { ...log, onWarning: options.onWarning };
+  // Simulated hosts do not outlive the machine this runs on, so surviving the end of the process is enough.
+  const store = options.dataDir === undefined ? memoryStore() : openFileStore({ directory: options.dataDir, durability: 'process' });
+  const provider = await serveProvider(new SimBackend({ ...options, clock, nodeAgent }), {
+    address: options.listen,
+    store,
+    clock,
+    events,
+    reconcileIntervalMs: 0, // the seeds never change
+  }).catch(async (error: unknown) => {
+    await store.close();
+    log?.close();
+    throw error;
+  });
+  const interruptions = new Interruptions(provider, nodeAgent, options.seed);
+  if (options.interruptionsPerHour > 0) interruptions.startRandom(options.interruptionsPerHour, clock, random);
+  const admin = options.admin && (await startAdminServer({ ...options.admin, machines: () => provider.machines(), interruptions }));
+  return {
+    provider,
+    adminPort: admin?.port,
+    interruptions,
+    async close() {
+      interruptions.stop();
+      await admin?.close();
+      await provider.close();
+      log?.close();
+    },
+  };
+}

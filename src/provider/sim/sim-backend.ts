@@ -1,0 +1,91 @@
+import { sleep, type Clock } from '../../lib/clock.ts';
+import { seededRandom, stableHash } from '../../lib/random.ts';
+import type {
+  ConfigureInstance, CreatedInstance, CreateInstance, DeleteInstance, DrainInstance, ProviderBackend, RecoverInstance, Recovery,
+} from '../kit/backend.ts';
+import type { Instance } from '../kit/machine.ts';
+import type { NodeAgent } from './node-agent.ts';
+import { simulatedHost } from './seed-file.ts';
+import type { FailureRates, Span } from './settings.ts';
+
+export interface SimBackendOptions {
+  readonly clock: Clock;
+  /** Called at the first start only. */
+  readonly seeds: () => readonly Instance[];
+  readonly nodeAgent: NodeAgent;
+  readonly create: Span;
+  readonly configure: Span;
+  readonly delete: Span;
+  readonly recover: Span;
+  readonly failureRates: FailureRates;
+  readonly seed: number;
+}
+
+/** How long a host takes to be clean after its last Pod has gone. */
+const DRAIN_MS = 200;
+
+/**
+ * A substrate made of timers. Latency and luck of an operation depend on the seed and the operation id alone, not on
+ * what else happens at the time. Starting an operation again is safe: hosts have fixed
+ * names and node agents treat repeats as such.
+ */
+export class SimBackend implements ProviderBackend {
+  readonly resumable = true;
+  private readonly options: SimBackendOptions;
+
+  constructor(options: SimBackendOptions) {
+    this.options = options;
+  }
+
+  describe(): Promise<readonly Instance[]> {
+    return Promise.resolve(this.options.seeds());
+  }
+
+  async createInstance({ machine, operationId }: CreateInstance, signal: AbortSignal): Promise<CreatedInstance> {
+    await this.elapse(this.options.create, operationId, signal);
+    this.maybeFail('create', operationId, 'simulated failure: no capacity');
+    return { host: simulatedHost(machine.id) };
+  }
+
+  async configureInstance({ machine, clusterId, bootstrapBlob, operationId }: ConfigureInstance, signal: AbortSignal): Promise<void> {
+    await this.elapse(this.options.configure, operationId, signal);
+    this.maybeFail('configure', operationId, 'simulated failure: the host did not boot');
+    const { id, host, instanceType, zone, capacityType, labels, resources, allocatable = resources } = machine;
+    await this.options.nodeAgent.join(
+      { machineId: id, providerId: host?.ref ?? '', clusterId, blob: bootstrapBlob, instanceType, zone, capacityType, labels, allocatable },
+      signal,
+    );
+  }
+
+  async drainInstance({ machine, gracePeriodSeconds, operationId }: DrainInstance, signal: AbortSignal): Promise<void> {
+    await this.options.nodeAgent.leave(machine.id, Number(gracePeriodSeconds), signal);
+    await sleep(this.options.clock, DRAIN_MS, signal);
+    this.maybeFail('drain', operationId, 'simulated failure: the host does not answer');
+  }
+
+  async deleteInstance({ operationId }: DeleteInstance, signal: AbortSignal): Promise<void> {
+    await this.elapse(this.options.delete, operationId, signal);
+    this.maybeFail('delete', operationId, 'simulated failure: the host cannot be given back');
+  }
+
+  /** Replaces what broke: owned and reserved hosts come back clean, the others return as slots. */
+  async recoverInstance({ machine, lastError }: RecoverInstance, signal: AbortSignal): Promise<Recovery> {
+    // Whatever may still run there must be gone before the slot is offered again.
+    if (machine.host) await this.options.nodeAgent.kill(machine.id, signal);
+    await this.elapse(this.options.recover, `${machine.id} ${lastError}`, signal);
+    return machine.capacityType === 'BareMetal' || machine.capacityType === 'Reserved' ? 'idle' : 'speculative';
+  }
+
+  private elapse({ fromMs, toMs }: Span, operation: string, signal: AbortSignal): Promise<void> {
+    return sleep(this.options.clock, Math.round(fromMs + this.chance(`latency ${operation}`) * (toMs - fromMs)), signal);
+  }
+
+  private maybeFail(kind: keyof FailureRates, operationId: string, text: string): void {
+    if (this.chance(`luck ${operationId}`) < this.options.failureRates[kind]) throw new Error(text);
+  }
+
+  /** Uniform in [0, 1), the same for the same question. */
+  private chance(question: string): number {
+    return seededRandom(stableHash(`${this.options.seed} ${question}`))();
+  }
+}
