@@ -25,7 +25,8 @@ export interface PendingRequest {
 /** An open watch. Doing nothing with it is a half-open socket: the client cannot tell the two apart. */
 export interface PendingStream {
   event(type: string, object: object): void;
-  bookmark(resourceVersion: string): void;
+  /** Resolves when the bytes have left. */
+  bookmark(resourceVersion: string): Promise<void>;
   bytes(chunk: Uint8Array | string): Promise<void>;
   end(): void;
   reset(): void;
@@ -129,7 +130,7 @@ function openStream(response: ServerResponse): PendingStream {
   return {
     bytes,
     event: (type, object) => void bytes(`${JSON.stringify({ type, object })}\n`),
-    bookmark: (resourceVersion) => void bytes(`${JSON.stringify({ type: 'BOOKMARK', object: { metadata: { resourceVersion } } })}\n`),
+    bookmark: (resourceVersion) => bytes(`${JSON.stringify({ type: 'BOOKMARK', object: { metadata: { resourceVersion } } })}\n`),
     end: () => void response.end(),
     reset: () => void response.socket?.resetAndDestroy(),
     closed,
