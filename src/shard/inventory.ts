@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
 import type { EngineMachine, MachineReason, MachineState, Millis } from '../engine/types.ts';
-import type { ProviderMachine } from '../provider/machine.ts';
+import type { ProviderMachine } from '../provider/provider-machine.ts';
 import { toEngineMachine } from './record.ts';
 import type { MachineIntent, MachineRecord, Operation } from './record.ts';
 import { differs, settleAssignment, settleIntent } from './settle.ts';

@@ -1,5 +1,5 @@
 import type { Assignment, EngineMachine, MachineReason, Millis } from '../engine/types.ts';
-import type { ProviderMachine } from '../provider/machine.ts';
+import type { ProviderMachine } from '../provider/provider-machine.ts';
 import type { Requirement } from '../api/profile.ts';
 
 /** What was decided about one machine and is not yet so; mirrored in Machine.spec. Absent = nothing decided. */

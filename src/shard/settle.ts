@@ -1,6 +1,6 @@
-import { decodeShardMetadata } from '../api/shard-metadata.ts';
 import type { Assignment, MachineState } from '../engine/types.ts';
-import type { ProviderMachine } from '../provider/machine.ts';
+import { assignmentNotes } from '../provider/provider-machine.ts';
+import type { ProviderMachine } from '../provider/provider-machine.ts';
 import type { MachineIntent, MachineRecord } from './record.ts';
 
 const BOUND: ReadonlySet<MachineState> = new Set(['Configuring', 'Configured', 'Draining']);
@@ -35,12 +35,12 @@ export function settleAssignment(record: MachineRecord | undefined, seen: Provid
   if (!BOUND.has(seen.state) || !seen.cluster) return undefined;
   const intent = record?.intent;
   if (intent?.kind === 'bind' && intent.to.cluster === seen.cluster) return intent.to;
-  if (record?.assigned?.cluster === seen.cluster) return record.assigned;
+  if (record?.assigned && record.assigned.cluster === seen.cluster) return record.assigned;
   return decodeAssignment(seen);
 }
 
 function decodeAssignment(seen: ProviderMachine): Assignment {
-  const echoed = decodeShardMetadata(seen.shardMetadata);
+  const echoed = assignmentNotes(seen);
   return {
     cluster: seen.cluster,
     fingerprint: echoed.needFingerprint ?? '',

@@ -4,9 +4,8 @@ import type { Assignment } from '../../engine/types.ts';
 import { assertNever } from '../../lib/assert-never.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { deadline } from '../../lib/deadline.ts';
-import type { ProviderClient } from '../../provider/client.ts';
 import { ProviderError } from '../../provider/client.ts';
-import type { ProviderMachine } from '../../provider/machine.ts';
+import type { Acknowledgement, ProviderClient } from '../../provider/client.ts';
 import { after, done } from '../../runtime/types.ts';
 import type { Log, ReconcileContext, Reconciler, Result } from '../../runtime/types.ts';
 import type { Inventory } from '../../shard/inventory.ts';
@@ -82,14 +81,14 @@ export class MachineReconciler implements Reconciler {
         return done;
       case 'create':
         await this.writeAhead(id, ctx.signal);
-        return this.call(machine, 'Create', (signal) => this.deps.provider.create(id, signal), ctx.signal);
+        return this.call(machine, 'Create', (signal) => this.deps.provider.create(id, { signal }), ctx.signal);
       case 'configure':
         return this.configure(machine, step.intent, ctx.signal);
       case 'drain':
         return this.drain(machine, step.intent, ctx.signal);
       case 'delete':
         await this.writeAhead(id, ctx.signal);
-        return this.call(machine, 'Delete', (signal) => this.deps.provider.delete(id, signal), ctx.signal);
+        return this.call(machine, 'Delete', (signal) => this.deps.provider.delete(id, { signal }), ctx.signal);
       default:
         return assertNever(step);
     }
@@ -120,7 +119,7 @@ export class MachineReconciler implements Reconciler {
     return this.call(
       machine,
       'Configure',
-      (s) => this.deps.provider.configure(id, { clusterId: intent.to.cluster, bootstrapBlob: blob.userData, shardMetadata: metadata }, s),
+      (s) => this.deps.provider.configure({ machineId: id, clusterId: intent.to.cluster, bootstrapBlob: blob.userData, shardMetadata: metadata }, { signal: s }),
       signal,
     );
   }
@@ -132,14 +131,14 @@ export class MachineReconciler implements Reconciler {
     if (!this.deps.sendReclaim(machine, intent)) {
       this.deps.log.warn({ machine: id, cluster: machine.seen.cluster }, 'draining without the operator: Pods are not evicted through their budgets');
     }
-    return this.call(machine, 'Drain', (s) => this.deps.provider.drain(id, intent.graceSeconds, s), signal);
+    return this.call(machine, 'Drain', (s) => this.deps.provider.drain({ machineId: id, gracePeriodSeconds: intent.graceSeconds }, { signal: s }), signal);
   }
 
   /** One mutating provider call: marks the machine busy, merges the answer, sorts the failures. */
   private async call(
     machine: MachineRecord,
     kind: OperationKind,
-    send: (signal: AbortSignal) => Promise<{ operationId: string; machine: ProviderMachine }>,
+    send: (signal: AbortSignal) => Promise<Acknowledgement>,
     signal: AbortSignal,
   ): Promise<Result> {
     const { inventory, clock } = this.deps;
@@ -151,7 +150,9 @@ export class MachineReconciler implements Reconciler {
       inventory.begin(id, { kind, operationId: '', sequence: 0n, startedAt, attempts, lastError: '' });
       try {
         const ack = await send(signal);
-        inventory.end(id, { seen: ack.machine, operationId: ack.operationId });
+        if (ack.machine) inventory.end(id, { seen: ack.machine, operationId: ack.operationId });
+        // Accepted, but the record that came with it is unusable: the next look may bring a better one.
+        else inventory.end(id, { error: ack.rejected ? `${ack.rejected.field} ${ack.rejected.text}` : 'the answer names no machine', recheck: true });
         this.deps.onOutcome(kind, 'success', (clock.monotonic() - startedMono) / 1000);
         return done;
       } catch (error) {
@@ -186,7 +187,9 @@ export class MachineReconciler implements Reconciler {
     const { inventory, provider } = this.deps;
     const mark = inventory.mark();
     try {
-      inventory.observe(await provider.get(id, signal), mark);
+      const answer = await provider.get(id, { signal });
+      if ('machine' in answer) inventory.observe(answer.machine, mark);
+      else inventory.forgetRecheck(id);
     } catch (error) {
       if (!(error instanceof ProviderError) || error.code !== 'NotFound') throw error;
       // The List decides about removal: one answer is not enough.

@@ -104,7 +104,7 @@ export class ProviderPoller implements Runnable {
     const startedMono = clock.monotonic();
     const full = this.cursor === undefined || startedMono - this.lastFullListMono >= settings.fullListMs || this.quarantined;
     const mark = inventory.mark();
-    const answer = await provider.list(full ? {} : { sinceRevision: this.cursor! }, signal);
+    const answer = await provider.list({ signal, ...(!full && this.cursor && { since: this.cursor }) });
     for (const rejected of answer.rejected) {
       this.rejectedCount++;
       this.options.onRejected(rejected.reason);
