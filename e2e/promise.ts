@@ -1,0 +1,41 @@
+/** One promise to users, checked on a running system. Its name is a sentence; a check throws when it does not hold. */
+export interface Promised {
+  readonly id: string;
+  readonly promise: string;
+  readonly controlPlane: 'processes' | 'embedded';
+  /** Returns what was seen, for the report. */
+  run(context: PromiseContext): Promise<string>;
+}
+
+export interface PromiseContext {
+  /** A fresh directory of its own. */
+  readonly dir: string;
+  readonly log: (line: string) => void;
+}
+
+export interface PromiseResult {
+  readonly id: string;
+  readonly promise: string;
+  readonly controlPlane: string;
+  readonly kubernetes?: string;
+  readonly outcome: 'passed' | 'failed' | 'skipped';
+  readonly ms: number;
+  readonly detail: string;
+}
+
+/** Repeats `check` until it returns without throwing; after `seconds` throws its last error with what was waited for. */
+export async function eventually<T>(what: string, seconds: number, check: () => Promise<T>): Promise<T> {
+  const end = performance.now() + seconds * 1000;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (performance.now() > end) throw new Error(`${what}: not within ${seconds} s: ${error instanceof Error ? error.message : String(error)}`);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
+}
+
+export function expect(holds: boolean, message: string): void {
+  if (!holds) throw new Error(message);
+}
