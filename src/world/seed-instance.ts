@@ -42,6 +42,6 @@ export function seedInstance(shape: SeedShape): SeedInstance {
     interruptionProbability: shape.capacityType === 'Spot' ? SPOT_INTERRUPTION_PROBABILITY : 0,
     allocatable: shape.resources,
     state: bareMetal ? 'Idle' : 'Speculative',
-    ...(bareMetal ? { host: { provider: HOST_PROVIDER, ref: shape.id } } : {}),
+    ...(bareMetal ? { host: { provider: HOST_PROVIDER, ref: `sim:///${shape.id}` } } : {}),
   };
 }

@@ -1,0 +1,23 @@
+import type { Pod } from '../../api/core.ts';
+import { DEMO_NAMESPACE } from '../labels.ts';
+import type { PlannedPod } from './plan.ts';
+
+/** Name of the Pod that lives the r-th life of a planned one. */
+export function podName(planned: PlannedPod, r: number): string {
+  return r === 0 ? planned.name : `${planned.name}-r${r}`;
+}
+
+export function podManifest(planned: PlannedPod, r: number): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: podName(planned, r), namespace: DEMO_NAMESPACE, ...(planned.labels ? { labels: { ...planned.labels } } : {}) },
+    spec: {
+      restartPolicy: 'Never',
+      terminationGracePeriodSeconds: 1,
+      ...(planned.priority === 0 ? {} : { priority: planned.priority }),
+      ...(planned.placement as Partial<Pod['spec']> | undefined),
+      containers: [{ name: 'main', image: 'simulated', resources: { requests: { ...planned.requests } } }],
+    },
+  };
+}
