@@ -69,6 +69,14 @@ describe('profile key', () => {
     expect(profileKey(joined)).not.toBe(profileKey(apart));
   });
 
+  test('does not depend on the order of requirements whose values read alike', () => {
+    const requirements = [
+      { key: 'k', operator: 'In', values: ['a,b'] },
+      { key: 'k', operator: 'In', values: ['a', 'b'] },
+    ] as const;
+    expect(profileKey({ ...plain, requirements: [...requirements].reverse() })).toBe(profileKey({ ...plain, requirements }));
+  });
+
   test('is equal exactly for equal canonical profiles', () => {
     fc.assert(
       fc.property(anyProfile, anyProfile, (a, b) => {
