@@ -35,5 +35,7 @@ const codes = new Map<number, ProviderErrorCode>([
 ]);
 
 export function toProviderError(error: GrpcError): ProviderError {
-  return new ProviderError(codes.get(error.code) ?? 'Rejected', error.details, error);
+  // INTERNAL is both a provider's refusal and what the transport says when a stream breaks.
+  const broken = error.code === GrpcCode.INTERNAL && error.details.startsWith('Received RST_STREAM');
+  return new ProviderError(broken ? 'Unavailable' : (codes.get(error.code) ?? 'Rejected'), error.details, error);
 }

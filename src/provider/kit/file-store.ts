@@ -125,7 +125,10 @@ class FileStore implements StateStore {
       try {
         changes.push(decodeChange(line));
       } catch (error) {
-        throw new Error(`${path}:${lineNumber}: damaged: ${messageOf(error)}. Restore the file from a copy, or move the directory away to start from the substrate.`);
+        throw new Error(
+          `${path}:${lineNumber}: damaged: ${messageOf(error)}. Restore the file from a copy, or move the directory away to start from the substrate.`,
+          { cause: error },
+        );
       }
     }
     // What follows the last newline was being written when the process ended; it was never acknowledged.
