@@ -231,6 +231,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   // Objects of people's making: settings, holds, deletions, machines of other shards.
   const foreignMachines = new Set<string>();
   shardInformer.subscribe(() => adoptSettings());
+  adoptSettings();
   machineInformer.subscribe((event) => {
     const object = event.type === 'deleted' ? event.old : event.object;
     const machineId = object.spec.machineId;
@@ -279,7 +280,6 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
 
   async function waitForProvider(): Promise<CapacityProvider> {
     await Promise.all([shardInformer.waitForSync(start), providerInformer.waitForSync(start)]);
-    adoptSettings();
     for (let waited = 0; ; waited++) {
       const ours = [...providerInformer.store.values()].filter((p) => p.spec.shardRef === shardId).sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
       if (ours.length > 1) log.error({ providers: ours.map((p) => p.metadata.name) }, 'a shard drives one provider for now: using the first');
@@ -340,12 +340,12 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
 
   /** A short pause gathers what arrives together into one plan. */
   function wakeCycle(): void {
-    cycleController?.enqueueAfter(CYCLE_KEY, options.minCycleMs);
+    cycleController.enqueueAfter(CYCLE_KEY, options.minCycleMs);
   }
 
   function wakeMachinesOf(cluster: string): void {
     for (const machine of inventory.all()) {
-      if (machine.intent?.kind === 'bind' && machine.intent.to.cluster === cluster) machineController?.enqueue(machine.seen.id);
+      if (machine.intent?.kind === 'bind' && machine.intent.to.cluster === cluster) machineController.enqueue(machine.seen.id);
     }
   }
 
