@@ -17,7 +17,7 @@ export function acquireDirectoryLock(directory: string): () => void {
       fs.writeFileSync(path, mine, { flag: 'wx', mode: 0o600 });
       held.add(path);
       return () => {
-        held.delete(path);
+        if (!held.delete(path)) return;
         fs.rmSync(path, { force: true });
       };
     } catch (error) {

@@ -99,6 +99,7 @@ class FileStore implements StateStore {
     await this.flush().catch(() => {});
     this.broken ??= new Error('the state store is closed');
     this.log?.close();
+    this.log = undefined;
     this.unlock();
   }
 

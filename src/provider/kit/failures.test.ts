@@ -1,0 +1,244 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { serveScripted, type KitHarness } from '../testing/kit-harness.ts';
+import { codeOf, stateName } from '../testing/rpc.ts';
+import { host, ScriptedBackend, slot } from '../testing/scripted-backend.ts';
+import type { ProviderOptions } from './serve-provider.ts';
+import { memoryStore, type StateStore } from './state-store.ts';
+
+let h: KitHarness;
+let backend: ScriptedBackend;
+afterEach(() => h.close());
+
+async function serve(options: ConstructorParameters<typeof ScriptedBackend>[0] = {}, provider: Partial<ProviderOptions> = {}): Promise<void> {
+  backend = new ScriptedBackend(options);
+  h = await serveScripted(backend, provider);
+}
+
+describe('an operation that goes wrong', () => {
+  it('turns the machine FAILED with the backend’s words, and keeps what it was bound to', async () => {
+    await serve();
+    await h.toIdle('m-1');
+    expect(stateName((await h.rpc.configure('m-1', { cluster: 'conf', metadata: { k: 'v' } })).machine)).toBe('CONFIGURING');
+    await h.settle();
+    backend.last('configure').fail('no route to host');
+    expect(await h.look('m-1')).toEqual(['FAILED', 'Configure failed: no route to host']);
+    const machine = await h.rpc.get('m-1');
+    expect([machine.cluster, machine.shardMetadata.get('k'), machine.host?.ref]).toEqual(['conf', 'v', host.ref]);
+  });
+
+  it('times out per kind, and a success that comes later is discarded', async () => {
+    await serve({}, { timeouts: { createMs: 1_000, configureMs: 2_000 } });
+    await h.rpc.create('m-2');
+    await h.clock.advance(1_000);
+    expect(await h.look('m-2')).toEqual(['FAILED', 'Create timed out after 1 s']);
+    await h.toIdle('m-1');
+    await h.rpc.configure('m-1');
+    await h.clock.advance(1_999);
+    expect(await h.look('m-1')).toEqual(['CONFIGURING', '']);
+    const call = backend.last('configure');
+    expect(call.signal.aborted).toBe(false);
+    await h.clock.advance(1);
+    expect(await h.look('m-1')).toEqual(['FAILED', 'Configure timed out after 2 s']);
+    expect(call.signal.aborted).toBe(true);
+    const { revision } = await h.rpc.list();
+    call.succeed();
+    expect(await h.look('m-1')).toEqual(['FAILED', 'Configure timed out after 2 s']);
+    expect((await h.rpc.list({ sinceRevision: revision })).machines).toEqual([]);
+  });
+
+  it('gives a Drain its grace period on top, however long', async () => {
+    await serve({}, { timeouts: { drainMs: 1_000 } });
+    await h.toConfigured('m-1');
+    await h.rpc.drain('m-1', 600);
+    await h.clock.advance(659_000);
+    expect(await h.look('m-1')).toEqual(['DRAINING', '']);
+    await h.clock.advance(1_000);
+    expect(await h.look('m-1')).toEqual(['FAILED', 'Drain timed out after 660 s']);
+  });
+
+  it('keeps a machine CONFIGURING until its Node is ready, within the one timeout', async () => {
+    await serve({ confirms: true }, { timeouts: { configureMs: 1_000 } });
+    await h.toIdle('m-1');
+    await h.rpc.configure('m-1');
+    await h.clock.advance(600);
+    backend.last('configure').succeed();
+    await h.clock.advance(399);
+    expect(await h.look('m-1')).toEqual(['CONFIGURING', '']);
+    const ready = backend.last('ready');
+    await h.clock.advance(1);
+    expect(await h.look('m-1')).toEqual(['FAILED', 'Configure timed out after 1 s']);
+    ready.succeed();
+    expect((await h.look('m-1'))[0]).toBe('FAILED');
+  });
+
+  it('refuses a Create that brought no host', async () => {
+    await serve();
+    await h.rpc.create('m-1');
+    await h.settle();
+    backend.last('create').succeed({ host: { provider: 'test', ref: '' } });
+    expect((await h.look('m-1'))[1]).toMatch(/no host/);
+  });
+
+  it('is final for every call, whichever comes', async () => {
+    await serve();
+    await h.rpc.create('m-1');
+    await h.settle();
+    backend.last('create').fail('quota');
+    await h.settle();
+    for (const call of [h.rpc.create('m-1'), h.rpc.configure('m-1'), h.rpc.drain('m-1'), h.rpc.delete('m-1')]) expect(await codeOf(call)).toBe('INTERNAL');
+    await h.clock.advance(3_600_000);
+    expect(await h.look('m-1')).toEqual(['FAILED', 'Create failed: quota']);
+    expect((await h.rpc.list({ states: [8] })).machines.map((m) => m.lastError)).toEqual(['Create failed: quota']);
+  });
+});
+
+describe('recovery', () => {
+  it('returns the slot, clean, when the backend says so', async () => {
+    await serve({ recovers: true });
+    await h.toConfigured('m-1');
+    expect(h.provider.reportFailure('m-1', 'interrupted')).toBe(true);
+    expect(await h.look('m-1')).toEqual(['FAILED', 'interrupted']);
+    backend.last('recover').succeed('speculative');
+    expect(await h.look('m-1')).toEqual(['SPECULATIVE', '']);
+    const machine = await h.rpc.get('m-1');
+    expect([machine.host, machine.cluster, machine.shardMetadata.size]).toEqual([undefined, '', 0]);
+    expect(h.changes.slice(-2).map((c) => [c.from, c.machine.state, c.cause])).toEqual([
+      ['Configured', 'Failed', 'interrupt'], ['Failed', 'Speculative', 'recover'],
+    ]);
+    await h.toConfigured('m-1');
+    expect((await h.look('m-1'))[0]).toBe('CONFIGURED');
+  });
+
+  it('returns the host as Idle, and one without a host as a slot', async () => {
+    await serve({ recovers: true });
+    await h.toConfigured('m-1');
+    h.provider.reportFailure('m-1', 'disk');
+    backend.last('recover').succeed('idle');
+    expect((await h.look('m-1'))[0]).toBe('IDLE');
+    await h.rpc.create('m-2');
+    await h.settle();
+    backend.last('create').fail('quota');
+    await h.settle();
+    backend.last('recover').succeed('idle');
+    expect((await h.look('m-2'))[0]).toBe('SPECULATIVE');
+  });
+
+  it('is tried again after it failed or achieved nothing', async () => {
+    await serve({ recovers: true });
+    await h.toConfigured('m-1');
+    h.provider.reportFailure('m-1', 'disk');
+    backend.last('recover').fail('not yet');
+    await h.settle();
+    const tries = (): number => backend.calls.filter((c) => c.what === 'recover').length;
+    await h.clock.advance(30_000);
+    expect(tries()).toBe(2);
+    backend.last('recover').succeed('keep');
+    await h.clock.advance(30_000);
+    expect(tries()).toBe(3);
+    expect(await h.look('m-1')).toEqual(['FAILED', 'disk']);
+    expect(h.warnings.join()).toMatch(/recovery of m-1 failed.*not yet/);
+  });
+
+  it('voids the operation that was under way', async () => {
+    await serve();
+    await h.toIdle('m-1');
+    await h.rpc.configure('m-1');
+    await h.settle();
+    const call = backend.last('configure');
+    h.provider.reportFailure('m-1', 'interrupted');
+    expect(call.signal.aborted).toBe(true);
+    call.succeed();
+    expect(await h.look('m-1')).toEqual(['FAILED', 'interrupted']);
+  });
+});
+
+describe('a provider without Delete', () => {
+  it('answers UNIMPLEMENTED before it looks at the token', async () => {
+    await serve({ deletes: false });
+    expect(await codeOf(h.rpc.delete('m-1', ['s', 5, 5]))).toBe('UNIMPLEMENTED');
+    expect(await codeOf(h.rpc.create('m-1', ['s', 5, 5]))).toBe('OK');
+  });
+});
+
+describe('reconcile', () => {
+  it('adds, refreshes and fails what is gone twice; says nothing new when nothing is', async () => {
+    await serve({ instances: [slot('m-1'), slot('m-2')] });
+    await h.toConfigured('m-1');
+    const { revision } = await h.rpc.list();
+    await h.provider.reconcile();
+    expect((await h.rpc.list({ sinceRevision: revision })).machines).toEqual([]);
+
+    backend.instances = [slot('m-1', { pricePerHour: 2, labels: { a: 'b' } }), slot('m-3'), slot('bad', { pricePerHour: NaN })];
+    await h.provider.reconcile();
+    const delta = (await h.rpc.list({ sinceRevision: revision })).machines;
+    expect(delta.map((m) => [m.id, stateName(m), m.pricePerHour, m.cluster])).toEqual([['m-1', 'CONFIGURED', 2, 'cluster-a'], ['m-3', 'SPECULATIVE', 1, '']]);
+    expect(h.warnings.join()).toMatch(/"bad".*pricePerHour/);
+
+    backend.instances = [];
+    await h.provider.reconcile();
+    expect((await h.look('m-1'))[0]).toBe('CONFIGURED');
+    await h.provider.reconcile();
+    expect(await h.look('m-1')).toEqual(['FAILED', 'the substrate no longer has host host-1']);
+    expect((await h.look('m-2'))[0]).toBe('SPECULATIVE');
+  });
+
+  it('does not disturb an operation under way', async () => {
+    await serve();
+    await h.rpc.create('m-1');
+    await h.settle();
+    backend.instances = [slot('m-1', { pricePerHour: 9 }), slot('m-2')];
+    await h.provider.reconcile();
+    backend.last('create').succeed({ host });
+    expect((await h.look('m-1'))[0]).toBe('IDLE');
+    expect((await h.rpc.get('m-1')).pricePerHour).toBe(9);
+  });
+
+  it('runs by itself at its interval', async () => {
+    await serve({}, { reconcileIntervalMs: 60_000 });
+    backend.instances = [slot('m-9')];
+    await h.clock.advance(60_000);
+    expect((await h.look('m-9'))[0]).toBe('SPECULATIVE');
+  });
+});
+
+describe('a store that cannot be written', () => {
+  it('refuses the mutation and changes nothing, not even the fence', async () => {
+    let full = false;
+    const store: StateStore = {
+      ...memoryStore(),
+      append: () => {
+        if (full) throw new Error('ENOSPC: no space left on device');
+      },
+    };
+    await serve({}, { store });
+    full = true;
+    expect(await codeOf(h.rpc.create('m-1', ['s', 5, 5]))).toBe('UNAVAILABLE');
+    expect(await h.look('m-1')).toEqual(['SPECULATIVE', '']);
+    expect(backend.calls).toEqual([]);
+    full = false;
+    expect(await codeOf(h.rpc.create('m-1', ['s', 5, 5]))).toBe('OK');
+    await h.settle();
+    full = true;
+    backend.last('create').succeed({ host });
+    expect((await h.look('m-1'))[0]).toBe('CREATING'); // done, but not yet known to the disk
+    full = false;
+    await h.clock.advance(1_000);
+    expect((await h.look('m-1'))[0]).toBe('IDLE');
+  });
+
+  it('neither acknowledges nor actuates what did not become durable', async () => {
+    let failing = false;
+    const store: StateStore = { ...memoryStore(), flush: () => (failing ? Promise.reject(new Error('EIO')) : Promise.resolve()) };
+    await serve({}, { store });
+    failing = true;
+    expect(await codeOf(h.rpc.create('m-1'))).toBe('UNAVAILABLE');
+    await h.settle();
+    expect(backend.calls).toEqual([]);
+  });
+});
+
+it('names what is wrong with the instances of a first start', async () => {
+  await serve();
+  const bad = new ScriptedBackend({ instances: [slot('x', { capacityType: 'Spot' }), slot('y', { zone: '' }), slot('z', { state: 'Idle' })] });
+  await expect(serveScripted(bad)).rejects.toThrow(/"x": interruptionProbability.*\n.*"y": zone.*\n.*"z": host/);
+});
