@@ -1,0 +1,180 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Node, UpcomingNode } from '../../api/types.ts';
+import { VirtualClock } from '../../lib/virtual-clock.ts';
+import { FleetNodes, nodeIndexes, upcomingNodeIndexes } from '../../operator/fleet-nodes.ts';
+import { NODES, UPCOMING_NODES } from '../../operator/kinds.ts';
+import { MachineNews } from '../../operator/machine-news.ts';
+import { FakeCluster } from '../../operator/testing/fake-cluster.ts';
+import { frame, node, type StateName } from '../../operator/testing/machines.ts';
+import { WriteThrough } from '../../operator/write-through.ts';
+import { UpcomingNodeReconciler } from './reconciler.ts';
+
+const ctx = { signal: new AbortController().signal, reconcileId: 'r' };
+
+describe('UpcomingNodes', () => {
+  let cluster: FakeCluster;
+  let news: MachineNews;
+  let clock: VirtualClock;
+  let reconciler: UpcomingNodeReconciler;
+
+  function build(deletesNodes = true): void {
+    cluster = new FakeCluster();
+    news = new MachineNews();
+    clock = new VirtualClock();
+    const upcoming = cluster.store<UpcomingNode>(UPCOMING_NODES, upcomingNodeIndexes);
+    const nodes = cluster.store<Node>(NODES, nodeIndexes);
+    reconciler = new UpcomingNodeReconciler({
+      client: cluster, upcoming: new WriteThrough(upcoming), fleet: new FleetNodes(nodes, upcoming), news, clock, deletesNodes,
+    });
+  }
+
+  beforeEach(() => build());
+
+  async function hear(state: StateName, more = {}): Promise<void> {
+    news.record(frame('m-1', state, more));
+    await reconciler.reconcile('m-1', ctx);
+  }
+
+  const un = (): UpcomingNode | undefined => cluster.now<UpcomingNode>(UPCOMING_NODES, 'un-m-1');
+
+  it.each<[StateName, string]>([
+    ['SPECULATIVE', 'Provisioning'], ['CREATING', 'Provisioning'], ['UNSPECIFIED', 'Provisioning'], ['IDLE', 'Launched'], ['CONFIGURING', 'Registered'],
+    ['CONFIGURED', 'Ready'], ['DRAINING', 'Draining'], ['FAILED', 'Failed'],
+  ])('shows a machine that is %s as %s', async (state, phase) => {
+    await hear(state);
+    expect(un()?.status?.phase).toBe(phase);
+    expect(cluster.count('create', 'UpcomingNode')).toBe(1);
+    expect(cluster.count('patch', 'UpcomingNode', 'status')).toBe(1);
+  });
+
+  it('announces labels, resources and taints, and corrects them', async () => {
+    await hear('CREATING', { resources: { resources: new Map([['cpu', '4000m'], ['bad', '12QQ']]) }, taints: [{ key: 'k', value: '', effect: 'NoSchedule' }] });
+    expect(un()?.spec).toEqual({ labels: { zone: 'a' }, resources: { cpu: '4' }, taints: [{ key: 'k', effect: 'NoSchedule' }] });
+    await hear('CREATING', { labels: new Map([['rack', 'r']]) });
+    expect(un()?.spec).toEqual({ labels: { rack: 'r' }, resources: { cpu: '4' } });
+    expect(un()?.status?.provisioningStartTime).toBe('2026-01-01T00:00:00Z');
+  });
+
+  it('writes nothing for what it knows already (C8)', async () => {
+    await hear('CONFIGURED', { nodeName: 'n-1', providerId: 'p-1' });
+    const before = cluster.writes.length;
+    clock.advance(60_000).catch(() => {});
+    await hear('CONFIGURED', { nodeName: 'n-1', providerId: 'p-1' });
+    await hear('CONFIGURED'); // nothing is unlearnt
+    expect(cluster.writes).toHaveLength(before);
+    expect(un()?.status).toMatchObject({ nodeRef: { kind: 'Node', name: 'n-1' }, providerID: 'p-1' });
+  });
+
+  it('ends a burst of frames at the last one with at most two status writes (C7)', async () => {
+    news.record(frame('m-1', 'IDLE'));
+    cluster.intercept = ({ verb }) => {
+      if (verb !== 'create') return;
+      news.record(frame('m-1', 'CONFIGURING'));
+      news.record(frame('m-1', 'CONFIGURED'));
+    };
+    cluster.lag(); // its own writes come back late as well
+    await reconciler.reconcile('m-1', ctx);
+    await reconciler.reconcile('m-1', ctx);
+    await reconciler.reconcile('m-1', ctx);
+    cluster.catchUp();
+    await reconciler.reconcile('m-1', ctx);
+    expect(un()?.status?.phase).toBe('Ready');
+    expect(cluster.count('patch', 'UpcomingNode', 'status')).toBe(2);
+    expect(cluster.count('create', 'UpcomingNode')).toBe(1);
+  });
+
+  it.each<[StateName, StateName]>([['DRAINING', 'IDLE'], ['CONFIGURED', 'IDLE'], ['CONFIGURED', 'SPECULATIVE'], ['DRAINING', 'DELETING'], ['FAILED', 'SPECULATIVE']])(
+    'removes a machine that was %s and is %s (C9)', async (before, after) => {
+      await hear(before);
+      await hear(after);
+      expect(un()).toBeUndefined();
+      await hear(after); // reported once more by another path of the shard
+      expect(un()).toBeUndefined();
+      await hear('CONFIGURING');
+      expect(un()?.status?.phase).toBe('Registered');
+    });
+
+  it('removes a machine whose local drain had ended before it turned idle (C9b)', async () => {
+    await hear('DRAINING');
+    cluster.put(UPCOMING_NODES, { ...un()!, status: { ...un()!.status, phase: 'Drained' } } as UpcomingNode);
+    await hear('IDLE');
+    expect(un()).toBeUndefined();
+  });
+
+  it('tells the error of a failed machine and forgets it with the failure (C10)', async () => {
+    await hear('FAILED', { lastError: 'x' });
+    expect(un()?.status).toMatchObject({ phase: 'Failed', lastError: 'x' });
+    expect(un()?.status?.conditions?.find((c) => c.type === 'Failed')).toMatchObject({ status: 'True', message: 'x' });
+    await hear('CONFIGURING');
+    expect(un()?.status?.phase).toBe('Registered');
+    expect(un()?.status).not.toHaveProperty('lastError');
+  });
+
+  it('takes name, provider id and readiness from the Node that joined', async () => {
+    await hear('CONFIGURED');
+    expect(un()?.status?.conditions?.find((c) => c.type === 'Ready')).toMatchObject({ status: 'False', reason: 'NodeNotSeen' });
+    await clock.advance(1000);
+    cluster.put(NODES, node('node-a', { machine: 'm-1', spec: { providerID: 'sim://m-1' } }));
+    await reconciler.reconcile('m-1', ctx);
+    expect(un()?.status).toMatchObject({ phase: 'Ready', nodeRef: { name: 'node-a', uid: 'uid-node-a' }, providerID: 'sim://m-1' });
+    expect(un()?.status?.conditions?.find((c) => c.type === 'Ready')).toEqual(
+      { type: 'Ready', status: 'True', reason: 'NodeReady', message: '', lastTransitionTime: '2026-01-01T00:00:01Z' });
+  });
+
+  it('lets the Node go first, so that a restarted operator still knows of it', async () => {
+    await hear('CONFIGURED');
+    cluster.put(NODES, node('node-a', { machine: 'm-1' }));
+    await hear('DRAINING');
+    await hear('IDLE');
+    expect(un()).toBeDefined();
+    cluster.remove(NODES, { name: 'node-a' });
+    await reconciler.reconcile('m-1', ctx);
+    expect(un()).toBeUndefined();
+  });
+
+  it('does not wait for a Node that is left to others', async () => {
+    build(false);
+    cluster.put(NODES, node('node-a', { machine: 'm-1' }));
+    await hear('DRAINING');
+    await hear('IDLE');
+    expect(un()).toBeUndefined();
+  });
+
+  it('removes what the replay did not name, and nothing else (D18)', async () => {
+    await hear('CONFIGURED');
+    expect(news.replayed(['m-1'], ['m-1', 'm-2'])).toEqual(['m-2']);
+    await reconciler.reconcile('m-1', ctx);
+    expect(un()).toBeDefined();
+    expect(news.replayed(['m-2'], ['m-1'])).toEqual(['m-1']);
+    await reconciler.reconcile('m-1', ctx);
+    expect(un()).toBeUndefined();
+  });
+
+  it('starts a new life when a machine comes back before the old one was cleared away', async () => {
+    await hear('CONFIGURED');
+    cluster.put(NODES, node('node-a', { machine: 'm-1' }));
+    await reconciler.reconcile('m-1', ctx);
+    const old = un()?.metadata.uid;
+    await hear('DRAINING');
+    await hear('CONFIGURING');
+    expect(un()?.metadata.uid).toBe(old); // its Node still stands
+    cluster.remove(NODES, { name: 'node-a' });
+    await reconciler.reconcile('m-1', ctx);
+    expect(un()?.metadata.uid).not.toBe(old);
+    expect(un()?.status).toMatchObject({ phase: 'Registered' });
+    expect(un()?.status).not.toHaveProperty('nodeRef');
+  });
+
+  it('ignores frames that name no machine', () => {
+    expect(news.record(frame('', 'IDLE'))).toBe(false);
+    expect(news.size).toBe(0);
+  });
+
+  it('keeps ids that no name can hold', async () => {
+    news.record(frame('Rack 1/Node', 'CONFIGURED'));
+    await reconciler.reconcile('Rack 1/Node', ctx);
+    const [created] = cluster.all<UpcomingNode>(UPCOMING_NODES);
+    expect(created?.metadata.name).toMatch(/^un-rack-1-node-[0-9a-f]{8}$/);
+    expect(created?.metadata.annotations?.['bigfleet.lucy.sh/machine-id']).toBe('Rack 1/Node');
+  });
+});
