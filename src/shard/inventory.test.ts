@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest';
+import { VirtualClock } from '../lib/virtual-clock.ts';
+import { Inventory } from './inventory.ts';
+import type { InventoryChange } from './inventory.ts';
+import type { MachineIntent, Operation } from './record.ts';
+import { seen, toEast } from './testing/machines.ts';
+
+const bind: MachineIntent = { kind: 'bind', to: toEast, requirements: [], reason: 'wanted', decidedAt: 1, configureSent: false };
+const unbind: MachineIntent = { kind: 'unbind', reason: 'excess', graceSeconds: 5, preemptorPriority: 0, decidedAt: 1 };
+const operation: Operation = { kind: 'Create', operationId: '', sequence: 0n, startedAt: 0, attempts: 1, lastError: '' };
+
+function setUp() {
+  const clock = new VirtualClock();
+  const inventory = new Inventory(clock);
+  const changes: InventoryChange[] = [];
+  inventory.onChange((change) => changes.push(change));
+  return { clock, inventory, changes };
+}
+
+describe('what a List says', () => {
+  it('is told once: an unchanged record wakes nobody', () => {
+    const { inventory, changes } = setUp();
+    inventory.observe(seen('m', 'Idle'), inventory.mark());
+    inventory.observe(seen('m', 'Idle'), inventory.mark());
+    expect(changes).toHaveLength(1);
+    expect(inventory.takeEngineChanges()?.upserted.map((m) => m.id)).toEqual(['m']);
+    expect(inventory.takeEngineChanges()).toBeUndefined();
+  });
+
+  it('updates price and labels also when the state stays', () => {
+    const { inventory } = setUp();
+    inventory.observe(seen('m', 'Idle'), inventory.mark());
+    inventory.takeEngineChanges();
+    inventory.observe(seen('m', 'Idle', { priceMicroUsdPerHour: 7, labels: { rack: 'r1' } }), inventory.mark());
+    expect(inventory.takeEngineChanges()?.upserted[0]).toMatchObject({ priceMicroUsdPerHour: 7, labels: { rack: 'r1' } });
+  });
+
+  it('does not overwrite a machine with a call in flight, which is looked at again', () => {
+    const { inventory } = setUp();
+    inventory.observe(seen('m', 'Speculative'), inventory.mark());
+    inventory.begin('m', operation);
+    inventory.observe(seen('m', 'Failed'), inventory.mark());
+    expect(inventory.get('m')).toMatchObject({ seen: { state: 'Speculative' }, recheck: true, busy: true });
+  });
+
+  it('does not overwrite the answer of a call that was made after the List was asked for', () => {
+    const { inventory } = setUp();
+    inventory.observe(seen('m', 'Speculative'), inventory.mark());
+    const beforeTheCall = inventory.mark();
+    inventory.begin('m', operation);
+    inventory.end('m', { seen: seen('m', 'Creating'), operationId: 'op-1' });
+    inventory.observe(seen('m', 'Speculative'), beforeTheCall);
+    expect(inventory.get('m')).toMatchObject({ seen: { state: 'Creating' }, recheck: true });
+    inventory.observe(seen('m', 'Idle'), inventory.mark());
+    expect(inventory.get('m')).toMatchObject({ seen: { state: 'Idle' }, recheck: false });
+  });
+
+  it('adopts a machine that is bound already, with what the provider echoes', () => {
+    const { inventory } = setUp();
+    const shardMetadata = new Map([
+      ['bigfleet.lucy.sh/assigned-priority', '7'],
+      ['bigfleet.lucy.sh/assigned-need-fingerprint', 'fp-9'],
+      ['bigfleet.lucy.sh/assigned-group', 'gang'],
+    ]);
+    inventory.observe(seen('m', 'Configured', { shardMetadata }), inventory.mark());
+    expect(inventory.get('m')?.assigned).toMatchObject({ cluster: 'east', priority: 7, fingerprint: 'fp-9', group: 'gang' });
+  });
+});
+
+describe('a decision', () => {
+  it('to bind is kept through Create and over when the machine is Configured for that cluster', () => {
+    const { inventory } = setUp();
+    inventory.observe(seen('m', 'Speculative'), inventory.mark());
+    inventory.setIntent('m', bind);
+    for (const state of ['Creating', 'Idle'] as const) {
+      inventory.observe(seen('m', state), inventory.mark());
+      expect(inventory.get('m')?.intent).toEqual(bind);
+    }
+    inventory.observe(seen('m', 'Configuring'), inventory.mark());
+    expect(inventory.get('m')?.intent).toEqual({ ...bind, configureSent: true });
+    inventory.observe(seen('m', 'Configured'), inventory.mark());
+    expect(inventory.get('m')).toMatchObject({ intent: undefined, assigned: toEast });
+  });
+
+  it('to bind is dropped when the machine turns up in another cluster', () => {
+    const { inventory } = setUp();
+    inventory.observe(seen('m', 'Idle'), inventory.mark());
+    inventory.setIntent('m', bind);
+    inventory.observe(seen('m', 'Configured', { cluster: 'west' }), inventory.mark());
+    expect(inventory.get('m')).toMatchObject({ intent: undefined, assigned: { cluster: 'west' } });
+  });
+
+  it('to bind is dropped when the machine fails', () => {
+    const { inventory } = setUp();
+    inventory.observe(seen('m', 'Creating'), inventory.mark());
+    inventory.setIntent('m', bind);
+    inventory.observe(seen('m', 'Failed'), inventory.mark());
+    expect(inventory.get('m')?.intent).toBeUndefined();
+  });
+
+  it('to unbind lasts while the machine drains and is over when it is Idle, with its assignment', () => {
+    const { inventory } = setUp();
+    inventory.observe(seen('m', 'Configured'), inventory.mark());
+    inventory.setIntent('m', unbind);
+    inventory.observe(seen('m', 'Draining'), inventory.mark());
+    expect(inventory.get('m')?.intent).toEqual(unbind);
+    inventory.observe(seen('m', 'Idle'), inventory.mark());
+    expect(inventory.get('m')).toMatchObject({ intent: undefined, assigned: undefined });
+  });
+
+  it('is not made by the engine twice: the change that it causes carries the intent', () => {
+    const { inventory } = setUp();
+    inventory.observe(seen('m', 'Idle'), inventory.mark());
+    inventory.takeEngineChanges();
+    inventory.setIntent('m', bind);
+    expect(inventory.takeEngineChanges()?.upserted[0]?.intent).toEqual({ kind: 'bind', to: toEast, configureSent: false });
+  });
+});
+
+it('remembers since when a machine is in its state', async () => {
+  const { clock, inventory } = setUp();
+  inventory.observe(seen('m', 'Idle'), inventory.mark());
+  const since = inventory.get('m')?.since;
+  await clock.advance(5_000);
+  inventory.observe(seen('m', 'Idle', { priceMicroUsdPerHour: 1 }), inventory.mark());
+  expect(inventory.get('m')?.since).toBe(since);
+  inventory.observe(seen('m', 'Deleting'), inventory.mark());
+  expect(inventory.get('m')?.since).toBe((since ?? 0) + 5_000);
+});
+
+it('tells the engine of a machine that is gone, and not of one that went and came back', () => {
+  const { inventory } = setUp();
+  inventory.observe(seen('m', 'Idle'), inventory.mark());
+  inventory.observe(seen('n', 'Idle'), inventory.mark());
+  inventory.takeEngineChanges();
+  inventory.remove('m');
+  inventory.remove('n');
+  inventory.observe(seen('n', 'Idle'), inventory.mark());
+  expect(inventory.takeEngineChanges()).toMatchObject({ removed: ['m'], upserted: [{ id: 'n' }] });
+});

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
+import { VirtualClock } from '../lib/virtual-clock.ts';
+import { Inventory } from './inventory.ts';
+import { framesFor } from './node-state.ts';
+import type { MachineIntent } from './record.ts';
+import { seen, toEast } from './testing/machines.ts';
+
+const bind: MachineIntent = { kind: 'bind', to: toEast, requirements: [], reason: '', decidedAt: 0, configureSent: false };
+
+/** Every frame that a story of one machine causes, as cluster and state. */
+function frames(tell: (inventory: Inventory) => void): [string, number][] {
+  const inventory = new Inventory(new VirtualClock());
+  const sent: [string, number][] = [];
+  inventory.onChange(({ before, after }) => {
+    for (const frame of framesFor(before, after)) sent.push([frame.clusterId, frame.state]);
+  });
+  tell(inventory);
+  return sent;
+}
+
+describe('frames to operators', () => {
+  it('begin with the decision, not with the machine (D34), and follow every state', () => {
+    const sent = frames((inventory) => {
+      inventory.observe(seen('m', 'Speculative'), inventory.mark());
+      inventory.setIntent('m', bind);
+      for (const state of ['Creating', 'Idle', 'Configuring', 'Configured'] as const) inventory.observe(seen('m', state), inventory.mark());
+    });
+    expect(sent).toEqual([
+      ['east', MachineState.MACHINE_STATE_SPECULATIVE],
+      ['east', MachineState.MACHINE_STATE_CREATING],
+      ['east', MachineState.MACHINE_STATE_IDLE],
+      ['east', MachineState.MACHINE_STATE_CONFIGURING],
+      ['east', MachineState.MACHINE_STATE_CONFIGURED],
+    ]);
+  });
+
+  it('reach the cluster that lost a machine with the state in which it left', () => {
+    const sent = frames((inventory) => {
+      inventory.observe(seen('m', 'Draining'), inventory.mark());
+      inventory.observe(seen('m', 'Idle'), inventory.mark());
+    });
+    expect(sent).toEqual([
+      ['east', MachineState.MACHINE_STATE_DRAINING],
+      ['east', MachineState.MACHINE_STATE_IDLE],
+    ]);
+  });
+
+  it('tell the cluster that a withdrawn machine never arrives', () => {
+    const sent = frames((inventory) => {
+      inventory.observe(seen('m', 'Idle'), inventory.mark());
+      inventory.setIntent('m', bind);
+      inventory.setIntent('m', undefined);
+    });
+    expect(sent).toEqual([
+      ['east', MachineState.MACHINE_STATE_IDLE],
+      ['east', MachineState.MACHINE_STATE_DELETING],
+    ]);
+  });
+
+  it('go to both clusters when a machine moves', () => {
+    const sent = frames((inventory) => {
+      inventory.observe(seen('m', 'Configured'), inventory.mark());
+      inventory.observe(seen('m', 'Configured', { cluster: 'west' }), inventory.mark());
+    });
+    expect(sent.slice(1)).toEqual([
+      ['west', MachineState.MACHINE_STATE_CONFIGURED],
+      ['east', MachineState.MACHINE_STATE_CONFIGURED],
+    ]);
+  });
+
+  it('are not sent for a machine that nobody has', () => {
+    expect(frames((inventory) => inventory.observe(seen('m', 'Idle'), inventory.mark()))).toEqual([]);
+  });
+});
