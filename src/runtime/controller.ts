@@ -66,10 +66,10 @@ class QueueController implements Controller {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return this.queue.shutDown();
     const stopped = Promise.withResolvers<void>();
     const onAbort = (): void => stopped.resolve();
     signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) stopped.resolve();
     const workers = Array.from({ length: this.options.workers ?? 1 }, () => this.work());
     await stopped.promise;
     await this.drain();

@@ -72,7 +72,7 @@ type State = 'campaigning' | 'leading' | 'lost' | 'released';
 /** What was last seen of somebody else's Lease, and when on our own monotonic clock: the clocks of others do not matter. */
 interface Observation {
   readonly mark: string;
-  readonly at: number;
+  readonly expiresAt: number;
 }
 
 class Election implements LeaseElection {
@@ -161,18 +161,29 @@ class Election implements LeaseElection {
   private async campaign(signal: AbortSignal): Promise<void> {
     const { client, clock, identity } = this.options;
     const lease = await client.get<Lease>(LEASE, this.options, this.call(signal));
-    if (!lease) return await this.claim(undefined, 0, this.microNow(), signal);
+    const isExpired = (): boolean => clock.monotonic() >= (this.observed?.expiresAt ?? 0);
+    if (!lease) {
+      // Deleted under a holder that we saw: it may still feel sure of itself, so its time has to run out first.
+      if (isExpired()) await this.claim(undefined, 0, this.microNow(), signal);
+      return;
+    }
     const holder = holderOf(lease);
     // Our own claim whose answer was lost. Anybody else under our name is a stranger.
     const acquireTime = lease.spec?.acquireTime;
     if (holder === identity && acquireTime && acquireTime === this.acquiredAt) {
       return await this.claim(lease, transitionsOf(lease), acquireTime, signal);
     }
-    const mark = `${lease.metadata.uid} ${lease.metadata.resourceVersion} ${holder} ${lease.spec?.renewTime}`;
-    if (this.observed?.mark !== mark) this.observed = { mark, at: clock.monotonic() };
-    const durationMs = (lease.spec?.leaseDurationSeconds ?? 0) * 1000 || this.durations.leaseMs;
-    if (holder !== '' && clock.monotonic() < this.observed.at + durationMs) return;
+    this.observe(lease);
+    if (!isExpired()) return;
     await this.claim(lease, transitionsOf(lease) + 1, this.microNow(), signal);
+  }
+
+  private observe(lease: Lease): void {
+    const { uid, resourceVersion } = lease.metadata;
+    const mark = `${uid} ${resourceVersion}`;
+    if (this.observed?.mark === mark) return;
+    const durationMs = (lease.spec?.leaseDurationSeconds ?? 0) * 1000 || this.durations.leaseMs;
+    this.observed = { mark, expiresAt: holderOf(lease) === '' ? 0 : this.options.clock.monotonic() + durationMs };
   }
 
   private async claim(lease: Lease | undefined, transitions: number, acquireTime: string, signal: AbortSignal): Promise<void> {
