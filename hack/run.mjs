@@ -15,6 +15,7 @@ const verbs = {
   bigfleet: (node, args) => run(node, ['src/main.ts', ...args]),
   e2e: (node, args) => run(node, ['e2e/run.ts', ...args]),
   generate: (node, args) => run(node, ['hack/generate.ts', ...args]),
+  'check-report': (node, args) => run(node, ['hack/check-report.ts', ...args]),
   test: runTests,
 };
 
