@@ -1,3 +1,4 @@
+import { parseResources } from '../../api/resource-vector.ts';
 import type { Instance } from './machine.ts';
 
 export interface InstanceProblem {
@@ -24,6 +25,13 @@ export function checkInstance(instance: Instance, requireZone: boolean): Instanc
   if (!(p >= 0 && p <= 1)) bad('interruptionProbability', 'must lie between 0 and 1');
   else if (instance.capacityType === 'Spot' && p === 0) bad('interruptionProbability', 'must be above 0 for Spot');
   if (Object.keys(instance.resources).length === 0) bad('resources', 'must name at least one resource, such as cpu');
+  for (const field of ['resources', 'allocatable'] as const) {
+    try {
+      parseResources(Object.entries(instance[field] ?? {}), 'down');
+    } catch (error) {
+      bad(field, error instanceof Error ? error.message : String(error));
+    }
+  }
   checkHost(instance, bad);
   return problems;
 }

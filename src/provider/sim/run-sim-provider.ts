@@ -1,6 +1,6 @@
 import { systemClock, type Clock } from '../../lib/clock.ts';
 import { seededRandom } from '../../lib/random.ts';
-import type { ProviderEvents } from '../kit/events.ts';
+import type { ProviderEvents, StateChangeEvent } from '../kit/events.ts';
 import { openFileStore } from '../kit/file-store.ts';
 import type { Instance } from '../kit/machine.ts';
 import { serveProvider, type RunningProvider } from '../kit/serve-provider.ts';
@@ -29,6 +29,8 @@ export interface SimOptions {
   readonly seed: number;
   readonly onWarning: (text: string) => void;
   readonly clock?: Clock;
+  /** Told of every change of state, besides the operation log. */
+  readonly onStateChange?: (event: StateChangeEvent) => void;
 }
 
 export interface RunningSim {
@@ -44,7 +46,14 @@ export async function runSimProvider(options: SimOptions): Promise<RunningSim> {
   const random = seededRandom(options.seed);
   const nodeAgent = options.nodeAgent === undefined ? noNodeAgent : httpNodeAgent(options.nodeAgent, clock, random);
   const log = options.operationLog === undefined ? undefined : openOperationLog(options.operationLog, clock, options.onWarning);
-  const events: ProviderEvents = { ...log, onWarning: options.onWarning };
+  const events: ProviderEvents = {
+    onCall: (event) => log?.onCall?.(event),
+    onStateChange(event) {
+      log?.onStateChange?.(event);
+      options.onStateChange?.(event);
+    },
+    onWarning: options.onWarning,
+  };
   // Simulated hosts do not outlive the machine this runs on, so surviving the end of the process is enough.
   const store = options.dataDir === undefined ? memoryStore() : openFileStore({ directory: options.dataDir, durability: 'process' });
   const provider = await serveProvider(new SimBackend({ ...options, clock, nodeAgent }), {

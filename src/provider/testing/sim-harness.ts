@@ -1,3 +1,5 @@
+import type { MachineState } from '../kit/machine.ts';
+import type { StateChangeEvent } from '../kit/events.ts';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
 import { builtInSeeds } from '../sim/built-in-seeds.ts';
 import { runSimProvider, type RunningSim, type SimOptions } from '../sim/run-sim-provider.ts';
@@ -14,6 +16,8 @@ export interface SimHarness {
   toIdle(id: string): Promise<void>;
   toConfigured(id: string, args?: ConfigureArgs): Promise<void>;
   state(id: string): Promise<string>;
+  /** Resolves at the next change of this machine to this state, such as `Idle`. */
+  becomes(id: string, state: MachineState): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -23,7 +27,9 @@ export const noFailures = { create: 0, configure: 0, drain: 0, delete: 0 };
 export async function startSim(overrides: Partial<SimOptions> = {}): Promise<SimHarness> {
   const clock = new VirtualClock();
   const warnings: string[] = [];
+  const waiting = new Set<(event: StateChangeEvent) => void>();
   const sim = await runSimProvider({
+    onStateChange: (event) => waiting.forEach((wait) => wait(event)),
     listen: '127.0.0.1:0', seeds: () => builtInSeeds(40), clock,
     create: fixed(100), configure: fixed(100), delete: fixed(50), recover: fixed(3_000),
     failureRates: noFailures, interruptionsPerHour: 0, seed: 1,
@@ -38,6 +44,14 @@ export async function startSim(overrides: Partial<SimOptions> = {}): Promise<Sim
     sim, clock, rpc, warnings,
     fresh: () => speculative[used++]!,
     state: async (id) => stateName(await rpc.get(id)),
+    becomes: (id, state) => new Promise((resolve) => {
+      const wait = ({ machine }: StateChangeEvent): void => {
+        if (machine.id !== id || machine.state !== state) return;
+        waiting.delete(wait);
+        resolve();
+      };
+      waiting.add(wait);
+    }),
     async toIdle(id) {
       await rpc.create(id);
       await advance(100);
