@@ -1,0 +1,260 @@
+import { status, Metadata, ServerCredentials } from '@grpc/grpc-js';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  CapacityProviderService, CapacityType, Machine, MachineState, type CreateRequest, type ListFilter,
+} from '../api/gen/bigfleet/v1alpha1/provider.ts';
+import { createGrpcServer, listen } from '../api/grpc.ts';
+import { encodeShardMetadata } from '../api/shard-metadata.ts';
+import { VirtualClock } from '../lib/virtual-clock.ts';
+import { assignmentNotes, createProviderClient, ProviderError, type ProviderClient, type ProviderClientOptions } from './client.ts';
+import { ClockOffset } from './clock-offset.ts';
+import { machineFromWire, type RejectedMachine } from './provider-machine.ts';
+import { startSim, type SimHarness } from './testing/sim-harness.ts';
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+
+function connect(port: number, options: Partial<ProviderClientOptions> = {}): ProviderClient {
+  const client = createProviderClient({ address: `127.0.0.1:${port}`, shardId: 'shard-0', epoch: () => 3n, clock: new VirtualClock(), ...options });
+  cleanups.push(() => client.close());
+  return client;
+}
+
+async function sim(): Promise<SimHarness> {
+  const h = await startSim();
+  cleanups.push(() => h.close());
+  return h;
+}
+
+/** A provider that answers Create with whatever the test decides, and tells what it received. */
+async function scripted(answer: (request: CreateRequest, metadata: Metadata) => { code: status; details: string } | 'never' | Partial<Machine>): Promise<number> {
+  const server = createGrpcServer();
+  server.addService({ create: CapacityProviderService.create }, {
+    create: (call: { request: CreateRequest; metadata: Metadata; sendMetadata(m: Metadata): void }, callback: (error: object | null, ack?: object) => void) => {
+      const result = answer(call.request, call.metadata);
+      if (result === 'never') return;
+      if ('code' in result) callback(result);
+      else callback(null, { operationId: 'op-1', machine: Machine.create(result) });
+    },
+  });
+  const port = await listen(server, '127.0.0.1:0', ServerCredentials.createInsecure());
+  cleanups.push(() => server.forceShutdown());
+  return port;
+}
+
+const failure = (call: Promise<unknown>): Promise<ProviderError> => call.then(() => expect.fail('it succeeded'), (error: unknown) => error as ProviderError);
+
+describe('against the simulated provider', () => {
+  it('walks a machine through its life', async () => {
+    const h = await sim();
+    const client = connect(h.sim.provider.port);
+    const id = h.fresh();
+    const created = await client.create(id);
+    expect([created.machine?.id, created.machine?.state]).toEqual([id, 'Creating']);
+    await h.clock.advance(100);
+    const shardMetadata = encodeShardMetadata({ priority: 7, interruptionBucket: 3, reclamationBucket: 4, needFingerprint: 'fp', group: 'k\0g' });
+    const configured = await client.configure({ machineId: id, clusterId: 'c1', bootstrapBlob: Buffer.from('x'), shardMetadata });
+    expect(configured.machine?.cluster).toBe('c1');
+    expect(configured.operationId).not.toBe(created.operationId);
+    await h.clock.advance(100);
+    const got = await client.get(id);
+    const machine = 'machine' in got ? got.machine : expect.fail('rejected');
+    expect(machine).toMatchObject({ state: 'Configured', cluster: 'c1', host: { provider: 'sim', ref: `sim:///${id}` } });
+    expect(assignmentNotes(machine)).toEqual({ priority: 7, interruptionBucket: 3, reclamationBucket: 4, needFingerprint: 'fp', group: 'k\0g', problems: [] });
+    await client.drain({ machineId: id, gracePeriodSeconds: 0.5 });
+    await h.clock.advance(200);
+    await client.delete(id);
+    await h.clock.advance(50);
+    expect(await client.get(id)).toMatchObject({ machine: { state: 'Speculative' } });
+  });
+
+  it('lists in our units, whole and since a revision', async () => {
+    const h = await sim();
+    const client = connect(h.sim.provider.port);
+    const all = await client.list();
+    expect([all.machines.length, all.rejected]).toEqual([40, []]);
+    const first = all.machines[0]!;
+    expect(first.priceMicroUsdPerHour).toBe(190_000);
+    expect(first.allocatable).toEqual([['cpu', 4_000], ['memory', 16 * 2 ** 30], ['pods', 110_000]]);
+    expect(first.labels['kubernetes.io/os']).toBe('linux');
+    await h.toIdle(h.fresh());
+    const delta = await client.list({ since: all.revision });
+    expect(delta.machines.map((m) => m.state)).toEqual(['Idle']);
+    expect((await client.list({ since: delta.revision })).machines).toEqual([]);
+    expect((await client.list({ states: ['Idle'], maxResults: 2 })).machines.map((m) => m.state)).toEqual(['Idle', 'Idle']);
+  });
+
+  it('decodes a large List in slices, all of it', async () => {
+    const { builtInSeeds } = await import('./sim/built-in-seeds.ts');
+    const h = await startSim({ seeds: () => builtInSeeds(2_000) });
+    cleanups.push(() => h.close());
+    const { machines } = await connect(h.sim.provider.port).list();
+    expect(new Set(machines.map((m) => m.id)).size).toBe(2_000);
+  });
+
+  it('stamps every attempt with a fresh, higher sequence', async () => {
+    const h = await sim();
+    const client = connect(h.sim.provider.port);
+    const id = h.fresh();
+    const first = await client.create(id);
+    expect((await client.create(id)).operationId).toBe(first.operationId); // fenced off, had the sequence been reused
+    const later = connect(h.sim.provider.port, { clock: new VirtualClock(Date.UTC(2026, 0, 2)) });
+    expect((await later.create(id)).operationId).toBe(first.operationId); // a restarted process goes on above
+  });
+
+  it('tells errors apart by type and keeps the provider’s words', async () => {
+    const h = await sim();
+    const id = h.fresh();
+    const client = connect(h.sim.provider.port);
+    const old = connect(h.sim.provider.port, { epoch: () => 2n });
+    await client.create(id);
+    const codes: [() => Promise<unknown>, string, RegExp][] = [
+      [() => client.get('ghost'), 'NotFound', /"ghost"/],
+      [() => old.create(id), 'Fenced', /fenced: \(2, /],
+      [() => client.drain({ machineId: id, gracePeriodSeconds: 1 }), 'Rejected', /needs state Configured; machine .* is Creating/],
+      [() => client.create(''), 'InvalidArgument', /machine_id/],
+    ];
+    for (const [call, code, text] of codes) {
+      const error = await failure(call());
+      expect([error.code, error.isAmbiguous]).toEqual([code, false]);
+      expect(error.message).toMatch(text);
+    }
+  });
+
+  it('sends until when a call is good, in the provider’s time', async () => {
+    const h = await sim();
+    const clock = new VirtualClock(0); // a clock that is decades behind the provider's
+    let remainingMs: number | undefined;
+    const client = connect(h.sim.provider.port, { clock, notAfterMonotonicMs: () => (remainingMs === undefined ? undefined : clock.monotonic() + remainingMs) });
+    const [a, b] = [h.fresh(), h.fresh()];
+    expect(client.providerNow()).toBeUndefined();
+    await client.list();
+    expect(client.providerNow()).toBe(h.clock.now());
+    remainingMs = 0;
+    await client.create(a);
+    remainingMs = -1;
+    const late = await failure(client.create(b));
+    expect([late.code, late.message]).toEqual(['Fenced', expect.stringContaining('too late') as string]);
+    remainingMs = undefined;
+    await client.create(b);
+  });
+});
+
+describe('against providers that misbehave', () => {
+  it('a call without an answer is ambiguous, whether it timed out or lost its connection', async () => {
+    const port = await scripted(() => 'never');
+    const silent = await failure(connect(port, { deadlines: { lifecycleMs: 20 } }).create('m'));
+    expect([silent.code, silent.isAmbiguous]).toEqual(['Deadline', true]);
+    const abort = new AbortController();
+    const call = failure(connect(port).create('m', { signal: abort.signal }));
+    abort.abort();
+    expect((await call).isAmbiguous).toBe(true);
+    const nobody = await failure(connect(1).create('m'));
+    expect([nobody.code, nobody.isAmbiguous]).toEqual(['Unavailable', true]);
+  });
+
+  it('maps what a fixed-capacity provider says', async () => {
+    const port = await scripted(() => ({ code: status.UNIMPLEMENTED, details: 'bare metal' }));
+    expect(await failure(connect(port).create('m'))).toMatchObject({ code: 'NotSupported', message: 'bare metal' });
+  });
+
+  it('sends no deadline of its own to a provider whose clock it does not know', async () => {
+    const seen: unknown[] = [];
+    const port = await scripted((request, metadata) => {
+      seen.push(request, metadata.get('bigfleet-not-after'));
+      return good;
+    });
+    await connect(port, { epoch: () => 2n ** 62n, notAfterMonotonicMs: () => 0 }).create('m');
+    expect(seen).toEqual([expect.objectContaining({ shardId: 'shard-0', shardEpoch: 2n ** 62n }), []]);
+  });
+
+  it('an acknowledgement with an unusable record still acknowledges', async () => {
+    const port = await scripted(() => ({ ...good, pricePerHour: Infinity }));
+    const ack = await connect(port).create('m');
+    expect([ack.operationId, ack.machine, ack.rejected?.reason]).toEqual(['op-1', undefined, 'price']);
+  });
+
+  it('one bad record of a List spoils nothing else, and an unknown field nothing at all', async () => {
+    const server = createGrpcServer();
+    const frame = (m: Partial<Machine>): Buffer => {
+      const bytes = Machine.encode(Machine.create(m)).finish();
+      return Buffer.concat([Buffer.from([10, bytes.length]), bytes]);
+    };
+    const bytes = Buffer.concat([frame(good), Buffer.from([0x98, 0x3f, 7]), frame({ ...good, id: 'bad', interruptionProbability: NaN }), frame({ ...good, id: 'm3' })]);
+    server.addService(
+      { list: { ...CapacityProviderService.list, responseSerialize: (value: Buffer) => value } as unknown as typeof CapacityProviderService.list },
+      { list: (_call: { request: ListFilter }, callback: (error: null, value: Buffer) => void) => callback(null, bytes) },
+    );
+    const port = await listen(server, '127.0.0.1:0', ServerCredentials.createInsecure());
+    cleanups.push(() => server.forceShutdown());
+    const list = await connect(port).list();
+    expect(list.machines.map((m) => m.id)).toEqual(['m', 'm3']);
+    expect(list.rejected.map((r) => [r.id, r.reason])).toEqual([['bad', 'interruption_probability']]);
+    expect(list.revision.length).toBe(0);
+  });
+});
+
+const good: Partial<Machine> = {
+  id: 'm', state: MachineState.MACHINE_STATE_IDLE, host: { provider: 'p', ref: 'r' }, instanceType: 't', zone: 'z',
+  capacityType: CapacityType.CAPACITY_TYPE_SPOT, pricePerHour: 0.1, interruptionProbability: 0.5,
+  resources: { resources: new Map([['cpu', '1500.7m']]) },
+};
+
+describe('a record', () => {
+  const convert = (m: Partial<Machine>): ReturnType<typeof machineFromWire> => machineFromWire(Machine.create(m));
+
+  it('is counted down, never up, and allocatable wins over resources', () => {
+    expect(convert(good)).toMatchObject({ machine: { allocatable: [['cpu', 1500]], priceMicroUsdPerHour: 100_000, capacityType: 'Spot' } });
+    expect(convert({ ...good, allocatable: { resources: new Map([['memory', '1.5'], ['cpu', '1']]) } })).toMatchObject({ machine: { allocatable: [['cpu', 1000], ['memory', 1]] } });
+  });
+
+  const S = MachineState;
+  const table: [Partial<Machine>, RejectedMachine['reason'], string][] = [
+    [{ pricePerHour: -0.01 }, 'price', 'price_per_hour'],
+    [{ pricePerHour: NaN }, 'price', 'price_per_hour'],
+    [{ pricePerHour: Infinity }, 'price', 'price_per_hour'],
+    [{ pricePerHour: 1e300 }, 'price', 'price_per_hour'],
+    [{ interruptionProbability: 1.01 }, 'interruption_probability', 'interruption_probability'],
+    [{ interruptionProbability: -0.1 }, 'interruption_probability', 'interruption_probability'],
+    [{ interruptionProbability: NaN }, 'interruption_probability', 'interruption_probability'],
+    [{ state: S.MACHINE_STATE_UNSPECIFIED }, 'structural', 'state'],
+    [{ state: 99 as Machine['state'] }, 'structural', 'state'],
+    [{ capacityType: 99 as Machine['capacityType'] }, 'structural', 'capacity_type'],
+    [{ id: '' }, 'structural', 'id'],
+    [{ state: S.MACHINE_STATE_SPECULATIVE }, 'structural', 'host'],
+    [{ host: undefined }, 'structural', 'host'],
+    [{ state: S.MACHINE_STATE_DELETING, host: { provider: '', ref: '' } }, 'structural', 'host'],
+    [{ state: S.MACHINE_STATE_CONFIGURED }, 'structural', 'cluster'],
+    [{ state: S.MACHINE_STATE_CONFIGURING }, 'structural', 'cluster'],
+    [{ state: S.MACHINE_STATE_DRAINING }, 'structural', 'cluster'],
+    [{ state: S.MACHINE_STATE_CREATING, cluster: 'c' }, 'structural', 'cluster'],
+    [{ state: S.MACHINE_STATE_FAILED }, 'structural', 'last_error'],
+    [{ resources: { resources: new Map([['cpu', 'lots']]) } }, 'structural', 'resources'],
+    [{ allocatable: { resources: new Map([['cpu', '-1']]) } }, 'structural', 'allocatable'],
+  ];
+  it.each(table)('%j is refused: %s, %s', (change, reason, field) => {
+    expect(convert({ ...good, ...change })).toEqual({ rejected: { id: change.id ?? 'm', reason, field, text: expect.any(String) as string } });
+  });
+
+  it.each([
+    { state: S.MACHINE_STATE_CREATING },
+    { state: S.MACHINE_STATE_CREATING, host: undefined },
+    { state: S.MACHINE_STATE_FAILED, lastError: 'x', host: undefined },
+    { state: S.MACHINE_STATE_CONFIGURED, cluster: 'c' },
+    { pricePerHour: 0, capacityType: CapacityType.CAPACITY_TYPE_UNSPECIFIED },
+  ])('%j is accepted', (change) => {
+    expect(convert({ ...good, ...change })).toHaveProperty('machine');
+  });
+});
+
+it('translates moments with the reading that waited least, and follows a clock that is set back', () => {
+  const offset = new ClockOffset();
+  expect(offset.toProviderTime(0)).toBeUndefined();
+  offset.learn(1_000, 100); // it is at least 1000 there when it is 100 here
+  offset.learn(1_010, 160); // a slow answer: says less
+  expect(offset.toProviderTime(200)).toBe(1_100);
+  for (let i = 0; i < 16; i++) offset.learn(500 + i, 300 + i);
+  expect(offset.toProviderTime(320)).toBe(520);
+});
