@@ -3,7 +3,7 @@ import { VirtualClock } from '../lib/virtual-clock.ts';
 import { createHealthServer } from './health-server.ts';
 import { controllerGroup, createManager, informerGroup, leaderGroup } from './manager.ts';
 import type { ManagerOptions, RunnableGroup } from './manager.ts';
-import type { LeaseElection } from './leader/lease-election.ts';
+import type { LeaseElection } from './leader/election-types.ts';
 import { silentLog } from './types.ts';
 import type { Log, Runnable } from './types.ts';
 

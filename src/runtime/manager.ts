@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { abortable } from './abortable.ts';
 import type { HealthServer } from './health-server.ts';
-import type { LeaseElection } from './leader/lease-election.ts';
+import type { LeaseElection } from './leader/election-types.ts';
 import type { Informer, Log, Runnable } from './types.ts';
 
 const GRACE_MS = 25_000;

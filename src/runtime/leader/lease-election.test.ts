@@ -4,8 +4,9 @@ import { ApiError, TransportError } from '../client/api-error.ts';
 import { ObservableClock } from '../testing/observable-clock.ts';
 import { silentLog } from '../types.ts';
 import type { CallOptions, KubeClient } from '../types.ts';
-import { createLeaseElection, LeadershipLostError } from './lease-election.ts';
-import type { LeaseElection, LeaseElectionOptions } from './lease-election.ts';
+import { LeadershipLostError } from './election-types.ts';
+import type { LeaseElection, LeaseElectionOptions } from './election-types.ts';
+import { createLeaseElection } from './lease-election.ts';
 import type { Lease, LeaseSpec } from './lease-record.ts';
 
 type Fault = 'none' | 'silent' | 'refuse' | 'answer lost';
@@ -446,7 +447,26 @@ describe('rechecking', () => {
     expect(lost).toEqual([]);
   });
 
-  test('the signal of the caller ends it', async () => {
+  test('it does not take back what is being released', async () => {
+    const { election, stop, ended } = await elected('a');
+    stop.abort(new Error('stop'));
+    const asking = election.recheck();
+    await ended;
+    expect(await asking).toBe('lost');
+    expect(server.lease!.spec!.holderIdentity).toBe('');
+  });
+
+  test('the signal of the caller ends it, also while a renewal is on its way', async () => {
+    const { election } = await elected('a');
+    server.fault = 'silent';
+    await clock.advance(2_000);
+    const abort = new AbortController();
+    const asking = election.recheck(abort.signal);
+    abort.abort(new Error('enough'));
+    await expect(asking).rejects.toThrow('enough');
+  });
+
+  test('the signal of the caller ends the reading, async () => {
     const { election } = await elected('a');
     server.fault = 'silent';
     const abort = new AbortController();

@@ -1,9 +1,9 @@
 import { sleep } from '../../lib/clock.ts';
-import type { Clock } from '../../lib/clock.ts';
-import type { Random } from '../../lib/random.ts';
 import { abortable } from '../abortable.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../client/api-error.ts';
-import type { KubeClient, Log, Runnable } from '../types.ts';
+import type { KubeClient } from '../types.ts';
+import { LeadershipLostError } from './election-types.ts';
+import type { LeaseDurations, LeaseElection, LeaseElectionOptions } from './election-types.ts';
 import { holderOf, LEASE, toMicroTime, transitionsOf } from './lease-record.ts';
 import type { Lease, LeaseSpec } from './lease-record.ts';
 
@@ -13,55 +13,6 @@ const RELEASE_TIMEOUT_MS = 3_000;
 const CONFIRM_ATTEMPTS = 3;
 const CAMPAIGN_JITTER = 1.2;
 const RENEW_JITTER = 0.1;
-
-export interface LeaseDurations {
-  readonly leaseMs: number; // default 15,000; whole seconds, as the Lease stores them
-  readonly renewDeadlineMs: number; // default 10,000: a try gets half of it, so two fit
-  readonly retryMs: number; // default 2,000
-}
-
-export interface LeaseElectionOptions {
-  readonly client: KubeClient;
-  readonly name: string;
-  readonly namespace: string;
-  /** Unique per process: a restarted process must not share it with its predecessor. */
-  readonly identity: string;
-  readonly durations?: Partial<LeaseDurations>;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  /** Called once, before waitUntilLeader resolves. Transitions grow with every change of holder, unless the Lease is deleted. */
-  readonly onAcquired?: (transitions: number) => void;
-  /** Called once, when the Lease names another holder. The process must stop acting at once. */
-  readonly onLost?: (otherHolder: string) => void;
-}
-
-/** Another holder is in the Lease: `run` rejects with it. */
-export class LeadershipLostError extends Error {
-  override readonly name = 'LeadershipLostError';
-  readonly otherHolder: string;
-
-  constructor(lease: string, otherHolder: string) {
-    super(`lease ${lease} is now held by "${otherHolder}"`);
-    this.otherHolder = otherHolder;
-  }
-}
-
-/**
- * Campaigns until elected, then renews. A silent API server does not cost the leadership, only its proof (D16):
- * whoever takes things away asks `isProven` or `recheck` first. Stopping releases the Lease.
- */
-export interface LeaseElection extends Runnable {
-  readonly isLeader: boolean;
-  /** Transitions at acquisition; undefined before. */
-  readonly transitions: number | undefined;
-  /** Monotonic milliseconds until which no other process can hold the Lease; 0 before the first acquisition. */
-  provenUntil(): number;
-  isProven(): boolean;
-  /** Reads the Lease now and, if it is still ours, renews it. 'unknown' = no answer: neither lost nor proven. */
-  recheck(signal?: AbortSignal): Promise<'held' | 'lost' | 'unknown'>;
-  waitUntilLeader(signal?: AbortSignal): Promise<void>;
-}
 
 export function createLeaseElection(options: LeaseElectionOptions): LeaseElection {
   return new Election(options);
@@ -123,7 +74,7 @@ class Election implements LeaseElection {
     if (this.state === 'lost' || this.state === 'released') return 'lost';
     if (this.state !== 'leading') return 'unknown';
     try {
-      return await this.inTurn(() => this.confirm(signal));
+      return await abortable(this.inTurn(() => this.confirm(signal)), signal);
     } catch (error) {
       signal?.throwIfAborted();
       this.options.log.warn({ lease: this.name, error: String(error) }, 'the Lease could not be read: leadership is neither lost nor proven');
@@ -216,6 +167,7 @@ class Election implements LeaseElection {
 
   /** Reads the Lease: another holder ends the leadership; ours, or nobody's since us, is renewed. */
   private async confirm(signal: AbortSignal | undefined, attemptsLeft = CONFIRM_ATTEMPTS): Promise<'held' | 'lost'> {
+    if (this.state !== 'leading') return 'lost';
     const lease = await this.options.client.get<Lease>(LEASE, this.options, this.call(signal));
     if (lease && !this.isOurs(lease)) {
       this.lose(holderOf(lease));
