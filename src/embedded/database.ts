@@ -72,6 +72,7 @@ export class Database {
   private readonly undelivered: Change[] = [];
   private delivering = false;
   private counter = 0;
+  private delivered = 0;
   private floor = 0;
   private readonly limits: { events: number; bytes: number };
   private readonly log: ChangeLog | undefined;
@@ -87,6 +88,11 @@ export class Database {
   /** Number of the last write. */
   get version(): number {
     return this.counter;
+  }
+
+  /** Number of the last write that all listeners have heard of. */
+  get deliveredVersion(): number {
+    return this.delivered;
   }
 
   /** Changes after this version are still known; a watch or a page from before it is too old. */
@@ -191,6 +197,7 @@ export class Database {
   /** Continues counting from `version`; nothing before it is known as history. */
   resumeAt(version: number): void {
     this.counter = version;
+    this.delivered = version;
     this.floor = version;
   }
 
@@ -245,9 +252,15 @@ export class Database {
       this.historyStart = 0;
     }
     this.undelivered.push(change);
-    if (this.delivering) return; // a listener made this change: it waits for its turn
+    this.holdDelivery(() => undefined);
+  }
+
+  /** Runs `fn`; changes that it makes are delivered when it (and a delivery around it) has ended. */
+  holdDelivery(fn: () => void): void {
+    if (this.delivering) return fn();
     this.delivering = true;
     try {
+      fn();
       for (let next = this.undelivered.shift(); next; next = this.undelivered.shift()) this.deliver(next);
     } finally {
       this.delivering = false;
@@ -264,6 +277,7 @@ export class Database {
     };
     this.collection(change.kind.id).listeners.forEach(tell);
     this.listeners.forEach(tell);
+    this.delivered = change.version;
     change.lines = undefined; // not worth keeping for the history
   }
 }

@@ -21,6 +21,8 @@ import type { Findings } from './structural-schema.ts';
 
 export interface WriteOptions {
   readonly dryRun?: boolean;
+  /** Only server-side apply brings managedFields along. */
+  readonly keepManagedFields?: boolean;
   /** Strict refuses unknown fields of custom kinds instead of dropping them. */
   readonly strict?: boolean;
 }
@@ -112,6 +114,7 @@ export class Operations {
     if (kind.type.namespaced) metadata.namespace = namespace;
     else delete metadata.namespace;
     for (const field of ['deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink', 'resourceVersion', 'generation']) delete metadata[field];
+    if (!options.keepManagedFields) delete metadata.managedFields;
     metadata.uid = this.ids.uid();
     metadata.creationTimestamp = this.timestamp();
     if (kind.generation) metadata.generation = 1;
@@ -157,9 +160,12 @@ export class Operations {
     const old = this.database.get(kind, namespace, name);
     if (!old && target !== 'object') throw notFound(kind.type, name);
     if (old) this.checkVersion(kind, old, given.metadata, false);
+    // Each endpoint owns only its part of the object.
+    if (target === 'status') for (const field of Object.keys(given)) if (!['apiVersion', 'kind', 'metadata', 'status'].includes(field)) delete given[field];
+    if (target !== 'status' && kind.hasStatus) delete given['status'];
     const stamp = { manager, force, time: this.timestamp(), ...(target === 'status' ? { subresource: 'status' } : {}) };
     const merged = applyConfiguration(kind, old?.object, given, stamp);
-    if (!old) return { revision: this.create(kind, namespace, merged, options), created: true };
+    if (!old) return { revision: this.create(kind, namespace, merged, { ...options, keepManagedFields: true }), created: true };
     const next = this.replacement(kind, old.object, merged, target);
     if (merged.metadata.managedFields) next.metadata.managedFields = merged.metadata.managedFields;
     return { revision: this.finishUpdate(kind, old, next, target, options), created: false };
@@ -175,8 +181,7 @@ export class Operations {
     if (request.dryRun) return { object, gone: false };
 
     const grace = this.gracePeriod(kind, object, request.gracePeriodSeconds);
-    const orphan = request.propagationPolicy === 'Orphan' && this.orphanDependents(object);
-    void orphan;
+    if (request.propagationPolicy === 'Orphan') this.orphanDependents(object);
     const waits = grace > 0 || (meta.finalizers?.length ?? 0) > 0 || this.hasContent(kind);
     if (!waits) return { object: this.remove(kind, object), gone: true };
 
@@ -184,7 +189,7 @@ export class Operations {
     const shortened = known && grace < (meta.deletionGracePeriodSeconds ?? 0);
     if (known && !shortened) return { object, gone: false };
     const metadata: Meta = { ...meta, deletionTimestamp: this.timestamp(grace), deletionGracePeriodSeconds: grace };
-    if (kind.generation && kind.custom) metadata.generation = (metadata.generation ?? 0) + 1;
+    if (metadata.generation !== undefined) metadata.generation++;
     const marked: Stored = { ...object, metadata };
     if (kind.id === 'namespaces') marked['status'] = { ...asObject(object['status']), phase: 'Terminating' };
     return { object: this.database.put(kind, marked).object, gone: false };
@@ -211,7 +216,9 @@ export class Operations {
     const ownNamespace = metadata['namespace'];
     if (kind.type.namespaced && ownNamespace !== undefined && ownNamespace !== '' && ownNamespace !== namespace) throw badRequest(`the namespace of the provided object does not match the namespace sent on the request`);
     const { apiVersion: _version, kind: _kind, metadata: _metadata, ...rest } = body;
-    return { apiVersion: kind.apiVersion, kind: kind.type.kind, metadata: name === undefined ? (metadata as Meta) : { ...(metadata as Meta), name }, ...rest };
+    const own = Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== null)) as Meta;
+    if (name !== undefined) own.name = name;
+    return { apiVersion: kind.apiVersion, kind: kind.type.kind, metadata: own, ...rest };
   }
 
   private checkNamespace(kind: ResourceKind, namespace: string, name: string): void {
@@ -258,7 +265,10 @@ export class Operations {
       next.metadata.generation = (old.object.metadata.generation ?? 0) + 1;
     }
     const finished = next.metadata.deletionTimestamp !== undefined && !next.metadata.finalizers?.length && !(next.metadata.deletionGracePeriodSeconds ?? 0) && !this.hasContent(kind);
-    if (finished && !options.dryRun) return { ...old, object: this.remove(kind, next) };
+    if (finished && !options.dryRun) {
+      const last = this.remove(kind, next);
+      return { ...old, object: last, json: JSON.stringify(last) };
+    }
     return this.commit(kind, next, options);
   }
 

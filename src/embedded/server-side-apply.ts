@@ -42,8 +42,10 @@ export function applyConfiguration(kind: ResourceKind, live: Stored | undefined,
   const entry: ManagedFieldsEntry = unchanged
     ? mine
     : { manager: stamp.manager, operation: 'Apply', apiVersion: kind.apiVersion, time: stamp.time, fieldsType: 'FieldsV1', fieldsV1: owned, ...(stamp.subresource ? { subresource: stamp.subresource } : {}) };
+  const position = mine ? entries.indexOf(mine) : -1;
+  const managedFields = position < 0 || position > others.length ? [...others, entry] : others.toSpliced(position, 0, entry);
   const identity = { name, ...(namespace === undefined ? {} : { namespace }) };
-  return { ...result, apiVersion, kind: kindName, metadata: { ...asMap(result['metadata']), ...identity, managedFields: [...others, entry] } } as Stored;
+  return { ...result, apiVersion, kind: kindName, metadata: { ...asMap(result['metadata']), ...identity, managedFields } } as Stored;
 }
 
 /** How a value merges: field by field, as a whole, by the keys of its items, or as a set. */
@@ -162,7 +164,9 @@ function prune(value: unknown, before: JsonObject, now: JsonObject | undefined, 
     const present = now?.[id] as JsonObject | undefined;
     const isLeaf = Object.keys(set as JsonObject).length === 0;
     if (isLeaf) {
-      if (present === undefined && theirs.length === 0) delete result[field];
+      // A map that was applied empty and that others have filled since is theirs.
+      const filled = isObject(result[field]) && shape.child(field).merge === 'fields' && Object.keys(result[field]).length > 0;
+      if (present === undefined && theirs.length === 0 && !filled) delete result[field];
       continue;
     }
     const kept = prune(result[field], set as JsonObject, present, theirs, shape.child(field));
