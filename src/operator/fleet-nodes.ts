@@ -1,11 +1,11 @@
 import { labelValue, upcomingNodeName } from '../api/names.ts';
 import type { Node, UpcomingNode } from '../api/types.ts';
 import type { Store } from '../runtime/types.ts';
-import { MACHINE_ID } from './labels.ts';
+import { MACHINE_ID_LABEL } from './labels.ts';
 
 /** Indexes that the Node informer must declare. */
 export const nodeIndexes = {
-  machine: (node: Node) => values(node.metadata.labels?.[MACHINE_ID]),
+  machine: (node: Node) => values(node.metadata.labels?.[MACHINE_ID_LABEL]),
   provider: (node: Node) => values(node.spec?.providerID),
 };
 
@@ -18,7 +18,7 @@ export const upcomingNodeIndexes = {
 
 /** Objects of other writers may lack the annotation; then the name says it. */
 export function machineIdOfUpcomingNode(un: UpcomingNode): string {
-  return un.metadata.annotations?.[MACHINE_ID] ?? un.metadata.name.replace(/^un-/, '');
+  return un.metadata.annotations?.[MACHINE_ID_LABEL] ?? un.metadata.name.replace(/^un-/, '');
 }
 
 /**
@@ -36,7 +36,7 @@ export class FleetNodes {
 
   /** Undefined: no machine of the fleet. */
   machineIdOf(node: Node): string | undefined {
-    const label = node.metadata.labels?.[MACHINE_ID];
+    const label = node.metadata.labels?.[MACHINE_ID_LABEL];
     // A label value is shorter than an id may be; the UpcomingNode knows the whole.
     const announced = label ? this.upcoming.byIndex('machine', label)[0] : this.byProvider(node.spec?.providerID);
     return announced ? machineIdOfUpcomingNode(announced) : label || undefined;

@@ -28,7 +28,8 @@ export function lifeOf(news: News | undefined, un: UpcomingNode | undefined, nod
     case MachineState.MACHINE_STATE_IDLE:
       return leaving || phase === 'Ready' || (phase === 'Failed' && served) ? over() : living('Launched');
     case MachineState.MACHINE_STATE_DELETING:
-      return served || phase === 'Failed' || !un ? over() : living('Provisioning');
+      // Also said of a machine that was on its way and never arrives.
+      return over();
     case MachineState.MACHINE_STATE_SPECULATIVE:
       return served || phase === 'Failed' ? over() : living('Provisioning');
     case MachineState.MACHINE_STATE_UNSPECIFIED:

@@ -3,7 +3,7 @@ import { canonicalQuantity, parseQuantity } from '../api/quantity.ts';
 import { capacityRequestName } from '../api/names.ts';
 import type { CapacityRequest, CapacityRequestRequirement, CapacityRequestSpec, Pod } from '../api/types.ts';
 import { compareText } from '../lib/compare-text.ts';
-import { API_VERSION } from './kinds.ts';
+import { apiVersionOf, CapacityRequestResource } from '../api/resources.ts';
 import { INSTANCE_TYPE_LABEL, INTERRUPTION_PENALTY_ANNOTATION, OWNED_BY_POD_LABEL, RECLAMATION_PENALTY_ANNOTATION } from './labels.ts';
 import { podResources } from './pod-resources.ts';
 import { isDaemonSetPod, isFinished, isMirrorPod } from './pod-traits.ts';
@@ -57,7 +57,7 @@ export function sameDemand(a: CapacityRequestSpec, b: CapacityRequestSpec): bool
 function requestObject(pod: Pod, spec: CapacityRequestSpec): CapacityRequest {
   const { name, namespace, uid = '' } = pod.metadata;
   return {
-    apiVersion: API_VERSION,
+    apiVersion: apiVersionOf(CapacityRequestResource),
     kind: 'CapacityRequest',
     metadata: {
       name: capacityRequestName(uid),

@@ -5,16 +5,16 @@ import { canonicalQuantity } from '../api/quantity.ts';
 import type { Node, UpcomingNode, UpcomingNodeSpec, UpcomingNodeStatus, UpcomingNodeTaint } from '../api/types.ts';
 import { timestamp, withConditions, type Finding } from './conditions.ts';
 import { isReady } from './fleet-nodes.ts';
-import { API_VERSION } from './kinds.ts';
-import { MACHINE_ID } from './labels.ts';
+import { apiVersionOf, UpcomingNodeResource } from '../api/resources.ts';
+import { MACHINE_ID_LABEL } from './labels.ts';
 import type { Phase } from './machine-life.ts';
 
 /** The object that announces a machine. Its id goes into an annotation, because a name cannot always hold it. */
 export function newUpcomingNode(machineId: string, frame: NodeStateUpdate): UpcomingNode {
   return {
-    apiVersion: API_VERSION,
+    apiVersion: apiVersionOf(UpcomingNodeResource),
     kind: 'UpcomingNode',
-    metadata: { name: upcomingNodeName(machineId), annotations: { [MACHINE_ID]: machineId } },
+    metadata: { name: upcomingNodeName(machineId), annotations: { [MACHINE_ID_LABEL]: machineId } },
     spec: specOf(frame),
   };
 }

@@ -101,7 +101,7 @@ export class FakeCluster implements KubeClient {
     if (!current) throw failure(404, 'NotFound', key);
     const wanted = (body as { metadata?: { resourceVersion?: string } }).metadata?.resourceVersion;
     if (wanted !== undefined && wanted !== current.metadata.resourceVersion) throw failure(409, 'Conflict', key);
-    const merged = merge(current, body) as typeof current;
+    const merged = (Array.isArray(body) ? replaced(current, body) : merge(current, body)) as typeof current;
     const next = subresource === 'status' ? { ...current, status: merged.status } : { ...merged, status: current.status };
     if (JSON.stringify(next) === JSON.stringify(current)) return current as T;
     if (JSON.stringify(next.spec) !== JSON.stringify(current.spec)) next.metadata = { ...next.metadata, generation: (current.metadata.generation ?? 0) + 1 };
@@ -170,6 +170,11 @@ export class FakeCluster implements KubeClient {
 
 export function failure(status: number, reason: string, message: string): ApiError {
   return new ApiError('fake', status, { reason, message });
+}
+
+/** The one JSON patch operation in use: replace of a top-level field. */
+function replaced(target: object, operations: readonly { path: string; value: unknown }[]): object {
+  return { ...target, ...Object.fromEntries(operations.map(({ path, value }) => [path.slice(1), value])) };
 }
 
 function merge(target: unknown, patch: unknown): unknown {

@@ -1,7 +1,7 @@
 import { MachineState } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
 import type { NodeStateUpdate } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
 import type { Node, Pod } from '../../api/types.ts';
-import { MACHINE_ID } from '../labels.ts';
+import { MACHINE_ID_LABEL } from '../labels.ts';
 
 export type StateName = 'SPECULATIVE' | 'CREATING' | 'IDLE' | 'CONFIGURING' | 'CONFIGURED' | 'DRAINING' | 'DELETING' | 'FAILED' | 'UNSPECIFIED';
 
@@ -14,7 +14,7 @@ export function frame(machineId: string, state: StateName, more: Partial<NodeSta
 
 export function node(name: string, { machine, ready = true, ...more }: { machine?: string; ready?: boolean } & Partial<Node> = {}): Node {
   return {
-    metadata: { name, ...(machine ? { labels: { [MACHINE_ID]: machine } } : {}) },
+    metadata: { name, ...(machine ? { labels: { [MACHINE_ID_LABEL]: machine } } : {}) },
     spec: {},
     status: { conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] },
     ...more,

@@ -1,6 +1,6 @@
 import type { Pod } from '../../api/types.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { PODS } from '../../operator/kinds.ts';
+import { PodResource } from '../../api/resources.ts';
 import { isNotFound } from '../../runtime/client/api-error.ts';
 import type { KubeClient } from '../../runtime/types.ts';
 
@@ -46,7 +46,7 @@ export class Evictions {
     const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace }, deleteOptions: { preconditions: { uid: uid(pod) } } };
     try {
       // Our own pace: the deadline decides how long a disruption budget is asked again.
-      await this.client.post(PODS, { name, namespace }, 'eviction', body, { signal, maxAttempts: 1 });
+      await this.client.post(PodResource, { name, namespace }, 'eviction', body, { signal, maxAttempts: 1 });
     } catch (error) {
       if (isNotFound(error)) return true;
       this.refusals.set(uid(pod), error instanceof Error ? error.message : String(error));

@@ -3,7 +3,7 @@ import type { Node, Pod, UpcomingNode } from '../../api/types.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { orderAnnotations, orderOf, type DrainOrder, type DrainOrders } from '../../operator/drain-orders.ts';
 import type { FleetNodes } from '../../operator/fleet-nodes.ts';
-import { NODES, UPCOMING_NODES } from '../../operator/kinds.ts';
+import { NodeResource, UpcomingNodeResource } from '../../api/resources.ts';
 import { DRAIN_DEADLINE_ANNOTATION, DRAIN_INSTRUCTION_ANNOTATION } from '../../operator/labels.ts';
 import { isMovable } from '../../operator/pod-traits.ts';
 import { statusOf, statusPatch } from '../../operator/upcoming-node.ts';
@@ -87,7 +87,7 @@ export class DrainReconciler implements Reconciler {
     if (known?.instructionId === order.instructionId && known.deadlineMs === order.deadlineMs) return;
     const { name } = announced.metadata;
     const patch = { metadata: { annotations: orderAnnotations(order) } };
-    await this.unlessGone(name, () => this.deps.client.patch<UpcomingNode>(UPCOMING_NODES, { name }, patch, { signal: ctx.signal }));
+    await this.unlessGone(name, () => this.deps.client.patch<UpcomingNode>(UpcomingNodeResource, { name }, patch, { signal: ctx.signal }));
   }
 
   private async cordon(node: Node, order: DrainOrder | undefined, ctx: ReconcileContext): Promise<void> {
@@ -96,7 +96,7 @@ export class DrainReconciler implements Reconciler {
     if (node.spec?.unschedulable && (!order || known?.instructionId === order.instructionId)) return;
     const metadata = order ? { metadata: { annotations: orderAnnotations(order) } } : {};
     try {
-      await this.deps.client.patch(NODES, { name }, { ...metadata, spec: { unschedulable: true } }, { signal: ctx.signal });
+      await this.deps.client.patch(NodeResource, { name }, { ...metadata, spec: { unschedulable: true } }, { signal: ctx.signal });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
@@ -107,7 +107,7 @@ export class DrainReconciler implements Reconciler {
     if (node && orderOf(node.metadata)) {
       const annotations = { [DRAIN_INSTRUCTION_ANNOTATION]: null, [DRAIN_DEADLINE_ANNOTATION]: null };
       const { name } = node.metadata;
-      await this.deps.client.patch(NODES, { name }, { metadata: { annotations } }, { signal: ctx.signal });
+      await this.deps.client.patch(NodeResource, { name }, { metadata: { annotations } }, { signal: ctx.signal });
     }
     this.deps.orders.finished(machineId, node?.metadata.name);
     this.deps.finished?.(outcome === 'Drained' ? 'drained' : 'failed');
@@ -125,7 +125,7 @@ export class DrainReconciler implements Reconciler {
     if (!current) return;
     const wanted = statusOf({ current: current.status, phase, frame: undefined, node, nowMs: clock.now(), ...(error ? { error } : {}) });
     const patch = statusPatch(current.status, wanted);
-    if (patch) await this.unlessGone(name, () => client.patch<UpcomingNode>(UPCOMING_NODES, { name }, patch, { subresource: 'status', signal: ctx.signal }));
+    if (patch) await this.unlessGone(name, () => client.patch<UpcomingNode>(UpcomingNodeResource, { name }, patch, { subresource: 'status', signal: ctx.signal }));
   }
 
   /** The machine may be gone before its drain is over; then nobody waits for the news. */

@@ -1,7 +1,7 @@
 import { upcomingNodeName } from '../../api/names.ts';
 import type { UpcomingNode } from '../../api/types.ts';
 import type { FleetNodes } from '../../operator/fleet-nodes.ts';
-import { NODES } from '../../operator/kinds.ts';
+import { NodeResource } from '../../api/resources.ts';
 import { lifeOf } from '../../operator/machine-life.ts';
 import type { MachineNews } from '../../operator/machine-news.ts';
 import type { WriteThrough } from '../../operator/write-through.ts';
@@ -34,7 +34,7 @@ export class NodeReconciler implements Reconciler {
     if (life.kind === 'living' || !life.nodeGoes) return done;
     const { name, uid } = node.metadata;
     try {
-      const deleted = await client.delete(NODES, { name }, { signal: ctx.signal, ...(uid ? { preconditions: { uid } } : {}) });
+      const deleted = await client.delete(NodeResource, { name }, { signal: ctx.signal, ...(uid ? { preconditions: { uid } } : {}) });
       if (deleted) log.info({ node: name, machine: machineId }, 'node deleted: its machine has left the cluster');
     } catch (error) {
       if (!isConflict(error)) throw error; // a conflict means that the name has a new owner

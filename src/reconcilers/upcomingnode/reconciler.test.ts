@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Node, UpcomingNode } from '../../api/types.ts';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
 import { FleetNodes, nodeIndexes, upcomingNodeIndexes } from '../../operator/fleet-nodes.ts';
-import { NODES, UPCOMING_NODES } from '../../operator/kinds.ts';
+import { NodeResource, UpcomingNodeResource } from '../../api/resources.ts';
 import { MachineNews } from '../../operator/machine-news.ts';
 import { FakeCluster } from '../../operator/testing/fake-cluster.ts';
 import { frame, node, type StateName } from '../../operator/testing/machines.ts';
@@ -21,8 +21,8 @@ describe('UpcomingNodes', () => {
     cluster = new FakeCluster();
     news = new MachineNews();
     clock = new VirtualClock();
-    const upcoming = cluster.store<UpcomingNode>(UPCOMING_NODES, upcomingNodeIndexes);
-    const nodes = cluster.store<Node>(NODES, nodeIndexes);
+    const upcoming = cluster.store<UpcomingNode>(UpcomingNodeResource, upcomingNodeIndexes);
+    const nodes = cluster.store<Node>(NodeResource, nodeIndexes);
     reconciler = new UpcomingNodeReconciler({
       client: cluster, upcoming: new WriteThrough(upcoming), fleet: new FleetNodes(nodes, upcoming), news, clock, deletesNodes,
     });
@@ -35,7 +35,7 @@ describe('UpcomingNodes', () => {
     await reconciler.reconcile('m-1', ctx);
   }
 
-  const un = (): UpcomingNode | undefined => cluster.now<UpcomingNode>(UPCOMING_NODES, 'un-m-1');
+  const un = (): UpcomingNode | undefined => cluster.now<UpcomingNode>(UpcomingNodeResource, 'un-m-1');
 
   it.each<[StateName, string]>([
     ['SPECULATIVE', 'Provisioning'], ['CREATING', 'Provisioning'], ['UNSPECIFIED', 'Provisioning'], ['IDLE', 'Launched'], ['CONFIGURING', 'Registered'],
@@ -96,7 +96,7 @@ describe('UpcomingNodes', () => {
 
   it('removes a machine whose local drain had ended before it turned idle (C9b)', async () => {
     await hear('DRAINING');
-    cluster.put(UPCOMING_NODES, { ...un()!, status: { ...un()!.status, phase: 'Drained' } } as UpcomingNode);
+    cluster.put(UpcomingNodeResource, { ...un()!, status: { ...un()!.status, phase: 'Drained' } } as UpcomingNode);
     await hear('IDLE');
     expect(un()).toBeUndefined();
   });
@@ -114,7 +114,7 @@ describe('UpcomingNodes', () => {
     await hear('CONFIGURED');
     expect(un()?.status?.conditions?.find((c) => c.type === 'Ready')).toMatchObject({ status: 'False', reason: 'NodeNotSeen' });
     await clock.advance(1000);
-    cluster.put(NODES, node('node-a', { machine: 'm-1', spec: { providerID: 'sim://m-1' } }));
+    cluster.put(NodeResource, node('node-a', { machine: 'm-1', spec: { providerID: 'sim://m-1' } }));
     await reconciler.reconcile('m-1', ctx);
     expect(un()?.status).toMatchObject({ phase: 'Ready', nodeRef: { name: 'node-a', uid: 'uid-node-a' }, providerID: 'sim://m-1' });
     expect(un()?.status?.conditions?.find((c) => c.type === 'Ready')).toEqual(
@@ -123,18 +123,18 @@ describe('UpcomingNodes', () => {
 
   it('lets the Node go first, so that a restarted operator still knows of it', async () => {
     await hear('CONFIGURED');
-    cluster.put(NODES, node('node-a', { machine: 'm-1' }));
+    cluster.put(NodeResource, node('node-a', { machine: 'm-1' }));
     await hear('DRAINING');
     await hear('IDLE');
     expect(un()).toBeDefined();
-    cluster.remove(NODES, { name: 'node-a' });
+    cluster.remove(NodeResource, { name: 'node-a' });
     await reconciler.reconcile('m-1', ctx);
     expect(un()).toBeUndefined();
   });
 
   it('does not wait for a Node that is left to others', async () => {
     build(false);
-    cluster.put(NODES, node('node-a', { machine: 'm-1' }));
+    cluster.put(NodeResource, node('node-a', { machine: 'm-1' }));
     await hear('DRAINING');
     await hear('IDLE');
     expect(un()).toBeUndefined();
@@ -152,13 +152,13 @@ describe('UpcomingNodes', () => {
 
   it('starts a new life when a machine comes back before the old one was cleared away', async () => {
     await hear('CONFIGURED');
-    cluster.put(NODES, node('node-a', { machine: 'm-1' }));
+    cluster.put(NodeResource, node('node-a', { machine: 'm-1' }));
     await reconciler.reconcile('m-1', ctx);
     const old = un()?.metadata.uid;
     await hear('DRAINING');
     await hear('CONFIGURING');
     expect(un()?.metadata.uid).toBe(old); // its Node still stands
-    cluster.remove(NODES, { name: 'node-a' });
+    cluster.remove(NodeResource, { name: 'node-a' });
     await reconciler.reconcile('m-1', ctx);
     expect(un()?.metadata.uid).not.toBe(old);
     expect(un()?.status).toMatchObject({ phase: 'Registered' });
@@ -173,7 +173,7 @@ describe('UpcomingNodes', () => {
   it('keeps ids that no name can hold', async () => {
     news.record(frame('Rack 1/Node', 'CONFIGURED'));
     await reconciler.reconcile('Rack 1/Node', ctx);
-    const [created] = cluster.all<UpcomingNode>(UPCOMING_NODES);
+    const [created] = cluster.all<UpcomingNode>(UpcomingNodeResource);
     expect(created?.metadata.name).toMatch(/^un-rack-1-node-[0-9a-f]{8}$/);
     expect(created?.metadata.annotations?.['bigfleet.lucy.sh/machine-id']).toBe('Rack 1/Node');
   });

@@ -3,7 +3,7 @@ import { upcomingNodeName } from '../../api/names.ts';
 import type { UpcomingNode } from '../../api/types.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { FleetNodes } from '../../operator/fleet-nodes.ts';
-import { UPCOMING_NODES } from '../../operator/kinds.ts';
+import { UpcomingNodeResource } from '../../api/resources.ts';
 import { isLeaving, isOrdered, lifeOf, type Life, type Phase } from '../../operator/machine-life.ts';
 import { DRAIN_DEADLINE_ANNOTATION, DRAIN_INSTRUCTION_ANNOTATION } from '../../operator/labels.ts';
 import type { MachineNews, News } from '../../operator/machine-news.ts';
@@ -64,7 +64,7 @@ export class UpcomingNodeReconciler implements Reconciler {
   }
 
   private create(object: UpcomingNode, ctx: ReconcileContext): Promise<UpcomingNode> {
-    return this.write('create', object.metadata.name, () => this.deps.client.create(UPCOMING_NODES, object, { signal: ctx.signal }));
+    return this.write('create', object.metadata.name, () => this.deps.client.create(UpcomingNodeResource, object, { signal: ctx.signal }));
   }
 
   private async update(current: UpcomingNode, frame: NodeStateUpdate, phase: Phase, ctx: ReconcileContext): Promise<void> {
@@ -75,20 +75,20 @@ export class UpcomingNodeReconciler implements Reconciler {
     const annotations = { [DRAIN_INSTRUCTION_ANNOTATION]: null, [DRAIN_DEADLINE_ANNOTATION]: null };
     const patch = { ...(spec ? { spec } : {}), ...(outlived ? { metadata: { annotations } } : {}) };
     const { name } = current.metadata;
-    await this.write('spec_update', name, () => this.deps.client.patch<UpcomingNode>(UPCOMING_NODES, { name }, patch, { signal: ctx.signal }));
+    await this.write('spec_update', name, () => this.deps.client.patch<UpcomingNode>(UpcomingNodeResource, { name }, patch, { signal: ctx.signal }));
   }
 
   private async updateStatus(object: UpcomingNode, patch: object | undefined, ctx: ReconcileContext): Promise<void> {
     if (!patch) return this.deps.wrote?.('status_update', 'noop');
     const { name } = object.metadata;
     await this.write('status_update', name, () =>
-      this.deps.client.patch<UpcomingNode>(UPCOMING_NODES, { name }, patch, { subresource: 'status', signal: ctx.signal }));
+      this.deps.client.patch<UpcomingNode>(UpcomingNodeResource, { name }, patch, { subresource: 'status', signal: ctx.signal }));
   }
 
   private async delete(current: UpcomingNode, ctx: ReconcileContext): Promise<void> {
     const { name, uid } = current.metadata;
     try {
-      await this.deps.client.delete(UPCOMING_NODES, { name }, { signal: ctx.signal, ...(uid ? { preconditions: { uid } } : {}) });
+      await this.deps.client.delete(UpcomingNodeResource, { name }, { signal: ctx.signal, ...(uid ? { preconditions: { uid } } : {}) });
     } catch (error) {
       this.deps.wrote?.('delete', 'error');
       throw error;

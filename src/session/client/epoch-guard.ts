@@ -28,17 +28,23 @@ export class EpochGuard {
   }
 }
 
-/** `shard-0=12,shard-1=3`: the form kept in an annotation. */
+/** The form kept in an annotation: a JSON object, epochs as decimal text because they are 64 bits wide. */
 export function formatEpochs(epochs: ReadonlyMap<string, bigint>): string {
-  return [...epochs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([id, epoch]) => `${id}=${epoch}`).join(',');
+  return JSON.stringify(Object.fromEntries([...epochs].map(([id, epoch]) => [id, String(epoch)])));
 }
 
 /** Entries that cannot be read are skipped: losing one only weakens a check, refusing to start would stop a cluster. */
 export function parseEpochs(text: string | undefined): Map<string, bigint> {
   const epochs = new Map<string, bigint>();
-  for (const entry of (text ?? '').split(',')) {
-    const at = entry.lastIndexOf('=');
-    if (at > 0 && /^-?\d+$/.test(entry.slice(at + 1))) epochs.set(entry.slice(0, at), BigInt(entry.slice(at + 1)));
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text ?? '{}');
+  } catch {
+    return epochs;
+  }
+  if (typeof parsed !== 'object' || parsed === null) return epochs;
+  for (const [id, epoch] of Object.entries(parsed)) {
+    if (/^-?\d+$/.test(String(epoch))) epochs.set(id, BigInt(String(epoch)));
   }
   return epochs;
 }

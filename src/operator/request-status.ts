@@ -1,0 +1,112 @@
+import { CapacityRequestCondition as Type, Reason } from '../api/constants.ts';
+import { UnmetReason } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
+import type { CapacityRequest, CapacityRequestStatus } from '../api/types.ts';
+import { timestamp, withConditions, type Finding } from './conditions.ts';
+import type { Rejection } from './contribution.ts';
+import { conditionOf } from './projections.ts';
+
+/** What is known about one request's fate (D31). Everything in it may be absent: then nothing is claimed. */
+export interface RequestFacts {
+  readonly rejection: Rejection | undefined;
+  /** Unix milliseconds at which the shard acknowledged a roll-up with this request in it. */
+  readonly acknowledgedAtMs: number | undefined;
+  /** The verdict has been waited for long enough: the phase is written without it. */
+  readonly settled: boolean;
+  readonly bound: boolean;
+  /** Of the request's row, and only if it was computed with this request in it. */
+  readonly verdict: Verdict | undefined;
+  /** The scheduler's message, for a Pod that finds no place although its row is satisfied (D3). */
+  readonly unfitting?: string | undefined;
+}
+
+export interface Verdict {
+  readonly satisfied: boolean;
+  /** CamelCase, '' when satisfied. */
+  readonly reason: string;
+  readonly text: string;
+  readonly inFlight: number;
+  /** Unmet for so long that it is worth telling. */
+  readonly lasting: boolean;
+  /** Unmet for this reason for so long that it is worth correcting another one. */
+  readonly steady: boolean;
+}
+
+export interface StatusChange {
+  readonly status: CapacityRequestStatus;
+  /** Findings that have just become False: worth an event. */
+  readonly complaints: readonly Finding[];
+}
+
+/**
+ * The status to write, or undefined if the present one will do. One patch carries phase and conditions, and in the good
+ * case it is the only one in the life of a request: acknowledged and satisfied at once. Pure.
+ */
+export function nextStatus(request: CapacityRequest, facts: RequestFacts, nowMs: number): StatusChange | undefined {
+  const current = request.status;
+  const now = timestamp(nowMs);
+  const acknowledges = facts.acknowledgedAtMs !== undefined && current?.phase !== 'Acknowledged';
+  const findings = [accepted(request, facts), satisfied(request, facts), fits(request, facts)].filter((f) => f !== undefined);
+  const changes = findings.filter((f) => differs(request, f));
+  if (changes.length === 0 && !(acknowledges && (facts.settled || facts.bound || facts.verdict?.satisfied))) return undefined;
+
+  const phase = acknowledges || current?.phase === 'Acknowledged' ? 'Acknowledged' : 'Pending';
+  const acknowledgedAt = current?.acknowledgedAt ?? (acknowledges ? timestamp(facts.acknowledgedAtMs ?? nowMs) : undefined);
+  const conditions = withConditions(current?.conditions, findings, now);
+  return {
+    status: { phase, ...(acknowledgedAt ? { acknowledgedAt } : {}), ...(conditions.length > 0 ? { conditions } : {}) },
+    complaints: changes.filter((f) => f.status === 'False' && conditionOf(current?.conditions, f.type)?.status !== 'False'),
+  };
+}
+
+/** Said only when it is False, or to take that back. */
+function accepted(request: CapacityRequest, { rejection }: RequestFacts): Finding | undefined {
+  if (rejection) return { type: Type.Accepted, status: 'False', reason: rejectionReason(rejection.field), message: `${rejection.field}: ${rejection.problem}` };
+  if (!conditionOf(request.status?.conditions, Type.Accepted)) return undefined;
+  return { type: Type.Accepted, status: 'True', reason: Reason.Accepted, message: '' };
+}
+
+function satisfied(request: CapacityRequest, { bound, verdict, rejection }: RequestFacts): Finding | undefined {
+  const current = conditionOf(request.status?.conditions, Type.Satisfied);
+  if (rejection) return undefined;
+  if (bound) return current?.status === 'True' ? undefined : { type: Type.Satisfied, status: 'True', reason: Reason.Bound, message: 'The Pod has a Node.' };
+  if (!verdict) return undefined;
+  if (verdict.satisfied) {
+    if (current?.status === 'True') return undefined;
+    const message = verdict.inFlight > 0 ? `Capacity is assigned; ${verdict.inFlight} machine(s) of it are on their way.` : 'Capacity is assigned.';
+    return { type: Type.Satisfied, status: 'True', reason: Reason.CapacityAssigned, message };
+  }
+  const due = current?.status === 'False' ? verdict.steady : verdict.lasting;
+  return due ? { type: Type.Satisfied, status: 'False', reason: verdict.reason, message: verdict.text } : undefined;
+}
+
+function fits(request: CapacityRequest, { unfitting }: RequestFacts): Finding | undefined {
+  if (unfitting !== undefined) return { type: Type.Fits, status: 'False', reason: Reason.UnschedulableDespiteCapacity, message: unfitting };
+  if (conditionOf(request.status?.conditions, Type.Fits)?.status !== 'False') return undefined;
+  return { type: Type.Fits, status: 'True', reason: 'Scheduled', message: '' };
+}
+
+/** Messages alone are not worth a write: they change with every machine. */
+function differs(request: CapacityRequest, finding: Finding): boolean {
+  const current = conditionOf(request.status?.conditions, finding.type);
+  return current?.status !== finding.status || (finding.status === 'False' && current.reason !== finding.reason);
+}
+
+function rejectionReason(field: string): string {
+  if (field.startsWith('spec.requirements')) return Reason.InvalidRequirement;
+  return field.startsWith('spec.topologySpread') ? Reason.InvalidSpread : Reason.InvalidQuantity;
+}
+
+const UNMET_NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(UnmetReason)
+    .filter((entry): entry is [string, Exclude<(typeof entry)[1], string>] => typeof entry[1] === 'number')
+    .map(([name, number]) => [number, camelCase(name.replace(/^UNMET_REASON_/, ''))]),
+);
+
+/** `NoMatchingSupply` for UNMET_REASON_NO_MATCHING_SUPPLY; `Unmet` for what we do not know. */
+export function unmetReasonName(reason: number): string {
+  return reason === 0 ? 'Unmet' : (UNMET_NAMES.get(reason) ?? 'Unmet');
+}
+
+function camelCase(name: string): string {
+  return name.toLowerCase().replace(/(?:^|_)([a-z0-9])/g, (_, c: string) => c.toUpperCase());
+}
