@@ -12,6 +12,7 @@ import type { KubeObject, Log, ResourceType } from '../runtime/types.ts';
 import { Generator } from './demand/generator.ts';
 import type { DemandPlan } from './demand/plan.ts';
 import { openStateLog } from './demand/state-log.ts';
+import { DEMAND_LOG, HUB_KUBECONFIG, kubeconfigName } from './file-names.ts';
 import { requestInterruption } from './interruption-request.ts';
 import { Kubelet } from './kubelet.ts';
 import { DEMO_NAMESPACE } from './labels.ts';
@@ -44,13 +45,6 @@ export interface World {
   readonly nodeAgentUrl: string;
   readonly generator: Generator | undefined;
   close(): Promise<void>;
-}
-
-export const HUB_KUBECONFIG = 'hub.kubeconfig';
-export const DEMAND_LOG = 'demand.jsonl';
-
-export function kubeconfigName(clusterId: string): string {
-  return `${clusterId}.kubeconfig`;
 }
 
 /** The kinds each API server has: `control` for the hub, `public` for managed clusters. */

@@ -1,0 +1,103 @@
+import type { DemandEvent } from '../../world/demand/state-log.ts';
+import type { SeedInstance } from '../../world/seed-instance.ts';
+import { DecisionLedger } from './decision-ledger.ts';
+import { distribution } from './distribution.ts';
+import type { Distribution } from './distribution.ts';
+import { MachineLedger } from './machine-ledger.ts';
+import { NodeLedger } from './node-ledger.ts';
+import { PodLedger } from './pod-ledger.ts';
+import type { LostPod } from './pod-ledger.ts';
+
+/** Clocks are the same, but events and logs of several processes are not in one order to the millisecond. */
+const SKEW_MS = 1_000;
+
+export interface Violations {
+  readonly doubleBound: number;
+  readonly podsEvictedWithoutDecision: number;
+  readonly notInProviderList: number;
+}
+
+/**
+ * All that was seen from outside, and the judgement of it (spec: reports). Cause and effect come from different sources
+ * that run apart by some milliseconds, so nothing is judged while it happens: the verdict looks at everything known.
+ */
+export class Observation {
+  readonly machines: MachineLedger;
+  readonly decisions = new DecisionLedger();
+  readonly nodes = new NodeLedger();
+  readonly pods = new PodLedger();
+  /** Planned Pods: submitted, bound at least once, finished; Pods that replaced lost ones. */
+  private readonly demand = { submitted: new Set<number>(), bound: new Set<number>(), finished: new Set<number>(), recreated: new Set<string>() };
+  private demandStartedAt: number | undefined;
+
+  constructor(seeds: readonly SeedInstance[]) {
+    this.machines = new MachineLedger(seeds);
+  }
+
+  get startedAt(): number | undefined {
+    return this.demandStartedAt;
+  }
+
+  counts(): { readonly submitted: number; readonly bound: number; readonly finished: number; readonly recreated: number } {
+    const { submitted, bound, finished, recreated } = this.demand;
+    return { submitted: submitted.size, bound: bound.size, finished: finished.size, recreated: recreated.size };
+  }
+
+  /** One line of the workload's own log. */
+  takeDemand(line: unknown): void {
+    const event = line as DemandEvent;
+    switch (event.e) {
+      case 'start':
+        this.demandStartedAt = event.t;
+        this.machines.startAccount(event.t);
+        break;
+      case 'submit':
+        this.demand.submitted.add(event.i);
+        if (event.r > 0) this.demand.recreated.add(`${event.cluster}/${event.pod}`);
+        this.pods.submitted(event.cluster, event.pod, event.t);
+        break;
+      case 'bound':
+        this.demand.bound.add(event.i);
+        break;
+      case 'finish':
+        this.demand.finished.add(event.i);
+        this.pods.ended(event.cluster, event.pod);
+        break;
+      case 'gone':
+      case 'step':
+        break;
+    }
+  }
+
+  violations(now: number): Violations {
+    return {
+      doubleBound: this.nodes.doubleBoundBy(now) + this.pods.doubleBound,
+      podsEvictedWithoutDecision: this.pods.lostPods().filter((pod) => !this.isExcused(pod)).length,
+      notInProviderList: [...this.nodes.bindings()].filter(({ machine, cluster }) => !this.machines.wasConfigured(machine, cluster)).length,
+    };
+  }
+
+  latencies(): { podCreatedToMachineConfigured?: Distribution; podCreatedToBound?: Distribution } {
+    const toBound: number[] = [];
+    const toConfigured: number[] = [];
+    for (const life of this.pods.boundLives()) {
+      toBound.push(Math.max(0, life.boundAt - life.submittedAt));
+      const machine = this.nodes.machineOf(life.cluster, life.node);
+      const configuredAt = machine === undefined ? undefined : this.machines.lastConfigured(machine, life.cluster);
+      // Only Pods for which a machine had to be configured: the others found one that was there already.
+      if (configuredAt !== undefined && configuredAt >= life.submittedAt && configuredAt <= life.boundAt) toConfigured.push(configuredAt - life.submittedAt);
+    }
+    const bound = distribution(toBound);
+    const configured = distribution(toConfigured);
+    return { ...(configured && { podCreatedToMachineConfigured: configured }), ...(bound && { podCreatedToBound: bound }) };
+  }
+
+  /** Its machine had been taken from the cluster, or interrupted, since it became a Node there and before the Pod went. */
+  private isExcused(pod: LostPod): boolean {
+    const machine = this.nodes.machineOf(pod.cluster, pod.node);
+    const since = this.nodes.createdBefore(pod.cluster, pod.node, pod.wentAt + SKEW_MS);
+    if (machine === undefined || since === undefined) return false;
+    const causes = [...this.decisions.takingsOf(machine), ...this.machines.interruptions(machine)];
+    return causes.some((at) => at >= since - SKEW_MS && at <= pod.wentAt + SKEW_MS);
+  }
+}
