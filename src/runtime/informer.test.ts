@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { seededRandom } from '../lib/random.ts';
 import { createKubeClient } from './client/kube-client.ts';
@@ -181,7 +182,7 @@ describe('watching', () => {
     expect(server.openConnections).toBe(2);
     await clock.advance(1);
     await stream.closed;
-    await clock.pass(isPause);
+    expect(await clock.pass(isPause)).toBeLessThanOrEqual(100);
     await expectAlive((await nextWatch('11')).stream(), events, '12');
   });
 
@@ -228,6 +229,19 @@ describe('watching', () => {
     }
   });
 
+  test('an event ends the growth of the pauses', async () => {
+    const { events, stream } = await watching([], '10', { random: () => 1 });
+    stream.reset();
+    expect(await clock.pass(isPause)).toBe(3_000);
+    (await nextWatch('10')).reset();
+    expect(await clock.pass(isPause)).toBe(9_000);
+    const third = (await nextWatch('10')).stream();
+    await expectAlive(third, events, '11');
+    third.reset();
+    expect(await clock.pass(isPause)).toBe(3_000);
+    await nextWatch('11');
+  });
+
   test('a server that sends one event and closes is not asked in a hot loop', async () => {
     const { events, stream } = await watching([], '10');
     await expectAlive(stream, events, '11');
@@ -236,9 +250,10 @@ describe('watching', () => {
     await nextWatch('11');
   });
 
-  test.each(['status', 'event'])('410 as an HTTP %s leads to a new list that does not go back in time', async (how) => {
+  test.each(['status', 'event', 'event without a reason'])('410 as %s leads to a new list that does not go back in time', async (how) => {
     const { informer, events, stream } = await watching([thing('a', '1'), thing('b', '2')], '10');
-    if (how === 'event') stream.event('ERROR', { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' });
+    if (how === 'event') stream.event('ERROR', { kind: 'Status', reason: 'Expired', message: 'too old' });
+    else if (how === 'event without a reason') stream.event('ERROR', { kind: 'Status', code: 410 });
     else {
       stream.end();
       await clock.pass(isPause);
@@ -305,13 +320,13 @@ describe('watching', () => {
   });
 
   test.each(['reset', 'truncate'] as const)('a watch that ends by %s goes on from the last whole event', async (how) => {
-    const { events, stream } = await watching([], '10');
+    const { events, stream } = await watching([], '10', { random: () => 1 });
     await expectAlive(stream, events, '11');
     const text = JSON.stringify({ type: 'ADDED', object: thing('cut', '12') });
     await stream.bytes(text.slice(0, 40));
     if (how === 'reset') stream.reset();
     else stream.end();
-    expect(await clock.pass(isPause)).toBeGreaterThanOrEqual(MIN_MS);
+    expect(await clock.pass(isPause)).toBe(3 * MIN_MS);
     const next = (await nextWatch('11')).stream();
     await next.bytes(`${text}\n`);
     expect(await events.next()).toMatchObject({ type: 'added', key: 'ns/cut' });
@@ -360,6 +375,8 @@ describe('watching', () => {
     stop.abort(new Error('stop'));
     await Promise.all(runs);
     await stream.closed;
+    expect(clock.pending).toBe(0);
+    expect(getEventListeners(stop.signal, 'abort')).toEqual([]);
   });
 });
 

@@ -130,7 +130,7 @@ class GroupManager implements Manager {
     this.options.log.debug({ group: group.name, runnables: [...running] }, 'started');
     try {
       if (group.isStandby) this.ready = !this.stop.signal.aborted;
-      await group.ready?.(this.stop.signal);
+      if (group.ready) await abortable(group.ready(this.stop.signal), this.stop.signal);
     } catch (error) {
       if (!this.stop.signal.aborted) throw error;
     }

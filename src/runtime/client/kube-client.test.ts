@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -276,6 +277,15 @@ describe('time and abort', () => {
     await server.next();
     await clock.advance(4_000);
     expect(await call).toMatchObject({ name: 'TransportError', code: 'TIMEOUT', message: expect.stringContaining('4000 ms') });
+  });
+
+  test('a call leaves neither a timer nor a listener behind', async () => {
+    const { signal } = new AbortController();
+    const call = client.get(THING, REF, { signal });
+    (await server.next()).json(OBJECT);
+    await call;
+    expect(clock.pending).toBe(0);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   test('an abort ends the call with the reason of the signal', async () => {

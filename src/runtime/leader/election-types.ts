@@ -43,7 +43,7 @@ export interface LeaseElection extends Runnable {
   readonly isLeader: boolean;
   /** Transitions at acquisition; undefined before. */
   readonly transitions: number | undefined;
-  /** Monotonic milliseconds until which no other process can hold the Lease; 0 before the first acquisition. */
+  /** Monotonic milliseconds until which no other process can hold the Lease; 0 unless leading. */
   provenUntil(): number;
   isProven(): boolean;
   /** Reads the Lease now and, if it is still ours, renews it. 'unknown' = no answer: neither lost nor proven. */

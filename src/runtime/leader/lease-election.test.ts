@@ -447,13 +447,16 @@ describe('rechecking', () => {
     expect(lost).toEqual([]);
   });
 
-  test('it does not take back what is being released', async () => {
+  test('it does not take back what is being released, nor prove it', async () => {
     const { election, stop, ended } = await elected('a');
-    stop.abort(new Error('stop'));
     const asking = election.recheck();
+    stop.abort(new Error('stop'));
+    const late = election.recheck();
     await ended;
-    expect(await asking).toBe('lost');
+    expect([await asking, await late]).toEqual(['held', 'held']);
     expect(server.lease!.spec!.holderIdentity).toBe('');
+    expect(election.provenUntil()).toBe(0);
+    expect(await election.recheck()).toBe('lost');
   });
 
   test('the signal of the caller ends it, also while a renewal is on its way', async () => {
@@ -466,7 +469,7 @@ describe('rechecking', () => {
     await expect(asking).rejects.toThrow('enough');
   });
 
-  test('the signal of the caller ends the reading, async () => {
+  test('the signal of the caller ends the reading', async () => {
     const { election } = await elected('a');
     server.fault = 'silent';
     const abort = new AbortController();

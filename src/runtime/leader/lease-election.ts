@@ -59,11 +59,11 @@ class Election implements LeaseElection {
   }
 
   provenUntil(): number {
-    return this.proof;
+    return this.state === 'leading' ? this.proof : 0;
   }
 
   isProven(): boolean {
-    return this.state === 'leading' && this.options.clock.monotonic() < this.proof;
+    return this.options.clock.monotonic() < this.provenUntil();
   }
 
   async waitUntilLeader(signal?: AbortSignal): Promise<void> {
@@ -167,7 +167,6 @@ class Election implements LeaseElection {
 
   /** Reads the Lease: another holder ends the leadership; ours, or nobody's since us, is renewed. */
   private async confirm(signal: AbortSignal | undefined, attemptsLeft = CONFIRM_ATTEMPTS): Promise<'held' | 'lost'> {
-    if (this.state !== 'leading') return 'lost';
     const lease = await this.options.client.get<Lease>(LEASE, this.options, this.call(signal));
     if (lease && !this.isOurs(lease)) {
       this.lose(holderOf(lease));
@@ -222,7 +221,6 @@ class Election implements LeaseElection {
     const { client, log } = this.options;
     if (this.state !== 'leading') return;
     this.state = 'released';
-    this.proof = 0;
     const call = { timeoutMs: RELEASE_TIMEOUT_MS, unthrottled: true, maxAttempts: 2 };
     const give = (lease: Lease | undefined): Promise<Lease> =>
       this.put(client, lease, { holderIdentity: '', leaseDurationSeconds: 1, renewTime: this.microNow() }, call);
@@ -246,7 +244,6 @@ class Election implements LeaseElection {
   private lose(otherHolder: string): void {
     if (this.state === 'lost') return;
     this.state = 'lost';
-    this.proof = 0;
     this.options.log.error({ lease: this.name, otherHolder }, 'leadership lost');
     this.ended.reject(new LeadershipLostError(`${this.options.namespace}/${this.options.name}`, otherHolder));
     this.options.onLost?.(otherHolder);

@@ -207,7 +207,7 @@ class KeyQueue implements WorkQueue {
 
   private shiftLane(lane: Lane): string | undefined {
     for (let key = this.lanes[lane].shift(); key !== undefined; key = this.lanes[lane].shift()) {
-      if (this.dirty.get(key) === lane && !this.inProcess.has(key)) return key;
+      if (this.dirty.has(key) && !this.inProcess.has(key)) return key;
     }
     return undefined;
   }
