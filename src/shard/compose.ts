@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { Registry } from 'prom-client';
+import { bucketLabel } from '../api/profile.ts';
 import { CapacityProviderResource, MachineResource, ShardResource } from '../api/resources.ts';
 import type { CapacityProvider, Machine, Shard } from '../api/types.ts';
 import { createEngine } from '../engine/engine.ts';
@@ -177,7 +178,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       },
       sendReclaim: (machine, intent) => hub.sendReclaim(machine.seen.cluster, {
         instructionId: randomBytes(8).toString('hex'),
-        nodes: [machine.seen.id],
+        nodes: [demand.nodeNameOf(machine.seen.cluster, machine.seen.id) ?? machine.seen.id],
         gracePeriodSeconds: BigInt(intent.graceSeconds),
         preemptorPriority: intent.preemptorPriority,
         machineIds: [machine.seen.id],
@@ -225,6 +226,9 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     writer.markDirty(change.id);
     if (change.after && (change.after.intent || change.after.recheck) && !change.after.busy) machineController.enqueue(change.id);
     if (isNewsForThePlan(change)) wakeCycle();
+    if (change.before?.intent?.kind === 'bind' && change.after?.seen.state === 'Configured' && change.before.seen.state !== 'Configured') {
+      metrics.provisioningSeconds.observe((clock.now() - change.before.intent.decidedAt) / 1000);
+    }
     if (change.before?.seen.state === 'Deleting' && changed?.seen.state === 'Speculative') metrics.idleReleases.inc();
   });
 
@@ -349,6 +353,14 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     }
   }
 
+  /** Combinations without a machine are left out, so that the series stay few (D27). */
+  function countInventory(): void {
+    metrics.inventory.reset();
+    for (const { seen, assigned } of inventory.all()) {
+      metrics.inventory.inc({ state: seen.state, capacity_type: seen.capacityType, interruption_penalty_bucket: bucketLabel(assigned?.interruptionBucket ?? 0) });
+    }
+  }
+
   function countUnmet(plan: Plan): void {
     const unmet = new Set<string>();
     for (const verdict of plan.verdicts) {
@@ -364,7 +376,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     metrics.cycleSeconds.observe(facts.seconds);
     const counter = settings.mode === 'Active' ? metrics.actions : settings.mode === 'DryRun' ? metrics.actionsDryRun : metrics.actionsSuppressed;
     for (const [kind, count] of Object.entries(plan.stats.actions)) counter.inc({ kind }, count);
-    for (const [state, count] of Object.entries(plan.stats.byState)) metrics.inventory.set({ state }, count);
+    countInventory();
     metrics.demandRows.set(plan.verdicts.length);
     metrics.shortfalls.set(plan.stats.unmet);
     metrics.microUsdPerHour.set(plan.stats.microUsdPerHour);

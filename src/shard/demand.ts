@@ -23,7 +23,7 @@ export class Demand {
   private readonly clusters = new Map<string, ClusterDemand>();
   private readonly guard = new RollupGuard();
   private readonly changed = new Set<string>();
-  private readonly hints = new Map<string, Rollup['hints']>();
+  private readonly nodes = new Map<string, Pick<Rollup, 'hints' | 'nodeNames'>>();
 
   constructor(options: DemandOptions) {
     this.options = options;
@@ -40,7 +40,7 @@ export class Demand {
       return false;
     }
     // Hints describe Nodes, not demand: those of a held roll-up apply (D13).
-    this.hints.set(cluster, rollup.hints);
+    this.nodes.set(cluster, rollup);
     this.changed.add(cluster);
     if (this.options.guardEnabled() && !this.guard.admit(cluster, rollup.needs)) {
       this.options.log.warn({ cluster, rows: rollup.needs.length, held: this.guard.heldCount(cluster) }, 'roll-up keeps less than a tenth of the accepted demand: held until confirmed');
@@ -69,6 +69,11 @@ export class Demand {
     return this.clusters.get(to.cluster)?.requirements.get(to.fingerprint);
   }
 
+  /** The Node of a bound machine, if its operator has named it. */
+  nodeNameOf(cluster: string, machineId: string): string | undefined {
+    return this.nodes.get(cluster)?.nodeNames.get(machineId);
+  }
+
   heldByCluster(): ReadonlyMap<string, number> {
     return this.guard.heldByCluster();
   }
@@ -78,7 +83,7 @@ export class Demand {
     const changes = [...this.changed].map((cluster) => ({
       cluster,
       needs: this.clusters.get(cluster)?.rollup.needs,
-      hints: this.hints.get(cluster) ?? null,
+      hints: this.nodes.get(cluster)?.hints ?? null,
     }));
     this.changed.clear();
     return changes;

@@ -5,7 +5,7 @@ import type { Registry } from 'prom-client';
 export function createShardMetrics(registry: Registry) {
   const registers = [registry];
   const gauge = (name: string, help: string): Gauge => new Gauge({ name: `bigfleet_shard_${name}`, help, registers });
-  const short = exponentialBuckets(0.001, 2, 14);
+  const short = exponentialBuckets(0.001, 2, 15);
   const long = exponentialBuckets(0.01, 2, 16);
   return {
     cycleSeconds: new Histogram({ name: 'bigfleet_shard_cycle_duration_seconds', help: 'One planning cycle, feeding the engine included.', buckets: short, registers }),
@@ -15,7 +15,7 @@ export function createShardMetrics(registry: Registry) {
     actionsSuppressed: new Counter({ name: 'bigfleet_shard_actions_suppressed_total', help: 'Actions withheld because the shard is paused.', labelNames: ['kind'] as const, registers }),
     actionsDryRun: new Counter({ name: 'bigfleet_shard_actions_dryrun_total', help: 'Actions of a dry run.', labelNames: ['kind'] as const, registers }),
     outcomes: new Counter({ name: 'bigfleet_shard_action_execute_outcomes_total', help: 'Provider calls by outcome.', labelNames: ['kind', 'outcome'] as const, registers }),
-    inventory: new Gauge({ name: 'bigfleet_shard_inventory_machines', help: 'Machines by state.', labelNames: ['state'] as const, registers }),
+    inventory: new Gauge({ name: 'bigfleet_shard_inventory_machines', help: 'Machines by state.', labelNames: ['state', 'capacity_type', 'interruption_penalty_bucket'] as const, registers }),
     demandRows: gauge('demand_machines', 'Rows of demand.'),
     shortfalls: gauge('shortfalls', 'Rows of demand that are not satisfied.'),
     paused: gauge('actuation_paused', '1 while the mode is Paused.'),

@@ -9,6 +9,8 @@ export interface Rollup {
   readonly needs: readonly Need[];
   /** null = this operator sends no hints. */
   readonly hints: readonly NodeHint[] | null;
+  /** Node name by machine id, as far as hinted. */
+  readonly nodeNames: ReadonlyMap<string, string>;
   readonly timestampUnixNanos: bigint;
 }
 
@@ -34,6 +36,7 @@ export function ingestRollup(cluster: string, rollup: ClusterCapacityNeeds): Rol
       disruptionCost: hint.disruptionCost,
       doNotDisrupt: hint.doNotDisrupt,
     })) : null,
+    nodeNames: new Map((rollup.nodeHints?.items ?? []).filter((hint) => hint.nodeName !== '').map((hint) => [hint.machineId, hint.nodeName])),
     timestampUnixNanos: rollup.timestampUnixNanos,
   };
 }
