@@ -87,7 +87,7 @@ export const builtinKinds: readonly ResourceKind[] = [
     columns: columns.budgetColumns,
     rules: rules.budgetRules,
   }),
-  kind(types.priorityClasses, { shortNames: ['pc'], columns: columns.priorityClassColumns, rules: rules.priorityClassRules }),
+  kind(types.priorityClasses, { generation: true, shortNames: ['pc'], columns: columns.priorityClassColumns, rules: rules.priorityClassRules }),
   kind(types.customResourceDefinitions, {
     shortNames: ['crd', 'crds'],
     categories: ['api-extensions'],

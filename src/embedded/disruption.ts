@@ -154,5 +154,5 @@ function isReady(pod: Stored): boolean {
 function blocked(budget: Stored): StatusError {
   const status = asObject(budget['status']);
   const message = `The disruption budget ${budget.metadata.name} needs ${String(status['desiredHealthy'])} healthy pods and has ${String(status['currentHealthy'])} currently`;
-  return new StatusError(429, 'TooManyRequests', "Cannot evict pod as it would violate the pod's disruption budget.", { causes: [{ reason: 'DisruptionBudget', message }] });
+  return new StatusError(429, 'TooManyRequests', "Cannot evict pod as it would violate the pod's disruption budget.", { causes: [{ reason: 'DisruptionBudget', message }], retryAfterSeconds: 10 });
 }

@@ -45,6 +45,7 @@ export interface Ids {
   suffix(): string;
 }
 
+const patchOptions = { group: 'meta.k8s.io', plural: 'PatchOptions', kind: 'PatchOptions' };
 const protectedNamespaces = new Set(['default', 'kube-system', 'kube-public']);
 
 export class Operations {
@@ -154,7 +155,7 @@ export class Operations {
     body: JsonObject,
     { manager, force, target = 'object', ...options }: WriteOptions & { manager: string; force: boolean; target?: WriteTarget },
   ): { revision: Revision; created: boolean } {
-    if (manager === '') throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch');
+    if (manager === '') throw invalid(patchOptions, '', [{ field: 'fieldManager', reason: 'FieldValueRequired', message: 'Required value: is required for apply patch' }]);
     const given = this.bodyFor(kind, namespace, name, body);
     if (asArray(given.metadata.managedFields).length > 0) throw badRequest('metadata.managedFields must be nil');
     const old = this.database.get(kind, namespace, name);
@@ -183,14 +184,12 @@ export class Operations {
     const grace = this.gracePeriod(kind, object, request.gracePeriodSeconds);
     if (request.propagationPolicy === 'Orphan') this.orphanDependents(object);
     const waits = grace > 0 || (meta.finalizers?.length ?? 0) > 0 || this.hasContent(kind);
-    if (!waits) return { object: this.remove(kind, object), gone: true };
-
     const known = meta.deletionTimestamp !== undefined;
-    const shortened = known && grace < (meta.deletionGracePeriodSeconds ?? 0);
-    if (known && !shortened) return { object, gone: false };
     const metadata: Meta = { ...meta, deletionTimestamp: this.timestamp(grace), deletionGracePeriodSeconds: grace };
-    if (metadata.generation !== undefined) metadata.generation++;
+    if (metadata.generation !== undefined && !known) metadata.generation++;
     const marked: Stored = { ...object, metadata };
+    if (!waits) return { object: this.remove(kind, kind.id === 'pods' ? marked : object), gone: true };
+    if (known && grace >= (meta.deletionGracePeriodSeconds ?? 0)) return { object, gone: false };
     if (kind.id === 'namespaces') marked['status'] = { ...asObject(object['status']), phase: 'Terminating' };
     return { object: this.database.put(kind, marked).object, gone: false };
   }
@@ -276,9 +275,9 @@ export class Operations {
   private checked(kind: ResourceKind, object: Stored, old: Stored | undefined, options: WriteOptions, errors: FieldError[]): Stored {
     const findings: Findings = { errors, pruned: [] };
     const result = kind.schema ? (kind.schema(object, old, '', findings) as Stored) : object;
-    if (options.strict && findings.pruned.length > 0) throw badRequest(`strict decoding error: ${findings.pruned.map((field) => `unknown field ${JSON.stringify(field)}`).join(', ')}`);
+    if (options.strict && findings.pruned.length > 0) throw badRequest(`${kind.type.kind} in version "${kind.type.version}" cannot be handled as a ${kind.type.kind}: strict decoding error: ${findings.pruned.map((field) => `unknown field ${JSON.stringify(field)}`).join(', ')}`);
     if (kind.rules.validate) errors.push(...kind.rules.validate(result, old));
-    if (errors.length > 0) throw invalid(kind.type, object.metadata.name, errors);
+    if (errors.length > 0) throw invalid(kind.type, object.metadata.name, errors.toSorted((a, b) => (a.field < b.field ? -1 : a.field > b.field ? 1 : 0)));
     return result;
   }
 

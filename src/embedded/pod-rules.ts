@@ -39,10 +39,12 @@ export const podRules: KindRules = {
     return pod;
   },
 
-  onUpdate(next, old, target) {
+  onUpdate(next, old, target, context) {
     if (target === 'status' || target === 'binding') return next;
     checkPodQuantities(next);
     if (equalJson(next['spec'], old['spec'])) return next;
+    const { schedulingGates, ...ungated } = asObject(next['spec']);
+    if (schedulingGates !== undefined && asArray(schedulingGates).length === 0) return podRules.onUpdate!({ ...next, spec: ungated }, old, target, context);
     const errors = forbiddenChanges(asObject(next['spec']), asObject(old['spec']), target);
     if (errors.length > 0) throw invalid(pods, old.metadata.name, errors);
     return next;

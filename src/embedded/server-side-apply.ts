@@ -33,7 +33,7 @@ export function applyConfiguration(kind: ResourceKind, live: Stored | undefined,
   if (live) {
     const conflicts = others.flatMap((entry) => conflictsWith(entry, owned, live, applied, shape));
     if (conflicts.length > 0 && !stamp.force) throw conflictError(conflicts);
-    if (conflicts.length > 0) others = others.map((entry) => ({ ...entry, fieldsV1: subtract(entry.fieldsV1, owned, live, applied, shape) as JsonObject })).filter((entry) => Object.keys(entry.fieldsV1).length > 0);
+    if (conflicts.length > 0) others = others.map((entry) => ({ ...entry, fieldsV1: subtract(entry.fieldsV1, owned, live, applied, shape) ?? {} })).filter((entry) => Object.keys(entry.fieldsV1).length > 0);
   }
 
   let result: JsonObject = merge(live ?? {}, applied, shape) as JsonObject;
@@ -197,7 +197,7 @@ function differing(theirs: JsonObject, mine: JsonObject, live: unknown, applied:
     const [left, right, child] = step(id, live, applied, shape);
     const here = path + (id.startsWith('f:') ? `.${id.slice(2)}` : `[${id.slice(2)}]`);
     const sub = theirs[id] as JsonObject;
-    if (Object.keys(sub).length === 0 || Object.keys(mine[id] as JsonObject).length === 0) return equalJson(left, right) ? [] : [here];
+    if (isLeaf(sub, mine[id] as JsonObject)) return sameLeaf(left, right, child) ? [] : [here];
     return differing(sub, mine[id] as JsonObject, left, right, child, here);
   });
 }
@@ -212,11 +212,19 @@ function subtract(theirs: JsonObject, mine: JsonObject, live: unknown, applied: 
       continue;
     }
     const [left, right, child] = step(id, live, applied, shape);
-    const leaf = Object.keys(sub).length === 0 || Object.keys(other).length === 0;
-    const kept = leaf ? (equalJson(left, right) ? sub : undefined) : subtract(sub, other, left, right, child);
+    const kept = isLeaf(sub, other) ? (sameLeaf(left, right, child) ? sub : undefined) : subtract(sub, other, left, right, child);
     if (kept !== undefined) result[id] = kept;
   }
   return Object.keys(result).length > 0 ? result : Object.keys(theirs).length > 0 ? undefined : {};
+}
+
+function isLeaf(a: JsonObject, b: JsonObject): boolean {
+  return Object.keys(a).length === 0 || Object.keys(b).length === 0;
+}
+
+/** A map that is applied empty claims nothing that is in it. */
+function sameLeaf(live: unknown, applied: unknown, shape: Shape): boolean {
+  return (isObject(live) && isObject(applied) && shape.merge === 'fields') || equalJson(live, applied);
 }
 
 function step(id: string, live: unknown, applied: unknown, shape: Shape): [unknown, unknown, Shape] {

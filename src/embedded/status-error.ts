@@ -102,11 +102,17 @@ export function invalid(type: Described, name: string, errors: readonly FieldErr
   const list = texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`;
   const kind = type.group === '' ? type.kind : `${type.kind}.${type.group}`;
   return new StatusError(422, 'Invalid', `${kind} "${name}" is invalid: ${list}`, {
-    name,
+    ...(name === '' ? {} : { name }),
     ...(type.group ? { group: type.group } : {}),
     kind: type.kind,
     causes: errors.map((e) => ({ reason: e.reason, message: e.message, field: e.field })),
   });
+}
+
+/** A query parameter of a list or watch that is not allowed (422). */
+export function invalidListOption(field: string, why: string): StatusError {
+  const type = { group: 'meta.k8s.io', plural: 'ListOptions', kind: 'ListOptions' };
+  return invalid(type, '', [{ field, reason: 'FieldValueForbidden', message: `Forbidden: ${why}` }]);
 }
 
 function about(type: Described, name: string): StatusDetails {

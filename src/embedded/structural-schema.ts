@@ -72,6 +72,8 @@ function byType(schema: JsonObject): Check {
 interface Property {
   readonly name: string;
   readonly check: Check;
+  /** Where it is not, null counts as absent. */
+  readonly nullable: boolean;
   /** The default with the defaults inside it filled in; shared by all objects. */
   readonly preset: unknown;
 }
@@ -82,7 +84,8 @@ function objectCheck(schema: JsonObject): Check {
     const check = compile(child as JsonObject);
     const preset = (child as JsonObject)['default'];
     const filled = preset === undefined ? undefined : check(preset, undefined, name, { errors: [], pruned: [] });
-    properties.set(name, { name, check, preset: filled });
+    const open = Object.keys(child as JsonObject).length <= 1 && (child as JsonObject)['x-kubernetes-preserve-unknown-fields'] === true;
+    properties.set(name, { name, check, nullable: open || (child as JsonObject)['nullable'] === true, preset: filled });
   }
   const withDefaults = [...properties.values()].filter((property) => property.preset !== undefined);
   const extra = schema['additionalProperties'];
@@ -103,8 +106,8 @@ function objectCheck(schema: JsonObject): Check {
     for (const field of Object.keys(value)) {
       const item = value[field];
       const property = properties.get(field);
-      const at = path === '' ? field : additional && !property ? `${path}[${field}]` : `${path}.${field}`;
-      if (item === undefined || (item === null && property?.preset !== undefined)) {
+      const at = path === '' ? field : `${path}.${field}`;
+      if (item === undefined || (item === null && property && !property.nullable)) {
         delete own()[field];
         continue;
       }
@@ -193,7 +196,7 @@ function stringCheck(schema: JsonObject): Check {
     if (minLength !== undefined && value.length < minLength) fail(findings, path, 'FieldValueInvalid', `Invalid value: ${shown(value)}: ${path} in body should be at least ${minLength} chars long`);
     pattern?.(value, path, findings);
     if (isDateTime && !(dateTime.test(value) && !Number.isNaN(Date.parse(value)))) {
-      fail(findings, path, 'FieldValueInvalid', `Invalid value: ${shown(value)}: ${path} in body must be of type date-time: ${shown(value)}`);
+      fail(findings, path, 'FieldValueTypeInvalid', `Invalid value: ${shown(value)}: ${path} in body must be of type date-time: ${shown(value)}`);
     }
     return value;
   };

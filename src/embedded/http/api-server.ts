@@ -11,7 +11,7 @@ import { asObject, isObject, stringAt } from '../json.ts';
 import type { JsonObject } from '../json.ts';
 import type { DeleteRequest, Operations } from '../operations.ts';
 import type { WriteTarget } from '../resource-kind.ts';
-import { badRequest, expired, StatusError } from '../status-error.ts';
+import { badRequest, expired, invalidListOption, StatusError } from '../status-error.ts';
 import { discovery, discoveryContentType, versionInfo } from './discovery.ts';
 import { filterOf } from './filter.ts';
 import { ListReader } from './list.ts';
@@ -153,7 +153,8 @@ export class ApiServer {
         const asked = body.length > 0 ? parseObject(request, body) : {};
         const { object, gone } = operations.delete(kind, namespace, name, { ...deleteRequest(asked, query), dryRun: options.dryRun });
         const details = { name, ...(kind.type.group === '' ? {} : { group: kind.type.group }), kind: kind.type.plural, uid: object.metadata.uid };
-        return [200, gone ? success(details) : JSON.stringify(object)];
+        // As the real server: a Pod is answered itself.
+        return [200, gone && kind.id !== 'pods' ? success(details) : JSON.stringify(object)];
       }
       case 'deletecollection':
         return this.deleteCollection(info, body.length > 0 ? parseObject(request, body) : {}, options.dryRun);
@@ -228,7 +229,7 @@ export class ApiServer {
     const asked = query.get('resourceVersion') ?? '';
     if (!/^\d{0,15}$/.test(asked)) throw badRequest(`invalid resource version ${JSON.stringify(asked)}`);
     const initial = isTrue(query.get('sendInitialEvents'));
-    if (initial && query.get('resourceVersionMatch') !== 'NotOlderThan') throw new StatusError(422, 'Invalid', 'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+    if (initial && query.get('resourceVersionMatch') !== 'NotOlderThan') throw invalidListOption('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
     const since = initial || asked === '' || asked === '0' ? undefined : Number(asked);
     const { version, oldestVersion } = operations.database;
     if (since !== undefined && (since < oldestVersion || since > version)) {

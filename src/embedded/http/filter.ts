@@ -1,6 +1,5 @@
 /** Which objects a list or watch is about. */
 import type { Revision } from '../database.ts';
-import { kindId } from '../resource-kind.ts';
 import type { Stored } from '../json.ts';
 import type { ResourceKind } from '../resource-kind.ts';
 import { parseFieldSelector, parseLabelSelector } from '../selectors.ts';
@@ -39,6 +38,6 @@ function fieldGetter(kind: ResourceKind, field: string): (object: Stored) => str
   if (field === 'metadata.name') return (object) => object.metadata.name;
   if (field === 'metadata.namespace') return (object) => object.metadata.namespace ?? '';
   const found = Object.hasOwn(kind.fields, field) ? kind.fields[field] : undefined;
-  if (!found) throw badRequest(`field label not supported: ${field} (of ${kindId(kind.type)})`);
+  if (!found) throw badRequest(`field label not supported: ${field}`);
   return found;
 }

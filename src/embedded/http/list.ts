@@ -3,7 +3,7 @@ import type { Revision } from '../database.ts';
 import type { Operations } from '../operations.ts';
 import type { ResourceKind } from '../resource-kind.ts';
 import { kindId } from '../resource-kind.ts';
-import { badRequest, expired, StatusError } from '../status-error.ts';
+import { badRequest, expired, invalidListOption, StatusError } from '../status-error.ts';
 import { isObject } from '../json.ts';
 import type { Filter } from './filter.ts';
 import { numberParameter } from './request-info.ts';
@@ -37,8 +37,8 @@ export class ListReader {
     const token = query.get('continue');
     const asked = query.get('resourceVersion') ?? '';
     const match = query.get('resourceVersionMatch') ?? '';
-    if (token && match !== '') throw badRequest('resourceVersionMatch is forbidden for continue');
-    if (match !== '' && asked === '') throw badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
+    if (token && match !== '') throw invalidListOption('resourceVersionMatch', 'resourceVersionMatch is forbidden for continue');
+    if (match !== '' && asked === '') throw invalidListOption('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided');
     if (!['', 'Exact', 'NotOlderThan'].includes(match)) throw badRequest(`resourceVersionMatch ${JSON.stringify(match)} is not supported`);
     const after = token ? decodeToken(token) : undefined;
     const wanted = this.versionFor(after, asked, match, limit);
@@ -54,9 +54,9 @@ export class ListReader {
     if (asked === '') return version;
     if (!/^\d{1,15}$/.test(asked)) throw badRequest(`invalid resource version ${JSON.stringify(asked)}`);
     const number = Number(asked);
-    if (match === 'Exact' && number === 0) throw badRequest('resourceVersionMatch "Exact" is forbidden for resourceVersion "0"');
+    if (match === 'Exact' && number === 0) throw invalidListOption('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
     if (number > version) {
-      throw new StatusError(504, 'Timeout', `Too large resource version: ${number}, current: ${version}`, {
+      throw new StatusError(504, 'Timeout', `Timeout: Too large resource version: ${number}, current: ${version}`, {
         causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
         retryAfterSeconds: 1,
       });
