@@ -9,13 +9,25 @@ export class Semaphore {
   }
 
   async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.running >= this.limit()) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    this.running++;
+    await new Promise<void>((resolve) => {
+      this.waiting.push(resolve);
+      this.admit();
+    });
     try {
       return await task();
     } finally {
       this.running--;
-      this.waiting.shift()?.();
+      this.admit();
+    }
+  }
+
+  /** Counts whom it lets in at once: between its waking and its first step nobody else can take the place. */
+  private admit(): void {
+    while (this.running < this.limit()) {
+      const next = this.waiting.shift();
+      if (!next) return;
+      this.running++;
+      next();
     }
   }
 }

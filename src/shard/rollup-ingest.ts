@@ -1,4 +1,4 @@
-import type { CapacityNeed, ClusterCapacityNeeds } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
+import type { CapacityNeed, ClusterCapacityNeeds, NodeHint as WireHint } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
 import { canonicalProfile, fingerprint, isPenaltyBucket, operatorOf, unitClass, whenUnsatisfiableOf } from '../api/profile.ts';
 import type { Profile, Requirement, SpreadTerm } from '../api/profile.ts';
 import { parseResources } from '../api/resource-vector.ts';
@@ -20,7 +20,7 @@ export class MalformedRollupError extends Error {
 }
 
 /** More rows than this from one cluster is refused loudly rather than left to slow everybody. */
-export const MAX_ROWS_PER_CLUSTER = 50_000;
+export const MAX_ROWS_PER_CLUSTER = 100_000;
 
 /** Parses every quantity once; throws MalformedRollupError. */
 export function ingestRollup(cluster: string, rollup: ClusterCapacityNeeds): Rollup {
@@ -29,13 +29,7 @@ export function ingestRollup(cluster: string, rollup: ClusterCapacityNeeds): Rol
   }
   return {
     needs: rollup.needs.map((row, i) => ingestNeed(cluster, row, `needs[${i}]`)),
-    hints: rollup.nodeHints ? rollup.nodeHints.items.map((hint) => ({
-      machineId: hint.machineId,
-      ready: hint.ready,
-      pods: hint.pods,
-      disruptionCost: hint.disruptionCost,
-      doNotDisrupt: hint.doNotDisrupt,
-    })) : null,
+    hints: rollup.nodeHints?.items.map((hint, i) => ingestHint(hint, `node_hints.items[${i}]`)) ?? null,
     nodeNames: new Map((rollup.nodeHints?.items ?? []).filter((hint) => hint.nodeName !== '').map((hint) => [hint.machineId, hint.nodeName])),
     timestampUnixNanos: rollup.timestampUnixNanos,
   };
@@ -63,6 +57,13 @@ function ingestNeed(cluster: string, row: CapacityNeed, path: string): Need {
     throw new MalformedRollupError(`${path}.min_unit: empty although aggregate_resources asks for something`);
   }
   return { cluster, profile, fingerprint: fingerprint(profile), group: row.group, unitClass: unitClass(minUnit), aggregate, minUnit };
+}
+
+function ingestHint(hint: WireHint, path: string): NodeHint {
+  if (hint.pods < 0) throw new MalformedRollupError(`${path}.pods: ${hint.pods}, must be 0 or more`);
+  if (hint.disruptionCost < 0) throw new MalformedRollupError(`${path}.disruption_cost: ${hint.disruptionCost}, must be 0 or more`);
+  const { machineId, ready, pods, disruptionCost, doNotDisrupt } = hint;
+  return { machineId, ready, pods, disruptionCost, doNotDisrupt };
 }
 
 function checkSame(profile: Profile, path: string): void {

@@ -73,7 +73,8 @@ export class RememberedSpec {
 
   load(): Shard['spec'] | undefined {
     try {
-      return JSON.parse(readFileSync(this.file, 'utf8')) as Shard['spec'];
+      const spec: unknown = JSON.parse(readFileSync(this.file, 'utf8'));
+      return typeof spec === 'object' && spec !== null && !Array.isArray(spec) ? (spec as Shard['spec']) : undefined;
     } catch {
       return undefined; // absent or torn: as good as never written
     }

@@ -19,7 +19,8 @@ export function settleIntent(intent: MachineIntent | undefined, seen: ProviderMa
         case 'Idle':
           return intent;
         case 'Configuring':
-          return seen.cluster === intent.to.cluster ? { ...intent, configureSent: true } : undefined;
+          if (seen.cluster !== intent.to.cluster) return undefined;
+          return intent.configureSent ? intent : { ...intent, configureSent: true };
         default:
           return undefined;
       }

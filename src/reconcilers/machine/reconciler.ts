@@ -11,12 +11,14 @@ import type { Log, ReconcileContext, Reconciler, Result } from '../../runtime/ty
 import type { Inventory } from '../../shard/inventory.ts';
 import type { MachineRecord, OperationKind } from '../../shard/record.ts';
 import { nextStep } from './next-step.ts';
-import type { BindIntent, UnbindIntent } from './next-step.ts';
+import type { BindIntent, Step, UnbindIntent } from './next-step.ts';
 
 const COOLDOWN_MS = 30_000;
 /** How long a decision may wait for its Machine object before it is carried out all the same (static stability). */
 const WRITE_AHEAD_MS = 1_000;
 const BLOB_TIMEOUT_MS = 30_000;
+const LEASE_RETRY_MS = 1_000;
+const STEP_OF: Readonly<Record<OperationKind, Step['do']>> = { Create: 'create', Configure: 'configure', Drain: 'drain', Delete: 'delete' };
 
 /** What the reconciler needs of the rest of the shard; narrow, so that a test can play it. */
 export interface MachineReconcilerDeps {
@@ -63,35 +65,47 @@ export class MachineReconciler implements Reconciler {
     const { inventory, clock } = this.deps;
     const machine = inventory.get(id);
     if (!machine) return done;
-    const target = machine.intent?.kind === 'bind' ? machine.intent.to.cluster : '';
-    const step = nextStep(machine, {
-      active: this.deps.isActive(),
-      leaseProven: this.deps.isLeaseProven(),
-      connected: target !== '' && this.deps.isConnected(target),
-      demandKnown: target !== '' && this.deps.hasReported(target),
-      now: clock.now(),
-    });
+    // Rested: the engine is to hear of it, since it sees only changes.
+    if (machine.coolUntil !== 0 && machine.coolUntil <= clock.now()) inventory.update(id, { coolUntil: 0 });
+    const step = this.stepOf(machine);
     switch (step.do) {
       case 'nothing':
-        return done;
+        return this.untilRested(id);
       case 'wait':
-        return step.for === 'cooldown' ? after(machine.coolUntil - clock.now()) : step.for === 'lease' ? after(1_000) : done;
+        return step.for === 'lease' ? after(LEASE_RETRY_MS) : this.untilRested(id);
       case 'look':
         await this.look(id, ctx.signal);
-        return done;
+        return this.untilRested(id);
       case 'create':
         await this.writeAhead(id, ctx.signal);
         return this.call(machine, 'Create', (signal) => this.deps.provider.create(id, { signal }), ctx.signal);
       case 'configure':
         return this.configure(machine, step.intent, ctx.signal);
       case 'drain':
-        return this.drain(machine, step.intent, ctx.signal);
+        await this.writeAhead(id, ctx.signal);
+        return this.call(machine, 'Drain', (signal) => this.drain(machine, step.intent, signal), ctx.signal);
       case 'delete':
         await this.writeAhead(id, ctx.signal);
         return this.call(machine, 'Delete', (signal) => this.deps.provider.delete(id, { signal }), ctx.signal);
       default:
         return assertNever(step);
     }
+  }
+
+  private stepOf(machine: MachineRecord): Step {
+    const target = machine.intent?.kind === 'bind' ? machine.intent.to.cluster : '';
+    return nextStep(machine, {
+      active: this.deps.isActive(),
+      leaseProven: this.deps.isLeaseProven(),
+      connected: target !== '' && this.deps.isConnected(target),
+      demandKnown: target !== '' && this.deps.hasReported(target),
+      now: this.deps.clock.now(),
+    });
+  }
+
+  private untilRested(id: string): Result {
+    const coolUntil = this.deps.inventory.get(id)?.coolUntil ?? 0;
+    return coolUntil === 0 ? done : after(Math.max(0, coolUntil - this.deps.clock.now()));
   }
 
   private async configure(machine: MachineRecord, intent: BindIntent, signal: AbortSignal): Promise<Result> {
@@ -102,13 +116,6 @@ export class MachineReconciler implements Reconciler {
       this.deps.requestBlob(intent.to.cluster, requirements, limit.signal),
       this.writeAhead(id, signal),
     ]).finally(() => limit.clear());
-    // The binding may have been withdrawn while the operator was thinking.
-    const now = this.deps.inventory.get(id);
-    if (now?.intent !== intent || now.seen.state !== 'Idle' || now.busy) return done;
-    if (blob.expiresAt !== undefined && this.deps.clock.monotonic() >= blob.expiresAt) {
-      throw new Error(`bootstrap blob of cluster ${intent.to.cluster} expired before it could be used`);
-    }
-    this.deps.inventory.setIntent(id, { ...intent, configureSent: true });
     const metadata = encodeShardMetadata({
       priority: intent.to.priority,
       interruptionBucket: intent.to.interruptionBucket,
@@ -121,32 +128,47 @@ export class MachineReconciler implements Reconciler {
       'Configure',
       (s) => this.deps.provider.configure({ machineId: id, clusterId: intent.to.cluster, bootstrapBlob: blob.userData, shardMetadata: metadata }, { signal: s }),
       signal,
+      () => {
+        if (blob.expiresAt !== undefined && this.deps.clock.monotonic() >= blob.expiresAt) {
+          throw new Error(`bootstrap blob of cluster ${intent.to.cluster} expired before it could be used`);
+        }
+        this.deps.inventory.setIntent(id, { ...intent, configureSent: true });
+      },
     );
   }
 
-  private async drain(machine: MachineRecord, intent: UnbindIntent, signal: AbortSignal): Promise<Result> {
-    const id = machine.seen.id;
-    await this.writeAhead(id, signal);
-    if (!this.deps.isLeaseProven()) return after(1_000);
+  private drain(machine: MachineRecord, intent: UnbindIntent, signal: AbortSignal): Promise<Acknowledgement> {
+    const machineId = machine.seen.id;
     if (!this.deps.sendReclaim(machine, intent)) {
-      this.deps.log.warn({ machine: id, cluster: machine.seen.cluster }, 'draining without the operator: Pods are not evicted through their budgets');
+      this.deps.log.warn({ machine: machineId, cluster: machine.seen.cluster }, 'draining without the operator: Pods are not evicted through their budgets');
     }
-    return this.call(machine, 'Drain', (s) => this.deps.provider.drain({ machineId: id, gracePeriodSeconds: intent.graceSeconds }, { signal: s }), signal);
+    return this.deps.provider.drain({ machineId, gracePeriodSeconds: intent.graceSeconds }, { signal });
   }
 
-  /** One mutating provider call: marks the machine busy, merges the answer, sorts the failures. */
+  /**
+   * One mutating provider call: marks the machine busy, merges the answer, sorts the failures. Waiting for the object, the
+   * operator and a slot takes time in which the decision may be withdrawn, the mode changed or the Lease lost, so all of
+   * that is looked at again; `prepare` runs right before the call.
+   */
   private async call(
     machine: MachineRecord,
     kind: OperationKind,
     send: (signal: AbortSignal) => Promise<Acknowledgement>,
     signal: AbortSignal,
+    prepare: () => void = () => undefined,
   ): Promise<Result> {
     const { inventory, clock } = this.deps;
     const id = machine.seen.id;
     return this.deps.slot(async () => {
+      signal.throwIfAborted();
+      const now = inventory.get(id);
+      if (!now || now.intent !== machine.intent) return done; // whoever changed it has woken us
+      const step = this.stepOf(now);
+      if (step.do !== STEP_OF[kind]) return step.do === 'wait' && step.for === 'lease' ? after(LEASE_RETRY_MS) : done;
+      const attempts = (now.operation?.kind === kind ? now.operation.attempts : 0) + 1;
+      prepare();
       const startedAt = clock.now();
       const startedMono = clock.monotonic();
-      const attempts = (machine.operation?.kind === kind ? machine.operation.attempts : 0) + 1;
       inventory.begin(id, { kind, operationId: '', sequence: 0n, startedAt, attempts, lastError: '' });
       try {
         const ack = await send(signal);

@@ -62,6 +62,7 @@ export class ProviderPoller implements Runnable {
   private lastSweepMono = -Infinity;
   private rejectedCount = 0;
   private lastError = '';
+  private cancelStale: () => void = () => undefined;
 
   constructor(options: PollerOptions) {
     this.options = options;
@@ -97,6 +98,7 @@ export class ProviderPoller implements Runnable {
       this.judge(settings);
       await sleep(clock, pauseMs, signal).catch(() => undefined);
     }
+    this.cancelStale();
   }
 
   private async poll(settings: PollerSettings, signal: AbortSignal): Promise<void> {
@@ -122,6 +124,9 @@ export class ProviderPoller implements Runnable {
     this.cursor = answer.revision.length > 0 ? answer.revision : undefined;
     this.lastListMono = clock.monotonic();
     this.lastListAt = clock.now();
+    // The view ages also while the next List hangs.
+    this.cancelStale();
+    this.cancelStale = clock.after(staleMs(settings) + 1, () => this.judge(settings));
     if (this.lastError) this.options.log.info({}, 'the provider answers again');
     this.lastError = '';
   }
@@ -155,8 +160,7 @@ export class ProviderPoller implements Runnable {
   }
 
   private judge(settings: PollerSettings): void {
-    const staleMs = Math.max(MIN_STALE_MS, STALE_POLLS * settings.pollMs);
-    const fresh = this.options.clock.monotonic() - this.lastListMono <= staleMs;
+    const fresh = this.options.clock.monotonic() - this.lastListMono <= staleMs(settings);
     const trusted = fresh && !this.quarantined;
     if (trusted === this.trusted) return;
     this.trusted = trusted;
@@ -169,6 +173,10 @@ export class ProviderPoller implements Runnable {
       this.options.log.warn({ failures, error: this.lastError }, 'List failed: deciding on the last known state');
     }
   }
+}
+
+function staleMs({ pollMs }: PollerSettings): number {
+  return Math.max(MIN_STALE_MS, STALE_POLLS * pollMs);
 }
 
 function isTransitional(state: MachineState): state is 'Creating' | 'Configuring' | 'Draining' | 'Deleting' {

@@ -14,7 +14,7 @@ export interface RemovalVerdict {
   /** The List is not believed: nothing is removed and supply is not trusted. */
   readonly quarantined: boolean;
   readonly removed: readonly string[];
-  /** Not named, but not for long enough: their new count of missed Lists. */
+  /** New counts of missed Lists: not named, but not for long enough; or named again. */
   readonly missed: ReadonlyMap<string, number>;
 }
 
@@ -27,7 +27,10 @@ export function removalVerdict(known: Iterable<KnownMachine>, size: number, name
   const missed = new Map<string, number>();
   let absent = 0;
   for (const machine of known) {
-    if (named.has(machine.id)) continue;
+    if (named.has(machine.id)) {
+      if (machine.missedLists > 0) missed.set(machine.id, 0); // named again, even if the record is refused or not merged
+      continue;
+    }
     absent++;
     const count = machine.missedLists + 1;
     if (count >= LISTS_BEFORE_REMOVAL && !machine.pending) removed.push(machine.id);

@@ -54,7 +54,7 @@ export class CycleReconciler implements Reconciler {
     this.cycle++;
     engine.apply({ kind: 'memory', changes: plan.memory });
     const mode = this.deps.mode();
-    this.deps.audit?.append(now, this.cycle, plan.actions, mode === 'Active' ? 'decided' : mode === 'DryRun' ? 'dryrun' : 'suppressed');
+    this.record(plan, mode, now);
     if (mode === 'Active') for (const action of plan.actions) this.decide(action, now);
     for (const [id, why] of plan.machineReasons) this.deps.inventory.explain(id, why);
     this.deps.onPlanned(plan, {
@@ -67,12 +67,26 @@ export class CycleReconciler implements Reconciler {
   }
 
   private feed(): void {
-    const { engine, inventory, demand } = this.deps;
+    const { engine, inventory, demand, log } = this.deps;
     const machines = inventory.takeEngineChanges();
     if (machines) engine.apply({ kind: 'machines', ...machines });
     for (const { cluster, needs, hints } of demand.takeChanges()) {
-      if (needs) engine.apply({ kind: 'needs', cluster, needs });
-      engine.apply({ kind: 'hints', cluster, hints });
+      try {
+        if (needs) engine.apply({ kind: 'needs', cluster, needs });
+        engine.apply({ kind: 'hints', cluster, hints });
+      } catch (error) {
+        // Ingest should have refused it. The demand of one cluster must not keep the others from being served.
+        log.error({ cluster, error: String(error) }, 'the engine refuses the demand of a cluster: its last one stays');
+      }
+    }
+  }
+
+  /** A full disk must not stop the fleet: the decisions count, the record of them is lost with an error. */
+  private record(plan: Plan, mode: Mode, now: number): void {
+    try {
+      this.deps.audit?.append(now, this.cycle, plan.actions, mode === 'Active' ? 'decided' : mode === 'DryRun' ? 'dryrun' : 'suppressed');
+    } catch (error) {
+      this.deps.log.error({ cycle: this.cycle, actions: plan.actions.length, error: String(error) }, 'cannot write the audit log');
     }
   }
 

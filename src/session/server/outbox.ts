@@ -7,14 +7,15 @@ export interface FrameSink {
   onDrain(fn: () => void): void;
 }
 
+type Payload = NonNullable<ShardMessage['payload']>;
+
 /**
- * Frames waiting for one operator, in order. A frame with a key takes the place of an unsent one with the same key, so
- * the queue is bounded by the number of machines and rows, however long the operator does not read.
+ * Frames waiting for one operator, in order. A frame takes the place of an unsent one with the same key, so the queue is
+ * bounded by the number of machines and rows, however long the operator does not read.
  */
 export class Outbox {
   private readonly sink: FrameSink;
   private readonly frames = new Map<string, ShardMessage>();
-  private serial = 0;
   private blocked = false;
   private closed = false;
 
@@ -30,13 +31,22 @@ export class Outbox {
     return this.frames.size;
   }
 
-  send(payload: NonNullable<ShardMessage['payload']>, key?: string): void {
+  send(payload: Payload, key: string): void {
     if (this.closed) return;
-    const slot = key ?? `#${this.serial++}`;
     // A newer state goes to the end: it must not overtake frames that were queued before it.
-    this.frames.delete(slot);
-    this.frames.set(slot, { payload });
+    this.frames.delete(key);
+    this.frames.set(key, { payload });
     this.flush();
+  }
+
+  /** What waits under the key, for news that adds to it instead of replacing it. */
+  unsent(key: string): Payload | undefined {
+    return this.frames.get(key)?.payload;
+  }
+
+  /** Takes back a frame that was not sent yet. */
+  discard(key: string): void {
+    this.frames.delete(key);
   }
 
   close(): void {
@@ -46,8 +56,8 @@ export class Outbox {
 
   private flush(): void {
     if (this.blocked) return;
-    for (const [slot, frame] of this.frames) {
-      this.frames.delete(slot);
+    for (const [key, frame] of this.frames) {
+      this.frames.delete(key);
       if (!this.sink.write(frame)) {
         this.blocked = true;
         return;

@@ -1,5 +1,5 @@
 import type { ClusterCapacityNeeds, NodeSelectorRequirement } from '../../api/gen/bigfleet/v1alpha1/capacity.ts';
-import type { BootstrapBlobResponse, Hello, NeedStatuses, NodeStateUpdate, OperatorMessage, ReclaimInstruction } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
+import type { BootstrapBlobResponse, Hello, NeedStatus, NeedStatuses, NodeStateUpdate, OperatorMessage, ReclaimInstruction } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
 import { GrpcCode, GrpcError } from '../../api/grpc.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../runtime/types.ts';
@@ -20,6 +20,8 @@ export interface SessionHubOptions {
   readonly onDisconnected: (cluster: string) => void;
   readonly onLifecycle?: (event: 'installed' | 'removed' | 'replaced') => void;
 }
+
+const NEED_STATUS_KEY = 'need-status';
 
 /** The shard's end of `Shard.Session`: one session per cluster, the newest wins. */
 export class SessionHub {
@@ -45,10 +47,13 @@ export class SessionHub {
   /** Handles one stream from its first frame to its end. */
   accept(stream: SessionStream): void {
     let session: Session | undefined;
+    let refused = false;
     stream.on('data', (message: OperatorMessage) => {
+      if (refused) return; // frames that were on their way when the stream was ended
       try {
         session = this.receive(stream, session, message);
       } catch (error) {
+        refused = true;
         stream.emit('error', error instanceof GrpcError ? error : new GrpcError(GrpcCode.INTERNAL, String(error)));
       }
     });
@@ -77,7 +82,7 @@ export class SessionHub {
     const session = this.sessions.get(cluster);
     if (!session) return false;
     session.noteReclaim(instruction.instructionId);
-    session.outbox.send({ $case: 'reclaimInstruction', value: instruction });
+    session.outbox.send({ $case: 'reclaimInstruction', value: instruction }, `reclaim:${instruction.nodes.join()}`);
     return true;
   }
 
@@ -88,7 +93,12 @@ export class SessionHub {
 
   sendNeedStatus(cluster: string, statuses: NeedStatuses): void {
     const session = this.sessions.get(cluster);
-    if (session?.additions) session.outbox.send({ $case: 'needStatus', value: statuses });
+    if (!session?.additions) return;
+    // Statuses are changes: what was not sent yet still has to be told, unless it changed again.
+    const unsent = session.outbox.unsent(NEED_STATUS_KEY);
+    const older = unsent?.$case === 'needStatus' ? unsent.value.items : [];
+    const items = new Map([...older, ...statuses.items].map((item) => [rowKey(item), item]));
+    session.outbox.send({ $case: 'needStatus', value: { ...statuses, items: [...items.values()] } }, NEED_STATUS_KEY);
   }
 
   /** True if the cluster's operator understands the additions (D18). */
@@ -111,9 +121,9 @@ export class SessionHub {
 
   private receive(stream: SessionStream, session: Session | undefined, message: OperatorMessage): Session | undefined {
     const payload = message.payload;
+    if (session && !session.isOpen) return session; // replaced: nothing it says counts, a repeated Hello least of all
     if (payload?.$case === 'hello') return this.hello(stream, session, payload.value);
     if (!session) throw new GrpcError(GrpcCode.INVALID_ARGUMENT, 'the first frame of a session must be Hello');
-    if (!session.isOpen) return session;
     switch (payload?.$case) {
       case 'rollup':
         session.deliverRollup(payload.value, (rollup) => this.applyRollup(session, rollup));
@@ -170,15 +180,19 @@ export class SessionHub {
       this.options.log.error({ cluster: session.cluster, named: rollup.clusterId }, 'roll-up names another cluster than its session: ignored');
       return;
     }
-    const applied = await this.options.onRollup(session.cluster, rollup);
-    if (applied && session.isOpen) this.ack(session, 'rollup');
+    try {
+      const applied = await this.options.onRollup(session.cluster, rollup);
+      if (applied && session.isOpen) this.ack(session, 'rollup');
+    } catch (error) {
+      this.options.log.error({ cluster: session.cluster, error: String(error) }, 'applying a roll-up failed: not acked, the next one may do better');
+    }
   }
 
   private ack(session: Session, echo: 'hello' | 'rollup'): void {
     session.outbox.send({
       $case: 'ack',
       value: { echo, coordinatorTerm: 0n, shardEpoch: this.options.epoch(), shardId: this.options.shardId },
-    });
+    }, `ack:${echo}`);
   }
 
   private remove(session: Session): void {
@@ -190,4 +204,9 @@ export class SessionHub {
     this.options.log.info({ cluster: session.cluster }, 'operator session closed');
     this.options.onDisconnected(session.cluster);
   }
+}
+
+/** Rows of one profile and group differ by their smallest unit (D2). */
+function rowKey({ fingerprint, group, minUnit }: NeedStatus): string {
+  return JSON.stringify([fingerprint, group, [...minUnit]]);
 }

@@ -43,7 +43,10 @@ export class Session {
     return this.open;
   }
 
-  /** Latest wins: a roll-up that arrives while one is being applied replaces the one that waits (spec: wire S4). */
+  /**
+   * Latest wins: a roll-up that arrives while one is being applied replaces the one that waits (spec: wire S4). `apply`
+   * must not reject.
+   */
   deliverRollup(rollup: ClusterCapacityNeeds, apply: (rollup: ClusterCapacityNeeds) => Promise<void>): void {
     this.mailbox = rollup;
     if (this.working) return;
@@ -54,10 +57,14 @@ export class Session {
   /** Resolves with the operator's answer, its `error` included; rejects on abort or when the session ends (spec: wire S6). */
   requestBlob(requestId: string, requirements: NodeSelectorRequirement[], signal: AbortSignal): Promise<BootstrapBlobResponse> {
     if (!this.open) return Promise.reject(new GrpcError(GrpcCode.UNAVAILABLE, `no session with cluster ${this.cluster}`));
+    const late = (): GrpcError => new GrpcError(GrpcCode.DEADLINE_EXCEEDED, `cluster ${this.cluster} did not answer the bootstrap request in time`);
+    if (signal.aborted) return Promise.reject(late());
+    const key = `bootstrap:${requestId}`;
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => settle(() => reject(new GrpcError(GrpcCode.DEADLINE_EXCEEDED, `cluster ${this.cluster} did not answer the bootstrap request in time`)));
+      const onAbort = (): void => settle(() => reject(late()));
       const settle = (then: () => void): void => {
         this.blobs.delete(requestId);
+        this.outbox.discard(key); // an operator that does not read must not find a pile of dead requests later
         signal.removeEventListener('abort', onAbort);
         then();
       };
@@ -66,7 +73,7 @@ export class Session {
         reject: (error) => settle(() => reject(error)),
       });
       signal.addEventListener('abort', onAbort, { once: true });
-      this.outbox.send({ $case: 'bootstrapRequest', value: { requestId, requirements, clusterId: this.cluster } });
+      this.outbox.send({ $case: 'bootstrapRequest', value: { requestId, requirements, clusterId: this.cluster } }, key);
     });
   }
 
