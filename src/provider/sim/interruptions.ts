@@ -2,7 +2,6 @@ import type { Clock } from '../../lib/clock.ts';
 import { stableHash, type Random } from '../../lib/random.ts';
 import type { CapacityType, Machine } from '../kit/machine.ts';
 import type { RunningProvider } from '../kit/serve-provider.ts';
-import type { NodeAgent } from './node-agent.ts';
 
 export type InterruptRequest =
   | { readonly machineId: string }
@@ -14,14 +13,11 @@ const MS_PER_HOUR = 3_600_000;
 /** Takes bound machines away without notice, as a spot market does. */
 export class Interruptions {
   private readonly provider: Pick<RunningProvider, 'machines' | 'machine' | 'reportFailure'>;
-  private readonly nodeAgent: NodeAgent;
   private readonly seed: number;
-  private readonly stopping = new AbortController();
   private cancelTimer = (): void => {};
 
-  constructor(provider: Pick<RunningProvider, 'machines' | 'machine' | 'reportFailure'>, nodeAgent: NodeAgent, seed: number) {
+  constructor(provider: Pick<RunningProvider, 'machines' | 'machine' | 'reportFailure'>, seed: number) {
     this.provider = provider;
-    this.nodeAgent = nodeAgent;
     this.seed = seed;
   }
 
@@ -43,7 +39,6 @@ export class Interruptions {
 
   stop(): void {
     this.cancelTimer();
-    this.stopping.abort(new Error('the provider is shutting down'));
   }
 
   private one(machineId: string): Machine[] {
@@ -63,10 +58,8 @@ export class Interruptions {
   }
 
   private take(machine: Machine): boolean {
-    if (!this.provider.reportFailure(machine.id, `interrupted by the ${machine.capacityType} market (simulated)`)) return false;
-    // At once; the recovery that follows makes sure of it if this call is lost.
-    this.nodeAgent.kill(machine.id, this.stopping.signal).catch(() => {});
-    return true;
+    // The recovery that begins at once kills the host. Nobody else may: a kill that comes late would hit a successor.
+    return this.provider.reportFailure(machine.id, `interrupted by the ${machine.capacityType} market (simulated)`);
   }
 }
 

@@ -67,7 +67,7 @@ export async function runSimProvider(options: SimOptions): Promise<RunningSim> {
     log?.close();
     throw error;
   });
-  const interruptions = new Interruptions(provider, nodeAgent, options.seed);
+  const interruptions = new Interruptions(provider, options.seed);
   if (options.interruptionsPerHour > 0) interruptions.startRandom(options.interruptionsPerHour, clock, random);
   const admin = options.admin && (await startAdminServer({ ...options.admin, machines: () => provider.machines(), interruptions }));
   return {
