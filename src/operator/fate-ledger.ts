@@ -72,10 +72,15 @@ export class FateLedger {
     this.acknowledged.delete(key);
   }
 
-  /** A roll-up with every tracked request in it has been handed to the stream. */
-  rollupSent(timestamp: bigint): void {
+  /** Requests that a roll-up built now would bring to the shard for the first time. */
+  newcomers(): string[] {
+    return [...this.unacknowledged];
+  }
+
+  /** A roll-up has been handed to the stream; `newcomers` as they were when it was built. */
+  rollupSent(timestamp: bigint, newcomers: readonly string[]): void {
     this.fallBack();
-    this.sent.push({ timestamp, sentAt: this.options.clock.monotonic(), keys: [...this.unacknowledged] });
+    this.sent.push({ timestamp, sentAt: this.options.clock.monotonic(), keys: newcomers });
   }
 
   rollupAcked(): void {

@@ -11,6 +11,11 @@ export class EpochGuard {
     this.onRaised = onRaised;
   }
 
+  /** What an earlier process had seen. */
+  restore(known: ReadonlyMap<string, bigint>): void {
+    for (const [id, epoch] of known) if (this.isCurrent(id, epoch)) this.highest.set(id, epoch);
+  }
+
   /** `shardId` is the shard's id, or its address where it tells no id. Returns whether this epoch is the newest known. */
   observe(shardId: string, epoch: bigint): boolean {
     const known = this.highest.get(shardId);

@@ -1,0 +1,172 @@
+import { Option, type Command } from 'commander';
+import { UsageError } from '../lib/usage-error.ts';
+import type { AgentOptions } from '../operator/compose.ts';
+import type { OperatorOptions } from '../operator/operator-wiring.ts';
+import type { PodControllerOptions } from '../operator/pod-wiring.ts';
+import { durationMs, integer, listenAddress } from './flags.ts';
+
+/** Flags that `operator`, `pod-controller` and `agent` share, and how they become options. */
+export interface CommonFlags {
+  kubeconfig?: string;
+  metricsAddr: string;
+  namespace: string;
+  qps: string;
+  burst: string;
+  leaseDuration: string;
+  leaseRenew: string;
+  leaseRetry: string;
+  apiBackoff: string;
+}
+
+export interface OperatorFlags {
+  clusterId?: string;
+  shardAddr?: string;
+  rollupInterval: string;
+  rollUpInterval?: string;
+  ackConcurrency: string;
+  bootstrapTemplateFile?: string;
+  bootstrapTtl?: string;
+  deleteDrainedNodes: string;
+  demandModel: 'allowance' | 'requests';
+  reconnectMax: string;
+  keepalive: string;
+  tlsCert?: string;
+  tlsKey?: string;
+  tlsCa?: string;
+}
+
+export interface PodControllerFlags {
+  priorityClassDefaults?: string;
+  includeDaemonsetPods?: boolean;
+  foreignNodes: 'ignore' | 'count';
+  pendingAfter: string;
+}
+
+export function addCommonFlags(command: Command, metricsAddress: string): Command {
+  return command
+    .option('--kubeconfig <file>', 'the managed cluster; default: $KUBECONFIG, then in-cluster')
+    .option('--metrics-addr <host:port>', 'serve /metrics, /healthz and /readyz here; 0 turns it off', metricsAddress)
+    .option('--namespace <name>', 'namespace of the Lease; made if it does not exist', 'bigfleet-system')
+    .option('--qps <n>', 'requests per second to the API server', '50')
+    .option('--burst <n>', 'requests at once to the API server', '100')
+    .option('--lease-duration <time>', 'how long the Lease lasts', '15s')
+    .option('--lease-renew <time>', 'how long a renewal may be tried', '10s')
+    .option('--lease-retry <time>', 'pause between tries', '2s')
+    .option('--api-backoff <time>', 'longest pause between tries to reach the API server', '30s');
+}
+
+export function addOperatorFlags(command: Command): Command {
+  return command
+    .option('--cluster-id <id>', 'name of this cluster in the fleet (required)')
+    .option('--shard-addr <host:port>', 'the shard that serves this cluster (required)')
+    .option('--rollup-interval <time>', 'report demand this often; 0 = 10s', '10s')
+    .addOption(new Option('--roll-up-interval <time>').hideHelp())
+    .option('--ack-concurrency <n>', 'CapacityRequest statuses written at a time', '16')
+    .option('--bootstrap-template-file <file>', 'template of what a machine needs to join; without it a stub is sent')
+    .option('--bootstrap-ttl <time>', 'how long what the template writes stays valid; 0 = unstated')
+    .option('--delete-drained-nodes <true|false>', 'delete the Node of a machine that has left', 'true')
+    .addOption(new Option('--demand-model <model>', 'allowance: ask for more where Pods do not fit; requests: report requests as they are').choices(['allowance', 'requests']).default('allowance'))
+    .option('--reconnect-max <time>', 'longest pause between dials of the shard', '30s')
+    .option('--keepalive <time>', 'ping the shard this often; at least 5m for shards written in Go', '30s')
+    .option('--tls-cert <file>', 'client certificate; with --tls-key and --tls-ca, or none of them')
+    .option('--tls-key <file>', 'key of --tls-cert')
+    .option('--tls-ca <file>', 'CA of the shard');
+}
+
+export function addPodControllerFlags(command: Command): Command {
+  return command
+    .option('--priority-class-defaults <file>', 'YAML: penalties by PriorityClass')
+    .option('--include-daemonset-pods', 'make requests for DaemonSet and mirror Pods, too')
+    .addOption(new Option('--foreign-nodes <mode>', 'Pods on Nodes that are no machines of the fleet: ignore them, or count them').choices(['ignore', 'count']).default('ignore'))
+    .option('--pending-after <time>', 'write phase Pending onto a request not acknowledged for so long; 0 = at once', '10s');
+}
+
+export function commonOptions(flags: CommonFlags): Omit<AgentOptions, 'clock' | 'random' | 'log' | 'operator' | 'podController' | 'syncTimeoutMs'> {
+  const lease = {
+    leaseMs: durationMs('--lease-duration', flags.leaseDuration),
+    renewDeadlineMs: durationMs('--lease-renew', flags.leaseRenew),
+    retryMs: durationMs('--lease-retry', flags.leaseRetry),
+  };
+  if (lease.renewDeadlineMs >= lease.leaseMs) throw new UsageError('--lease-renew must be shorter than --lease-duration');
+  if (lease.retryMs >= lease.renewDeadlineMs) throw new UsageError('--lease-retry must be shorter than --lease-renew');
+  return {
+    ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
+    metricsAddress: flags.metricsAddr === '0' ? '0' : listenAddress('--metrics-addr', flags.metricsAddr),
+    namespace: flags.namespace,
+    qps: integer('--qps', flags.qps, { min: 1 }),
+    burst: integer('--burst', flags.burst, { min: 1 }),
+    lease,
+    apiMaxBackoffMs: durationMs('--api-backoff', flags.apiBackoff),
+  };
+}
+
+/** Reads the files that the flags name, so that a bad one is an error before anything starts. */
+export async function operatorOptions(flags: OperatorFlags): Promise<OperatorOptions> {
+  const clusterId = required('--cluster-id', flags.clusterId, 'the name of this cluster, e.g. --cluster-id prod-eu-1');
+  if (!/^[A-Za-z0-9._-]+$/.test(clusterId)) throw new UsageError(`--cluster-id: "${clusterId}" may hold only letters, digits, ".", "_" and "-"`);
+  const shardAddress = required('--shard-addr', flags.shardAddr, 'host:port of the shard, e.g. --shard-addr shard-0:7780');
+  if (!/:\d+$/.test(shardAddress)) throw new UsageError(`--shard-addr: "${shardAddress}" is not an address; write host:port`);
+  if (flags.bootstrapTtl !== undefined && flags.bootstrapTemplateFile === undefined) throw new UsageError('--bootstrap-ttl needs --bootstrap-template-file: the stub states its own');
+  const [{ dialCredentials }, { compileBootstrapTemplate }] = await Promise.all([import('../operator/credentials.ts'), import('../operator/bootstrap-template.ts')]);
+  const template = flags.bootstrapTemplateFile === undefined ? undefined : await readText('--bootstrap-template-file', flags.bootstrapTemplateFile);
+  if (template !== undefined) named('--bootstrap-template-file', () => compileBootstrapTemplate(template));
+  return {
+    clusterId, shardAddress,
+    credentials: dialCredentials({
+      ...(flags.tlsCert ? { cert: flags.tlsCert } : {}), ...(flags.tlsKey ? { key: flags.tlsKey } : {}), ...(flags.tlsCa ? { ca: flags.tlsCa } : {}),
+    }),
+    rollupIntervalMs: durationMs('--rollup-interval', flags.rollUpInterval ?? flags.rollupInterval) || 10_000,
+    ackConcurrency: integer('--ack-concurrency', flags.ackConcurrency, { min: 1, max: 1_000 }),
+    deletesNodes: yesOrNo('--delete-drained-nodes', flags.deleteDrainedNodes),
+    demandModel: flags.demandModel,
+    reconnectMaxMs: positive('--reconnect-max', flags.reconnectMax),
+    keepaliveMs: positive('--keepalive', flags.keepalive),
+    ...(template === undefined ? {} : { bootstrapTemplate: template }),
+    ...(flags.bootstrapTtl === undefined ? {} : { bootstrapTtlSeconds: Math.round(durationMs('--bootstrap-ttl', flags.bootstrapTtl) / 1000) }),
+  };
+}
+
+export async function podControllerOptions(flags: PodControllerFlags): Promise<PodControllerOptions> {
+  const file = flags.priorityClassDefaults;
+  const defaults = file === undefined || file === '' ? undefined : await readText('--priority-class-defaults', file);
+  const parse = defaults === undefined ? undefined : (await import('../operator/priority-class-defaults.ts')).parsePriorityClassDefaults;
+  return {
+    includeDaemonSetPods: flags.includeDaemonsetPods ?? false,
+    foreignNodes: flags.foreignNodes,
+    pendingAfterMs: durationMs('--pending-after', flags.pendingAfter),
+    ...(defaults !== undefined && parse ? { priorityClassDefaults: named('--priority-class-defaults', () => parse(defaults, file ?? '')) } : {}),
+  };
+}
+
+function required(flag: string, value: string | undefined, hint: string): string {
+  if (!value) throw new UsageError(`${flag} is required: ${hint}`);
+  return value;
+}
+
+function positive(flag: string, text: string): number {
+  const ms = durationMs(flag, text);
+  if (ms <= 0) throw new UsageError(`${flag} must be more than 0`);
+  return ms;
+}
+
+function yesOrNo(flag: string, text: string): boolean {
+  if (text !== 'true' && text !== 'false') throw new UsageError(`${flag}: "${text}" is neither true nor false`);
+  return text === 'true';
+}
+
+async function readText(flag: string, path: string): Promise<string> {
+  const { readFile } = await import('node:fs/promises');
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`${flag}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function named<T>(flag: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw new UsageError(`${flag}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { Registry } from 'prom-client';
+import { SHARD_EPOCHS_ANNOTATION, SYSTEM_NAMESPACE } from '../api/constants.ts';
+import { LeaseResource, NamespaceResource } from '../api/resources.ts';
+import type { Lease, Namespace } from '../api/types.ts';
+import { sleep, type Clock } from '../lib/clock.ts';
+import type { Random } from '../lib/random.ts';
+import {
+  createEventRecorder, createHealthServer, createKubeClient, createLeaseElection, createManager, createRuntimeMetrics, informerGroup, isAlreadyExists, isApiError,
+  leaderGroup, loadKubeConfig, type ClusterConfig, type KubeClient, type LeaseDurations, type Log, type RunnableGroup,
+} from '../runtime/index.ts';
+import { EpochGuard, formatEpochs, parseEpochs } from '../session/client/epoch-guard.ts';
+import { createCaches } from './caches.ts';
+import { createOperatorMetrics } from './metrics.ts';
+import { wireOperator, type OperatorOptions } from './operator-wiring.ts';
+import { wirePodController, type PodControllerOptions } from './pod-wiring.ts';
+
+export interface AgentOptions {
+  /** `operator` and `podController` may run in one process; then they share caches and client. At least one is needed. */
+  readonly operator?: OperatorOptions;
+  readonly podController?: PodControllerOptions;
+  /** Path of a kubeconfig, or the settings themselves. Default: $KUBECONFIG, then in-cluster. */
+  readonly kubeconfig?: string | ClusterConfig;
+  /** `host:port` of /metrics, /healthz and /readyz; `0` for none. */
+  readonly metricsAddress: string;
+  readonly namespace?: string; // of the Lease; default bigfleet-system
+  readonly lease?: Partial<LeaseDurations>;
+  readonly qps?: number; // default 50
+  readonly burst?: number; // default 100
+  /** Longest pause between tries to reach the API server. */
+  readonly apiMaxBackoffMs?: number;
+  readonly syncTimeoutMs: number;
+  readonly graceMs?: number; // default 10,000
+  readonly handleSignals?: boolean; // default true
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/**
+ * Runs operator, pod controller or both in one managed cluster until the signal aborts or something fatal happens. Only
+ * the holder of the Lease acts; a restarted process waits for it. The one page of wiring of these processes.
+ */
+export async function runAgent(options: AgentOptions, signal?: AbortSignal): Promise<void> {
+  const { clock, random, log, namespace = SYSTEM_NAMESPACE } = options;
+  const name = options.operator ? 'bigfleet-operator' : 'bigfleet-unschedulable-pod-controller';
+  const identity = `${hostname()}_${randomUUID()}`;
+  const registry = new Registry();
+  const runtimeMetrics = createRuntimeMetrics(registry);
+  const metrics = createOperatorMetrics(registry);
+  const client = createKubeClient({
+    config: configOf(options.kubeconfig), clock, random, log, fieldManager: name, userAgent: name, onRequest: runtimeMetrics.request,
+    ...(options.qps === undefined ? {} : { qps: options.qps }), ...(options.burst === undefined ? {} : { burst: options.burst }),
+  });
+  const backoff = options.apiMaxBackoffMs === undefined ? {} : { backoff: { minMs: Math.min(1_000, options.apiMaxBackoffMs / 4), maxMs: options.apiMaxBackoffMs } };
+  const caches = createCaches({ client, clock, random, log, metrics: runtimeMetrics.informers, ...backoff });
+  const events = createEventRecorder({ client, clock, random, log, component: name, instance: identity });
+  const election = createLeaseElection({
+    client, name, namespace, identity, clock, random, log, ...(options.lease ? { durations: options.lease } : {}),
+    onAcquired: () => runtimeMetrics.leader(name, true),
+    onLost: (other) => log.error({ other }, 'another process holds the Lease of this cluster: stopping at once'),
+  });
+  const epochs = new EpochGuard(new Map(), (known) => void saveEpochs(client, { name, namespace }, formatEpochs(known), log));
+  const deps = { client, caches, events, metrics, runtimeMetrics, clock, log };
+  const podRunnables = options.podController ? wirePodController(options.podController, deps) : [];
+  const operator = options.operator ? wireOperator(options.operator, { ...deps, random, epochs }) : undefined;
+
+  const leader = leaderGroup(election);
+  const groups: RunnableGroup[] = [
+    { name: 'namespace', runnables: [], ready: (stop) => ensureNamespace(client, namespace, log, stop) },
+    within(options.syncTimeoutMs, clock, informerGroup({ pods: caches.pods, nodes: caches.nodes, requests: caches.requests, upcoming: caches.upcoming })),
+    {
+      ...leader,
+      ready: async (stop) => {
+        await leader.ready?.(stop);
+        if (operator) await loadEpochs(client, { name, namespace }, epochs, stop);
+      },
+    },
+    { name: 'controllers', runnables: [events, ...podRunnables, ...(operator?.controllers ?? [])] },
+    ...(operator ? [{ name: 'session', runnables: [operator.session] }] : []),
+  ];
+  const health = createHealthServer({ address: options.metricsAddress, log, registry });
+  const manager = createManager({ clock, log, health, graceMs: options.graceMs ?? 10_000, groups, handleSignals: options.handleSignals ?? true });
+  try {
+    await manager.run(signal);
+  } finally {
+    await client.close();
+  }
+}
+
+function configOf(kubeconfig: AgentOptions['kubeconfig']): ClusterConfig {
+  return typeof kubeconfig === 'object' ? kubeconfig : loadKubeConfig(kubeconfig === undefined ? {} : { path: kubeconfig });
+}
+
+/** Leases need a namespace to live in; who may not create it must have been given it. */
+async function ensureNamespace(client: KubeClient, name: string, log: Log, signal: AbortSignal): Promise<void> {
+  try {
+    if (await client.get(NamespaceResource, { name }, { signal })) return;
+    await client.create<Namespace>(NamespaceResource, { metadata: { name } }, { signal });
+  } catch (error) {
+    if (isAlreadyExists(error)) return;
+    if (!isApiError(error) || error.status !== 403) throw error;
+    log.debug({ namespace: name }, 'not allowed to look after the namespace; assuming that it exists');
+  }
+}
+
+/** A cache that cannot be filled in time means that the process is of no use; a restart says so loudly. */
+function within(ms: number, clock: Clock, group: RunnableGroup): RunnableGroup {
+  return {
+    ...group,
+    ready: async (signal) => {
+      const give = new AbortController();
+      const timeout = sleep(clock, ms, AbortSignal.any([give.signal, signal])).then(() => {
+        throw new Error(`the caches did not fill within ${ms / 1000} s: is the API server reachable and are the CRDs installed?`);
+      });
+      try {
+        await Promise.race([group.ready?.(signal), timeout]);
+      } finally {
+        give.abort();
+        timeout.catch(() => {});
+      }
+    },
+  };
+}
+
+async function loadEpochs(client: KubeClient, lease: { name: string; namespace: string }, epochs: EpochGuard, signal: AbortSignal): Promise<void> {
+  const object = await client.get<Lease>(LeaseResource, lease, { signal });
+  epochs.restore(parseEpochs(object?.metadata.annotations?.[SHARD_EPOCHS_ANNOTATION]));
+}
+
+async function saveEpochs(client: KubeClient, lease: { name: string; namespace: string }, text: string, log: Log): Promise<void> {
+  try {
+    await client.patch(LeaseResource, lease, { metadata: { annotations: { [SHARD_EPOCHS_ANNOTATION]: text } } }, { unthrottled: true });
+  } catch (error) {
+    log.warn({ err: error }, 'the epoch of the shard could not be remembered; it is checked in this process only');
+  }
+}

@@ -1,0 +1,228 @@
+import type { NodeStateUpdate, ReclaimInstruction } from '../api/gen/bigfleet/v1alpha1/shard.ts';
+import { CapacityRequestResource, apiVersionOf } from '../api/resources.ts';
+import type { CapacityRequest, Node, Pod } from '../api/types.ts';
+import type { Random } from '../lib/random.ts';
+import { CapacityRequestReconciler } from '../reconcilers/capacityrequest/reconciler.ts';
+import { AvailableCapacityReconciler } from '../reconcilers/availablecapacity/reconciler.ts';
+import { DrainReconciler } from '../reconcilers/drain/reconciler.ts';
+import { NodeReconciler } from '../reconcilers/node/reconciler.ts';
+import { UpcomingNodeReconciler } from '../reconcilers/upcomingnode/reconciler.ts';
+import { createController, createWorkQueue, type Controller, type Reconciler, type Runnable } from '../runtime/index.ts';
+import type { EpochGuard } from '../session/client/epoch-guard.ts';
+import { SessionClient, type SessionClientOptions } from '../session/client/session-client.ts';
+import type { SessionHandlers, SessionMetrics } from '../session/client/types.ts';
+import { createBootstrapRenderer } from './bootstrap.ts';
+import { DrainOrders } from './drain-orders.ts';
+import { FateLedger } from './fate-ledger.ts';
+import { isReady, machineIdOfUpcomingNode } from './fleet-nodes.ts';
+import { isOrdered } from './machine-life.ts';
+import { MachineNews } from './machine-news.ts';
+import { NodeLoad } from './node-load.ts';
+import { podRef, type WiringDeps } from './pod-wiring.ts';
+import { RequestFates } from './request-fates.ts';
+import { DemandBook } from './rollup.ts';
+import { RollupSource } from './rollup-source.ts';
+
+export interface OperatorOptions {
+  readonly clusterId: string;
+  readonly shardAddress: string;
+  readonly credentials: SessionClientOptions['credentials'];
+  readonly rollupIntervalMs: number;
+  readonly ackConcurrency: number;
+  readonly bootstrapTemplate?: string;
+  readonly bootstrapTtlSeconds?: number;
+  readonly deletesNodes: boolean;
+  /** allowance: report more than the requests where Pods turn out not to fit (D3). */
+  readonly demandModel: 'allowance' | 'requests';
+  readonly reconnectMaxMs?: number;
+  readonly keepaliveMs?: number;
+}
+
+const WORKERS = 16;
+
+/** Everything between the shard and the cluster's objects. Returns what has to run: controllers first, then the session. */
+export function wireOperator(options: OperatorOptions, deps: WiringDeps & { random: Random; epochs: EpochGuard }): { controllers: Runnable[]; session: SessionClient } {
+  const { client, caches, events, metrics, runtimeMetrics, clock, random, log, epochs } = deps;
+  const { pods, nodes, requests, upcoming, fleet } = caches;
+  const render = createBootstrapRenderer({
+    clusterId: options.clusterId,
+    ...(options.bootstrapTemplate === undefined ? {} : { template: options.bootstrapTemplate }),
+    ...(options.bootstrapTtlSeconds === undefined ? {} : { ttlSeconds: options.bootstrapTtlSeconds }),
+  });
+
+  // What is known.
+  const book = new DemandBook();
+  const load = new NodeLoad();
+  const news = new MachineNews();
+  const ledger = new FateLedger({
+    clock, intervalMs: options.rollupIntervalMs,
+    requestsChanged: (keys) => keys.forEach(enqueueIfDue),
+    rowChanged: (statusKey) => {
+      for (const row of book.rowsByStatusKey(statusKey)) row.members.forEach(enqueueIfDue);
+    },
+    onFallback: (count) => metrics.ackFallbacks.inc(count),
+  });
+  const fates = new RequestFates(book, ledger, pods.store);
+  const orders = new DrainOrders((ack) => session.respond({ $case: 'reclaimAck', value: ack }));
+  const rollups = new RollupSource({ clusterId: options.clusterId, book, ledger, load, nodes: nodes.store, fleet, clock, metrics });
+
+  // What acts on it.
+  const controllers: Controller[] = [];
+  const control = (reconciler: Reconciler, workers: number): Controller => {
+    const { name } = reconciler;
+    const queue = createWorkQueue({ clock, metrics: runtimeMetrics.queue(name), backoff: { minMs: 50, maxMs: 10_000 }, retryQps: 100, retryBurst: 1_000 });
+    const controller = createController({ reconciler, clock, log, workers, queue, metrics: runtimeMetrics.controller(name, workers) });
+    controllers.push(controller);
+    return controller;
+  };
+  const statuses = control(new CapacityRequestReconciler({
+    client, requests: caches.requestWrites, fates, clock,
+    acknowledged: () => metrics.acknowledged.inc(),
+    complain: (about, { type, reason, message }) =>
+      events.publish({ regarding: 'pod' in about ? podRef(about.pod) : requestRef(about.request), type: 'Warning', reason: `Not${type}`, message: `${reason}: ${message}` }),
+  }), options.ackConcurrency);
+  const announcements = control(new UpcomingNodeReconciler({
+    client, upcoming: caches.upcomingWrites, fleet, news, clock, deletesNodes: options.deletesNodes,
+    wrote: (op, outcome) => metrics.upcomingNodeWrites.inc({ op, outcome }),
+  }), WORKERS);
+  const drains = control(new DrainReconciler({
+    client, upcoming: caches.upcomingWrites, nodes: nodes.store, pods: pods.store, fleet, orders, clock, log,
+    finished: (outcome) => metrics.drains.inc({ outcome }),
+  }), WORKERS);
+  const cleanup = options.deletesNodes ? control(new NodeReconciler({ client, upcoming: caches.upcomingWrites, fleet, news, log }), WORKERS) : undefined;
+  const offers = new AvailableCapacityReconciler({ client, clock });
+  const offersController = control(offers, 2);
+
+  function enqueueIfDue(key: string): void {
+    const request = requests.store.get(key);
+    if (request && fates.next(key, request, clock.now())) statuses.enqueue(key);
+  }
+  function machineChanged(machineId: string): void {
+    announcements.enqueue(machineId);
+    cleanup?.enqueue(machineId);
+  }
+
+  // News from the cluster.
+  requests.subscribe((event) => {
+    const { key } = event;
+    if (event.type === 'deleted') {
+      rollups.withdrawn(key, event.old);
+      ledger.forget(key);
+      return;
+    }
+    const rejectedBefore = book.rejectionOf(key) !== undefined;
+    if (rollups.requested(key, event.object)) {
+      const rejection = book.rejectionOf(key);
+      if (rejection) {
+        metrics.requestsSkipped.inc({ reason: rejection.field.split(/[.[]/)[1] ?? 'spec' });
+        log.warn({ request: key, ...rejection }, 'request left out of roll-ups');
+        ledger.forget(key);
+      }
+      if (rejection || rejectedBefore) statuses.enqueue(key);
+    }
+    if (!book.rejectionOf(key)) ledger.track(key, event.object.status?.phase === 'Acknowledged');
+  });
+  pods.subscribe((event) => {
+    load.observe(event);
+    if (event.type === 'deleted') rollups.podGone(event.old);
+    else if (event.object.spec.nodeName && !(event.type === 'updated' && event.old.spec.nodeName)) {
+      const key = rollups.requestOf(event.object);
+      if (key !== undefined) enqueueIfDue(key);
+    }
+    const drained = nodeNameOf(event.type === 'deleted' ? event.old : event.object);
+    const machine = drained === undefined ? undefined : orders.machineOn(drained);
+    if (machine !== undefined) drains.enqueue(machine);
+  });
+  nodes.subscribe((event) => {
+    if (event.type === 'updated' && !nodeMatters(event.old, event.object)) return;
+    for (const node of event.type === 'updated' ? [event.old, event.object] : [event.type === 'added' ? event.object : event.old]) {
+      const machineId = fleet.machineIdOf(node);
+      if (machineId !== undefined) machineChanged(machineId);
+    }
+  });
+  upcoming.subscribe((event) => {
+    const object = event.type === 'deleted' ? event.old : event.object;
+    const machineId = machineIdOfUpcomingNode(object);
+    machineChanged(machineId);
+    if (event.type !== 'deleted' && isOrdered(object)) drains.enqueue(machineId);
+  });
+
+  // News from the shard.
+  const handlers: SessionHandlers = {
+    buildRollup: () => rollups.build(),
+    rollupSent: (rollup) => rollups.sent(rollup),
+    rollupAcked: () => ledger.rollupAcked(),
+    nodeState(update: NodeStateUpdate) {
+      if (news.record(update)) machineChanged(update.machineId);
+    },
+    replayComplete(machineIds) {
+      const known = [...upcoming.store.values()].map(machineIdOfUpcomingNode);
+      news.replayed(machineIds, known).forEach(machineChanged);
+    },
+    needStatuses: (message) => ledger.needStatuses(message),
+    availableCapacity(update) {
+      const key = offers.offered(update);
+      if (key !== undefined) offersController.enqueue(key);
+    },
+    bootstrap: (request) => render(request),
+    reclaim(instruction) {
+      const machineIds = targetsOf(instruction);
+      log.info({ instruction: instruction.instructionId, machines: machineIds, graceSeconds: Number(instruction.gracePeriodSeconds) }, 'told to drain');
+      orders.accept(instruction, machineIds, clock.now());
+      for (const id of machineIds) drains.enqueue(id);
+    },
+    connected: () => ledger.sessionChanged(true),
+    disconnected: () => ledger.sessionChanged(false),
+  };
+
+  /** Machine ids where the shard gives them; a Node's name or a machine id where it does not. */
+  function targetsOf({ machineIds, nodes: names }: ReclaimInstruction): readonly string[] {
+    if (machineIds.length > 0) return machineIds;
+    return names.map((name) => {
+      const node = nodes.store.get(name);
+      const announced = upcoming.store.byIndex('node', name)[0];
+      return (node && fleet.machineIdOf(node)) ?? (announced ? machineIdOfUpcomingNode(announced) : name);
+    });
+  }
+
+  const sessionMetrics: SessionMetrics = {
+    reconnected: () => metrics.reconnects.inc(),
+    state: (state) => metrics.sessionState(state),
+    outboxDropped: (kind) => metrics.outboxDropped.inc({ kind }),
+    staleRefused: (kind) => metrics.staleRefused.inc({ kind }),
+    rejected: (code) => metrics.sessionRejected.inc({ code }),
+    ackLag: (ms) => metrics.ackLagSeconds.observe(ms / 1000),
+  };
+  const session = new SessionClient({
+    address: options.shardAddress, credentials: options.credentials, clusterId: options.clusterId, handlers, metrics: sessionMetrics,
+    clock, random, log, epochs, intervalMs: options.rollupIntervalMs,
+    ...(options.reconnectMaxMs === undefined ? {} : { reconnectMaxMs: options.reconnectMaxMs, reconnectInitialMs: Math.min(500, options.reconnectMaxMs) }),
+    ...(options.keepaliveMs === undefined ? {} : { keepaliveMs: options.keepaliveMs }),
+  });
+  const untilStopped: Runnable = {
+    name: 'fates',
+    run: (signal) => new Promise((resolve) => {
+      const stop = (): void => {
+        ledger.stop();
+        resolve();
+      };
+      if (signal.aborted) stop();
+      else signal.addEventListener('abort', stop, { once: true });
+    }),
+  };
+  return { controllers: [...controllers, untilStopped], session };
+}
+
+function nodeMatters(old: Node, now: Node): boolean {
+  return isReady(old) !== isReady(now) || old.spec?.providerID !== now.spec?.providerID || old.spec?.unschedulable !== now.spec?.unschedulable
+    || old.metadata.uid !== now.metadata.uid || JSON.stringify(old.metadata.labels) !== JSON.stringify(now.metadata.labels);
+}
+
+function nodeNameOf(pod: Pod): string | undefined {
+  return pod.spec.nodeName;
+}
+
+function requestRef(request: CapacityRequest): CapacityRequest {
+  return { apiVersion: apiVersionOf(CapacityRequestResource), kind: CapacityRequestResource.kind, ...request };
+}
+
