@@ -151,4 +151,30 @@ describe('after a restart', () => {
     expect(b.last('create').operationId).toBe(call.operationId);
     await after.close();
   });
+
+  it('a start that fails at the last step lets go of what it had resumed', async () => {
+    const a = new ScriptedBackend({ resumable: true });
+    const before = await start(a, 'data');
+    await before.rpc.create('m-1');
+    const b = new ScriptedBackend({ resumable: true });
+    fs.cpSync(join(directory, 'data'), join(directory, 'data-2'), { recursive: true, filter: (name) => !name.endsWith('lock') });
+    const second = openFileStore({ directory: join(directory, 'data-2'), durability: 'process' });
+    await expect(serveScripted(b, { store: second, address: `127.0.0.1:${before.provider.port}` })).rejects.toThrow(/cannot listen/);
+    expect(b.last('create').signal.aborted).toBe(true);
+    await second.close();
+    await before.close();
+  });
+
+  it('nothing keeps the process waiting after a stop: no timer is left', async () => {
+    const a = new ScriptedBackend({ recovers: true });
+    const h = await serveScripted(a, { reconcileIntervalMs: 60_000 });
+    await h.toConfigured('m-1');
+    h.provider.reportFailure('m-1', 'disk');
+    a.last('recover').succeed('keep');
+    await h.rpc.create('m-2');
+    await h.settle();
+    expect(h.clock.pending).toBeGreaterThan(2);
+    await h.close();
+    expect(h.clock.pending).toBe(0);
+  });
 });

@@ -40,6 +40,7 @@ type Effect = (machine: Machine) => Machine;
 export class OperationRunner {
   private readonly options: RunnerOptions;
   private readonly stopping = new AbortController();
+  private readonly retries = new Set<() => void>();
 
   constructor(options: RunnerOptions) {
     this.options = options;
@@ -59,6 +60,7 @@ export class OperationRunner {
       this.settle(entry, pending, failure(`${pending.kind} timed out after ${timeoutMs / 1000} s`), 'fail');
       abort.abort(new Error('timed out'));
     });
+    abort.signal.addEventListener('abort', cancelTimer, { once: true });
     this.actuate(entry.stored.machine, pending, abort.signal).then(
       (effect) => this.settle(entry, pending, effect, 'complete'),
       (error: unknown) => this.settle(entry, pending, failure(`${pending.kind} failed: ${textOf(error)}`), 'fail'),
@@ -75,19 +77,20 @@ export class OperationRunner {
 
   /** Lets the backend clean up after a failure, if it can. One recovery per machine at a time. */
   recover(entry: Entry): void {
-    const { backend, clock } = this.options;
+    const { backend } = this.options;
     if (!backend.recoverInstance || entry.recovering || this.stopping.signal.aborted) return;
     const { machine } = entry.stored;
     entry.recovering = true;
     const again = (): void => {
       entry.recovering = false;
-      clock.after(RECOVERY_RETRY_MS, () => entry.stored.machine.state === 'Failed' && this.recover(entry));
+      this.later(RECOVERY_RETRY_MS, () => entry.stored.machine.state === 'Failed' && this.recover(entry));
     };
     backend.recoverInstance({ machine, lastError: machine.lastError }, this.stopping.signal).then(
       (result) => {
+        if (this.stopping.signal.aborted) return;
         if (result === 'keep') return again();
         entry.recovering = false;
-        if (!this.stopping.signal.aborted) this.finishRecovery(entry, result);
+        this.finishRecovery(entry, result);
       },
       (error: unknown) => {
         if (this.stopping.signal.aborted) return;
@@ -100,7 +103,16 @@ export class OperationRunner {
   /** Stops acting. Operations under way stay recorded as pending; the next start resumes or fails them. */
   stop(): void {
     this.stopping.abort(new Error('the provider is shutting down'));
+    for (const cancel of this.retries) cancel();
     for (const entry of this.options.core.inventory.entries()) entry.abort?.abort(this.stopping.signal.reason);
+  }
+
+  private later(ms: number, fn: () => void): void {
+    const cancel = this.options.clock.after(ms, () => {
+      this.retries.delete(cancel);
+      fn();
+    });
+    this.retries.add(cancel);
   }
 
   private finishRecovery(entry: Entry, result: 'speculative' | 'idle'): void {
@@ -112,7 +124,7 @@ export class OperationRunner {
     try {
       this.options.core.commit(next, undefined, 'recover');
     } catch {
-      this.options.clock.after(PERSIST_RETRY_MS, () => !this.stopping.signal.aborted && this.finishRecovery(entry, result));
+      this.later(PERSIST_RETRY_MS, () => this.finishRecovery(entry, result));
     }
   }
 
@@ -122,7 +134,7 @@ export class OperationRunner {
     try {
       this.options.core.commit(machine, undefined, cause);
     } catch {
-      this.options.clock.after(PERSIST_RETRY_MS, () => this.settle(entry, pending, effect, cause));
+      this.later(PERSIST_RETRY_MS, () => this.settle(entry, pending, effect, cause));
       return;
     }
     entry.abort = undefined;

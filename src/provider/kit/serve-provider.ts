@@ -57,7 +57,10 @@ export async function serveProvider(backend: ProviderBackend, options: ProviderO
   const server = createGrpcServer();
   const { definition, implementation } = capacityProviderService({ core, clock, events, durable });
   server.addService(definition, implementation);
-  const port = await listen(server, options.address, credentialsOf(options));
+  const port = await listen(server, options.address, credentialsOf(options)).catch((error: unknown) => {
+    runner.stop();
+    throw error;
+  });
 
   const interval = options.reconcileIntervalMs ?? 60_000;
   let cancelTimer = (): void => {};

@@ -69,16 +69,22 @@ export async function runSimProvider(options: SimOptions): Promise<RunningSim> {
   });
   const interruptions = new Interruptions(provider, options.seed);
   if (options.interruptionsPerHour > 0) interruptions.startRandom(options.interruptionsPerHour, clock, random);
-  const admin = options.admin && (await startAdminServer({ ...options.admin, machines: () => provider.machines(), interruptions }));
+  const close = async (): Promise<void> => {
+    interruptions.stop();
+    await provider.close();
+    log?.close();
+  };
+  const admin = options.admin && (await startAdminServer({ ...options.admin, machines: () => provider.machines(), interruptions }).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  }));
   return {
     provider,
     adminPort: admin?.port,
     interruptions,
     async close() {
-      interruptions.stop();
       await admin?.close();
-      await provider.close();
-      log?.close();
+      await close();
     },
   };
 }
