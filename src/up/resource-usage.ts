@@ -83,17 +83,19 @@ function readProc(pids: readonly number[]): ReadonlyMap<number, Sample> {
 
 function readPs(pids: readonly number[]): ReadonlyMap<number, Sample> {
   const samples = new Map<number, Sample>();
-  let table = '';
-  try {
-    table = execFileSync('ps', ['-o', 'pid=,rss=,time=', '-p', pids.join(',')], { encoding: 'utf8' });
-  } catch {
-    return samples; // none of them is alive
-  }
-  for (const line of table.split('\n')) {
+  for (const line of processTable(pids).split('\n')) {
     const [pid, rss, time] = line.trim().split(/\s+/);
     if (pid === undefined || rss === undefined || time === undefined) continue;
     const seconds = time.split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
     samples.set(Number(pid), { rssBytes: Number(rss) * 1024, cpuSeconds: seconds });
   }
   return samples;
+}
+
+function processTable(pids: readonly number[]): string {
+  try {
+    return execFileSync('ps', ['-o', 'pid=,rss=,time=', '-p', pids.join(',')], { encoding: 'utf8' });
+  } catch {
+    return ''; // none of them is alive
+  }
 }

@@ -10,11 +10,10 @@ import { isDaemonSetPod, isFinished, isNodeReady, podKey } from './objects.ts';
 const START_MS = 50;
 const STOP_MIN_MS = 100;
 const STOP_SPREAD_MS = 200;
-const COLLECT_MS = 50;
 
 /**
- * The kubelets of a simulated cluster and its Pod garbage collector: bound Pods run, terminating Pods end, and Pods go
- * with their Node. A Node that is not Ready does nothing.
+ * The kubelets of a simulated cluster: bound Pods run, terminating Pods end. A Node that is not Ready does nothing; its
+ * Pods go when the Node object goes, which is the API server's business.
  */
 export class Kubelet implements NodePods {
   private readonly store: EmbeddedStore;
@@ -33,7 +32,7 @@ export class Kubelet implements NodePods {
   start(): void {
     this.stops.push(
       this.store.watch<Node>(NodeResource, (event) => {
-        if (event.type === 'deleted') this.nodeGone(event.old.metadata.name);
+        if (event.type === 'deleted') this.ready.delete(event.old.metadata.name);
         else this.nodeChanged(event.object);
       }),
       this.store.watch<Pod>(PodResource, (event) => {
@@ -79,11 +78,6 @@ export class Kubelet implements NodePods {
     if (ready && !before) for (const pod of this.byNode.get(name)?.values() ?? []) this.advance(pod);
   }
 
-  private nodeGone(name: string): void {
-    this.ready.delete(name);
-    for (const pod of this.byNode.get(name)?.values() ?? []) this.advance(pod);
-  }
-
   private podChanged(pod: Pod): void {
     const node = pod.spec.nodeName;
     if (!node) return;
@@ -110,14 +104,12 @@ export class Kubelet implements NodePods {
   /** The next thing that happens to this Pod, if its Node can still be what it is now by then. */
   private advance(pod: Pod): void {
     const node = pod.spec.nodeName ?? '';
-    const ready = this.ready.get(node);
-    if (ready === undefined) return this.later(COLLECT_MS, pod, () => this.ready.get(node) === undefined && this.remove(pod));
-    if (!ready) return;
+    if (!this.ready.get(node)) return;
     if (pod.metadata.deletionTimestamp) {
       const ms = STOP_MIN_MS + (stableHash(pod.metadata.uid ?? '') % STOP_SPREAD_MS);
-      this.later(ms, pod, () => this.ready.get(node) === true && this.remove(pod));
+      this.later(ms, pod, () => this.ready.get(node) && this.remove(pod));
     } else if (pod.status?.phase !== 'Running' && !isFinished(pod)) {
-      this.later(START_MS, pod, () => this.ready.get(node) === true && this.run(pod));
+      this.later(START_MS, pod, () => this.ready.get(node) && this.run(pod));
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Pod } from '../../api/core.ts';
-import { PodResource } from '../../api/resources.ts';
+import { PodResource, PriorityClassResource } from '../../api/resources.ts';
 import type { EmbeddedStore } from '../../embedded/api.ts';
 import { StatusError } from '../../embedded/status-error.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -7,7 +7,7 @@ import { DEMO_NAMESPACE } from '../labels.ts';
 import { record, replay } from './lives.ts';
 import type { DemandState, Life } from './lives.ts';
 import type { DemandPlan, PlannedInterruption, PlannedPod } from './plan.ts';
-import { podManifest, podName } from './pod-manifest.ts';
+import { podManifest, podName, priorityClass } from './pod-manifest.ts';
 import type { DemandEvent, StateLog } from './state-log.ts';
 
 export interface DemandCounts {
@@ -76,6 +76,7 @@ export class Generator {
   start(): void {
     if (!this.started) this.write({ t: this.options.clock.now(), e: 'start' });
     for (const [cluster, store] of this.options.stores) {
+      this.ensurePriorityClasses(store);
       this.stops.push(
         store.watch<Pod>(PodResource, (event) => {
           if (event.type === 'deleted') this.podGone(cluster, event.old);
@@ -160,11 +161,13 @@ export class Generator {
     const planned = this.podStep(i);
     this.write({ t: this.options.clock.now(), e: 'submit', i, r, cluster: planned.cluster, pod: podName(planned, r) });
     this.live.set(this.keyOf(i, r), i);
-    try {
-      this.storeOf(planned).create<Pod>(PodResource, podManifest(planned, r));
-    } catch (error) {
-      if (!(error instanceof StatusError) || error.reason !== 'AlreadyExists') throw error;
-    }
+    const store = this.storeOf(planned);
+    unlessThere(() => store.create(PodResource, podManifest(planned, r)));
+  }
+
+  private ensurePriorityClasses(store: EmbeddedStore): void {
+    const values = new Set([...this.state.lives.keys()].map((i) => this.podStep(i).priority));
+    for (const value of values) if (value !== 0) unlessThere(() => store.create(PriorityClassResource, priorityClass(value)));
   }
 
   private podChanged(cluster: string, pod: Pod): void {
@@ -253,4 +256,12 @@ export class Generator {
 /** Its first Pod has been submitted; it may be between two lives. */
 function isSubmitted(life: Life): boolean {
   return life.state !== 'planned' || life.r > 0;
+}
+
+function unlessThere(create: () => unknown): void {
+  try {
+    create();
+  } catch (error) {
+    if (!(error instanceof StatusError) || error.reason !== 'AlreadyExists') throw error;
+  }
 }

@@ -1,4 +1,5 @@
 import type { Pod } from '../../api/core.ts';
+import type { KubeObject } from '../../runtime/types.ts';
 import { DEMO_NAMESPACE } from '../labels.ts';
 import type { PlannedPod } from './plan.ts';
 
@@ -15,9 +16,18 @@ export function podManifest(planned: PlannedPod, r: number): Pod {
     spec: {
       restartPolicy: 'Never',
       terminationGracePeriodSeconds: 1,
-      ...(planned.priority === 0 ? {} : { priority: planned.priority }),
+      ...(planned.priority === 0 ? {} : { priorityClassName: priorityClassName(planned.priority) }),
       ...(planned.placement as Partial<Pod['spec']> | undefined),
       containers: [{ name: 'main', image: 'simulated', resources: { requests: { ...planned.requests } } }],
     },
   };
+}
+
+/** Pods name their priority by class, as in any cluster; 0 needs none. */
+export function priorityClass(value: number): KubeObject & { value: number } {
+  return { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name: priorityClassName(value) }, value };
+}
+
+function priorityClassName(value: number): string {
+  return `demo-${value}`;
 }
