@@ -10,7 +10,7 @@ import type { PendingRequest, PendingStream } from './testing/fault-server.ts';
 import { Mailbox } from './testing/mailbox.ts';
 import { ObservableClock } from './testing/observable-clock.ts';
 import { silentLog } from './types.ts';
-import type { Informer, InformerOptions, KubeObject, ResourceType, StoreEvent } from './types.ts';
+import type { Informer, InformerOptions, KubeObject, Log, ResourceType, StoreEvent } from './types.ts';
 
 interface Thing extends KubeObject {
   spec?: { text: string };
@@ -62,9 +62,14 @@ function start(options: Partial<InformerDeps & InformerOptions<Thing>> = {}): { 
 }
 
 /** Takes the informer to where it watches from `resourceVersion` with the given objects in its store. */
-async function watching(items: readonly Thing[], resourceVersion: string, options: Partial<InformerDeps & InformerOptions<Thing>> = {}) {
+async function watching(
+  items: readonly Thing[],
+  resourceVersion: string,
+  options: Partial<InformerDeps & InformerOptions<Thing>> = {},
+  listedFrom: '0' | '' = '',
+) {
   const started = start(options);
-  (await server.next()).page(items, resourceVersion);
+  (await nextList(listedFrom)).page(items, resourceVersion);
   await started.events.take(items.length);
   const stream = (await nextWatch(resourceVersion)).stream();
   return { ...started, stream };
@@ -93,7 +98,7 @@ async function expectAlive(stream: PendingStream, events: Mailbox<StoreEvent<Thi
 describe('listing', () => {
   test('a list is read page by page and the watch goes on from it, asking for bookmarks', async () => {
     const { informer, events } = start({ labelSelector: 'a=b' });
-    const first = await nextList('0');
+    const first = await nextList('');
     expect(first.path).toBe('/apis/example.org/v1/things');
     expect(first.query.get('limit')).toBe('500');
     expect(first.query.get('labelSelector')).toBe('a=b');
@@ -118,7 +123,7 @@ describe('listing', () => {
 
   test('a continue token that expires mid-list starts the list over without telling anything twice', async () => {
     const { informer, events } = start();
-    (await nextList('0')).page([thing('a', '1'), thing('gone', '2')], '10', 'token-1');
+    (await nextList('')).page([thing('a', '1'), thing('gone', '2')], '10', 'token-1');
     (await nextList('')).fail(410, 'Expired');
     (await nextList('')).page([thing('a', '1')], '20', 'token-2');
     (await nextList('')).page([thing('a', '1'), thing('b', '15')], '20');
@@ -127,9 +132,16 @@ describe('listing', () => {
     expect(events.waitingItems.map(({ type, key }) => `${type} ${key}`)).toEqual(['added ns/a', 'added ns/gone', 'added ns/b', 'deleted ns/gone']);
   });
 
+  test('a first list may be answered from the cache of the server, but not one after an expiry', async () => {
+    const { stream } = await watching([thing('a', '1')], '10', { firstList: 'cached' }, '0');
+    stream.event('ERROR', { kind: 'Status', code: 410 });
+    await clock.pass(isPause);
+    await nextList('');
+  });
+
   test('continue tokens that always expire are paced by the backoff', async () => {
     start();
-    (await nextList('0')).page([thing('a', '1')], '10', 'token-1');
+    (await nextList('')).page([thing('a', '1')], '10', 'token-1');
     (await nextList('')).fail(410, 'Expired');
     (await nextList('')).page([thing('a', '1')], '10', 'token-2');
     (await nextList('')).fail(410, 'Expired');
@@ -139,11 +151,11 @@ describe('listing', () => {
 
   test('objects of a list that the API server refuses with 403 appear once the permission is there', async () => {
     const { informer } = start();
-    (await nextList('0')).fail(403, 'Forbidden');
+    (await nextList('')).fail(403, 'Forbidden');
     await clock.pass(isPause);
-    (await nextList('0')).fail(403, 'Forbidden');
+    (await nextList('')).fail(403, 'Forbidden');
     await clock.pass(isPause);
-    (await nextList('0')).page([thing('a', '1')], '10');
+    (await nextList('')).page([thing('a', '1')], '10');
     await informer.waitForSync();
     expect(informer.store.size).toBe(1);
   });
@@ -151,10 +163,10 @@ describe('listing', () => {
   test('a 403 on one kind does not stop another', async () => {
     const other: ResourceType = { ...THING, plural: 'others', kind: 'Other' };
     start();
-    (await nextList('0')).fail(403, 'Forbidden');
+    (await nextList('')).fail(403, 'Forbidden');
     await clock.timer(isPause);
     const { events } = start({ type: other });
-    (await nextList('0')).page([], '10');
+    (await nextList('')).page([], '10');
     await expectAlive((await nextWatch('10')).stream(), events, '11');
   });
 });
@@ -305,6 +317,20 @@ describe('watching', () => {
     (await nextWatch('10')).fail(429, 'TooManyRequests', { retryAfter: '17' });
     expect(await clock.pass((ms) => ms >= 10_000 && ms <= MAX_MS)).toBe(17_000);
     await nextWatch('10');
+  });
+
+  test('each kind of trouble is complained about once, and its end is told', async () => {
+    const told: string[] = [];
+    const log: Log = { ...silentLog, warn: (fields) => told.push((fields as { error: string }).error), info: (_fields, message) => told.push(message) };
+    const { events, stream } = await watching([], '10', { log });
+    stream.end();
+    for (let i = 0; i < 3; i++) {
+      await clock.pass((ms) => ms <= MAX_MS);
+      (await nextWatch('10')).fail(403, 'Forbidden', { message: `no, says try ${i}` });
+    }
+    await clock.pass((ms) => ms <= MAX_MS);
+    await expectAlive((await nextWatch('10')).stream(), events, '11');
+    expect(told).toEqual([expect.stringContaining('no, says try 0'), 'informer goes on']);
   });
 
   test('403 on the watch is survived and nothing is forgotten meanwhile', async () => {

@@ -160,6 +160,11 @@ export interface InformerOptions<T extends KubeObject> {
   readonly fieldSelector?: string;
   /** Reduces an object on ingest; runs once per received revision. Must keep metadata.{name,namespace,uid,resourceVersion}. */
   readonly project?: (object: T) => T;
+  /**
+   * 'latest' (default) reads page by page. 'cached' spares etcd on old API servers, but they then ignore the page size and
+   * answer everything at once: for small collections only.
+   */
+  readonly firstList?: 'latest' | 'cached';
   readonly indexes?: Readonly<Record<string, (object: T) => readonly string[]>>;
 }
 

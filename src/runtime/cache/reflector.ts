@@ -9,7 +9,7 @@ import { objectKey } from './store.ts';
 import { createTurn } from './turn.ts';
 import { createWatchDecoder } from './watch-decoder.ts';
 import type { WatchEvent } from './watch-decoder.ts';
-import { classifyEnding, retryAfterMs, WatchErrorEvent } from './watch-ending.ts';
+import { classifyEnding, retryAfterMs, troubleOf, WatchErrorEvent } from './watch-ending.ts';
 import type { Ending } from './watch-ending.ts';
 import { startWatchdog } from './watchdog.ts';
 
@@ -37,6 +37,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly log: Log;
   readonly backoff: BackoffRange;
   readonly idleMs: number;
+  /** resourceVersion of the first list: '' = the latest, '0' = whatever the server has cached. */
+  readonly firstList: '' | '0';
   readonly onList?: () => void;
   readonly onWatchEnd?: (ending: Ending) => void;
 }
@@ -57,8 +59,8 @@ class Reflector<T extends KubeObject> {
   private readonly turn;
   /** Where the next watch goes on; undefined = list first. */
   private resourceVersion: string | undefined;
-  /** '0' lets the server answer the first list from its cache; later ones must not go back in time. */
-  private listFrom: '0' | '' = '0';
+  /** Only the first list may ask for '0': later ones must not go back in time. */
+  private listFrom: '' | '0';
   private progressed = false;
   private suspects = 0;
   private lastComplaint = '';
@@ -68,6 +70,7 @@ class Reflector<T extends KubeObject> {
     this.signal = signal;
     this.backoff = createBackoff(options.backoff, options.random);
     this.turn = createTurn(options.clock);
+    this.listFrom = options.firstList;
   }
 
   /** Lists if need be, then watches until the watch ends. Returns how long to pause before the next step. */
@@ -79,7 +82,6 @@ class Reflector<T extends KubeObject> {
       if (this.resourceVersion === undefined) this.resourceVersion = await this.list();
       await this.watch(this.resourceVersion);
       onWatchEnd?.('closed');
-      this.lastComplaint = '';
       const livedMs = clock.monotonic() - startedAt;
       // A watch that ended in order is taken up at once, unless it was so short that this would be a hot loop.
       if (livedMs >= range.minMs) return random() * Math.min(100, range.minMs);
@@ -107,10 +109,16 @@ class Reflector<T extends KubeObject> {
     const { log, type } = this.options;
     const text = error instanceof Error ? error.message : String(error);
     const fields = { kind: type.kind, ending, pauseMs, error: text };
-    if (text === this.lastComplaint) log.debug(fields, 'informer still interrupted');
+    const complaint = troubleOf(error);
+    if (complaint === this.lastComplaint) log.debug(fields, 'informer still interrupted');
     else if (ending === 'expired') log.debug(fields, 'informer lists anew');
     else log.warn(fields, 'informer interrupted');
-    this.lastComplaint = text;
+    this.lastComplaint = complaint;
+  }
+
+  private recovered(): void {
+    if (this.lastComplaint) this.options.log.info({ kind: this.options.type.kind }, 'informer goes on');
+    this.lastComplaint = '';
   }
 
   private async list(isRestart = false): Promise<string> {
@@ -142,6 +150,7 @@ class Reflector<T extends KubeObject> {
     } while (continueToken);
     this.signal.throwIfAborted();
     sink.listed(keys);
+    this.recovered();
     return resourceVersion;
   }
 
@@ -191,6 +200,7 @@ class Reflector<T extends KubeObject> {
     this.resourceVersion = event.object.metadata.resourceVersion ?? this.resourceVersion;
     if (this.progressed) return;
     this.progressed = true;
+    this.recovered();
     this.suspects = 0;
     this.backoff.reset();
   }

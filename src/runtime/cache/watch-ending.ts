@@ -1,4 +1,4 @@
-import { ApiError } from '../client/api-error.ts';
+import { ApiError, TransportError } from '../client/api-error.ts';
 import type { StatusBody } from '../client/api-error.ts';
 import { WatchDecodeError } from './watch-decoder.ts';
 
@@ -35,6 +35,13 @@ function isExpiry(code: number | undefined, { reason, details }: { reason?: stri
   if (code === 410 || reason === 'Expired' || reason === 'Gone') return true;
   // A resourceVersion from the future: the server was restored from a backup or replaced.
   return details?.causes?.some((cause) => cause.reason === 'ResourceVersionTooLarge') ?? false;
+}
+
+/** What kind of trouble it is, without what differs from try to try: to complain about each kind once. */
+export function troubleOf(error: unknown): string {
+  if (error instanceof ApiError) return `${error.status} ${error.reason}`;
+  if (error instanceof TransportError) return error.code;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Milliseconds the server asked to be left alone. */

@@ -174,7 +174,9 @@ function toStatus(text: string): StatusBody {
 function toTransportError(error: unknown, request: TransportRequest): unknown {
   if (request.signal.aborted) return request.signal.reason;
   const { code, message } = error as { code?: string; message?: string };
-  const options = { sent: !failedToConnect(error), cause: error };
+  // A certificate error drags whole certificate chains along, which nobody wants in a log; its message names the trouble.
+  const hasCertificate = typeof error === 'object' && error !== null && 'cert' in error;
+  const options = { sent: !failedToConnect(error), ...(!hasCertificate && { cause: error }) };
   return new TransportError(describe(request), code ?? 'UNKNOWN', message || String(error), options);
 }
 

@@ -39,6 +39,7 @@ class Election implements LeaseElection {
   private transitionsHeld: number | undefined;
   private proof = 0;
   private observed: Observation | undefined;
+  private isInTrouble = false;
   /** Calls on the Lease go one after the other, or a renewal and a recheck would conflict with each other. */
   private tail: Promise<unknown> = Promise.resolve();
 
@@ -100,11 +101,17 @@ class Election implements LeaseElection {
 
   private async tick(signal: AbortSignal): Promise<void> {
     const { isLeader } = this;
+    const { log } = this.options;
     try {
       await this.inTurn(() => (this.isLeader ? this.renew(signal) : this.campaign(signal)));
+      if (this.isInTrouble) log.info({ lease: this.name, isLeader }, 'the Lease can be read and written again');
+      this.isInTrouble = false;
     } catch (error) {
       if (signal.aborted) return;
-      this.options.log.warn({ lease: this.name, isLeader, error: String(error) }, 'the Lease could not be read or written');
+      const fields = { lease: this.name, isLeader, error: String(error) };
+      if (this.isInTrouble) log.debug(fields, 'the Lease still cannot be read or written');
+      else log.warn(fields, 'the Lease cannot be read or written');
+      this.isInTrouble = true;
     }
   }
 
