@@ -17,7 +17,7 @@ export function explainMachine(reason: MachineReason): string {
     case 'Excess':
       return `Taken back: no demand of cluster ${reason.cluster} has needed it since ${formatInstant(reason.sinceMs)}.`;
     case 'ExcessWithinPatience':
-      return `No demand of cluster ${reason.cluster} has needed it since ${formatInstant(reason.sinceMs)}, but ${count(reason.pods, 'Pod')} still run on it; kept until ${formatInstant(reason.untilMs)}.`;
+      return `No demand of cluster ${reason.cluster} has needed it since ${formatInstant(reason.sinceMs)}, but it still runs ${count(reason.pods, 'Pod')}; kept until ${formatInstant(reason.untilMs)}.`;
     case 'ExcessCapped':
       return `No demand of cluster ${reason.cluster} needs it; not taken back yet because of the limit on ${RAILS[reason.rail]}.`;
     case 'ExcessNoRollupYet':

@@ -1,4 +1,5 @@
 /** Which bound machine is credited first and which is given up first (D13; spec: engine 2.3, 9.1 with X15). */
+import { compareCost } from './cost.ts';
 import type { HintsById } from './node-hints.ts';
 import { compareText } from '../lib/compare-text.ts';
 import type { EngineMachine } from './types.ts';
@@ -44,7 +45,10 @@ export function sortByReclaimOrder(slots: number[], machines: Machines, hints: H
 
 const STATE_RANK = { Idle: 0, Creating: 1, Speculative: 2 } as const;
 
-/** What was decided and is not bound yet: what can no longer be withdrawn first, then what will be ready soonest. */
+/**
+ * What was decided and is not bound yet: what can no longer be withdrawn first, then what will be ready soonest, then in the
+ * order in which it was chosen, so that each row of a demand is credited with what it chose.
+ */
 export function sortPromised(slots: number[], machines: Machines): number[] {
   const nearness = (m: EngineMachine): number => {
     const sent = m.intent?.kind === 'bind' && m.intent.configureSent;
@@ -54,8 +58,13 @@ export function sortPromised(slots: number[], machines: Machines): number[] {
   return slots.sort((x, y) => {
     const a = machines.machine(x);
     const b = machines.machine(y);
-    return nearness(a) - nearness(b) || a.priceMicroUsdPerHour - b.priceMicroUsdPerHour || compareText(a.id, b.id);
+    return nearness(a) - nearness(b) || compareChosen(a, b) || compareText(a.id, b.id);
   });
+}
+
+function compareChosen(a: EngineMachine, b: EngineMachine): number {
+  if (a.state === 'Idle' || a.intent?.kind !== 'bind') return a.priceMicroUsdPerHour - b.priceMicroUsdPerHour;
+  return compareCost(a, b, a.intent.to.interruptionBucket);
 }
 
 function rank(slots: readonly number[], machines: Machines, hints: HintsById | undefined): Ranked[] {

@@ -4,7 +4,7 @@ import type { NeedRow } from './need-row.ts';
 import { comparePrecedence } from './order.ts';
 import { acquirePlain, creditPlain } from './plain.ts';
 import { serveSame } from './same.ts';
-import { acquireSpread } from './spread.ts';
+import { acquireSpread, creditSpread } from './spread.ts';
 import { Tally } from './tally.ts';
 
 /** Serves `rows`, which are in the engine's order. `hasSession`: without one a cluster keeps what it has and gets nothing (D14). */
@@ -26,7 +26,8 @@ function serve(market: Market, tally: Tally, mayAcquire: boolean): void {
     serveSame(market, tally, sameKey, mayAcquire);
     return;
   }
-  creditPlain(market, tally);
+  if (spread !== undefined) creditSpread(market, tally, spread);
+  else creditPlain(market, tally);
   if (tally.covered) return;
   if (!mayAcquire) tally.blocked = 'session';
   else if (spread !== undefined) acquireSpread(market, tally, spread);

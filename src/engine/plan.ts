@@ -27,7 +27,7 @@ export function makePlan(state: EngineState, now: Millis): Plan {
   rememberArrivals(rows, state, draft);
   forgetOldReclaims(state, draft, inventory);
 
-  const ranks = new BoundRanks(market);
+  const ranks = new BoundRanks(inventory, needs);
   const verdicts = tallies.map((t) => verdictOf(t, memory.arrival.get(t.row.demandKey) ?? now, market, ranks));
   return {
     at: now,

@@ -16,7 +16,7 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
   const offers = offersOf(market, tally, key, candidates, mayAcquire);
   const chosen = chooseDomain(offers, wanted);
   if (chosen === undefined) {
-    tally.blocked = 'topology';
+    tally.blocked = mayAcquire ? 'topology' : 'session';
     return;
   }
   tally.domain = chosen.value;
@@ -35,6 +35,7 @@ interface Candidate {
   readonly domain: string;
   /** Bound, or decided, for this very gang. */
   readonly own: boolean;
+  readonly bound: boolean;
 }
 
 function creditableFor(market: Market, tally: Tally, key: string): Candidate[] {
@@ -45,7 +46,7 @@ function creditableFor(market: Market, tally: Tally, key: string): Candidate[] {
     const cls = inventory.classOf(slot);
     if (!ledger.isFree(slot) || accepts[cls.index] !== 1) continue;
     const domain = attribute(key, cls);
-    if (domain !== undefined) candidates.push({ slot, class: cls, domain, own: isOwn(market, tally, slot) });
+    if (domain !== undefined) candidates.push({ slot, class: cls, domain, own: isOwn(market, tally, slot), bound: inventory.role(slot).kind === 'bound' });
   }
   return candidates;
 }
@@ -91,10 +92,14 @@ function offersOf(market: Market, tally: Tally, key: string, candidates: readonl
   return [...offers.values()];
 }
 
-/** Own machines first: one that has just become ready must not push a serving one out (spec: engine 6.2). */
+/**
+ * Own machines first: one that has just become ready must not push a serving one out (spec: engine 6.2). But what is not
+ * bound yet comes after everything that is (D34): it takes over once it is there.
+ */
 function creditInside(market: Market, tally: Tally, candidates: readonly Candidate[], domain: string): void {
   const inside = candidates.filter((c) => c.domain === domain);
-  for (const { slot, class: cls } of [...inside.filter((c) => c.own), ...inside.filter((c) => !c.own)]) {
+  const rank = (c: Candidate): number => (c.bound ? (c.own ? 0 : 1) : c.own ? 2 : 3);
+  for (const { slot, class: cls } of inside.sort((a, b) => rank(a) - rank(b))) {
     if (tally.covered) return;
     if (!tally.contributes(cls)) continue;
     market.credit(tally, slot);

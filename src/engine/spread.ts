@@ -9,6 +9,63 @@ import type { StrictSpread } from './match.ts';
 import { compareText } from '../lib/compare-text.ts';
 import type { Pick, Tally } from './tally.ts';
 
+/**
+ * Credits evenly: the domain that has least comes next, so that what is left over is where there is most. What serves
+ * already still comes before what is on its way, and counts even where the skew is wide: it is there, and giving it up to
+ * buy elsewhere would serve nobody.
+ */
+export function creditSpread(market: Market, tally: Tally, { key }: StrictSpread): void {
+  const { inventory } = market;
+  const counts = new Map<string, number>();
+  const [bound = [], ...arriving] = market.creditable(tally.row);
+  const isConfigured = (slot: number): boolean => inventory.machine(slot).state === 'Configured';
+  const stages = [bound.filter(isConfigured), bound.filter((slot) => !isConfigured(slot)), ...arriving];
+  for (const stage of stages) {
+    if (tally.covered) return;
+    creditEvenly(market, tally, queuesOf(market, tally, key, stage), counts);
+  }
+}
+
+/** Machines of one domain in keep-priority order; undefined = they lack the label and so are in no domain. */
+interface Queue {
+  readonly domain: string | undefined;
+  readonly rest: { readonly slot: number; readonly position: number }[];
+}
+
+function creditEvenly(market: Market, tally: Tally, queues: readonly Queue[], counts: Map<string, number>): void {
+  const countOf = ({ domain }: Queue): number => (domain === undefined ? Infinity : (counts.get(domain) ?? 0));
+  const positionOf = ({ rest }: Queue): number => rest[0]?.position ?? Infinity;
+  while (!tally.covered) {
+    let next: Queue | undefined;
+    for (const queue of queues) {
+      if (queue.rest.length === 0) continue;
+      const gap = next === undefined || countOf(queue) === countOf(next) ? 0 : countOf(queue) - countOf(next);
+      if (next === undefined || gap < 0 || (gap === 0 && positionOf(queue) < positionOf(next))) next = queue;
+    }
+    const slot = next?.rest.shift()?.slot;
+    if (next === undefined || slot === undefined) return;
+    const cls = market.inventory.classOf(slot);
+    if (!tally.contributes(cls)) continue;
+    if (next.domain !== undefined) counts.set(next.domain, countOf(next) + 1);
+    market.credit(tally, slot);
+    tally.subtract(cls);
+  }
+}
+
+function queuesOf(market: Market, tally: Tally, key: string, slots: readonly number[]): Queue[] {
+  const { inventory, ledger } = market;
+  const { accepts } = market.fit(tally.row);
+  const queues = new Map<string | undefined, Queue>();
+  slots.forEach((slot, position) => {
+    if (!ledger.isFree(slot) || accepts[inventory.classIndexOf(slot)] !== 1) return;
+    const domain = attribute(key, inventory.classOf(slot));
+    const queue = queues.get(domain) ?? { domain, rest: [] };
+    queue.rest.push({ slot, position });
+    queues.set(domain, queue);
+  });
+  return [...queues.values()];
+}
+
 interface Domain {
   readonly value: string;
   readonly walk: SupplyWalk;

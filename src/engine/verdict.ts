@@ -1,6 +1,7 @@
 /** What became of each Need (spec: engine 6.8, 16; D12, D14, D18). */
 import type { Inventory } from './inventory.ts';
 import type { Market } from './market.ts';
+import type { NeedsTable } from './needs-table.ts';
 import type { Tally } from './tally.ts';
 import type { Millis, NeedVerdict, UnmetReason } from './types.ts';
 
@@ -60,29 +61,32 @@ function reasonOf(tally: Tally, market: Market, supply: MatchingSupply, ranks: B
 }
 
 /**
- * Highest priority for which a machine of each class is bound although nobody was credited with it: its cluster may not
- * have reported yet. Computed when the first Need asks.
+ * Highest priority for which a machine of each class is bound in clusters that have not reported yet: whom it serves is
+ * known, though no Need of this plan is credited with it. Computed when the first Need asks.
  */
 export class BoundRanks {
-  readonly #market: Market;
+  readonly #inventory: Inventory;
+  readonly #needs: NeedsTable;
   #highest: Float64Array | undefined;
 
-  constructor(market: Market) {
-    this.#market = market;
+  constructor(inventory: Inventory, needs: NeedsTable) {
+    this.#inventory = inventory;
+    this.#needs = needs;
   }
 
   bindsHigher(classes: readonly number[], priority: number): boolean {
-    const highest = (this.#highest ??= highestPriorities(this.#market.inventory, this.#market));
+    const highest = (this.#highest ??= highestPriorities(this.#inventory, this.#needs));
     return classes.some((c) => (highest[c] as number) > priority);
   }
 }
 
-function highestPriorities(inventory: Inventory, market: Market): Float64Array {
+function highestPriorities(inventory: Inventory, needs: NeedsTable): Float64Array {
   const highest = new Float64Array(inventory.classes.capacity).fill(-Infinity);
   for (const cluster of inventory.boundClusters()) {
+    if (needs.hasReported(cluster)) continue;
     for (const slot of inventory.bound(cluster)) {
       const priority = inventory.machine(slot).assigned?.priority;
-      if (priority === undefined || !market.ledger.isFree(slot)) continue;
+      if (priority === undefined) continue;
       const cls = inventory.classIndexOf(slot);
       highest[cls] = Math.max(highest[cls] as number, priority);
     }

@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest';
+import { changesOf, createEngine, planOnce } from './engine.ts';
+import { amounts, bindTo, hint, machine, need, policy, RAILS_OFF, requirement, T0, world } from './testing/builders.ts';
+import { idsOf, textOf } from './testing/summary.ts';
+import type { Change, EngineMachine, Policy } from './types.ts';
+
+const told = (...changes: Change[]) => {
+  const engine = createEngine(policy());
+  for (const change of changes) engine.apply(change);
+  return engine;
+};
+const machines = (...upserted: EngineMachine[]): Change => ({ kind: 'machines', upserted, removed: [] });
+const demand = (...needs: ReturnType<typeof need>[]): Change => ({ kind: 'needs', cluster: 'c1', needs });
+const connected: Change = { kind: 'session', cluster: 'c1', connected: true };
+
+describe('apply', () => {
+  it.each<[string, Change, RegExp]>([
+    ['a price that is not an integer', machines(machine('x', 'Idle', { priceMicroUsdPerHour: 0.5 })), /machine "x": priceMicroUsdPerHour .* is 0.5/],
+    ['a negative price', machines(machine('x', 'Idle', { priceMicroUsdPerHour: -1 })), /priceMicroUsdPerHour/],
+    ['an infinite price', machines(machine('x', 'Idle', { priceMicroUsdPerHour: Infinity })), /priceMicroUsdPerHour/],
+    ['a probability above 1', machines(machine('x', 'Idle', { interruptionProbability: 1.1 })), /interruptionProbability/],
+    ['a probability that is no number', machines(machine('x', 'Idle', { interruptionProbability: NaN })), /interruptionProbability/],
+    ['a configured machine without a cluster', machines(machine('x', 'Configured', { cluster: '' })), /machine "x": cluster must be set in state Configured/],
+    ['a machine without an id', machines(machine('', 'Idle')), /id must not be empty/],
+    ['a machine twice', machines(machine('x', 'Idle'), machine('x', 'Idle')), /machine "x": id must occur once/],
+    ['a negative amount', machines(machine('x', 'Idle', { allocatable: [['cpu', -1]] })), /allocatable\.cpu/],
+    ['a vector out of order', machines(machine('x', 'Idle', { allocatable: [['memory', 1], ['cpu', 1]] })), /allocatable\.cpu must come in order/],
+    ['a row of another cluster', demand(need({ cluster: 'c2' })), /cluster must be "c1"/],
+    ['a demand without a smallest unit', demand(need({ minUnit: [] })), /minUnit/],
+    ['a negative number of Pods', { kind: 'hints', cluster: 'c1', hints: [hint('x', { pods: -1 })] }, /machine "x": pods/],
+    ['a time that is none', { kind: 'memory', changes: [{ what: 'idleSince', key: 'x', at: NaN }] }, /memory idleSince of "x"/],
+    ['a fraction above 1', { kind: 'policy', policy: policy({ reclaimCapFraction: 2 }) }, /reclaimCapFraction must be at most 1/],
+    ['a negative limit', { kind: 'policy', policy: policy({ limits: { machines: -1 } }) }, /limits\.machines/],
+  ])('refuses %s, names it, and stays as it was', (_, change, message) => {
+    const engine = told(machines(machine('y', 'Idle')), demand(need()), connected);
+    const before = textOf(engine.plan(T0));
+    const bad: Change = change.kind === 'machines' ? { ...change, upserted: [machine('ok', 'Idle'), ...change.upserted], removed: ['y'] } : change;
+    expect(() => engine.apply(bad)).toThrow(message);
+    expect(textOf(engine.plan(T0))).toBe(before);
+  });
+
+  it('refuses an impossible policy from the start', () => {
+    const bad: Policy = { ...RAILS_OFF, maxReclaimsPerMinute: -1 };
+    expect(() => createEngine(bad)).toThrow(/maxReclaimsPerMinute/);
+  });
+
+  it('takes a demand of zero without a smallest unit', () => {
+    expect(told(demand(need({ aggregate: amounts({ cpu: 0 }), minUnit: [] }))).plan(T0).verdicts[0]?.satisfied).toBe(true);
+  });
+
+  it('forgets removed machines and ignores unknown ones', () => {
+    const engine = told(machines(machine('a', 'Idle'), machine('b', 'Idle')), demand(need()), connected);
+    engine.apply({ kind: 'machines', upserted: [], removed: ['a', 'never-seen'] });
+    const plan = engine.plan(T0);
+    expect(idsOf(plan, 'Bootstrap')).toEqual(['b']);
+    expect(plan.stats.machines).toBe(1);
+  });
+
+  it('replaces the demand of one cluster and leaves the others alone', () => {
+    const engine = told(demand(need(), need({ priority: 7 })), { kind: 'needs', cluster: 'c2', needs: [need({ cluster: 'c2' })] });
+    engine.apply(demand(need({ priority: 9 })));
+    expect(engine.plan(T0).verdicts.map((v) => [v.need.cluster, v.need.profile.priority])).toEqual([['c2', 100], ['c1', 9]]);
+  });
+
+  it('learns to tell machines apart by a label as soon as a Need asks about it', () => {
+    const labelled = (id: string, pool: string) => machine(id, 'Idle', { labels: { pool } });
+    const engine = told(machines(labelled('a', 'x'), labelled('b', 'y')), connected, demand(need()));
+    expect(idsOf(engine.plan(T0), 'Bootstrap')).toEqual(['a']);
+    engine.apply(demand(need({ requirements: [requirement('pool', 'In', 'y')] })));
+    expect(idsOf(engine.plan(T0), 'Bootstrap')).toEqual(['b']);
+  });
+
+  it('follows changed hints, sessions, trust and policy', () => {
+    const engine = told(machines(machine('a', 'Configured'), machine('b', 'Configured')), demand(need()), connected);
+    expect(idsOf(engine.plan(T0), 'Reclaim')).toEqual(['b']);
+    engine.apply({ kind: 'hints', cluster: 'c1', hints: [hint('b'), hint('a', { pods: 0, disruptionCost: 0 })] });
+    expect(idsOf(engine.plan(T0), 'Reclaim')).toEqual(['a']);
+    engine.apply({ kind: 'hints', cluster: 'c1', hints: null });
+    expect(idsOf(engine.plan(T0), 'Reclaim')).toEqual(['b']);
+    engine.apply({ kind: 'supply', trusted: false });
+    expect(engine.plan(T0).actions).toEqual([]);
+    engine.apply({ kind: 'supply', trusted: true });
+    engine.apply({ kind: 'policy', policy: policy({ reclaimGraceSeconds: 7 }) });
+    expect(engine.plan(T0).actions[0]?.graceSeconds).toBe(7);
+    engine.apply({ kind: 'session', cluster: 'c1', connected: false });
+    expect(engine.plan(T0).actions).toEqual([]);
+  });
+
+  it('reads contradictory hints about one machine with caution', () => {
+    const engine = told(machines(machine('a', 'Configured')), demand(), connected);
+    engine.apply({ kind: 'hints', cluster: 'c1', hints: [hint('a', { doNotDisrupt: true }), hint('a', { pods: 0 })] });
+    expect(engine.plan(T0).machineReasons.get('a')?.code).toBe('ExcessDoNotDisrupt');
+  });
+});
+
+describe('a plan', () => {
+  it('counts what there is, what it costs and what is done', () => {
+    const spec = world({
+      machines: [
+        machine('a', 'Idle', { priceMicroUsdPerHour: 3 }), machine('b', 'Configured', { priceMicroUsdPerHour: 4 }), machine('c', 'Failed', { priceMicroUsdPerHour: 50 }),
+        machine('d', 'Speculative', { priceMicroUsdPerHour: 60 }), machine('e', 'Deleting', { priceMicroUsdPerHour: 5 }),
+      ],
+      needs: [need({ units: 2 }), need({ units: 9, priority: 1 })],
+    });
+    expect(planOnce(spec, T0).stats).toEqual({
+      machines: 5, needs: 2, unmet: 1, microUsdPerHour: 12,
+      byState: { Speculative: 1, Creating: 0, Idle: 1, Configuring: 0, Configured: 1, Draining: 0, Deleting: 1, Failed: 1 },
+      actions: { Bootstrap: 1, Provision: 1 },
+    });
+  });
+
+  it('has nothing to wait for in a world that time does not change', () => {
+    expect(planOnce(world({ machines: [machine('a', 'Idle'), machine('b', 'Configured')], needs: [need()] }), T0)).not.toHaveProperty('wakeAt');
+  });
+
+  it('is that of a fresh engine that is fed with the snapshot', () => {
+    const wanted = need({ units: 3 });
+    const engine = told(
+      machines(machine('b', 'Idle', { capacityType: 'Spot' }), machine('a', 'Configured'), machine('c', 'Creating', { intent: bindTo(wanted) })),
+      demand(wanted), connected, { kind: 'hints', cluster: 'c1', hints: [hint('a')] }, { kind: 'hints', cluster: 'c2', hints: null },
+    );
+    engine.apply({ kind: 'memory', changes: engine.plan(T0).memory });
+    const snapshot = engine.snapshot();
+    expect(snapshot.machines.map((m) => m.id)).toEqual(['a', 'b', 'c']);
+    expect(snapshot.memory.length).toBeGreaterThan(0);
+    expect(textOf(planOnce(snapshot, T0 + 5))).toBe(textOf(engine.plan(T0 + 5)));
+    expect(changesOf(snapshot).map((c) => c.kind)).toEqual(['supply', 'memory', 'needs', 'machines', 'hints', 'hints', 'session']);
+  });
+});

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { explainMachine, explainNeed } from './explain.ts';
+import { formatDuration, formatInstant } from './instant.ts';
+import { amounts, machine, need, T0, world } from './testing/builders.ts';
+import { planOnce } from './engine.ts';
+import type { MachineReason } from './types.ts';
+
+const at = Date.UTC(2026, 1, 28, 23, 59, 59);
+
+describe('sentences about machines', () => {
+  it.each<[MachineReason, string]>([
+    [{ code: 'Serving', cluster: 'c1', fingerprint: 'f', priority: 7 }, 'Serves demand f of cluster c1 (priority 7).'],
+    [{ code: 'AcquiredSpeculative', cluster: 'c1', fingerprint: 'f', priority: 7, effectiveMicroUsdPerHour: 1_234_500 }, 'To be bought for demand f of cluster c1 (priority 7) at $1.2345 per hour effective.'],
+    [{ code: 'ExcessWithinPatience', cluster: 'c1', sinceMs: at, untilMs: at + 1000, pods: 1 }, 'No demand of cluster c1 has needed it since 2026-02-28T23:59:59Z, but it still runs 1 Pod; kept until 2026-03-01T00:00:00Z.'],
+    [{ code: 'ExcessCapped', cluster: 'c1', rail: 'perMinute' }, 'No demand of cluster c1 needs it; not taken back yet because of the limit on how many machines may be taken back per minute.'],
+    [{ code: 'HoldExpired', heldMs: 600_000 }, 'Released: idle for 10m without any demand for it.'],
+    [{ code: 'Leaving', cluster: '' }, 'On its way out.'],
+    [{ code: 'Leaving', cluster: 'c1' }, 'On its way out of cluster c1.'],
+  ])('%j', (reason, sentence) => {
+    expect(explainMachine(reason)).toBe(sentence);
+  });
+});
+
+describe('sentences about Needs', () => {
+  it('say what lacks and why', () => {
+    const lacking = planOnce(world({ machines: [machine('a', 'Idle', { allocatable: amounts({ cpu: 1, memory: 1 }) })], needs: [need({ aggregate: amounts({ cpu: 1, memory: 3 }) })] }), T0);
+    expect(lacking.verdicts.map(explainNeed)).toEqual(['Lacks memory 2Gi: every machine that matches is in use already.']);
+  });
+
+  it('say what serves and what is on its way', () => {
+    const served = planOnce(world({ machines: [machine('a', 'Idle'), machine('b', 'Configured')], needs: [need({ units: 2 }), need({ units: 0, priority: 1 })] }), T0);
+    expect(served.verdicts.map(explainNeed)).toEqual(['Satisfied with 2 machines, 1 of them on the way.', 'Satisfied with 0 machines.']);
+  });
+});
+
+describe('times', () => {
+  it.each([0, at, at + 1000, Date.UTC(2000, 1, 29), Date.UTC(2100, 2, 1), Date.UTC(1999, 11, 31, 23, 59, 59, 999), Date.UTC(2026, 6, 5, 4, 3, 2), T0])('%i prints as the calendar says', (ms) => {
+    expect(formatInstant(ms)).toBe(new Date(Math.floor(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z'));
+  });
+
+  it.each([[0, '0s'], [59_400, '59s'], [60_000, '1m'], [3_661_000, '1h1m'], [7_200_000, '2h'], [90_061_000, '1d1h']])('%i ms is %s', (ms, text) => {
+    expect(formatDuration(ms)).toBe(text);
+  });
+});

@@ -1,0 +1,115 @@
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { planOnce } from './engine.ts';
+import { amounts, DOLLAR, hint, machine, MINUTE, need, policy, RAILS_OFF, T0, world } from './testing/builders.ts';
+import { worlds } from './testing/arbitraries.ts';
+import { Simulation } from './testing/simulation.ts';
+import type { Transition } from './testing/simulation.ts';
+import { textOf } from './testing/summary.ts';
+import type { Action, EngineMachine, MachineState, Need } from './types.ts';
+
+const RUNS = { seed: Number(process.env['SEED'] ?? 20_260_101), numRuns: Number(process.env['RUNS'] ?? 150) };
+const CYCLES = 120;
+
+/** Machines differ in how long their transitions take, so that they overtake each other. */
+function delays(cycles: readonly number[]): (id: string, transition: Transition) => number {
+  return (id, transition) => cycles[(id.charCodeAt(id.length - 1) + transition.length) % cycles.length] ?? 0;
+}
+
+const fleet = (n: number, state: MachineState, over: Partial<EngineMachine> = {}): EngineMachine[] =>
+  Array.from({ length: n }, (_, i) => machine(`${state}-${i}`, state, { capacityType: 'OnDemand', priceMicroUsdPerHour: DOLLAR, ...over }));
+
+describe('constant demand', () => {
+  let busy = 0;
+  afterAll(() => expect(busy).toBeGreaterThan(50));
+
+  it('comes to rest, whatever the delays, and the engine that was told bit by bit agrees with a fresh one all the way', () => {
+    fc.assert(
+      fc.property(worlds({ calm: true }), fc.constantFrom([0], [2], [5], [0, 2, 5], [5, 0, 2]), (drawn, cycles) => {
+        const holds = { onDemandMs: 3000, spotMs: 1000, occupiedExcessMs: 2000 };
+        const start = { ...drawn, policy: { ...drawn.policy, holds, maxReclaimsPerMinute: 0, maxConcurrentDrainsPerCluster: 0 } }; // those two only slow things down
+        const loop = new Simulation(start, T0, { delay: delays(cycles) });
+        const late: Action[] = [];
+        for (let i = 0; i < CYCLES; i++) {
+          const { actions } = loop.step();
+          if (i === 0 && actions.length > 0) busy++;
+          if (i >= CYCLES - 40) late.push(...actions);
+          if (i % 8 === 0) expect(textOf(loop.engine.plan(loop.now))).toBe(textOf(planOnce(loop.engine.snapshot(), loop.now)));
+        }
+        expect(late).toEqual([]);
+      }),
+      RUNS,
+    );
+  });
+
+  it.each([0, 1, 2, 5])('buys each missing machine exactly once when Creates and Configures take %i cycles', (k) => {
+    const loop = new Simulation(world({ machines: fleet(9, 'Speculative'), needs: [need({ units: 4 })] }), T0, { delay: () => k });
+    expect(loop.run(40)).toEqual({ Provision: 4 });
+    expect(loop.machines().filter((m) => m.state === 'Configured')).toHaveLength(4);
+  });
+
+  it('withdraws and buys nothing when machines of several Needs overtake each other', () => {
+    const demand = [need({ priority: 500, units: 3 }), need({ priority: 50, units: 3 }), need({ priority: 5, units: 3 })];
+    const loop = new Simulation(world({ machines: [...fleet(3, 'Idle'), ...fleet(12, 'Speculative')], needs: demand }), T0, { delay: delays([0, 1, 2, 3, 5, 8]) });
+    expect(loop.run(60)).toEqual({ Bootstrap: 3, Provision: 6 });
+  });
+
+  it('takes nothing from and gives nothing to a fleet that fits', () => {
+    const demand = [need({ units: 5 }), need({ cluster: 'c2', units: 3 })];
+    const machines = [...fleet(5, 'Configured'), ...fleet(3, 'Configured', { cluster: 'c2' }).map((m) => ({ ...m, id: `x${m.id}` })), ...fleet(4, 'Speculative')];
+    expect(new Simulation(world({ machines, needs: demand }), T0, { delay: () => 1 }).run(50)).toEqual({});
+  });
+});
+
+describe('a drop in demand', () => {
+  it('reclaims the surplus once, releases what is not free of charge once, then rests', () => {
+    const machines = [
+      ...fleet(12, 'Configured', { capacityType: 'BareMetal', priceMicroUsdPerHour: 0 }),
+      ...fleet(3, 'Idle', { capacityType: 'BareMetal', priceMicroUsdPerHour: 0 }), ...fleet(9, 'Speculative'),
+    ];
+    const holds = policy({ holds: { ...RAILS_OFF.holds, onDemandMs: 1000 } });
+    const loop = new Simulation(world({ machines, needs: [need({ units: 20 })], policy: holds }), T0, { delay: () => 0 });
+    expect(loop.run(10)).toEqual({ Bootstrap: 3, Provision: 5 });
+    loop.apply({ kind: 'needs', cluster: 'c1', needs: [need({ units: 12 })] });
+    expect(loop.run(1)).toEqual({ Reclaim: 8 });
+    expect(loop.run(3)).toEqual({ Delete: 5 });
+    expect(loop.run(30)).toEqual({});
+    expect(loop.machines().filter((m) => m.state === 'Configured')).toHaveLength(12);
+  });
+
+  it.each([
+    [100, [5, 4, 4, 4, 4, 3], 60],
+    [1000, [50, 47, 45, 42, 40, 38], 107],
+  ])('under a cap of 5 percent %i machines leave in steps of %j…, %i cycles in all', (n, first, cycles) => {
+    const loop = new Simulation(world({ machines: fleet(n, 'Configured'), policy: policy({ reclaimCapFraction: 0.05 }) }), T0, { delay: () => 0 });
+    const steps: number[] = [];
+    while (steps.length < 500) {
+      const taken = loop.step().actions.filter((a) => a.kind === 'Reclaim').length;
+      if (taken === 0) break;
+      steps.push(taken);
+    }
+    expect(steps.slice(0, first.length)).toEqual(first);
+    expect(steps).toHaveLength(cycles);
+  });
+
+  it('spares busy machines for the length of the patience, and all of them if demand returns', () => {
+    const start = world({ machines: fleet(4, 'Configured'), needs: [need({ units: 2 })], hints: { c1: fleet(4, 'Configured').map((m) => hint(m.id)) } });
+    const loop = new Simulation(start, T0, { delay: () => 0, cycleMs: MINUTE });
+    expect(loop.run(4)).toEqual({});
+    loop.apply({ kind: 'needs', cluster: 'c1', needs: [need({ units: 4 })] });
+    expect(loop.run(3)).toEqual({});
+    loop.apply({ kind: 'needs', cluster: 'c1', needs: [need({ units: 2 })] });
+    expect(loop.run(5)).toEqual({});
+    expect(loop.run(1)).toEqual({ Reclaim: 2 });
+  });
+});
+
+describe('a gang', () => {
+  it('assembles once, however its members overtake each other', () => {
+    const gang: Need = need({ units: 8, minUnit: amounts({ cpu: 2 }), group: 'g', requirements: [{ key: 'topology.kubernetes.io/zone', operator: 'Same', values: [] }] });
+    const machines = ['za', 'zb'].flatMap((zone) => fleet(5, 'Speculative', { zone, allocatable: amounts({ cpu: 2 }) }).map((m) => ({ ...m, id: `${zone}-${m.id}` })));
+    const loop = new Simulation(world({ machines, needs: [gang] }), T0, { delay: delays([0, 2, 5]) });
+    expect(loop.run(50)).toEqual({ Provision: 4 });
+    expect(new Set(loop.machines().filter((m) => m.state === 'Configured').map((m) => m.zone))).toEqual(new Set(['za']));
+  });
+});

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { planOnce } from './engine.ts';
+import { bindTo, machine, MINUTE, need, policy, RAILS_OFF, T0, world } from './testing/builders.ts';
+import type { WorldSpec } from './testing/builders.ts';
+import { actionsOf, codesOf, idsOf } from './testing/summary.ts';
+import type { CapacityType, MemoryChange } from './types.ts';
+
+const plan = (spec: WorldSpec, now = T0) => planOnce(world(spec), now);
+const idleSince = (key: string, at: number | null): MemoryChange => ({ what: 'idleSince', key, at });
+const types: CapacityType[] = ['BareMetal', 'OnDemand', 'Reserved', 'Spot', 'Unspecified'];
+const oneOfEach = types.map((capacityType) => machine(capacityType, 'Idle', { capacityType }));
+const sinceT0 = types.map((id) => idleSince(id, T0));
+
+describe('release', () => {
+  it.each<[number, string[]]>([
+    [MINUTE - 1, []],
+    [MINUTE, ['Spot']],
+    [10 * MINUTE - 1, ['Spot']],
+    [10 * MINUTE, ['OnDemand', 'Spot']],
+    [60_000 * MINUTE, ['OnDemand', 'Spot']],
+  ])('after %i ms idle lets go of %j', (waited, expected) => {
+    expect(idsOf(plan({ machines: oneOfEach, memory: sinceT0 }, T0 + waited), 'Delete')).toEqual(expected);
+  });
+
+  it('starts the clock when a machine is first seen idle', () => {
+    const result = plan({ machines: [machine('a', 'Idle', { capacityType: 'Spot' })] });
+    expect(result.actions).toEqual([]);
+    expect(result.memory).toEqual([idleSince('a', T0)]);
+    expect(result.machineReasons.get('a')).toEqual({ code: 'IdleHeld', untilMs: T0 + MINUTE });
+  });
+
+  it('wakes when the earliest hold ends', () => {
+    expect(plan({ machines: oneOfEach, memory: sinceT0 }, T0 + 5).wakeAt).toBe(T0 + MINUTE);
+    expect(plan({ machines: oneOfEach, memory: sinceT0 }, T0 + MINUTE).wakeAt).toBe(T0 + 10 * MINUTE);
+    expect(plan({ machines: oneOfEach, memory: sinceT0 }, T0 + 10 * MINUTE).wakeAt).toBeUndefined();
+  });
+
+  it('forgets the clock of a machine that is no longer idle or no longer there', () => {
+    const result = plan({ machines: [machine('a', 'Configuring')], memory: [idleSince('a', T0), idleSince('gone', T0)] });
+    expect(result.memory).toEqual([idleSince('a', null), idleSince('gone', null)]);
+  });
+
+  it('spares what is claimed, decided for, held or leaving', () => {
+    const spot = { capacityType: 'Spot' } as const;
+    const machines = [
+      machine('claimed', 'Idle', spot), machine('decided', 'Idle', { ...spot, intent: bindTo(need()) }),
+      machine('held', 'Idle', { ...spot, hold: true }), machine('stuck', 'Idle', { ...spot, stuck: true }),
+      machine('released', 'Idle', { ...spot, intent: { kind: 'release' } }),
+    ];
+    const memory = machines.map((m) => idleSince(m.id, T0 - 60 * MINUTE));
+    expect(actionsOf(plan({ machines, needs: [need({ units: 2 })], memory }))).toEqual(['Bootstrap claimed c1']);
+  });
+
+  it('waits while supply is not trusted', () => {
+    const result = plan({ machines: oneOfEach, memory: sinceT0, supplyTrusted: false }, T0 + 10 * MINUTE);
+    expect(result.actions).toEqual([]);
+    expect(codesOf(result)).toMatchObject({ Spot: 'SupplyUntrusted', OnDemand: 'SupplyUntrusted', BareMetal: 'IdleKept' });
+  });
+
+  it('is switched off by a hold of 0', () => {
+    const off = policy({ holds: { ...RAILS_OFF.holds, onDemandMs: 0, spotMs: 0 } });
+    const result = plan({ machines: oneOfEach, memory: sinceT0, policy: off }, T0 + 60_000 * MINUTE);
+    expect(result.actions).toEqual([]);
+    expect(codesOf(result)).toMatchObject({ Spot: 'Available', OnDemand: 'Available' });
+  });
+
+  it('does not need any cluster to have reported', () => {
+    expect(idsOf(plan({ machines: oneOfEach, memory: sinceT0, unreported: ['c1'] }, T0 + MINUTE), 'Delete')).toEqual(['Spot']);
+  });
+
+  it('names how long the machine was idle', () => {
+    const result = plan({ machines: oneOfEach, memory: sinceT0 }, T0 + 2 * MINUTE);
+    expect(result.actions).toEqual([
+      { kind: 'Delete', machineId: 'Spot', cluster: '', graceSeconds: 0, preemptorPriority: 0, reason: { code: 'HoldExpired', heldMs: 2 * MINUTE } },
+    ]);
+  });
+});

@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { planOnce } from './engine.ts';
+import { assignmentOf, bindTo, machine, need, policy, sameZone, T0, world } from './testing/builders.ts';
+import type { NeedSpec, WorldSpec } from './testing/builders.ts';
+import { actionsOf, codesOf, idsOf } from './testing/summary.ts';
+import type { EngineMachine, MachineState } from './types.ts';
+
+const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
+const gang = (units: number, over: NeedSpec = {}) => need({ units, group: 'A', requirements: [sameZone()], ...over });
+const inZone = (zone: string, n: number, state: MachineState, over: Partial<EngineMachine> = {}): EngineMachine[] =>
+  Array.from({ length: n }, (_, i) => machine(`${zone}-${state}-${i}`, state, { zone, ...over }));
+
+describe('a Same Need', () => {
+  it.each<[string, WorldSpec, string[]]>([
+    ['acquires all its machines in one domain', { machines: [...inZone('za', 3, 'Idle'), ...inZone('zb', 3, 'Idle')], needs: [gang(3)] }, ['za-Idle-0', 'za-Idle-1', 'za-Idle-2']],
+    ['goes where there is room for all of it', { machines: [...inZone('za', 2, 'Idle'), ...inZone('zb', 4, 'Idle')], needs: [gang(4)] }, ['zb-Idle-0', 'zb-Idle-1', 'zb-Idle-2', 'zb-Idle-3']],
+    ['fills up with speculative machines of the domain', { machines: [...inZone('za', 1, 'Idle'), ...inZone('za', 2, 'Speculative'), ...inZone('zb', 2, 'Idle')], needs: [gang(3)] }, ['za-Idle-0', 'za-Speculative-0', 'za-Speculative-1']],
+    ['acquires nothing when no domain has room for all of it (D7)', { machines: [...inZone('za', 3, 'Idle'), ...inZone('zb', 3, 'Idle')], needs: [gang(5)] }, []],
+    ['completes what it holds', { machines: [...inZone('za', 3, 'Idle'), ...inZone('zb', 2, 'Configured'), ...inZone('zb', 1, 'Idle')], needs: [gang(3)] }, ['zb-Idle-0']],
+    ['leaves to the next gang what it does not take', { machines: [...inZone('za', 3, 'Idle'), ...inZone('zb', 3, 'Idle')], needs: [gang(3), gang(3, { group: 'B', priority: 50 })] }, ['za-Idle-0', 'za-Idle-1', 'za-Idle-2', 'zb-Idle-0', 'zb-Idle-1', 'zb-Idle-2']],
+    ['acquires nothing for a cluster without a session', { machines: inZone('za', 3, 'Idle'), needs: [gang(3)], sessions: [] }, []],
+    ['acquires nothing when the limit has no room for all of it', { machines: inZone('za', 3, 'Speculative'), needs: [gang(3)], policy: policy({ limits: { machines: 2 } }) }, []],
+    ['ignores machines without the label', { machines: inZone('', 3, 'Idle'), needs: [gang(3)] }, []],
+  ])('%s', (_, spec, expected) => {
+    expect([...idsOf(plan(spec), 'Bootstrap'), ...idsOf(plan(spec), 'Provision')]).toEqual(expected);
+  });
+
+  it('leaves the supply to others when the limit stops it', () => {
+    const spec: WorldSpec = {
+      machines: [...inZone('za', 1, 'Idle'), ...inZone('za', 2, 'Speculative')],
+      needs: [gang(3), need({ priority: 5 })], policy: policy({ limits: { machines: 2 } }),
+    };
+    expect(actionsOf(plan(spec))).toEqual(['Bootstrap za-Idle-0 c1']);
+    expect(plan(spec).verdicts.map((v) => v.reason)).toEqual(['LIMIT_REACHED', undefined]);
+  });
+
+  it('keeps what it holds while it is incomplete, and says why (D7)', () => {
+    const result = plan({ machines: [...inZone('zb', 2, 'Configured'), ...inZone('za', 3, 'Idle')], needs: [gang(5)] });
+    expect(result.actions).toEqual([]);
+    expect(result.verdicts[0]).toMatchObject({ satisfied: false, reason: 'TOPOLOGY_UNSATISFIABLE', sameDomain: 'zb', machines: 2, deficit: [['cpu', 3000]] });
+  });
+
+  it('keeps its own members elsewhere too while no place is whole', () => {
+    const own = { assigned: assignmentOf(gang(5)) };
+    const machines = [...inZone('za', 1, 'Configured', own), ...inZone('zb', 2, 'Configured', own), ...inZone('zc', 1, 'Configured')];
+    const result = plan({ machines, needs: [gang(5)] });
+    expect(idsOf(result, 'Reclaim')).toEqual(['zc-Configured-0']);
+    expect(result.verdicts[0]?.deficit).toEqual([['cpu', 3000]]);
+  });
+
+  it('moves when its place cannot be made whole and another can', () => {
+    const own = { assigned: assignmentOf(gang(3)) };
+    const result = plan({ machines: [...inZone('za', 2, 'Configured', own), ...inZone('zb', 3, 'Idle')], needs: [gang(3)] });
+    expect(idsOf(result, 'Bootstrap')).toEqual(['zb-Idle-0', 'zb-Idle-1', 'zb-Idle-2']);
+    expect(idsOf(result, 'Reclaim')).toEqual(['za-Configured-0', 'za-Configured-1']);
+  });
+
+  it('credits its own machines before others of its domain', () => {
+    const own = { assigned: assignmentOf(gang(2)) };
+    const machines = [machine('g-aaa', 'Configured'), machine('g-mmm', 'Configured', own), machine('g-nnn', 'Configured', own)];
+    expect(idsOf(plan({ machines, needs: [gang(2)] }), 'Reclaim')).toEqual(['g-aaa']);
+  });
+
+  it('gives up nothing that serves for members that are still on their way', () => {
+    const wanted = gang(2);
+    const machines = [...inZone('za', 1, 'Configured'), ...inZone('za', 2, 'Creating', { intent: bindTo(wanted) })];
+    expect(actionsOf(plan({ machines, needs: [wanted] }))).toEqual(['Withdraw za-Creating-1 c1']);
+  });
+
+  it('counts members on their way as its own', () => {
+    const wanted = gang(3);
+    const machines = [...inZone('za', 3, 'Creating', { intent: bindTo(wanted) }), ...inZone('zb', 3, 'Idle')];
+    const result = plan({ machines, needs: [wanted] });
+    expect(result.actions).toEqual([]);
+    expect(result.verdicts[0]).toMatchObject({ satisfied: true, sameDomain: 'za', inFlight: 3 });
+  });
+
+  it('stays where its members on their way are, incomplete as it is', () => {
+    const wanted = gang(3);
+    const result = plan({ machines: inZone('za', 2, 'Creating', { intent: bindTo(wanted) }), needs: [wanted] });
+    expect(result.actions).toEqual([]);
+    expect(codesOf(result)).toEqual({ 'za-Creating-0': 'InFlight', 'za-Creating-1': 'InFlight' });
+  });
+
+  it('reads NO_SESSION rather than a topology that cannot be judged', () => {
+    expect(plan({ machines: inZone('za', 3, 'Idle'), needs: [gang(3)], sessions: [] }).verdicts[0]?.reason).toBe('NO_SESSION');
+  });
+
+  it('gives one zone up when two hold enough', () => {
+    const result = plan({ machines: [...inZone('za', 2, 'Configuring'), ...inZone('za', 1, 'Configured'), ...inZone('zb', 3, 'Configured')], needs: [gang(3)] });
+    expect(idsOf(result, 'Reclaim')).toEqual(['zb-Configured-0', 'zb-Configured-1', 'zb-Configured-2']);
+  });
+
+  it('lets a lower gang keep what a higher one left behind', () => {
+    const machines = [machine('a-0', 'Configured', { zone: 'za' }), machine('b-0', 'Configured', { zone: 'zb' }), ...inZone('zc', 2, 'Idle')];
+    const result = plan({ machines, needs: [gang(2, { group: 'g1' }), gang(2, { group: 'g2' })] });
+    expect(actionsOf(result)).toEqual(['Bootstrap zc-Idle-0 c1', 'Bootstrap zc-Idle-1 c1', 'Reclaim b-0 c1']);
+  });
+});

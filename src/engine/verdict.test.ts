@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { planOnce } from './engine.ts';
+import { amounts, assignmentOf, bindTo, machine, need, policy, T0, typeIn, world } from './testing/builders.ts';
+import type { WorldSpec } from './testing/builders.ts';
+import type { UnmetReason } from './types.ts';
+
+const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
+const lacking = (spec: WorldSpec) => plan(spec).verdicts.find((v) => !v.satisfied);
+const many = (n: number, state: 'Idle' | 'Speculative' = 'Idle') => Array.from({ length: n }, (_, i) => machine(`m${i}`, state));
+
+describe('why a Need is unmet', () => {
+  const foreign = (priority: number) => machine('x', 'Configured', { cluster: 'c2', assigned: assignmentOf(need({ cluster: 'c2', priority })) });
+
+  it.each<[UnmetReason, string, WorldSpec]>([
+    ['NO_MATCHING_SUPPLY', 'there is no machine', { needs: [need()] }],
+    ['NO_MATCHING_SUPPLY', 'no machine has the type', { machines: [machine('a', 'Idle')], needs: [need({ requirements: [typeIn('t9')] })] }],
+    ['NO_MATCHING_SUPPLY', 'no machine is large enough', { machines: [machine('a', 'Idle')], needs: [need({ minUnit: amounts({ cpu: 2 }) })] }],
+    ['NO_MATCHING_SUPPLY', 'all that match count for nobody', { machines: [machine('a', 'Idle', { hold: true }), machine('b', 'Failed'), machine('c', 'Idle', { stuck: true })], needs: [need()] }],
+    ['SUPPLY_EXHAUSTED', 'all that match are its own already', { machines: many(2), needs: [need({ units: 3 })] }],
+    ['SUPPLY_EXHAUSTED', 'equals hold all that match', { machines: many(1), needs: [need(), need({ cluster: 'c2' })] }],
+    ['SUPPLY_EXHAUSTED', 'lower ones hold all that match', { machines: [foreign(50)], needs: [need(), need({ cluster: 'c2', priority: 50 })] }],
+    ['PRIORITY_STARVED', 'a higher one took what matches', { machines: many(1), needs: [need(), need({ cluster: 'c2', priority: 500 })] }],
+    ['PRIORITY_STARVED', 'a higher penalty took what matches', { machines: many(1), needs: [need(), need({ cluster: 'c2', interruptionBucket: 9 })] }],
+    ['PRIORITY_STARVED', 'a higher one of another cluster is served by what matches', { machines: [foreign(500)], needs: [need(), need({ cluster: 'c2', priority: 500 })] }],
+    ['PRIORITY_STARVED', 'what matches is bound for a higher one that has not reported yet', { machines: [foreign(500)], needs: [need()], unreported: ['c2'] }],
+    ['SUPPLY_EXHAUSTED', 'what matches is bound for a lower one that has not reported yet', { machines: [foreign(100)], needs: [need()], unreported: ['c2'] }],
+    ['NO_SESSION', 'its cluster is not connected', { machines: many(1), needs: [need()], sessions: [] }],
+    ['NO_SESSION', 'its cluster is not connected, even if nothing matched', { needs: [need()], sessions: [] }],
+    ['LIMIT_REACHED', 'the limit is reached', { machines: many(1, 'Speculative'), needs: [need()], policy: policy({ limits: { machines: 0 } }) }],
+  ])('%s: %s', (reason, _, spec) => {
+    expect(lacking(spec)?.reason).toBe(reason);
+  });
+
+  it('is absent when it is not', () => {
+    const [verdict] = plan({ machines: many(1), needs: [need()] }).verdicts;
+    expect(verdict).toEqual({ need: need(), arrival: T0, satisfied: true, deficit: [['cpu', 0]], machines: 1, inFlight: 1, bootstraps: 1, provisions: 0 });
+  });
+});
+
+describe('a verdict', () => {
+  it('counts what is served, on its way and newly decided', () => {
+    const wanted = need({ units: 6 });
+    const machines = [
+      machine('a', 'Configured'), machine('b', 'Configuring'), machine('c', 'Creating', { intent: bindTo(wanted) }), machine('d', 'Idle'), machine('e', 'Speculative'),
+    ];
+    expect(plan({ machines, needs: [wanted] }).verdicts[0]).toMatchObject({ machines: 5, inFlight: 4, bootstraps: 1, provisions: 1, deficit: [['cpu', 1000]] });
+  });
+
+  it('counts matching supply whoever holds it, up to 256', () => {
+    const machines = [...many(300, 'Speculative'), machine('i', 'Idle', { intent: bindTo(need()) }), machine('c', 'Configured', { cluster: 'c2' }), machine('x', 'Configured', { cluster: 'c2', instanceType: 't9' })];
+    const verdict = lacking({ machines, needs: [need({ units: 400, requirements: [typeIn('t1')] })], reported: ['c2'] });
+    expect(verdict?.matchingSupply).toEqual({ idle: 1, speculative: 256, configured: 1, capped: true });
+  });
+
+  it('is not capped at exactly 256', () => {
+    expect(lacking({ machines: many(256), needs: [need({ units: 400 })] })?.matchingSupply).toEqual({ idle: 256, speculative: 0, configured: 0, capped: false });
+  });
+
+  it('remembers when a demand was first seen, and forgets it when its cluster stops asking (D5)', () => {
+    const key = JSON.stringify(['c1', need().fingerprint, '']);
+    const first = plan({ needs: [need()] });
+    expect(first.memory).toEqual([{ what: 'arrival', key, at: T0 }]);
+    expect(planOnce(world({ needs: [need()], memory: first.memory }), T0 + 5).verdicts[0]?.arrival).toBe(T0);
+    expect(planOnce(world({ memory: first.memory }), T0 + 5).memory).toEqual([{ what: 'arrival', key, at: null }]);
+    expect(planOnce(world({ memory: first.memory, unreported: ['c1'] }), T0 + 5).memory).toEqual([]);
+  });
+});
