@@ -1,0 +1,125 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CapacityRequestResource, NodeResource, PodResource, UpcomingNodeResource } from '../api/resources.ts';
+import type { CapacityRequest, Node, Pod, UpcomingNode } from '../api/types.ts';
+import type { FakeSession } from '../session/client/testing/fake-shard.ts';
+import { AgentRig } from './testing/agent-rig.ts';
+import { frame } from './testing/machines.ts';
+
+function pod(name: string, more: Partial<Pod['spec']> = {}): Pod {
+  return {
+    apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default' },
+    spec: { containers: [{ name: 'c', image: 'i', resources: { requests: { cpu: '2', memory: '4Gi' } } }], ...more },
+  };
+}
+
+function requestOf(rig: AgentRig, name: string): { namespace: string; name: string } {
+  return { namespace: 'default', name: `cr-pod-${rig.cluster.store.get<Pod>(PodResource, { namespace: 'default', name })?.metadata.uid}` };
+}
+
+/** Acknowledges everything until a roll-up meets the condition; resolves with that roll-up. */
+async function rollupWith(session: FakeSession, is: (sum: Record<string, string>, hints: readonly { machineId: string; pods: number; ready: boolean }[]) => boolean) {
+  for (;;) {
+    const rollup = await session.wait('rollup');
+    session.ack('rollup');
+    const sums = rollup.needs.map((n) => Object.fromEntries(n.aggregateResources));
+    if (is(sums[0] ?? {}, rollup.nodeHints?.items ?? [])) return rollup;
+  }
+}
+
+describe('an agent in a cluster', () => {
+  let rig: AgentRig;
+
+  beforeEach(async () => {
+    rig = await AgentRig.start();
+  });
+  afterEach(() => rig.stop());
+
+  async function connected(): Promise<FakeSession> {
+    const session = await rig.shard.nextSession();
+    await session.wait('hello');
+    session.ack('hello');
+    return session;
+  }
+
+  it('carries a Pod’s demand to the shard, and the shard’s word back, in two writes', async () => {
+    rig.startAgent();
+    const session = await connected();
+    await rollupWith(session, (sum) => Object.keys(sum).length === 0);
+    rig.cluster.store.create(PodResource, pod('p-1'));
+    const rollup = await rollupWith(session, (sum) => sum['cpu'] === '2' && sum['memory'] === '4Gi');
+    const [need] = rollup.needs;
+    const fingerprint = 'p=0|ipb=0|rpb=0|reqs=node.kubernetes.io/instance-type:3:;|spr=';
+    session.send({ $case: 'needStatus', value: {
+      rollupTimestampUnixNanos: rollup.timestampUnixNanos,
+      items: [{ fingerprint, group: '', minUnit: need?.minUnit ?? new Map(), satisfied: true, reason: 0, reasonText: '', machines: 1, inFlight: 1 }],
+    } });
+    const request = await rig.until<CapacityRequest>(CapacityRequestResource, requestOf(rig, 'p-1'), (r) => r?.status?.phase === 'Acknowledged');
+    expect(request?.status?.acknowledgedAt).toBeDefined();
+    expect(request?.status?.conditions).toMatchObject([{ type: 'Satisfied', status: 'True', reason: 'CapacityAssigned' }]);
+
+    rig.cluster.store.delete(PodResource, { namespace: 'default', name: 'p-1' });
+    await rollupWith(session, (sum) => Object.keys(sum).length === 0);
+  });
+
+  it('announces machines, ties them to their Nodes, empties and removes them', async () => {
+    rig.startAgent();
+    const session = await connected();
+    session.send({ $case: 'nodeStateUpdate', value: frame('m-1', 'CONFIGURED', { providerId: 'sim://m-1' }) });
+    await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u?.status?.phase === 'Ready');
+    rig.cluster.store.create<Node>(NodeResource, {
+      apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-a', labels: { 'bigfleet.lucy.sh/machine-id': 'm-1' } }, spec: { providerID: 'sim://m-1' },
+      status: { conditions: [{ type: 'Ready', status: 'True' }], allocatable: { cpu: '8', memory: '32Gi', pods: '110' } },
+    });
+    await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u?.status?.nodeRef?.name === 'node-a');
+    rig.cluster.store.create(PodResource, pod('p-1'));
+    rig.cluster.store.bindPod({ namespace: 'default', name: 'p-1' }, 'node-a');
+    const rollup = await rollupWith(session, (_, hints) => hints[0]?.pods === 1);
+    expect(rollup.nodeHints?.items).toMatchObject([{ machineId: 'm-1', nodeName: 'node-a', pods: 1, disruptionCost: 1 }]);
+
+    session.send({ $case: 'reclaimInstruction', value: { instructionId: 'i-1', nodes: ['node-a'], machineIds: ['m-1'], gracePeriodSeconds: 30n, preemptorPriority: 0 } });
+    expect(await session.wait('reclaimAck')).toEqual({ instructionId: 'i-1', nodesStarted: 1 });
+    await rig.until<Node>(NodeResource, { name: 'node-a' }, (n) => n?.spec?.unschedulable === true);
+    // The kubelet's part: the Pod ends.
+    await rig.until<Pod>(PodResource, { namespace: 'default', name: 'p-1' }, (p) => !p || p.metadata.deletionTimestamp !== undefined);
+    rig.cluster.store.delete(PodResource, { namespace: 'default', name: 'p-1' }, { gracePeriodSeconds: 0 });
+    await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u?.status?.phase === 'Drained');
+    session.send({ $case: 'nodeStateUpdate', value: frame('m-1', 'IDLE') });
+    await rig.until(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u === undefined);
+    expect(rig.cluster.store.get(NodeResource, { name: 'node-a' })).toBeUndefined();
+  });
+
+  it('asks nothing for a Pod on a Node that is not of the fleet (D1)', async () => {
+    rig.startAgent();
+    const session = await connected();
+    rig.cluster.store.create<Node>(NodeResource, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'theirs' }, status: { conditions: [{ type: 'Ready', status: 'True' }] } });
+    rig.cluster.store.create(PodResource, pod('p-1'));
+    await rollupWith(session, (sum) => sum['cpu'] === '2');
+    const ref = requestOf(rig, 'p-1');
+    rig.cluster.store.bindPod({ namespace: 'default', name: 'p-1' }, 'theirs');
+    await rig.until(CapacityRequestResource, ref, (r) => r === undefined);
+    await rollupWith(session, (sum) => Object.keys(sum).length === 0);
+  });
+
+  it('tells a bad request what is wrong with it, and goes on with the others (D4, B9)', async () => {
+    rig.startAgent();
+    const session = await connected();
+    const bad: CapacityRequest = {
+      apiVersion: 'bigfleet.lucy.sh/v1alpha1', kind: 'CapacityRequest', metadata: { name: 'bad', namespace: 'default' },
+      spec: { priority: 0, resources: { cpu: '1' }, requirements: [{ key: 'cores', operator: 'Gt', values: ['8'] }] },
+    };
+    rig.cluster.store.create(CapacityRequestResource, bad);
+    rig.cluster.store.create(PodResource, pod('p-1'));
+    await rollupWith(session, (sum) => sum['cpu'] === '2');
+    const told = await rig.until<CapacityRequest>(CapacityRequestResource, { namespace: 'default', name: 'bad' }, (r) => r?.status?.conditions !== undefined);
+    expect(told?.status).toMatchObject({ phase: 'Pending', conditions: [{ type: 'Accepted', status: 'False', reason: 'InvalidRequirement' }] });
+  });
+
+  it('lets only one process act at a time', async () => {
+    const first = rig.startAgent();
+    await connected();
+    rig.startAgent();
+    await first.stop(); // releases the Lease
+    const second = await rig.shard.nextSession();
+    expect((await second.wait('hello')).clusterId).toBe('demo');
+  });
+});
