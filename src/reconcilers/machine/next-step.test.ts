@@ -1,0 +1,127 @@
+import fc from 'fast-check';
+import { describe, expect, it, test } from 'vitest';
+import type { MachineState } from '../../engine/types.ts';
+import type { MachineIntent, MachineRecord } from '../../shard/record.ts';
+import { seen, toEast } from '../../shard/testing/machines.ts';
+import { nextStep } from './next-step.ts';
+import type { Circumstances } from './next-step.ts';
+
+const STATES: readonly MachineState[] = ['Speculative', 'Creating', 'Idle', 'Configuring', 'Configured', 'Draining', 'Deleting', 'Failed'];
+const NOW = 1_000_000;
+
+const intents = {
+  bind: { kind: 'bind', to: toEast, requirements: [], reason: '', decidedAt: 0, configureSent: false },
+  unbind: { kind: 'unbind', reason: '', graceSeconds: 5, preemptorPriority: 0, decidedAt: 0 },
+  release: { kind: 'release', reason: '', decidedAt: 0 },
+} as const satisfies Record<string, MachineIntent>;
+
+function record(state: MachineState, intent: MachineIntent | undefined, fields: Partial<MachineRecord> = {}): MachineRecord {
+  return {
+    seen: seen('m', state), assigned: undefined, intent, hold: false, since: 0, operation: undefined,
+    busy: false, recheck: false, stuck: false, coolUntil: 0, missedLists: 0, why: undefined, ...fields,
+  };
+}
+
+const FINE: Circumstances = { active: true, leaseProven: true, connected: true, demandKnown: true, now: NOW };
+
+/** The step in one word; what it waits for behind a colon. */
+function step(machine: MachineRecord, circumstances: Partial<Circumstances> = {}): string {
+  const next = nextStep(machine, { ...FINE, ...circumstances });
+  return next.do === 'wait' ? `wait:${next.for}` : next.do;
+}
+
+describe('when nothing stands in the way', () => {
+  const table: Record<keyof typeof intents, readonly string[]> = {
+    //       Speculative      Creating         Idle             Configuring      Configured       Draining         Deleting         Failed
+    bind: ['create', 'wait:provider', 'configure', 'wait:provider', 'wait:provider', 'wait:provider', 'wait:provider', 'wait:provider'],
+    unbind: ['wait:provider', 'wait:provider', 'wait:provider', 'wait:provider', 'drain', 'wait:provider', 'wait:provider', 'wait:provider'],
+    release: ['wait:provider', 'wait:provider', 'delete', 'wait:provider', 'wait:provider', 'wait:provider', 'wait:provider', 'wait:provider'],
+  };
+  for (const kind of Object.keys(intents) as (keyof typeof intents)[]) {
+    test.each(STATES.map((state, i) => [state, table[kind][i]!] as const))(`${kind} of a machine that is %s: %s`, (state, expected) => {
+      expect(step(record(state, intents[kind]))).toBe(expected);
+    });
+  }
+  test.each(STATES)('nothing, if nothing is decided for a machine that is %s', (state) => {
+    expect(step(record(state, undefined))).toBe('nothing');
+  });
+});
+
+describe('what holds a step back', () => {
+  const ready = [
+    ['create', record('Speculative', intents.bind)],
+    ['configure', record('Idle', intents.bind)],
+    ['drain', record('Configured', intents.unbind)],
+    ['delete', record('Idle', intents.release)],
+  ] as const;
+
+  it.each(ready)('a call in flight: %s', (_name, machine) => {
+    expect(step({ ...machine, busy: true, recheck: true })).toBe('wait:provider');
+  });
+
+  it.each(ready)('doubt about the state, in every mode: %s', (_name, machine) => {
+    expect(step({ ...machine, recheck: true })).toBe('look');
+    expect(step({ ...machine, recheck: true }, { active: false, leaseProven: false })).toBe('look');
+  });
+
+  it.each(ready)('the mode: %s', (_name, machine) => {
+    expect(step(machine, { active: false })).toBe('wait:mode');
+  });
+
+  it.each(ready)('rest after a refusal, until it is over: %s', (name, machine) => {
+    expect(step({ ...machine, coolUntil: NOW + 1 })).toBe('wait:cooldown');
+    expect(step({ ...machine, coolUntil: NOW })).toBe(name);
+  });
+
+  it('an unproven Lease, for what takes away and for nothing else', () => {
+    expect(ready.map(([, machine]) => step(machine, { leaseProven: false }))).toEqual(['create', 'configure', 'wait:lease', 'wait:lease']);
+  });
+
+  it('an absent operator, for configuring only: machines are bought meanwhile', () => {
+    expect(ready.map(([, machine]) => step(machine, { connected: false }))).toEqual(['create', 'wait:session', 'drain', 'delete']);
+  });
+
+  it('demand that has not been reported yet, for acquiring only', () => {
+    expect(ready.map(([, machine]) => step(machine, { demandKnown: false }))).toEqual(['wait:demand', 'wait:demand', 'drain', 'delete']);
+  });
+});
+
+it('hands the decision on with the step', () => {
+  expect(nextStep(record('Idle', intents.bind), FINE)).toEqual({ do: 'configure', intent: intents.bind });
+  expect(nextStep(record('Configured', intents.unbind), FINE)).toEqual({ do: 'drain', intent: intents.unbind });
+});
+
+describe('in any situation', () => {
+  const machines = fc.record({
+    state: fc.constantFrom(...STATES),
+    intent: fc.constantFrom<MachineIntent | undefined>(undefined, ...Object.values(intents)),
+    busy: fc.boolean(),
+    recheck: fc.boolean(),
+    hold: fc.boolean(),
+    stuck: fc.boolean(),
+    coolUntil: fc.constantFrom(0, NOW - 1, NOW, NOW + 1),
+  }).map(({ state, intent, ...fields }) => record(state, intent, fields));
+  const circumstances = fc.record({ active: fc.boolean(), leaseProven: fc.boolean(), connected: fc.boolean(), demandKnown: fc.boolean(), now: fc.constant(NOW) });
+  const ACTING = ['create', 'configure', 'drain', 'delete'];
+
+  it('never drains or deletes without a proven Lease (D16)', () => {
+    fc.assert(fc.property(machines, circumstances, (machine, about) => {
+      if (!about.leaseProven) expect(['drain', 'delete']).not.toContain(nextStep(machine, about).do);
+    }));
+  });
+
+  it('never acts in DryRun or Paused, nor while a call is in flight or in doubt, nor without a decision', () => {
+    fc.assert(fc.property(machines, circumstances, (machine, about) => {
+      const { do: what } = nextStep(machine, about);
+      if (!about.active || machine.busy || machine.recheck || !machine.intent || machine.coolUntil > NOW) expect(ACTING).not.toContain(what);
+    }));
+  });
+
+  it('does only what the state allows', () => {
+    const from: Record<string, MachineState> = { create: 'Speculative', configure: 'Idle', drain: 'Configured', delete: 'Idle' };
+    fc.assert(fc.property(machines, circumstances, (machine, about) => {
+      const { do: what } = nextStep(machine, about);
+      if (ACTING.includes(what)) expect(machine.seen.state).toBe(from[what]);
+    }));
+  });
+});

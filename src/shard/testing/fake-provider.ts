@@ -1,0 +1,106 @@
+import type { Acknowledgement, DecodedList, ListRequest, ProviderClient } from '../../provider/client.ts';
+import type { ProviderMachine, RejectedMachine } from '../../provider/provider-machine.ts';
+import type { MachineState } from '../../engine/types.ts';
+import { seen } from './machines.ts';
+
+/** A call as it arrived. `reply` settles the promise that the caller holds. */
+export interface ProviderCall {
+  readonly kind: 'create' | 'configure' | 'drain' | 'delete' | 'get' | 'list';
+  readonly id: string;
+  readonly request: Record<string, unknown>;
+  readonly signal: AbortSignal | undefined;
+}
+
+type Answer<T> = T | Error | Promise<T>;
+
+const AFTER: Readonly<Record<'create' | 'configure' | 'drain' | 'delete', MachineState>> = {
+  create: 'Creating', configure: 'Configuring', drain: 'Draining', delete: 'Deleting',
+};
+
+/**
+ * A provider whose machines the test moves by hand. Mutations are accepted and put the machine into its transitional
+ * state, unless the test has scripted the next answers of that kind.
+ */
+export class FakeProvider implements ProviderClient {
+  readonly address = 'test:1';
+  readonly calls: ProviderCall[] = [];
+  readonly machines = new Map<string, ProviderMachine>();
+  readonly rejected = new Map<string, RejectedMachine>();
+  /** Handed out with every List; empty = no cursors. */
+  revision = new Uint8Array();
+  private readonly scripts = new Map<ProviderCall['kind'], ((call: ProviderCall) => Answer<unknown>)[]>();
+
+  set(machine: ProviderMachine): void {
+    this.machines.set(machine.id, machine);
+  }
+
+  move(id: string, state: MachineState, fields: Partial<ProviderMachine> = {}): void {
+    const { cluster } = this.machines.get(id) ?? { cluster: '' };
+    const bound = state === 'Configuring' || state === 'Configured' || state === 'Draining';
+    this.set(seen(id, state, { ...(bound && cluster !== '' && { cluster }), ...fields }));
+  }
+
+  /** The next call of that kind is answered so; several scripts are used up in order. */
+  next(kind: ProviderCall['kind'], answer: (call: ProviderCall) => Answer<unknown>): void {
+    this.scripts.set(kind, [...(this.scripts.get(kind) ?? []), answer]);
+  }
+
+  made(kind?: ProviderCall['kind']): string[] {
+    return this.calls.filter((c) => (kind ? c.kind === kind : c.kind !== 'list')).map((c) => `${c.kind} ${c.id}`);
+  }
+
+  create(id: string, limits: { signal?: AbortSignal } = {}): Promise<Acknowledgement> {
+    return this.mutate('create', id, {}, limits.signal);
+  }
+
+  configure(request: { machineId: string; clusterId: string; bootstrapBlob: Uint8Array; shardMetadata: ReadonlyMap<string, string> }, limits: { signal?: AbortSignal } = {}): Promise<Acknowledgement> {
+    return this.mutate('configure', request.machineId, request, limits.signal, { cluster: request.clusterId, shardMetadata: request.shardMetadata });
+  }
+
+  drain(request: { machineId: string; gracePeriodSeconds: number }, limits: { signal?: AbortSignal } = {}): Promise<Acknowledgement> {
+    return this.mutate('drain', request.machineId, request, limits.signal);
+  }
+
+  delete(id: string, limits: { signal?: AbortSignal } = {}): Promise<Acknowledgement> {
+    return this.mutate('delete', id, {}, limits.signal);
+  }
+
+  get(id: string, limits: { signal?: AbortSignal } = {}): Promise<{ machine: ProviderMachine } | { rejected: RejectedMachine }> {
+    return this.answer({ kind: 'get', id, request: {}, signal: limits.signal }, () => {
+      const rejected = this.rejected.get(id);
+      const machine = this.machines.get(id);
+      if (rejected) return { rejected };
+      if (!machine) throw new Error(`the test has no machine ${id}`);
+      return { machine };
+    });
+  }
+
+  list(request: ListRequest = {}): Promise<DecodedList> {
+    return this.answer({ kind: 'list', id: '', request: { since: request.since }, signal: request.signal }, () => ({
+      machines: [...this.machines.values()].filter((m) => !this.rejected.has(m.id)),
+      rejected: [...this.rejected.values()],
+      revision: this.revision,
+    }));
+  }
+
+  providerNow(): number | undefined {
+    return undefined;
+  }
+
+  close(): void {}
+
+  private mutate(kind: keyof typeof AFTER, id: string, request: Record<string, unknown>, signal: AbortSignal | undefined, fields: Partial<ProviderMachine> = {}): Promise<Acknowledgement> {
+    return this.answer({ kind, id, request, signal }, () => {
+      this.move(id, AFTER[kind], fields);
+      return { operationId: `op-${this.calls.length}`, machine: this.machines.get(id)! };
+    });
+  }
+
+  private async answer<T>(call: ProviderCall, otherwise: () => T): Promise<T> {
+    this.calls.push(call);
+    const script = this.scripts.get(call.kind)?.shift();
+    const answer = await (script ? (script(call) as Answer<T>) : otherwise());
+    if (answer instanceof Error) throw answer;
+    return answer;
+  }
+}
