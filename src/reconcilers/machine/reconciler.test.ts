@@ -1,0 +1,533 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { GrpcCode, GrpcError } from '../../api/grpc.ts';
+import { ASSIGNED_NEED_FINGERPRINT, ASSIGNED_PRIORITY } from '../../api/shard-metadata.ts';
+import type { MachineState } from '../../engine/types.ts';
+import { Semaphore } from '../../lib/semaphore.ts';
+import { VirtualClock } from '../../lib/virtual-clock.ts';
+import { ProviderError } from '../../provider/client.ts';
+import { createController } from '../../runtime/controller.ts';
+import { createWorkQueue } from '../../runtime/queue/work-queue.ts';
+import { silentLog } from '../../runtime/types.ts';
+import { Inventory } from '../../shard/inventory.ts';
+import type { MachineIntent } from '../../shard/record.ts';
+import { FakeProvider } from '../../shard/testing/fake-provider.ts';
+import { seen, toEast } from '../../shard/testing/machines.ts';
+import { MachineReconciler } from './reconciler.ts';
+import type { Blob } from './reconciler.ts';
+
+const bind: MachineIntent = { kind: 'bind', to: toEast, requirements: [], reason: 'wanted', decidedAt: 1, configureSent: false };
+const unbind: MachineIntent = { kind: 'unbind', reason: 'excess', graceSeconds: 5, preemptorPriority: 7, decidedAt: 1 };
+const release: MachineIntent = { kind: 'release', reason: 'idle', decidedAt: 1 };
+const BLOB = new Uint8Array([1, 2, 3]);
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+/** A reconciler under a real controller, wired as the shard wires it, with everything around it in the test's hands. */
+function setUp(options: { concurrency?: number } = {}) {
+  const clock = new VirtualClock();
+  const inventory = new Inventory(clock);
+  const provider = new FakeProvider();
+  const world = {
+    active: true, leaseProven: true, connected: true, reported: true,
+    log: [] as string[],
+    outcomes: [] as string[],
+    fenced: [] as string[],
+    blob: (_signal: AbortSignal): Promise<Blob> => Promise.resolve({ userData: BLOB, expiresAt: undefined }),
+    written: (_id: string, _signal: AbortSignal): Promise<void> => Promise.resolve(),
+  };
+  const slots = new Semaphore(() => options.concurrency ?? 16);
+  const controller = createController({
+    clock, log: silentLog, workers: 8, queue: createWorkQueue({ clock, backoff: { minMs: 100, maxMs: 30_000 }, retryQps: 100, retryBurst: 100 }),
+    reconciler: new MachineReconciler({
+      inventory, provider, clock, log: silentLog,
+      isActive: () => world.active && world.fenced.length === 0,
+      isLeaseProven: () => world.leaseProven,
+      isConnected: () => world.connected,
+      hasReported: () => world.reported,
+      requestBlob: (cluster, requirements, signal) => {
+        world.log.push(`blob ${cluster} ${JSON.stringify(requirements.map((r) => r.key))}`);
+        return world.blob(signal);
+      },
+      sendReclaim: (machine, intent) => {
+        world.log.push(`reclaim ${machine.seen.id} ${intent.graceSeconds}s ${intent.preemptorPriority}`);
+        return world.connected;
+      },
+      requirementsOf: () => [{ key: 'zone', operator: 'Exists', values: [] }],
+      written: (id, signal) => world.written(id, signal),
+      slot: (run) => slots.run(run),
+      onFenced: (id) => world.fenced.push(id),
+      onOutcome: (kind, outcome) => world.outcomes.push(`${kind} ${outcome}`),
+    }),
+  });
+  const wake = (id: string): void => controller.enqueue(id);
+  inventory.onChange(({ id, after }) => {
+    if (after && (after.intent || after.recheck) && !after.busy) wake(id);
+  });
+  const stop = new AbortController();
+  const running = controller.run(stop.signal);
+  stops.push(async () => {
+    stop.abort();
+    // A call that a test left hanging is given up after the grace.
+    await clock.advance(60_000);
+    await running;
+  });
+
+  /** The provider lists the machine. */
+  const observe = (): void => {
+    for (const machine of provider.machines.values()) inventory.observe(machine, inventory.mark());
+  };
+  const have = (id: string, state: MachineState, intent?: MachineIntent): void => {
+    provider.set(seen(id, state));
+    inventory.observe(provider.machines.get(id)!, inventory.mark());
+    if (intent) inventory.setIntent(id, intent);
+  };
+  const moves = async (id: string, state: MachineState): Promise<void> => {
+    provider.move(id, state);
+    observe();
+    await clock.advance(0);
+  };
+  const settle = (): Promise<void> => clock.advance(0);
+  return { clock, inventory, provider, world, wake, have, moves, settle };
+}
+
+const unavailable = (): ProviderError => new ProviderError('Unavailable', 'connection lost');
+const rejected = (): ProviderError => new ProviderError('Rejected', 'quota');
+
+describe('the ordinary life of a binding', () => {
+  it('goes from a slot to a configured machine without another decision (D34)', async () => {
+    const t = setUp();
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    expect(t.provider.made()).toEqual(['create m']);
+    expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Creating' }, operation: { kind: 'Create', operationId: 'op-1', attempts: 1, lastError: '' } });
+    await t.moves('m', 'Idle');
+    expect(t.provider.made()).toEqual(['create m', 'configure m']);
+    expect(t.world.log).toEqual(['blob east ["zone"]']);
+    expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Configuring' }, intent: { kind: 'bind', configureSent: true } });
+    await t.moves('m', 'Configured');
+    expect(t.inventory.get('m')).toMatchObject({ intent: undefined, assigned: toEast, operation: undefined });
+    expect(t.world.outcomes).toEqual(['Create success', 'Configure success']);
+    await t.clock.advance(600_000);
+    expect(t.provider.made()).toEqual(['create m', 'configure m']);
+  });
+
+  it('hands the blob and what the machine is for to the provider', async () => {
+    const t = setUp();
+    t.have('m', 'Idle', bind);
+    await t.settle();
+    const { request } = t.provider.calls[0]!;
+    expect(request).toMatchObject({ machineId: 'm', clusterId: 'east', bootstrapBlob: BLOB });
+    expect((request['shardMetadata'] as Map<string, string>).get(ASSIGNED_PRIORITY)).toBe('100');
+    expect((request['shardMetadata'] as Map<string, string>).get(ASSIGNED_NEED_FINGERPRINT)).toBe('fp-1');
+  });
+
+  it('drains with the grace of the decision, telling the operator first, and deletes', async () => {
+    const t = setUp();
+    t.have('m', 'Configured', unbind);
+    t.have('n', 'Idle', release);
+    await t.settle();
+    expect(t.world.log).toEqual(['reclaim m 5s 7']);
+    expect(t.provider.made().sort()).toEqual(['delete n', 'drain m']);
+    expect(t.provider.calls.find((c) => c.kind === 'drain')?.request['gracePeriodSeconds']).toBe(5);
+    await t.moves('m', 'Idle');
+    await t.moves('n', 'Speculative');
+    expect(t.inventory.get('m')).toMatchObject({ intent: undefined, assigned: undefined });
+    expect(t.inventory.get('n')?.intent).toBeUndefined();
+  });
+
+  it('drains without an operator, too: the decision was made with that known', async () => {
+    const t = setUp();
+    t.world.connected = false;
+    t.have('m', 'Configured', unbind);
+    await t.settle();
+    expect(t.provider.made()).toEqual(['drain m']);
+  });
+});
+
+describe('an ambiguous failure', () => {
+  it('is looked at before it is repeated, and repeated if nothing happened', async () => {
+    const t = setUp();
+    t.provider.next('create', unavailable);
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    expect(t.provider.made()).toEqual(['create m', 'get m', 'create m']);
+    expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Creating' }, operation: { attempts: 2 } });
+    expect(t.world.outcomes).toEqual(['Create provider_error', 'Create success']);
+  });
+
+  it('is not repeated if it had its effect all the same', async () => {
+    const t = setUp();
+    t.provider.next('create', () => {
+      t.provider.move('m', 'Creating');
+      return new ProviderError('Deadline', 'deadline exceeded');
+    });
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    await t.clock.advance(120_000);
+    expect(t.provider.made()).toEqual(['create m', 'get m']);
+    expect(t.world.outcomes).toEqual(['Create ctx_canceled']);
+  });
+
+  it('keeps the decision and its error, and backs off while the provider is away', async () => {
+    const t = setUp();
+    for (let i = 0; i < 50; i++) {
+      t.provider.next('create', unavailable);
+      t.provider.next('get', unavailable);
+    }
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    expect(t.inventory.get('m')).toMatchObject({ intent: bind, operation: { lastError: 'create: connection lost' }, recheck: true });
+    await t.clock.advance(60_000);
+    const tries = t.provider.calls.length;
+    expect(tries).toBeGreaterThan(5);
+    expect(tries).toBeLessThan(20);
+    expect(t.inventory.get('m')?.intent).toEqual(bind);
+  });
+});
+
+describe('a definite refusal', () => {
+  it('drops the decision, rests the machine and tells the engine when it has rested', async () => {
+    const t = setUp();
+    t.provider.next('create', rejected);
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    expect(t.provider.made()).toEqual(['create m', 'get m']);
+    expect(t.inventory.get('m')).toMatchObject({ intent: undefined, busy: false, recheck: false });
+    expect(t.inventory.takeEngineChanges()?.upserted).toMatchObject([{ id: 'm', stuck: true }]);
+    await t.clock.advance(29_999);
+    expect(t.inventory.takeEngineChanges()).toBeUndefined();
+    await t.clock.advance(1);
+    expect(t.inventory.takeEngineChanges()?.upserted).toMatchObject([{ id: 'm', stuck: false }]);
+    expect(t.provider.made()).toEqual(['create m', 'get m']);
+  });
+
+  it('keeps a new decision waiting until the machine has rested', async () => {
+    const t = setUp();
+    t.provider.next('drain', rejected);
+    t.have('m', 'Configured', unbind);
+    await t.settle();
+    t.inventory.setIntent('m', unbind);
+    await t.clock.advance(29_999);
+    expect(t.provider.made('drain')).toHaveLength(1);
+    await t.clock.advance(1);
+    expect(t.provider.made('drain')).toHaveLength(2);
+  });
+
+  it.each([
+    ['NotFound', 'inventory_miss'],
+    ['NotSupported', 'provider_error'],
+    ['InvalidArgument', 'provider_error'],
+    ['Rejected', 'provider_error'],
+  ] as const)('%s is counted as %s', async (code, label) => {
+    const t = setUp();
+    t.provider.next('delete', () => new ProviderError(code, 'no'));
+    t.provider.next('get', () => new ProviderError('NotFound', 'no'));
+    t.have('m', 'Idle', release);
+    await t.settle();
+    expect(t.world.outcomes).toEqual([`Delete ${label}`]);
+    // A Get that finds nothing removes nothing: that is the List's business.
+    expect(t.inventory.get('m')).toMatchObject({ intent: undefined, recheck: false });
+  });
+});
+
+describe('fencing', () => {
+  it('is told once and nothing is retried', async () => {
+    const t = setUp();
+    t.provider.next('create', () => new ProviderError('Fenced', 'epoch 4 is older than 5'));
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    t.have('n', 'Speculative', bind);
+    await t.clock.advance(600_000);
+    expect(t.world.fenced).toEqual(['m']);
+    expect(t.provider.made('create')).toEqual(['create m']);
+    expect(t.world.outcomes).toEqual(['Create fenced']);
+    expect(t.inventory.get('m')?.intent).toEqual(bind);
+  });
+});
+
+describe('the answer of an accepted call', () => {
+  it('that names another cluster is adopted, not believed to be what was asked for', async () => {
+    const t = setUp();
+    t.provider.next('configure', () => ({ operationId: 'op-9', machine: seen('m', 'Configured', { cluster: 'west' }) }));
+    t.have('m', 'Idle', bind);
+    await t.settle();
+    expect(t.inventory.get('m')).toMatchObject({ seen: { cluster: 'west' }, assigned: { cluster: 'west' }, intent: undefined });
+  });
+
+  it('that carries no usable machine makes us look', async () => {
+    const t = setUp();
+    t.provider.next('create', () => {
+      t.provider.move('m', 'Creating');
+      return { operationId: 'op-9', rejected: { id: 'm', reason: 'price', field: 'price_per_hour', text: 'must be finite' } };
+    });
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    expect(t.provider.made()).toEqual(['create m', 'get m']);
+    expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Creating' }, operation: { lastError: 'price_per_hour must be finite' } });
+  });
+
+  it('is not overwritten by a List that began before the call, and the List makes us look again', async () => {
+    const t = setUp();
+    t.have('m', 'Speculative');
+    const old = t.provider.machines.get('m')!;
+    const mark = t.inventory.mark();
+    t.inventory.setIntent('m', bind);
+    await t.settle();
+    t.inventory.observe(old, mark);
+    await t.settle();
+    expect(t.provider.made()).toEqual(['create m', 'get m']);
+    expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Creating' }, recheck: false });
+  });
+
+  it('whose record is refused on looking keeps what was known', async () => {
+    const t = setUp();
+    t.have('m', 'Idle');
+    t.provider.rejected.set('m', { id: 'm', reason: 'price', field: 'price_per_hour', text: 'must be finite' });
+    t.provider.next('delete', () => new ProviderError('Rejected', 'busy'));
+    t.inventory.setIntent('m', release);
+    await t.settle();
+    expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Idle' }, recheck: false });
+  });
+});
+
+describe('the bootstrap blob', () => {
+  it('that the operator cannot make leaves the machine Idle and is asked for again, later and later', async () => {
+    const t = setUp();
+    t.world.blob = () => Promise.reject(new Error('no credentials'));
+    t.have('m', 'Idle', bind);
+    await t.clock.advance(60_000);
+    const asked = t.world.log.length;
+    expect(asked).toBeGreaterThan(3);
+    expect(asked).toBeLessThan(15);
+    expect(t.provider.made()).toEqual([]);
+    expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Idle' }, intent: bind });
+    t.world.blob = () => Promise.resolve({ userData: BLOB, expiresAt: undefined });
+    await t.clock.advance(30_000);
+    expect(t.provider.made()).toEqual(['configure m']);
+  });
+
+  it('is waited for at most 30 s', async () => {
+    const t = setUp();
+    let gaveUpAt = 0;
+    t.world.blob = (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => {
+      gaveUpAt ||= t.clock.monotonic();
+      reject(new GrpcError(GrpcCode.DEADLINE_EXCEEDED, 'late'));
+    }));
+    t.have('m', 'Idle', bind);
+    await t.clock.advance(30_000);
+    expect(gaveUpAt).toBe(30_000);
+    expect(t.provider.made()).toEqual([]);
+  });
+
+  it('that is lost with its session is asked for again after the reconnect', async () => {
+    const t = setUp();
+    let lose = (): void => undefined;
+    t.world.blob = () => new Promise((_, reject) => (lose = () => reject(new GrpcError(GrpcCode.UNAVAILABLE, 'session ended'))));
+    t.have('m', 'Idle', bind);
+    await t.settle();
+    t.world.connected = false;
+    lose();
+    await t.clock.advance(120_000);
+    expect(t.world.log).toHaveLength(1);
+    t.world.connected = true;
+    t.world.blob = () => Promise.resolve({ userData: BLOB, expiresAt: undefined });
+    t.wake('m');
+    await t.settle();
+    expect(t.provider.made()).toEqual(['configure m']);
+  });
+
+  it.each([
+    ['withdrawn', undefined],
+    ['changed to another cluster', { ...bind, to: { ...toEast, cluster: 'west' } }],
+  ] as const)('is not used for a binding that was %s while the operator was thinking', async (_name, intent) => {
+    const t = setUp();
+    const thinking = Promise.withResolvers<Blob>();
+    t.world.blob = () => thinking.promise;
+    t.have('m', 'Idle', bind);
+    await t.settle();
+    t.world.blob = () => new Promise(() => undefined);
+    t.inventory.setIntent('m', intent);
+    thinking.resolve({ userData: BLOB, expiresAt: undefined });
+    await t.settle();
+    expect(t.provider.made()).toEqual([]);
+  });
+
+  it('is not used for a machine that failed while the operator was thinking', async () => {
+    const t = setUp();
+    const thinking = Promise.withResolvers<Blob>();
+    t.world.blob = () => thinking.promise;
+    t.have('m', 'Idle', bind);
+    await t.settle();
+    await t.moves('m', 'Failed');
+    thinking.resolve({ userData: BLOB, expiresAt: undefined });
+    await t.settle();
+    expect(t.provider.made()).toEqual([]);
+  });
+
+  it('that has expired is not used: a fresh one is asked for', async () => {
+    const t = setUp();
+    const expiries = [t.clock.monotonic(), t.clock.monotonic() + 3_600_000];
+    t.world.blob = () => Promise.resolve({ userData: BLOB, expiresAt: expiries.shift() });
+    t.have('m', 'Idle', bind);
+    await t.settle();
+    expect(t.provider.made()).toEqual([]);
+    expect(t.inventory.get('m')?.intent).toEqual(bind); // still to be withdrawn, if need be
+    await t.clock.advance(100);
+    expect(t.provider.made()).toEqual(['configure m']);
+    expect(t.world.log).toHaveLength(2);
+  });
+});
+
+describe('write-ahead', () => {
+  it('waits for the object, and not longer than a second when the API server is away', async () => {
+    for (const [state, intent, call] of [
+      ['Speculative', bind, 'create m'], ['Idle', bind, 'configure m'], ['Configured', unbind, 'drain m'], ['Idle', release, 'delete m'],
+    ] as const) {
+      const t = setUp();
+      t.world.written = (_id, signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('not written'))));
+      t.have('m', state, intent);
+      await t.clock.advance(999);
+      expect(t.provider.made()).toEqual([]);
+      await t.clock.advance(1);
+      expect(t.provider.made()).toEqual([call]);
+    }
+  });
+
+  it('goes on at once when the object is written', async () => {
+    const t = setUp();
+    const written = Promise.withResolvers<void>();
+    t.world.written = () => written.promise;
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    expect(t.provider.made()).toEqual([]);
+    written.resolve();
+    await t.settle();
+    expect(t.provider.made()).toEqual(['create m']);
+  });
+
+  it('asks for the blob meanwhile', async () => {
+    const t = setUp();
+    t.world.written = () => new Promise(() => undefined);
+    t.have('m', 'Idle', bind);
+    await t.settle();
+    expect(t.world.log).toHaveLength(1);
+  });
+
+  it('gives way to a decision that changes during the wait', async () => {
+    const t = setUp();
+    const written = Promise.withResolvers<void>();
+    t.world.written = () => written.promise;
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    t.inventory.setIntent('m', undefined);
+    written.resolve();
+    await t.clock.advance(10_000);
+    expect(t.provider.made()).toEqual([]);
+  });
+});
+
+describe('calls at a time', () => {
+  it('are never more than the limit', async () => {
+    const t = setUp({ concurrency: 2 });
+    const pending: PromiseWithResolvers<Error>[] = [];
+    for (let i = 0; i < 5; i++) {
+      t.provider.next('create', () => {
+        const call = Promise.withResolvers<Error>();
+        pending.push(call);
+        return call.promise;
+      });
+    }
+    for (let i = 0; i < 5; i++) t.have(`m${i}`, 'Speculative', bind);
+    await t.settle();
+    expect(t.provider.made('create')).toEqual(['create m0', 'create m1']);
+    pending[0]!.resolve(rejected());
+    await t.settle();
+    expect(t.provider.made('create')).toEqual(['create m0', 'create m1', 'create m2']);
+  });
+
+  /** One call holds the only place; what waits behind it is the test's subject. */
+  async function waiting(state: MachineState, intent: MachineIntent) {
+    const t = setUp({ concurrency: 1 });
+    const first = Promise.withResolvers<Error>();
+    t.provider.next('create', () => first.promise);
+    t.have('first', 'Speculative', bind);
+    await t.settle();
+    t.have('m', state, intent);
+    await t.settle();
+    expect(t.provider.made()).toEqual(['create first']);
+    return { ...t, go: async () => (first.resolve(rejected()), t.settle()) };
+  }
+
+  it('what waited is not done any more when the decision was withdrawn', async () => {
+    const t = await waiting('Speculative', bind);
+    t.inventory.setIntent('m', undefined);
+    await t.go();
+    expect(t.provider.made()).not.toContain('create m');
+  });
+
+  it('nothing is taken away when the Lease was lost in the queue, until it is proven again (D16)', async () => {
+    for (const [state, intent, call] of [['Configured', unbind, 'drain m'], ['Idle', release, 'delete m']] as const) {
+      const t = await waiting(state, intent);
+      t.world.leaseProven = false;
+      await t.go();
+      await t.clock.advance(10_000);
+      expect(t.provider.made()).not.toContain(call);
+      expect(t.world.log).toEqual([]);
+      t.world.leaseProven = true;
+      await t.clock.advance(1_000);
+      expect(t.provider.made()).toContain(call);
+    }
+  });
+
+  it('nothing is done when the shard was paused meanwhile', async () => {
+    const t = await waiting('Idle', bind);
+    t.world.active = false;
+    await t.go();
+    await t.clock.advance(60_000);
+    expect(t.provider.made()).not.toContain('configure m');
+    t.world.active = true;
+    t.wake('m');
+    await t.settle();
+    expect(t.provider.made()).toContain('configure m');
+  });
+
+  it('a binding in the queue may still be withdrawn: Configure was not sent', async () => {
+    const t = await waiting('Idle', bind);
+    expect(t.inventory.get('m')?.intent).toMatchObject({ configureSent: false });
+  });
+});
+
+describe('what waits', () => {
+  it('for the Lease asks again every second', async () => {
+    const t = setUp();
+    t.world.leaseProven = false;
+    t.have('m', 'Configured', unbind);
+    await t.clock.advance(5_000);
+    expect(t.provider.made()).toEqual([]);
+    t.world.leaseProven = true;
+    await t.clock.advance(1_000);
+    expect(t.provider.made()).toEqual(['drain m']);
+  });
+
+  it('a machine that is gone is nobody', async () => {
+    const t = setUp();
+    t.wake('nobody');
+    await t.settle();
+    expect(t.provider.calls).toEqual([]);
+  });
+
+  it('a restart with a binding on record acts only after its cluster has reported', async () => {
+    const t = setUp();
+    t.world.reported = false;
+    t.have('m', 'Speculative', bind);
+    await t.clock.advance(60_000);
+    expect(t.provider.made()).toEqual([]);
+    t.world.reported = true;
+    t.wake('m');
+    await t.settle();
+    expect(t.provider.made()).toEqual(['create m']);
+  });
+});
