@@ -182,7 +182,8 @@ describe('against providers that misbehave', () => {
       const bytes = Machine.encode(Machine.create(m)).finish();
       return Buffer.concat([Buffer.from([10, bytes.length]), bytes]);
     };
-    const bytes = Buffer.concat([frame(good), Buffer.from([0x98, 0x3f, 7]), frame({ ...good, id: 'bad', interruptionProbability: NaN }), frame({ ...good, id: 'm3' })]);
+    const unknown = frame({ ...good, id: 'inside an unknown field' });
+    const bytes = Buffer.concat([frame(good), Buffer.from([0xca, 0x3e, unknown.length]), unknown, frame({ ...good, id: 'bad', interruptionProbability: NaN }), frame({ ...good, id: 'm3' })]);
     server.addService(
       { list: { ...CapacityProviderService.list, responseSerialize: (value: Buffer) => value } as unknown as typeof CapacityProviderService.list },
       { list: (_call: { request: ListFilter }, callback: (error: null, value: Buffer) => void) => callback(null, bytes) },
@@ -252,8 +253,9 @@ describe('a record', () => {
 it('translates moments with the reading that waited least, and follows a clock that is set back', () => {
   const offset = new ClockOffset();
   expect(offset.toProviderTime(0)).toBeUndefined();
-  offset.learn(1_000, 100); // it is at least 1000 there when it is 100 here
-  offset.learn(1_010, 160); // a slow answer: says less
+  offset.learn(950, 100); // a slow answer: it is at least 950 there when it is 100 here
+  offset.learn(1_010, 110); // says more
+  offset.learn(1_020, 160); // says less again
   expect(offset.toProviderTime(200)).toBe(1_100);
   for (let i = 0; i < 16; i++) offset.learn(500 + i, 300 + i);
   expect(offset.toProviderTime(320)).toBe(520);

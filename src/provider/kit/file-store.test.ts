@@ -127,8 +127,9 @@ describe('the file store', () => {
     const one = store({ compactAfterLines: 2_000 });
     one.load();
     const marks = new Map<string, StateChange>();
+    let sequence = 0n;
     const put = (n: number): void => {
-      const change = fence(n);
+      const change: StateChange = { fence: { shardId: 's', machineId: `m-${n}`, epoch: 1n, sequence: ++sequence } };
       one.append(change);
       marks.set(`m-${n}`, change);
       one.maybeCompact(() => marks.values());
@@ -136,6 +137,7 @@ describe('the file store', () => {
     for (let i = 0; i < 2_000; i++) put(i % 1_500);
     expect(files()).toEqual(['state-00000001.jsonl']); // a slice of the snapshot is written, the rest comes turn by turn
     for (let i = 0; files()[0] !== 'state-00000002.jsonl'; i++) {
+      put(i); // one that the snapshot holds already
       put(10_000 + i);
       await new Promise((resolve) => setImmediate(resolve));
     }
