@@ -101,6 +101,19 @@ describe('outcomes', () => {
     (await running.next()).resolve(done);
   });
 
+  test('a terminal error ends the growth of the delays', async () => {
+    const { controller } = start();
+    controller.enqueue('a');
+    (await running.next()).reject(new Error('no luck'));
+    await clock.advance(5);
+    (await running.next()).reject(new TerminalError('hopeless'));
+    await clock.advance(0);
+    controller.enqueue('a');
+    (await running.next()).reject(new Error('no luck'));
+    await clock.advance(5);
+    expect(running.waitingItems).toHaveLength(1);
+  });
+
   test('look again after a delay', async () => {
     const { controller } = start();
     controller.enqueue('a');

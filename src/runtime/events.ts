@@ -71,12 +71,11 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     return false;
   };
 
-  const send = async ({ event, atMs }: Queued, signal?: AbortSignal): Promise<void> => {
+  const send = async ({ event, atMs }: Queued, signal: AbortSignal): Promise<void> => {
     try {
       const object = toEventObject(event, atMs, options, random);
-      await client.create(EVENT, object, { timeoutMs: CALL_TIMEOUT_MS, maxAttempts: 2, ...(signal && { signal }) });
+      await client.create(EVENT, object, { timeoutMs: CALL_TIMEOUT_MS, maxAttempts: 2, signal });
     } catch (error) {
-      if (signal?.aborted) throw error;
       onDropped?.('api_error');
       log.debug({ reason: event.reason, error: String(error) }, 'an event could not be written');
     }

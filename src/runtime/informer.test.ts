@@ -106,7 +106,7 @@ describe('listing', () => {
     const second = await nextList('');
     expect(second.query.get('continue')).toBe('token-1');
     expect(informer.hasSynced).toBe(false);
-    second.page([thing('b', '6')], '10');
+    second.page([thing('b', '6')], '12');
     const watch = await nextWatch('10');
     expect(watch.query.get('allowWatchBookmarks')).toBe('true');
     expect(watch.query.get('labelSelector')).toBe('a=b');
@@ -150,14 +150,18 @@ describe('listing', () => {
   });
 
   test('objects of a list that the API server refuses with 403 appear once the permission is there', async () => {
-    const { informer } = start();
+    const told: string[] = [];
+    const log: Log = { ...silentLog, warn: (_fields, message) => told.push(message), info: (_fields, message) => told.push(message) };
+    const { informer } = start({ log });
     (await nextList('')).fail(403, 'Forbidden');
     await clock.pass(isPause);
     (await nextList('')).fail(403, 'Forbidden');
     await clock.pass(isPause);
     (await nextList('')).page([thing('a', '1')], '10');
     await informer.waitForSync();
+    await nextWatch('10');
     expect(informer.store.size).toBe(1);
+    expect(told).toEqual(['informer interrupted', 'informer goes on']);
   });
 
   test('a 403 on one kind does not stop another', async () => {

@@ -3,7 +3,7 @@ import { seededRandom } from '../../lib/random.ts';
 import { ApiError, TransportError } from '../client/api-error.ts';
 import { ObservableClock } from '../testing/observable-clock.ts';
 import { silentLog } from '../types.ts';
-import type { CallOptions, KubeClient } from '../types.ts';
+import type { CallOptions, KubeClient, Log } from '../types.ts';
 import { LeadershipLostError } from './election-types.ts';
 import type { LeaseElection, LeaseElectionOptions } from './election-types.ts';
 import { createLeaseElection } from './lease-election.ts';
@@ -346,6 +346,21 @@ describe('holding', () => {
     expect(election.isLeader).toBe(true);
     expect(server.lease!.spec!.holderIdentity).toBe('a');
   });
+});
+
+test('each time of trouble is told once, and its end', async () => {
+  const told: string[] = [];
+  const log: Log = { ...silentLog, warn: (_fields, message) => told.push(message), info: (_fields, message) => told.push(message) };
+  start('a', { log });
+  await clock.advance(2_000);
+  for (let i = 0; i < 2; i++) {
+    server.fault = 'refuse';
+    await clock.advance(20_000);
+    server.fault = 'none';
+    await clock.advance(10_000);
+  }
+  const trouble = ['the Lease cannot be read or written', 'the Lease can be read and written again'];
+  expect(told).toEqual(['elected', ...trouble, ...trouble]);
 });
 
 describe('losing', () => {
