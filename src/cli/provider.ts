@@ -55,7 +55,7 @@ export function register(program: Command): void {
     .option('--recover-ms <ms|from-to>', 'how long a failed machine stays FAILED before it is replaced', '3000')
     .option('--failure-rate <kind=share,…>', 'share of operations that fail: create, configure, drain, delete', '')
     .option('--interrupt-rate <n>', 'interruptions per hour and bound Spot machine', '0')
-    .option('--seed <n>', 'seed of latencies, failures and victims; the same seed gives the same run', '1')
+    .option('--seed <n>', 'seed of latencies, failures and victims', '1')
     .addOption(new Option('--i-know-this-is-simulated', 'required: these machines do not exist').env('BIGFLEET_SIMULATED'))
     .addHelpText('after', help)
     .action(runSim);
