@@ -11,6 +11,7 @@ interface UpReport {
   readonly pods: { submitted: number; bound: number; finished: number; recreated: number; pending: number };
   readonly leaks: Readonly<Record<string, number>>;
   readonly violations: Readonly<Record<string, number>>;
+  readonly latencyMs: { podCreatedToBound: { n: number } };
   readonly wallSeconds: number;
 }
 
@@ -30,7 +31,8 @@ function survives(name: string, what: string): Promised {
       const { submitted, bound, finished, recreated, pending } = report.pods;
       expect(report.kind === 'UpReport' && submitted >= PODS / 2, `${submitted} Pods submitted`);
       expect(finished === submitted && pending === 0, `${finished} of ${submitted} Pods finished, ${pending} pending`);
-      expect(bound === submitted + recreated, `${bound} bindings for ${submitted} Pods and ${recreated} recreated ones`);
+      const lives = report.latencyMs.podCreatedToBound.n;
+      expect(bound === submitted && lives === submitted + recreated, `${bound} Pods bound ${lives} times: ${submitted} were submitted, ${recreated} recreated`);
       for (const counts of [report.leaks, report.violations]) {
         const bad = Object.entries(counts).filter(([, count]) => count !== 0);
         expect(Object.keys(counts).length >= 3 && bad.length === 0, `not all zero: ${JSON.stringify(counts)}`);
