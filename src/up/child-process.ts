@@ -50,7 +50,7 @@ export class Supervised {
   start(): void {
     const { spec, logFile, compileCache } = this.options;
     const log = openSync(logFile, 'a');
-    const child = spawn(process.execPath, [`--max-old-space-size=${spec.heapMb}`, '--import', EXIT_WITH_PARENT, MAIN, ...spec.args], {
+    const child = spawn(process.execPath, [`--max-old-space-size=${spec.heapMb}`, `--max-semi-space-size=${spec.semiSpaceMb}`, '--import', EXIT_WITH_PARENT, MAIN, ...spec.args], {
       // A group of its own: Ctrl-C in a terminal reaches the supervisor alone, which stops the others in order.
       detached: true,
       stdio: ['ignore', log, log, 'ipc'],

@@ -47,6 +47,9 @@ export interface World {
   close(): Promise<void>;
 }
 
+/** Enough for watches that resume after a short break; older ones list again. The default would hold far more than the state. */
+const HISTORY = { historyEvents: 4_000, historyBytes: 8 * 1024 * 1024 };
+
 /** The kinds each API server has: `control` for the hub, `public` for managed clusters. */
 const CRD_PREFIX = { control: 'control.bigfleet', public: 'bigfleet' } as const;
 
@@ -60,7 +63,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const onClose: (() => unknown)[] = [];
   const startPlane = async (name: string, port: number, crds: keyof typeof CRD_PREFIX): Promise<EmbeddedControlPlane> => {
     const plane = await startEmbeddedControlPlane({
-      name, port, dataDir: join(dataDir, name), crds: crdFiles(options.crdDir, CRD_PREFIX[crds]), clock,
+      name, port, dataDir: join(dataDir, name), crds: crdFiles(options.crdDir, CRD_PREFIX[crds]), clock, tuning: HISTORY,
       log: (message) => log.warn({ controlPlane: name }, message),
     });
     onClose.push(() => plane.close());

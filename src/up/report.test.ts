@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { reportText, shortcomings } from './report.ts';
+import type { UpReport } from './report.ts';
+import { ResourceUsage } from './resource-usage.ts';
+
+const good: UpReport = {
+  kind: 'UpReport',
+  demand: { source: 'trace', clusters: 3, pods: 8152 },
+  pods: { submitted: 8152, bound: 8152, finished: 8152, recreated: 151, alivePeak: 2581, pending: 0, pendingByReason: {} },
+  machines: { known: 1523, boundPeak: 647, boundAtEnd: 0, byType: { 'G2-8g': { boundPeak: 204 } } },
+  actions: { Bootstrap: 586 },
+  providerCalls: { Create: { OK: 263, FAILED_PRECONDITION: 2 } },
+  latencyMs: { podCreatedToBound: { n: 8303, p50: 29, p90: 435, p99: 1700, max: 2222 } },
+  cost: { spentMicroUsd: 60_128_121, peakMicroUsdPerHour: 2_133_779_400 },
+  leaks: { machinesBound: 0, capacityRequests: 0, upcomingNodes: 0, nodes: 0 },
+  violations: { doubleBound: 0, podsEvictedWithoutDecision: 0, notInProviderList: 0 },
+  restarts: 1,
+  processes: [{ name: 'world', peakRssBytes: 300 * 1_048_576, cpuSeconds: 20.34 }],
+  peakRssBytes: 1100 * 1_048_576,
+  wallSeconds: 104.5,
+  traceSeconds: 12_902_960,
+};
+
+describe('verdict', () => {
+  it('is success when nothing is pending, left or broken', () => {
+    expect(shortcomings(good)).toEqual([]);
+    expect(reportText(good)).toContain('\nOK: every Pod was served');
+  });
+
+  it.each([
+    [{ pods: { ...good.pods, finished: 8150, pending: 2, pendingByReason: { SupplyExhausted: 2 } } }, '2 Pods pending (SupplyExhausted 2)'],
+    [{ pods: { ...good.pods, finished: 8151 } }, '1 Pods not finished'],
+    [{ pods: { ...good.pods, submitted: 8000, finished: 8000 } }, '152 of 8152 Pods were never submitted'],
+    [{ leaks: { ...good.leaks, machinesBound: 1 } }, 'leak: 1 machinesBound'],
+    [{ leaks: { ...good.leaks, capacityRequests: 3 } }, 'leak: 3 capacityRequests'],
+    [{ leaks: { ...good.leaks, upcomingNodes: 1 } }, 'leak: 1 upcomingNodes'],
+    [{ leaks: { ...good.leaks, nodes: 1 } }, 'leak: 1 nodes'],
+    [{ leaks: { machinesBound: 0, nodes: 0 } }, 'could not be asked'],
+    [{ violations: { ...good.violations, doubleBound: 1 } }, 'violation: 1 doubleBound'],
+    [{ violations: { ...good.violations, podsEvictedWithoutDecision: 1 } }, 'violation: 1 podsEvictedWithoutDecision'],
+    [{ violations: { ...good.violations, notInProviderList: 1 } }, 'violation: 1 notInProviderList'],
+    [{ stoppedBy: 'timeLimit' as const }, 'the time limit was reached'],
+  ] satisfies [Partial<UpReport>, string][])('is failure with %j', (change, why) => {
+    const report = { ...good, ...change };
+    expect(shortcomings(report)).toEqual([expect.stringContaining(why)]);
+    expect(reportText(report)).toContain(`NOT OK: ${shortcomings(report).join('')}`);
+  });
+
+  it('prints the figures of the document', () => {
+    const text = reportText(good);
+    for (const figure of ['8152 submitted', '151 recreated', '2581 alive at the peak', '647 bound at the peak', 'G2-8g 204', 'Bootstrap 586', 'OK 263, FAILED_PRECONDITION 2', 'p99 1700 ms', '$60.13 spent', '$2133.78/h', '1100 MiB', '104.5 s', '12902960 s of trace', '1 restarts']) {
+      expect(text).toContain(figure);
+    }
+    expect(text).toContain('machine configured: not measured');
+  });
+});
+
+describe('resource usage', () => {
+  it('takes the peak of sums of one moment, and adds up processor time over restarts', () => {
+    let samples = new Map<number, { rssBytes: number; cpuSeconds: number }>();
+    const usage = new ResourceUsage(() => samples);
+    const take = (shardPid: number, ...values: [number, number, number][]): void => {
+      samples = new Map(values.map(([pid, rssBytes, cpuSeconds]) => [pid, { rssBytes, cpuSeconds }]));
+      usage.sample([{ name: 'world', pid: 1 }, { name: 'shard', pid: shardPid }, { name: 'unstarted', pid: undefined }]);
+    };
+    take(2, [1, 100, 1], [2, 50, 0.5]);
+    take(2, [1, 20, 2], [2, 90, 0.75]);
+    take(3, [1, 20, 3]); // killed; the new one is not there yet
+    take(3, [1, 20, 3], [3, 10, 0.25]);
+    expect(usage.peakRssBytes).toBe(150);
+    expect(usage.processes()).toEqual([{ name: 'world', peakRssBytes: 100, cpuSeconds: 3 }, { name: 'shard', peakRssBytes: 90, cpuSeconds: 1 }]);
+  });
+
+  it('can read this very process', () => {
+    const usage = new ResourceUsage();
+    usage.sample([{ name: 'self', pid: process.pid }]);
+    expect(usage.peakRssBytes).toBeGreaterThan(10_000_000);
+    expect(usage.processes()[0]?.cpuSeconds).toBeGreaterThan(0);
+  });
+});
