@@ -139,7 +139,8 @@ export class Journal implements ChangeLog {
     logs.forEach((number, i) => {
       if (number !== (i === 0 ? logs[0] : logs[i - 1]! + 1)) throw new Error(`${this.path('log', number - 1)} is missing; restore it, or remove ${this.directory} to start afresh`);
     });
-    if (logs.length > 0 && logs[0] !== first) throw new Error(`${this.path('log', first)} is missing; restore it, or remove ${this.directory} to start afresh`);
+    // A log is begun before its snapshot is written, so a snapshot alone has lost something.
+    if (logs[0] !== first && files.length > 0) throw new Error(`${this.path('log', first)} is missing; restore it, or remove ${this.directory} to start afresh`);
     for (const number of logs) {
       const last = number === logs.at(-1);
       const size = this.readFile('log', number, last, restore);
@@ -150,7 +151,7 @@ export class Journal implements ChangeLog {
       this.size = size;
       if (size === 0) this.append(header(number, 0)); // killed while the header was being written
     }
-    if (logs.length === 0) this.begin(first);
+    if (logs.length === 0) this.begin(0);
   }
 
   /** Feeds the lines of one file to `restore`; returns the size of its intact part. */
