@@ -23,10 +23,14 @@ export function createCaches(deps: InformerDeps): Caches {
   const nodes = createInformer<Node>({ ...deps, type: NodeResource, project: projectNode, indexes: nodeIndexes });
   const requests = createInformer<CapacityRequest>({ ...deps, type: CapacityRequestResource, project: projectCapacityRequest });
   const upcoming = createInformer<UpcomingNode>({ ...deps, type: UpcomingNodeResource, project: projectUpcomingNode, indexes: upcomingNodeIndexes });
+  const requestWrites = new WriteThrough(requests.store, deps.clock);
+  const upcomingWrites = new WriteThrough(upcoming.store, deps.clock);
+  requests.subscribe((event) => requestWrites.observe(event));
+  upcoming.subscribe((event) => upcomingWrites.observe(event));
   return {
     pods, nodes, requests, upcoming,
     fleet: new FleetNodes(nodes.store, upcoming.store),
-    requestWrites: new WriteThrough(requests.store),
-    upcomingWrites: new WriteThrough(upcoming.store),
+    requestWrites,
+    upcomingWrites,
   };
 }

@@ -35,7 +35,7 @@ export class CapacityRequestReconciler implements Reconciler {
     if (!change) return done;
     try {
       const patch = { status: change.status };
-      requests.wrote(key, await client.patch<CapacityRequest>(CapacityRequestResource, parseKey(key), patch, { subresource: 'status', signal: ctx.signal }));
+      await requests.write(key, () => client.patch<CapacityRequest>(CapacityRequestResource, parseKey(key), patch, { subresource: 'status', signal: ctx.signal }));
     } catch (error) {
       if (isNotFound(error)) return done; // withdrawn in the meantime (B12)
       throw error;

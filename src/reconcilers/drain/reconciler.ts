@@ -131,7 +131,7 @@ export class DrainReconciler implements Reconciler {
   /** The machine may be gone before its drain is over; then nobody waits for the news. */
   private async unlessGone(name: string, call: () => Promise<UpcomingNode>): Promise<void> {
     try {
-      this.deps.upcoming.wrote(name, await call());
+      await this.deps.upcoming.write(name, call);
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }

@@ -60,8 +60,7 @@ export class PodReconciler implements Reconciler {
   private async create(pod: Pod, key: string, request: CapacityRequest, warnings: readonly DemandWarning[], ctx: ReconcileContext): Promise<PodOutcome> {
     this.warn(pod, warnings);
     try {
-      const created = await this.deps.client.create(CapacityRequestResource, request, { signal: ctx.signal });
-      this.deps.requests.wrote(key, created);
+      await this.deps.requests.write(key, () => this.deps.client.create(CapacityRequestResource, request, { signal: ctx.signal }));
       this.deps.pending.created(key);
       return 'cr_created';
     } catch (error) {
@@ -76,21 +75,17 @@ export class PodReconciler implements Reconciler {
     const patch = [{ op: 'replace', path: '/spec', value: wanted.spec }];
     const { name, namespace } = existing.metadata;
     try {
-      const updated = await this.deps.client.patch<CapacityRequest>(CapacityRequestResource, { name, ...(namespace ? { namespace } : {}) }, patch, { kind: 'json', signal: ctx.signal });
-      this.deps.requests.wrote(key, updated);
+      await this.deps.requests.write(key, () => this.deps.client.patch<CapacityRequest>(CapacityRequestResource, { name, ...(namespace ? { namespace } : {}) }, patch, { kind: 'json', signal: ctx.signal }));
     } catch (error) {
-      if (!isNotFound(error)) throw error;
-      this.deps.requests.deleted(key);
+      if (!isNotFound(error)) throw error; // its deletion is on the way and brings us back
     }
     return 'cr_updated';
   }
 
   private async delete(key: string, existing: CapacityRequest, ctx: ReconcileContext): Promise<void> {
     const { name, namespace, uid } = existing.metadata;
-    await this.deps.client.delete(CapacityRequestResource, { name, ...(namespace ? { namespace } : {}) }, {
-      signal: ctx.signal, ...(uid ? { preconditions: { uid } } : {}),
-    });
-    this.deps.requests.deleted(key);
+    const options = { signal: ctx.signal, ...(uid ? { preconditions: { uid } } : {}) };
+    await this.deps.requests.delete(key, () => this.deps.client.delete(CapacityRequestResource, { name, ...(namespace ? { namespace } : {}) }, options));
   }
 
   private warn(pod: Pod, warnings: readonly DemandWarning[]): void {

@@ -24,7 +24,7 @@ describe('UpcomingNodes', () => {
     const upcoming = cluster.store<UpcomingNode>(UpcomingNodeResource, upcomingNodeIndexes);
     const nodes = cluster.store<Node>(NodeResource, nodeIndexes);
     reconciler = new UpcomingNodeReconciler({
-      client: cluster, upcoming: new WriteThrough(upcoming), fleet: new FleetNodes(nodes, upcoming), news, clock, deletesNodes,
+      client: cluster, upcoming: new WriteThrough(upcoming, clock), fleet: new FleetNodes(nodes, upcoming), news, clock, deletesNodes,
     });
   }
 

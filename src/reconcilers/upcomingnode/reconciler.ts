@@ -88,25 +88,24 @@ export class UpcomingNodeReconciler implements Reconciler {
   private async delete(current: UpcomingNode, ctx: ReconcileContext): Promise<void> {
     const { name, uid } = current.metadata;
     try {
-      await this.deps.client.delete(UpcomingNodeResource, { name }, { signal: ctx.signal, ...(uid ? { preconditions: { uid } } : {}) });
+      const options = { signal: ctx.signal, ...(uid ? { preconditions: { uid } } : {}) };
+      await this.deps.upcoming.delete(name, () => this.deps.client.delete(UpcomingNodeResource, { name }, options));
     } catch (error) {
       this.deps.wrote?.('delete', 'error');
       throw error;
     }
     this.deps.wrote?.('delete', 'success');
-    this.deps.upcoming.deleted(name);
   }
 
   private async write(op: WriteOp, name: string, call: () => Promise<UpcomingNode>): Promise<UpcomingNode> {
     let written: UpcomingNode;
     try {
-      written = await call();
+      written = await this.deps.upcoming.write(name, call);
     } catch (error) {
       this.deps.wrote?.(op, 'error');
       throw error;
     }
     this.deps.wrote?.(op, 'success');
-    this.deps.upcoming.wrote(name, written);
     return written;
   }
 }

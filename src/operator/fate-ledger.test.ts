@@ -1,0 +1,141 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { NeedStatus } from '../api/gen/bigfleet/v1alpha1/shard.ts';
+import { VirtualClock } from '../lib/virtual-clock.ts';
+import { FateLedger } from './fate-ledger.ts';
+
+const ROW = 'fp\u0000\u0000cpu=1';
+
+function item(satisfied: boolean, reason = 0, reasonText = ''): NeedStatus {
+  return { fingerprint: 'fp', group: '', minUnit: new Map([['cpu', '1m']]), satisfied, reason: reason as 0, reasonText, machines: 0, inFlight: 0 };
+}
+
+describe('the fate ledger', () => {
+  let clock: VirtualClock;
+  let changed: string[];
+  let rows: string[];
+  let fallbacks: number[];
+  let ledger: FateLedger;
+  let timestamp: bigint;
+
+  beforeEach(() => {
+    clock = new VirtualClock();
+    changed = [];
+    rows = [];
+    fallbacks = [];
+    timestamp = 0n;
+    ledger = new FateLedger({
+      clock, intervalMs: 1_000, requestsChanged: (keys) => changed.push(...keys), rowChanged: (key) => rows.push(key), onFallback: (n) => fallbacks.push(n),
+    });
+    ledger.sessionChanged(true);
+  });
+
+  function send(): bigint {
+    ledger.rollupSent(++timestamp, ledger.newcomers());
+    return timestamp;
+  }
+
+  it('acknowledges with each Ack what the oldest roll-up under way brought', () => {
+    ledger.track('a', false);
+    send();
+    ledger.track('b', false);
+    send();
+    ledger.rollupAcked();
+    expect([ledger.acknowledgedAtMs('a'), ledger.acknowledgedAtMs('b')]).toEqual([clock.now(), undefined]);
+    expect(changed).toEqual(['a']);
+    ledger.rollupAcked();
+    expect(ledger.acknowledgedAtMs('b')).toBe(clock.now());
+  });
+
+  it('does not acknowledge what came after the roll-up was built, was withdrawn, or was acknowledged before', () => {
+    ledger.track('gone', false);
+    ledger.track('old', true);
+    const newcomers = ledger.newcomers();
+    ledger.track('late', false);
+    ledger.rollupSent(1n, newcomers);
+    ledger.forget('gone');
+    ledger.rollupAcked();
+    expect(changed).toEqual([]);
+    expect(ledger.acknowledgedAtMs('late')).toBeUndefined();
+  });
+
+  it('forgets roll-ups of a session that ended', () => {
+    ledger.track('a', false);
+    send();
+    ledger.sessionChanged(false);
+    ledger.sessionChanged(true);
+    ledger.rollupAcked();
+    expect(ledger.acknowledgedAtMs('a')).toBeUndefined();
+    send();
+    ledger.rollupAcked();
+    expect(ledger.acknowledgedAtMs('a')).toBeDefined();
+  });
+
+  it('falls back after three intervals without any Ack, and counts it', async () => {
+    ledger.track('a', false);
+    send();
+    await clock.advance(2_999);
+    send();
+    expect(fallbacks).toEqual([]);
+    await clock.advance(1);
+    send();
+    expect(fallbacks).toEqual([1]);
+    expect(ledger.acknowledgedAtMs('a')).toBeDefined();
+  });
+
+  it('speaks a verdict over a request only if it was computed with it, or has stood for a while', async () => {
+    ledger.needStatuses({ rollupTimestampUnixNanos: 0n, items: [item(true)] });
+    ledger.track('a', false);
+    expect(ledger.verdictFor('a', ROW)).toBeUndefined();
+    send();
+    ledger.rollupAcked();
+    expect(ledger.verdictFor('a', ROW)).toBeUndefined();
+    changed = [];
+    ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items: [] }); // nothing changed: the verdict stands for the newcomer, too
+    expect(changed).toEqual(['a']);
+    expect(ledger.verdictFor('a', ROW)).toMatchObject({ satisfied: true });
+
+    ledger.track('b', false);
+    send();
+    ledger.rollupAcked();
+    expect(ledger.verdictFor('b', ROW)).toBeUndefined();
+    changed = [];
+    await clock.advance(800);
+    expect(changed).toContain('b');
+    expect(ledger.isSettled('b')).toBe(true);
+    expect(ledger.verdictFor('b', ROW)).toMatchObject({ satisfied: true });
+  });
+
+  it('calls a row unmet worth telling after five seconds, and a new reason after five of its own', async () => {
+    ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items: [item(false, 2, 'no machine fits')] });
+    expect(rows).toEqual([ROW]);
+    await clock.advance(4_999);
+    expect(ledger.verdictFor('any', ROW)).toEqual({ satisfied: false, reason: 'NoMatchingSupply', text: 'no machine fits', inFlight: 0, lasting: false, steady: false });
+    rows = [];
+    await clock.advance(1);
+    expect(rows).toEqual([ROW]);
+    expect(ledger.verdictFor('any', ROW)).toMatchObject({ lasting: true, steady: true });
+    ledger.needStatuses({ rollupTimestampUnixNanos: 2n, items: [item(false, 104)] });
+    expect(ledger.verdictFor('any', ROW)).toMatchObject({ reason: 'LimitReached', lasting: true, steady: false });
+    await clock.advance(5_000);
+    expect(ledger.verdictFor('any', ROW)).toMatchObject({ steady: true });
+    ledger.needStatuses({ rollupTimestampUnixNanos: 3n, items: [item(true)] });
+    expect(ledger.verdictFor('any', ROW)).toMatchObject({ satisfied: true, reason: '', lasting: false });
+  });
+
+  it('does not call for the requests of a row whose numbers alone changed', () => {
+    ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items: [item(true)] });
+    rows = [];
+    ledger.needStatuses({ rollupTimestampUnixNanos: 2n, items: [{ ...item(true), machines: 7, inFlight: 2 }] });
+    expect(rows).toEqual([]);
+    expect(ledger.verdictFor('any', ROW)).toMatchObject({ inFlight: 2 });
+  });
+
+  it('keeps no verdicts of rows that are gone and no timers when it has nothing to wait for', async () => {
+    ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items: [item(false, 2)] });
+    ledger.retainRows(() => false);
+    expect(ledger.verdictFor('any', ROW)).toBeUndefined();
+    expect(clock.pending).toBe(1);
+    await clock.advance(5_000);
+    expect(clock.pending).toBe(0);
+  });
+});

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import type { CapacityRequest, CapacityRequestStatus, Condition } from '../api/types.ts';
+import { nextStatus, unmetReasonName, type RequestFacts, type Verdict } from './request-status.ts';
+
+const T0 = Date.UTC(2026, 0, 1);
+const nothing: RequestFacts = { rejection: undefined, acknowledgedAtMs: undefined, settled: false, bound: false, verdict: undefined };
+const satisfied: Verdict = { satisfied: true, reason: '', text: '', inFlight: 2, lasting: false, steady: false };
+const unmet: Verdict = { satisfied: false, reason: 'NoMatchingSupply', text: 'No machine fits.', inFlight: 0, lasting: true, steady: true };
+
+function request(status?: CapacityRequestStatus): CapacityRequest {
+  return { metadata: { name: 'r' }, spec: { resources: {}, priority: 0 }, ...(status ? { status } : {}) };
+}
+
+function condition(type: string, status: Condition['status'], reason: string): Condition {
+  return { type, status, reason, message: '', lastTransitionTime: '2025-01-01T00:00:00Z' };
+}
+
+const acknowledged = (...conditions: Condition[]): CapacityRequest => request({ phase: 'Acknowledged', acknowledgedAt: '2025-01-01T00:00:00Z', conditions });
+
+describe('the status of a request', () => {
+  it('is written once in the good case: acknowledged and satisfied together', () => {
+    const change = nextStatus(request(), { ...nothing, acknowledgedAtMs: T0, verdict: satisfied }, T0 + 500);
+    expect(change?.status).toMatchObject({ phase: 'Acknowledged', acknowledgedAt: '2026-01-01T00:00:00Z' });
+    expect(change?.status.conditions).toMatchObject([{ type: 'Satisfied', status: 'True', reason: 'CapacityAssigned', lastTransitionTime: '2026-01-01T00:00:00Z' }]);
+    expect(change?.complaints).toEqual([]);
+    const after = { ...request(), ...(change ? { status: change.status } : {}) };
+    expect(nextStatus(after, { ...nothing, acknowledgedAtMs: T0, settled: true, bound: true, verdict: satisfied }, T0 + 9_000)).toBeUndefined();
+    expect(nextStatus(after, { ...nothing, acknowledgedAtMs: T0, settled: true, verdict: { ...satisfied, inFlight: 0 } }, T0 + 9_000)).toBeUndefined();
+  });
+
+  it('waits a moment for the verdict, then does without', () => {
+    expect(nextStatus(request(), { ...nothing, acknowledgedAtMs: T0 }, T0)).toBeUndefined();
+    expect(nextStatus(request(), { ...nothing, acknowledgedAtMs: T0, settled: true }, T0)?.status).toEqual({ phase: 'Acknowledged', acknowledgedAt: '2026-01-01T00:00:00Z' });
+  });
+
+  it('says nothing while nothing is known', () => {
+    expect(nextStatus(request(), nothing, T0)).toBeUndefined();
+    expect(nextStatus(request({ phase: 'Pending' }), nothing, T0)).toBeUndefined();
+  });
+
+  it('is satisfied for good once the Pod is bound', () => {
+    expect(nextStatus(acknowledged(), { ...nothing, bound: true }, T0)?.status.conditions).toMatchObject([{ status: 'True', reason: 'Bound' }]);
+    expect(nextStatus(acknowledged(condition('Satisfied', 'True', 'CapacityAssigned')), { ...nothing, bound: true, verdict: unmet }, T0)).toBeUndefined();
+    expect(nextStatus(acknowledged(condition('Satisfied', 'False', 'X')), { ...nothing, bound: true, verdict: unmet }, T0)?.status.conditions).toMatchObject([{ status: 'True' }]);
+  });
+
+  it('complains once when it turns False, and only if that lasts', () => {
+    const before = acknowledged(condition('Satisfied', 'True', 'CapacityAssigned'));
+    expect(nextStatus(before, { ...nothing, verdict: { ...unmet, lasting: false } }, T0)).toBeUndefined();
+    const change = nextStatus(before, { ...nothing, verdict: unmet }, T0);
+    expect(change?.status.conditions).toMatchObject([{ type: 'Satisfied', status: 'False', reason: 'NoMatchingSupply', message: 'No machine fits.' }]);
+    expect(change?.complaints).toHaveLength(1);
+    const told = acknowledged(condition('Satisfied', 'False', 'NoMatchingSupply'));
+    expect(nextStatus(told, { ...nothing, verdict: { ...unmet, text: 'other words' } }, T0)).toBeUndefined();
+    expect(nextStatus(told, { ...nothing, verdict: { ...unmet, reason: 'LimitReached', steady: false } }, T0)).toBeUndefined();
+    const corrected = nextStatus(told, { ...nothing, verdict: { ...unmet, reason: 'LimitReached' } }, T0);
+    expect(corrected?.status.conditions).toMatchObject([{ reason: 'LimitReached', lastTransitionTime: '2025-01-01T00:00:00Z' }]);
+    expect(corrected?.complaints).toEqual([]);
+  });
+
+  it('names the field of a request that cannot be expressed, and takes it back when it is mended (D4)', () => {
+    const rejection = { field: 'spec.topologySpread[0].maxSkew', problem: '0 is below 1' };
+    const change = nextStatus(request(), { ...nothing, rejection }, T0);
+    expect(change?.status).toMatchObject({ phase: 'Pending', conditions: [{ type: 'Accepted', status: 'False', reason: 'InvalidSpread', message: 'spec.topologySpread[0].maxSkew: 0 is below 1' }] });
+    expect(change?.complaints).toHaveLength(1);
+    const mended = nextStatus(request({ phase: 'Pending', conditions: [condition('Accepted', 'False', 'InvalidSpread')] }), nothing, T0);
+    expect(mended?.status).toMatchObject({ phase: 'Pending', conditions: [{ type: 'Accepted', status: 'True' }] });
+  });
+
+  it('says that a Pod does not fit with the scheduler’s words, and takes that back', () => {
+    const change = nextStatus(acknowledged(), { ...nothing, unfitting: '0/3 nodes are available' }, T0);
+    expect(change?.status.conditions).toMatchObject([{ type: 'Fits', status: 'False', reason: 'UnschedulableDespiteCapacity', message: '0/3 nodes are available' }]);
+    expect(nextStatus(acknowledged(condition('Fits', 'False', 'X')), nothing, T0)?.status.conditions).toMatchObject([{ type: 'Fits', status: 'True' }]);
+  });
+
+  it('knows the names of all reasons', () => {
+    expect([2, 101, 0, 999].map(unmetReasonName)).toEqual(['NoMatchingSupply', 'PreemptionInProgress', 'Unmet', 'Unmet']);
+  });
+});

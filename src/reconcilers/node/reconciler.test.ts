@@ -1,0 +1,69 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { NodeResource, UpcomingNodeResource } from '../../api/resources.ts';
+import type { Node, UpcomingNode } from '../../api/types.ts';
+import { VirtualClock } from '../../lib/virtual-clock.ts';
+import { FleetNodes, nodeIndexes, upcomingNodeIndexes } from '../../operator/fleet-nodes.ts';
+import type { Phase } from '../../operator/machine-life.ts';
+import { MachineNews } from '../../operator/machine-news.ts';
+import { failure, FakeCluster } from '../../operator/testing/fake-cluster.ts';
+import { frame, node, type StateName } from '../../operator/testing/machines.ts';
+import { WriteThrough } from '../../operator/write-through.ts';
+import { silentLog } from '../../runtime/types.ts';
+import { NodeReconciler } from './reconciler.ts';
+
+const ctx = { signal: new AbortController().signal, reconcileId: 'r' };
+
+describe('the Node of a machine that has left (D20)', () => {
+  let cluster: FakeCluster;
+  let news: MachineNews;
+  let reconciler: NodeReconciler;
+
+  beforeEach(() => {
+    cluster = new FakeCluster();
+    news = new MachineNews();
+    const upcoming = cluster.store<UpcomingNode>(UpcomingNodeResource, upcomingNodeIndexes);
+    const nodes = cluster.store<Node>(NodeResource, nodeIndexes);
+    reconciler = new NodeReconciler({ client: cluster, upcoming: new WriteThrough(upcoming, new VirtualClock()), fleet: new FleetNodes(nodes, upcoming), news, log: silentLog });
+  });
+
+  async function deleted(phase: Phase, heard: StateName | 'unnamed' | 'nothing', joined: Partial<Node> & { ready?: boolean } = {}): Promise<boolean> {
+    cluster.put(NodeResource, node('node-a', { machine: 'm-1', ...joined }));
+    cluster.put<UpcomingNode>(UpcomingNodeResource, { metadata: { name: 'un-m-1' }, spec: { resources: {} }, status: { phase, nodeRef: { kind: 'Node', name: 'node-a', uid: 'uid-node-a' } } });
+    if (heard === 'unnamed') news.replayed([], ['m-1']);
+    else if (heard !== 'nothing') news.record(frame('m-1', heard));
+    await reconciler.reconcile('m-1', ctx);
+    return cluster.now(NodeResource, 'node-a') === undefined;
+  }
+
+  it.each<[Phase, StateName]>([['Draining', 'IDLE'], ['Drained', 'IDLE'], ['Draining', 'DELETING'], ['Ready', 'SPECULATIVE']])(
+    'is deleted when the machine was %s and is %s', async (phase, state) => {
+      expect(await deleted(phase, state)).toBe(true);
+    });
+
+  it.each<[Phase, StateName | 'nothing']>([['Ready', 'CONFIGURED'], ['Draining', 'DRAINING'], ['Draining', 'CONFIGURED'], ['Launched', 'IDLE'], ['Draining', 'nothing']])(
+    'stays when the machine was %s and is %s', async (phase, state) => {
+      expect(await deleted(phase, state)).toBe(false);
+    });
+
+  it('goes with a failed machine only once it is NotReady', async () => {
+    expect(await deleted('Ready', 'FAILED')).toBe(false);
+    expect(await deleted('Ready', 'FAILED', { ready: false })).toBe(true);
+  });
+
+  it('stays if the shard does not name its machine but it is alive and nobody cordoned it', async () => {
+    expect(await deleted('Ready', 'unnamed')).toBe(false);
+    expect(await deleted('Ready', 'unnamed', { spec: { unschedulable: true } })).toBe(true);
+  });
+
+  it('goes when the machine is being bound again, but a Node that joined since then stays', async () => {
+    expect(await deleted('Drained', 'CONFIGURING', { metadata: { name: 'node-a', uid: 'another', labels: { 'bigfleet.lucy.sh/machine-id': 'm-1' } } })).toBe(false);
+    expect(await deleted('Drained', 'CONFIGURING', { metadata: { name: 'node-a', uid: 'uid-node-a', labels: { 'bigfleet.lucy.sh/machine-id': 'm-1' } } })).toBe(true);
+  });
+
+  it('is not deleted in place of a namesake', async () => {
+    cluster.intercept = () => {
+      throw failure(409, 'Conflict', 'the uid in the precondition');
+    };
+    await expect(deleted('Draining', 'IDLE')).resolves.toBe(false);
+  });
+});
