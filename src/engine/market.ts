@@ -15,16 +15,14 @@ export class Market {
   readonly free: FreeSupply;
   readonly room: Room;
   readonly #fits: Fits;
-  readonly #openRows = new Map<string, number>();
   readonly #spare = new Map<string, number[]>();
 
-  constructor(inventory: Inventory, fits: Fits, policy: Policy, rows: readonly NeedRow[]) {
+  constructor(inventory: Inventory, fits: Fits, policy: Policy) {
     this.inventory = inventory;
     this.ledger = new Ledger(inventory);
     this.free = new FreeSupply(inventory);
     this.room = new Room(inventory, policy.limits);
     this.#fits = fits;
-    for (const row of rows) this.#openRows.set(row.demandKey, (this.#openRows.get(row.demandKey) ?? 0) + 1);
   }
 
   fit(row: NeedRow): Fit {
@@ -48,11 +46,8 @@ export class Market {
     return [this.inventory.bound(cluster), this.inventory.promised(row.demandKey), this.#spare.get(cluster) ?? []];
   }
 
-  /** The row has had its turn; after the last of its demand, what is left of what was decided for it is spare. */
-  close(row: NeedRow): void {
-    const open = (this.#openRows.get(row.demandKey) ?? 0) - 1;
-    this.#openRows.set(row.demandKey, open);
-    if (open > 0) return;
+  /** All rows of this row's demand have had their turn: what is left of what was decided for it is spare. */
+  closeDemand(row: NeedRow): void {
     const left = this.inventory.promised(row.demandKey).filter((slot) => this.ledger.isFree(slot));
     if (left.length === 0) return;
     const spare = this.#spare.get(row.need.cluster);

@@ -15,7 +15,7 @@ export function servePass(market: Market, rows: readonly NeedRow[], hasSession: 
     if (before !== undefined && comparePrecedence(before, row) !== 0) tier++;
     const tally = new Tally(row, index, tier);
     serve(market, tally, hasSession(row.need.cluster));
-    market.close(row);
+    if (rows[index + 1]?.demandKey !== row.demandKey) market.closeDemand(row); // rows of one demand are neighbours
     return tally;
   });
 }

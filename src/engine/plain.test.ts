@@ -142,6 +142,9 @@ describe('credit', () => {
     ['a machine that does not match is not credited', {
       machines: [machine('a', 'Configured', { instanceType: 't2' })], needs: [need({ requirements: [typeIn('t1')] })],
     }, { a: 'Excess' }],
+    ['a machine that adds nothing to what lacks is not credited', {
+      machines: [machine('a', 'Configured')], needs: [need({ aggregate: amounts({ 'nvidia.com/gpu': 8 }), minUnit: amounts({ cpu: 1 }) })],
+    }, { a: 'Excess' }],
     ['an obsolete assignment does not prevent a match', {
       machines: [machine('a', 'Configured', { assigned: { cluster: 'c1', fingerprint: 'old', group: 'g', priority: 1, interruptionBucket: 1, reclamationBucket: 1 } })], needs: [need()],
     }, { a: 'Serving' }],
@@ -191,6 +194,11 @@ describe('bindings that are decided but not reality yet (D34)', () => {
       machine('c', 'Idle', { intent: bindTo(wanted) }), machine('d', 'Idle', { intent: bindTo(wanted, true) }),
     ];
     expect(codesOf(plan({ machines, needs: [need({ units: 3 })] }))).toEqual({ a: 'NoLongerNeeded', b: 'InFlight', c: 'InFlight', d: 'InFlight' });
+  });
+
+  it('can be withdrawn only before Configure was sent, so those that cannot are credited first', () => {
+    const machines = [machine('a', 'Idle', { intent: bindTo(wanted) }), machine('b', 'Idle', { intent: bindTo(wanted, true) })];
+    expect(codesOf(plan({ machines, needs: [wanted] }))).toEqual({ a: 'NoLongerNeeded', b: 'InFlight' });
   });
 
   it('serve another Need of the cluster once the Need they were decided for does without', () => {

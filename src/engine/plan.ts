@@ -16,7 +16,7 @@ import { withdrawUnwanted } from './withdraw.ts';
 export function makePlan(state: EngineState, now: Millis): Plan {
   const { inventory, memory, needs } = state;
   const rows = needs.ordered(memory.arrival);
-  const market = new Market(inventory, state.fits, state.policy, rows);
+  const market = new Market(inventory, state.fits, state.policy);
   const tallies = servePass(market, rows, (cluster) => state.sessions.has(cluster));
 
   const draft = new PlanDraft(now, market.ledger, memory, inventory);

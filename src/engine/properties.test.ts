@@ -293,7 +293,7 @@ function served(world: Snapshot) {
   }
   for (const change of world.memory) state.memory.commit(change);
   const rows = state.needs.ordered(state.memory.arrival);
-  const market = new Market(state.inventory, state.fits, state.policy, rows);
+  const market = new Market(state.inventory, state.fits, state.policy);
   return servePass(market, rows, (cluster) => world.sessions.has(cluster)).map((tally) => ({
     row: tally.row,
     slots: [...tally.credited, ...tally.picks.map((p) => p.slot)],

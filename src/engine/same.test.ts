@@ -57,7 +57,8 @@ describe('a Same Need', () => {
 
   it('credits its own machines before others of its domain', () => {
     const own = { assigned: assignmentOf(gang(2)) };
-    const machines = [machine('g-aaa', 'Configured'), machine('g-mmm', 'Configured', own), machine('g-nnn', 'Configured', own)];
+    const other = { assigned: assignmentOf(gang(2, { group: 'B' })) };
+    const machines = [machine('g-aaa', 'Configured', other), machine('g-mmm', 'Configured', own), machine('g-nnn', 'Configured', own)];
     expect(idsOf(plan({ machines, needs: [gang(2)] }), 'Reclaim')).toEqual(['g-aaa']);
   });
 
