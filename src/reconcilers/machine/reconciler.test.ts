@@ -93,6 +93,8 @@ function setUp(options: { concurrency?: number } = {}) {
   return { clock, inventory, provider, world, wake, have, moves, settle };
 }
 
+type Setup = ReturnType<typeof setUp>;
+
 const unavailable = (): ProviderError => new ProviderError('Unavailable', 'connection lost');
 const rejected = (): ProviderError => new ProviderError('Rejected', 'quota');
 
@@ -214,6 +216,28 @@ describe('a definite refusal', () => {
     expect(t.provider.made('drain')).toHaveLength(1);
     await t.clock.advance(1);
     expect(t.provider.made('drain')).toHaveLength(2);
+  });
+
+  it.each([
+    ['the provider, which answers again', (t: Setup) => t.clock.advance(1_000)],
+    ['the List', (t: Setup) => (t.inventory.observe(t.provider.machines.get('m')!, t.inventory.mark()), t.clock.advance(1_000))],
+    ['the List, and something is decided', (t: Setup) => {
+      t.inventory.observe(t.provider.machines.get('m')!, t.inventory.mark());
+      t.inventory.setIntent('m', bind);
+      return t.clock.advance(1_000);
+    }],
+  ])('ends its rest in time also when the look after it failed and the doubt was cleared by %s', async (_name, clear) => {
+    const t = setUp();
+    t.provider.next('create', rejected);
+    t.provider.next('get', unavailable);
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    await clear(t);
+    t.inventory.takeEngineChanges();
+    await t.clock.advance(28_999);
+    expect(t.inventory.takeEngineChanges()).toBeUndefined();
+    await t.clock.advance(1);
+    expect(t.inventory.takeEngineChanges()?.upserted).toMatchObject([{ id: 'm', stuck: false }]);
   });
 
   it.each([
@@ -498,6 +522,14 @@ describe('calls at a time', () => {
     const t = await waiting('Idle', bind);
     expect(t.inventory.get('m')?.intent).toMatchObject({ configureSent: false });
   });
+});
+
+it('a binding cannot be withdrawn any more once Configure is on its way', async () => {
+  const t = setUp();
+  t.provider.next('configure', () => new Promise(() => undefined));
+  t.have('m', 'Idle', bind);
+  await t.settle();
+  expect(t.inventory.get('m')).toMatchObject({ busy: true, intent: { configureSent: true } });
 });
 
 describe('what waits', () => {

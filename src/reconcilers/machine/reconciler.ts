@@ -70,9 +70,8 @@ export class MachineReconciler implements Reconciler {
     const step = this.stepOf(machine);
     switch (step.do) {
       case 'nothing':
-        return this.untilRested(id);
       case 'wait':
-        return step.for === 'lease' ? after(LEASE_RETRY_MS) : this.untilRested(id);
+        return step.do === 'wait' && step.for === 'lease' ? after(LEASE_RETRY_MS) : this.untilRested(id);
       case 'look':
         await this.look(id, ctx.signal);
         return this.untilRested(id);
