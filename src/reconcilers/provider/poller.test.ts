@@ -1,0 +1,335 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { VirtualClock } from '../../lib/virtual-clock.ts';
+import { ProviderError } from '../../provider/client.ts';
+import { silentLog } from '../../runtime/types.ts';
+import { Inventory } from '../../shard/inventory.ts';
+import type { MachineIntent } from '../../shard/record.ts';
+import { FakeProvider } from '../../shard/testing/fake-provider.ts';
+import { seen } from '../../shard/testing/machines.ts';
+import { ProviderPoller } from './poller.ts';
+import type { PollerSettings } from './poller.ts';
+
+const SETTINGS: PollerSettings = {
+  pollMs: 10_000,
+  fullListMs: 300_000,
+  transitionMs: { Creating: 900_000, Configuring: 900_000, Draining: 300_000, Deleting: 600_000 },
+};
+const CURSOR = new Uint8Array([7]);
+const unbind: MachineIntent = { kind: 'unbind', reason: '', graceSeconds: 60, preemptorPriority: 0, decidedAt: 0 };
+const away = (): ProviderError => new ProviderError('Unavailable', 'connection refused');
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+function setUp(options: { settings?: Partial<PollerSettings>; foreign?: string[]; random?: number } = {}) {
+  const clock = new VirtualClock();
+  const inventory = new Inventory(clock);
+  const provider = new FakeProvider();
+  const trust: [at: number, trusted: boolean][] = [];
+  const refused: string[] = [];
+  const poller = new ProviderPoller({
+    provider, inventory, clock, log: silentLog,
+    random: () => options.random ?? 1, // the longest pause
+    settings: () => ({ ...SETTINGS, ...options.settings }),
+    isForeign: (id) => options.foreign?.includes(id) ?? false,
+    onTrust: (trusted) => trust.push([clock.monotonic(), trusted]),
+    onRejected: (reason) => refused.push(reason),
+  });
+  const stop = new AbortController();
+  const start = async (): Promise<void> => {
+    const running = poller.run(stop.signal);
+    stops.push(async () => {
+      stop.abort();
+      await running;
+      expect(clock.pending).toBe(0);
+    });
+    await clock.advance(0);
+  };
+  const have = (count: number): void => {
+    for (let i = 0; i < count; i++) provider.set(seen(`m${i}`, 'Idle'));
+  };
+  const lists = (): { since: Uint8Array | undefined }[] => provider.calls.filter((c) => c.kind === 'list').map((c) => c.request as { since: Uint8Array | undefined });
+  return { clock, inventory, provider, poller, trust, refused, start, have, lists };
+}
+
+describe('polling', () => {
+  it('merges what the provider lists, once per interval', async () => {
+    const t = setUp();
+    t.have(2);
+    await t.start();
+    expect(t.inventory.size).toBe(2);
+    t.provider.move('m0', 'Failed');
+    await t.clock.advance(9_999);
+    expect(t.inventory.get('m0')?.seen.state).toBe('Idle');
+    await t.clock.advance(1);
+    expect(t.inventory.get('m0')?.seen.state).toBe('Failed');
+    expect(t.poller.status).toMatchObject({ trusted: true, lastListAt: t.clock.now(), lastFullListAt: t.clock.now(), lastError: '' });
+  });
+
+  it('asks for changes by cursor and for everything now and then', async () => {
+    const t = setUp({ settings: { fullListMs: 30_000 } });
+    t.have(1);
+    t.provider.revision = CURSOR;
+    await t.start();
+    await t.clock.advance(40_000);
+    expect(t.lists().map((l) => l.since)).toEqual([undefined, CURSOR, CURSOR, undefined, CURSOR]);
+    expect(t.poller.status.lastFullListAt).toBe(t.clock.now() - 10_000);
+  });
+
+  it('takes every List of a provider without cursors for a full one', async () => {
+    const t = setUp();
+    t.have(1);
+    await t.start();
+    await t.clock.advance(20_000);
+    expect(t.lists().map((l) => l.since)).toEqual([undefined, undefined, undefined]);
+    expect(t.poller.status.lastFullListAt).toBe(t.clock.now());
+  });
+
+  it('moves the cursor only after success', async () => {
+    const t = setUp();
+    t.provider.revision = new Uint8Array([1]);
+    await t.start();
+    t.provider.revision = new Uint8Array([2]);
+    t.provider.next('list', away);
+    await t.clock.advance(60_000);
+    expect(t.lists().slice(1, 3).map((l) => l.since)).toEqual([new Uint8Array([1]), new Uint8Array([1])]);
+  });
+
+  it('does not see machines of other shards (D15)', async () => {
+    const t = setUp({ foreign: ['m1'] });
+    t.have(2);
+    await t.start();
+    expect([...t.inventory.all()].map((m) => m.seen.id)).toEqual(['m0']);
+  });
+
+  it('does not overwrite the answer of a call that was made while the List was on its way', async () => {
+    const t = setUp();
+    t.provider.set(seen('m', 'Speculative'));
+    await t.start();
+    const list = Promise.withResolvers<never>();
+    t.provider.next('list', () => list.promise);
+    await t.clock.advance(10_000);
+    t.inventory.begin('m', { kind: 'Create', operationId: '', sequence: 0n, startedAt: 0, attempts: 1, lastError: '' });
+    t.inventory.end('m', { seen: seen('m', 'Creating'), operationId: 'op' });
+    list.resolve({ machines: [seen('m', 'Speculative')], rejected: [], revision: new Uint8Array() } as never);
+    await t.clock.advance(0);
+    expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Creating' }, recheck: true });
+  });
+});
+
+describe('a machine that is no longer listed', () => {
+  it('is removed after two full Lists', async () => {
+    const t = setUp();
+    t.have(2);
+    await t.start();
+    t.provider.machines.delete('m1');
+    await t.clock.advance(10_000);
+    expect(t.inventory.size).toBe(2);
+    await t.clock.advance(10_000);
+    expect([...t.inventory.all()].map((m) => m.seen.id)).toEqual(['m0']);
+  });
+
+  it('is not removed by a List of changes, which names only what changed', async () => {
+    const t = setUp();
+    t.have(2);
+    t.provider.revision = CURSOR;
+    await t.start();
+    t.provider.machines.clear();
+    await t.clock.advance(290_000);
+    expect(t.inventory.size).toBe(2);
+    expect(t.inventory.get('m0')?.missedLists).toBe(0);
+  });
+
+  it('is not removed if it was listed in between', async () => {
+    const t = setUp();
+    t.have(1);
+    await t.start();
+    const machine = t.provider.machines.get('m0')!;
+    for (let i = 0; i < 3; i++) {
+      t.provider.machines.delete('m0');
+      await t.clock.advance(10_000);
+      t.provider.set(machine);
+      await t.clock.advance(10_000);
+    }
+    expect(t.inventory.size).toBe(1);
+  });
+
+  it('is not removed while something is decided about it', async () => {
+    const t = setUp();
+    t.provider.set(seen('m', 'Configured'));
+    await t.start();
+    t.inventory.setIntent('m', unbind);
+    t.provider.machines.clear();
+    await t.clock.advance(60_000);
+    expect(t.inventory.size).toBe(1);
+    t.inventory.setIntent('m', undefined);
+    await t.clock.advance(10_000);
+    expect(t.inventory.size).toBe(0);
+  });
+});
+
+describe('a record that is refused', () => {
+  it('keeps what was known, is counted, and is no absence', async () => {
+    const t = setUp();
+    t.have(1);
+    await t.start();
+    t.provider.rejected.set('m0', { id: 'm0', reason: 'price', field: 'price_per_hour', text: 'must be finite' });
+    await t.clock.advance(50_000);
+    expect(t.inventory.get('m0')?.seen.priceMicroUsdPerHour).toBe(400_000);
+    expect(t.refused).toEqual(['price', 'price', 'price', 'price', 'price']);
+    expect(t.poller.status.rejected).toBe(5);
+  });
+});
+
+describe('quarantine', () => {
+  it('removes nothing and withdraws trust while a List lacks too many, and ends with a good List', async () => {
+    const t = setUp();
+    t.have(100);
+    t.provider.revision = CURSOR;
+    await t.start();
+    const all = [...t.provider.machines.values()];
+    t.provider.machines.clear();
+    await t.clock.advance(300_000);
+    expect(t.trust).toEqual([[0, true], [300_000, false]]);
+    expect(t.poller.status).toMatchObject({ trusted: false, quarantined: true });
+    await t.clock.advance(10_000);
+    // While in doubt only a full List can help.
+    expect(t.lists().at(-1)?.since).toBeUndefined();
+    expect(t.inventory.size).toBe(100);
+    for (const machine of all) t.provider.set(machine);
+    await t.clock.advance(10_000);
+    expect(t.trust.at(-1)).toEqual([320_000, true]);
+    expect(t.inventory.get('m0')?.missedLists).toBe(0);
+    expect(t.poller.status.quarantined).toBe(false);
+  });
+});
+
+describe('failures', () => {
+  it('are repeated with growing pauses of at most ten seconds', async () => {
+    const t = setUp({ settings: { pollMs: 1_000 } });
+    for (let i = 0; i < 20; i++) t.provider.next('list', away);
+    await t.start();
+    const at: number[] = [0];
+    let known = 1;
+    for (let ms = 0; ms < 60_000; ms += 500) {
+      await t.clock.advance(500);
+      if (t.lists().length > known) at.push(t.clock.monotonic());
+      known = t.lists().length;
+    }
+    const pauses = at.slice(1).map((x, i) => x - at[i]!);
+    expect(pauses.slice(0, 6)).toEqual([2_000, 4_000, 8_000, 10_000, 10_000, 10_000]);
+    expect(t.poller.status.lastError).toBe('connection refused');
+  });
+
+  it('spread their pauses, so that shards do not return in step', async () => {
+    const pause = async (random: number): Promise<number> => {
+      const t = setUp({ settings: { pollMs: 4_000 }, random });
+      t.provider.next('list', away);
+      await t.start();
+      while (t.lists().length < 2) await t.clock.advance(100);
+      return t.clock.monotonic();
+    };
+    expect([await pause(0), await pause(0.999)]).toEqual([4_000, 8_000]);
+  });
+
+  it('go back to the ordinary interval after a success', async () => {
+    const t = setUp({ settings: { pollMs: 1_000 } });
+    for (let i = 0; i < 3; i++) t.provider.next('list', away);
+    await t.start();
+    await t.clock.advance(2_000 + 4_000 + 8_000);
+    expect(t.lists()).toHaveLength(4);
+    expect(t.poller.status.lastError).toBe('');
+    await t.clock.advance(1_000);
+    expect(t.lists()).toHaveLength(5);
+  });
+
+  it('do not stop the sweep', async () => {
+    const t = setUp();
+    t.provider.set(seen('m', 'Creating'));
+    await t.start();
+    for (let i = 0; i < 1_000; i++) t.provider.next('list', away);
+    await t.clock.advance(920_000);
+    expect(t.inventory.get('m')?.stuck).toBe(true);
+  });
+});
+
+describe('trust', () => {
+  it('begins with the first List, not before', async () => {
+    const t = setUp({ settings: { pollMs: 1_000 } });
+    t.provider.next('list', away);
+    await t.start();
+    expect(t.trust).toEqual([]);
+    expect(t.poller.status).toMatchObject({ trusted: false, lastListAt: 0 });
+    await t.clock.advance(2_000);
+    expect(t.trust).toEqual([[2_000, true]]);
+  });
+
+  it('is lost when the last List is older than three polls, and regained with the next', async () => {
+    const t = setUp();
+    await t.start();
+    for (let i = 0; i < 5; i++) t.provider.next('list', away);
+    await t.clock.advance(30_000);
+    expect(t.trust).toEqual([[0, true]]);
+    await t.clock.advance(1);
+    expect(t.trust).toEqual([[0, true], [30_001, false]]);
+    await t.clock.advance(60_000);
+    expect(t.trust.slice(2).map(([, trusted]) => trusted)).toEqual([true]);
+  });
+
+  it('is lost also while a List hangs', async () => {
+    const t = setUp();
+    await t.start();
+    t.provider.next('list', ({ signal }) => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('stopped')))));
+    await t.clock.advance(30_001);
+    expect(t.trust.at(-1)).toEqual([30_001, false]);
+  });
+
+  it('does not flap with polls of a quarter of a second', async () => {
+    const t = setUp({ settings: { pollMs: 250 } });
+    await t.start();
+    for (let i = 0; i < 3; i++) t.provider.next('list', away);
+    await t.clock.advance(5_000);
+    expect(t.trust).toEqual([[0, true]]);
+  });
+});
+
+describe('a machine in transition', () => {
+  it.each([['Creating', 900_000], ['Configuring', 900_000], ['Draining', 300_000], ['Deleting', 600_000]] as const)(
+    'is stuck when it is %s for longer than %i ms, and no more when it moves',
+    async (state, limitMs) => {
+      const t = setUp({ settings: { pollMs: 1_000 } });
+      t.provider.set(seen('m', state));
+      await t.start();
+      await t.clock.advance(limitMs);
+      expect(t.inventory.get('m')?.stuck).toBe(false);
+      await t.clock.advance(1_000);
+      expect(t.inventory.get('m')?.stuck).toBe(true);
+      t.provider.move('m', 'Idle');
+      await t.clock.advance(1_000);
+      expect(t.inventory.get('m')?.stuck).toBe(false);
+    },
+  );
+
+  it('may drain for as long as it was given, and the deadline on top', async () => {
+    const t = setUp({ settings: { pollMs: 1_000 } });
+    t.provider.set(seen('m', 'Configured'));
+    await t.start();
+    t.inventory.setIntent('m', unbind);
+    t.provider.move('m', 'Draining');
+    await t.clock.advance(1_000 + 360_000);
+    expect(t.inventory.get('m')?.stuck).toBe(false);
+    await t.clock.advance(1_000);
+    expect(t.inventory.get('m')?.stuck).toBe(true);
+  });
+
+  it('is not stuck while it rests in a stable state, however long', async () => {
+    const t = setUp({ settings: { pollMs: 60_000 } });
+    t.have(1);
+    t.provider.set(seen('f', 'Failed'));
+    await t.start();
+    await t.clock.advance(7_200_000);
+    expect([...t.inventory.all()].map((m) => m.stuck)).toEqual([false, false]);
+  });
+});

@@ -1,0 +1,53 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { removalVerdict } from './removal.ts';
+import type { KnownMachine } from './removal.ts';
+
+const known = (id: string, missedLists = 0, pending = false): KnownMachine => ({ id, missedLists, pending });
+const fleet = (size: number, missedLists = 0): KnownMachine[] => Array.from({ length: size }, (_, i) => known(`m${i}`, missedLists));
+const naming = (machines: readonly KnownMachine[], from: number): Set<string> => new Set(machines.slice(from).map((m) => m.id));
+
+describe('a machine that a List does not name', () => {
+  it('is removed when the List before did not name it either', () => {
+    const machines = [known('once'), known('twice', 1), known('there', 0)];
+    expect(removalVerdict(machines, 3, new Set(['there']))).toEqual({ quarantined: false, removed: ['twice'], missed: new Map([['once', 1]]) });
+  });
+
+  it('is never removed while something is decided or under way, but its absence is counted', () => {
+    expect(removalVerdict([known('m', 5, true)], 1, new Set())).toEqual({ quarantined: false, removed: [], missed: new Map([['m', 6]]) });
+  });
+
+  it('starts over when it is named in between', () => {
+    expect(removalVerdict([known('m', 1)], 1, new Set(['m'])).missed).toEqual(new Map([['m', 0]]));
+  });
+});
+
+describe('a List that lacks many machines at once', () => {
+  it.each([
+    [20, 10, false], [20, 11, true], // ten, in a small fleet
+    [100, 10, false], [100, 11, true],
+    [200, 20, false], [200, 21, true], // a tenth, in a large one
+  ])('of %i lacks %i: quarantined %s', (size, absent, quarantined) => {
+    const machines = fleet(size, 1);
+    const verdict = removalVerdict(machines, size, naming(machines, absent));
+    expect(verdict.quarantined).toBe(quarantined);
+    expect(verdict.removed).toHaveLength(quarantined ? 0 : absent);
+    if (quarantined) expect(verdict.missed.size).toBe(0);
+  });
+
+  it('counts also the machines that would not be removed yet', () => {
+    expect(removalVerdict(fleet(20), 20, new Set()).quarantined).toBe(true);
+  });
+});
+
+it('removes no machine that is named or pending, and none on its first absence', () => {
+  const machine = fc.record({ missedLists: fc.nat(3), pending: fc.boolean(), named: fc.boolean() });
+  fc.assert(fc.property(fc.array(machine, { maxLength: 30 }), (drawn) => {
+    const machines = drawn.map((m, i) => ({ ...m, id: `m${i}` }));
+    const { removed } = removalVerdict(machines, machines.length, new Set(machines.filter((m) => m.named).map((m) => m.id)));
+    for (const id of removed) {
+      const { named, pending, missedLists } = machines.find((m) => m.id === id)!;
+      expect([named, pending, missedLists >= 1]).toEqual([false, false, true]);
+    }
+  }));
+});
