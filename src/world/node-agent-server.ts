@@ -34,6 +34,7 @@ async function answer(agent: NodeAgent, request: IncomingMessage, response: Serv
   try {
     if (request.method !== 'POST') return send(response, 405, { error: 'use POST' });
     const body = await readBody(request);
+    if (request.socket.destroyed) return; // the caller has given up, and may have gone on to something else
     switch (request.url) {
       case '/join':
         await agent.join(readBadAs400(() => readJoinRequest(body)));

@@ -41,6 +41,8 @@ interface Joined {
   readonly cluster: AgentCluster;
   readonly node: string;
   stopped: boolean;
+  /** Its writes to the API server, one after the other: the last thing said about a Node has to be the last thing true. */
+  writes: Promise<void>;
 }
 
 const RETRY_MS = 500;
@@ -67,7 +69,7 @@ export class NodeAgent {
         const machineId = node.metadata.labels?.[MACHINE_ID_LABEL];
         const state = readyState(node);
         if (machineId === undefined || (state === 'stopped' && this.joined.has(machineId))) continue;
-        const joined = { cluster, node: node.metadata.name, stopped: state === 'stopped' };
+        const joined = { cluster, node: node.metadata.name, stopped: state === 'stopped', writes: Promise.resolve() };
         this.joined.set(machineId, joined);
         if (state === 'starting') this.becomeReady(joined);
       }
@@ -86,14 +88,19 @@ export class NodeAgent {
     if (problem) throw new JoinRefused(`blob: ${problem}`);
     const present = this.joined.get(request.machineId);
     if (present && !present.stopped) {
-      if (present.cluster === cluster) return;
+      // A repeated request is answered when the first one has done its work, not before.
+      if (present.cluster === cluster) return present.writes;
       throw new JoinRefused(`machineId: ${request.machineId} is a Node of ${present.cluster.id}; it has to leave that first`);
     }
-    const joined: Joined = { cluster, node: machineObjectName(request.machineId), stopped: false };
+    const joined: Joined = { cluster, node: machineObjectName(request.machineId), stopped: false, writes: Promise.resolve() };
     this.joined.set(request.machineId, joined);
+    // What its former life in this cluster still has to write comes first.
+    const before = present?.cluster === cluster ? present.writes.catch(() => undefined) : Promise.resolve();
+    joined.writes = before.then(() => this.register(cluster, request));
     try {
-      await this.register(cluster, request);
+      await joined.writes;
     } catch (error) {
+      joined.stopped = true;
       if (this.joined.get(request.machineId) === joined) this.joined.delete(request.machineId);
       throw error;
     }
@@ -107,6 +114,7 @@ export class NodeAgent {
     const grace = new AbortController();
     const cancel = this.options.clock.after(graceMs, () => grace.abort(new Error('the grace is over')));
     try {
+      await joined.writes;
       if (!joined.stopped) await joined.cluster.pods.whenEmpty(joined.node, AbortSignal.any([grace.signal, this.stop.signal]));
     } catch (error) {
       if (!grace.signal.aborted) throw error;
@@ -142,27 +150,36 @@ export class NodeAgent {
   private becomeReady(joined: Joined): void {
     const run = async (): Promise<void> => {
       await sleep(this.options.clock, this.options.readyDelayMs ?? 300, this.stop.signal);
-      while (!joined.stopped) {
-        try {
-          return await this.setReady(joined, 'ready');
-        } catch (error) {
+      for (let reported = false; !reported && !joined.stopped; ) {
+        await this.write(joined, async () => {
+          if (!joined.stopped) await this.setReady(joined, 'ready');
+          reported = true;
+        }).catch((error: unknown) => {
           this.options.log.warn({ node: joined.node, cluster: joined.cluster.id, err: error }, 'a node could not report that it is ready');
-        }
-        await sleep(this.options.clock, RETRY_MS, this.stop.signal);
+          return sleep(this.options.clock, RETRY_MS, this.stop.signal);
+        });
       }
     };
     run().catch(() => undefined); // only ever ends by the stop signal
   }
 
   private async stopNode(machineId: string, joined: Joined): Promise<void> {
-    if (!joined.stopped) {
-      joined.stopped = true;
-      await this.setReady(joined, 'stopped').catch((error: unknown) => {
-        joined.stopped = false;
-        throw error;
-      });
+    const before = joined.stopped;
+    joined.stopped = true;
+    try {
+      await this.write(joined, () => (before ? Promise.resolve() : this.setReady(joined, 'stopped')));
+    } catch (error) {
+      joined.stopped = before; // asked again, it tries again
+      throw error;
     }
     if (this.joined.get(machineId) === joined) this.joined.delete(machineId);
+  }
+
+  /** Runs after the writes before it, whatever became of them. */
+  private write(joined: Joined, action: () => Promise<void>): Promise<void> {
+    const done = joined.writes.catch(() => undefined).then(action);
+    joined.writes = done.catch(() => undefined);
+    return done;
   }
 
   private async setReady(joined: Joined, state: 'ready' | 'stopped'): Promise<void> {
