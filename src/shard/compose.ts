@@ -28,7 +28,7 @@ import { bindingFromObject } from './machine-object.ts';
 import { MachineWriter } from './machine-writer.ts';
 import { createShardMetrics } from './metrics.ts';
 import { NeedStatusPublisher } from './need-status.ts';
-import { framesFor, nodeStateUpdate } from './node-state.ts';
+import { asGone, framesFor, nodeStateUpdate } from './node-state.ts';
 import { clusterOf } from './record.ts';
 import { createShardServer } from './grpc-server.ts';
 import { pollerSettingsOf, RememberedSpec, settingsOf } from './settings.ts';
@@ -222,7 +222,9 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
 
   inventory.onChange((change) => {
     const changed = change.after ?? change.before;
-    for (const frame of framesFor(change.before, change.after)) hub.sendNodeState(frame.clusterId, frame);
+    for (const { cluster, left, update } of framesFor(change.before, change.after)) {
+      hub.sendNodeState(cluster, left && hub.additions(cluster) ? asGone(update) : update);
+    }
     writer.markDirty(change.id);
     if (change.after && (change.after.intent || change.after.recheck) && !change.after.busy) machineController.enqueue(change.id);
     if (isNewsForThePlan(change)) wakeCycle();

@@ -13,7 +13,7 @@ function frames(tell: (inventory: Inventory) => void): [string, number][] {
   const inventory = new Inventory(new VirtualClock());
   const sent: [string, number][] = [];
   inventory.onChange(({ before, after }) => {
-    for (const frame of framesFor(before, after)) sent.push([frame.clusterId, frame.state]);
+    for (const { cluster, update } of framesFor(before, after)) sent.push([cluster, update.state]);
   });
   tell(inventory);
   return sent;

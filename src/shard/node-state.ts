@@ -26,22 +26,37 @@ export function nodeStateUpdate(record: MachineRecord, cluster: string): NodeSta
   };
 }
 
+/** A frame for one cluster. `left`: the machine serves it no more, or never will. */
+export interface ClusterFrame {
+  readonly cluster: string;
+  readonly left: boolean;
+  readonly update: NodeStateUpdate;
+}
+
 /**
- * The frames that a change means, by cluster: the one that has the machine hears of its state, the one that just lost it
- * hears of the state in which it left. A machine that was only on its way leaves as DELETING, since it never arrives.
+ * The frames that a change means: the cluster that has the machine hears of its state, the one that just lost it hears of
+ * the state in which it left. A machine that was only on its way leaves as DELETING, since it never arrives.
  */
-export function framesFor(before: MachineRecord | undefined, after: MachineRecord | undefined): NodeStateUpdate[] {
+export function framesFor(before: MachineRecord | undefined, after: MachineRecord | undefined): ClusterFrame[] {
   const from = before ? clusterOf(before) : '';
   const to = after ? clusterOf(after) : '';
-  const frames: NodeStateUpdate[] = [];
-  if (after && to && (from !== to || !before || stateMatters(before, after))) frames.push(nodeStateUpdate(after, to));
+  const frames: ClusterFrame[] = [];
+  if (after && to && (from !== to || !before || stateMatters(before, after))) frames.push({ cluster: to, left: false, update: nodeStateUpdate(after, to) });
   if (before && from && from !== to) {
-    const last = after ?? before;
+    const update = nodeStateUpdate(after ?? before, from);
     const neverArrived = before.seen.cluster !== from;
-    const frame = nodeStateUpdate(last, from);
-    frames.push(neverArrived || !after ? { ...frame, state: WireState.MACHINE_STATE_DELETING } : frame);
+    frames.push({ cluster: from, left: true, update: neverArrived || !after ? asGone(update) : update });
   }
   return frames;
+}
+
+/**
+ * States alone are ambiguous once frames supersede each other: IDLE is how a machine leaves and, from the decision on
+ * (D34), how it comes. An operator that understands our additions hears of every departure as DELETING; others get the
+ * true state, which they expect after DRAINING.
+ */
+export function asGone(update: NodeStateUpdate): NodeStateUpdate {
+  return { ...update, state: WireState.MACHINE_STATE_DELETING };
 }
 
 function stateMatters(before: MachineRecord, after: MachineRecord): boolean {
