@@ -4,7 +4,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { afterEach } from 'vitest';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
-import type { KubeObject, ResourceType, StoreEvent } from '../../runtime/types.ts';
+import type { ResourceType } from '../../runtime/types.ts';
 import type { EmbeddedControlPlane, EmbeddedControlPlaneOptions } from '../api.ts';
 import { startEmbeddedControlPlane } from '../control-plane.ts';
 import type { JsonObject } from '../json.ts';
@@ -113,20 +113,6 @@ export function watch(plane: { url: string }, target: string, accept = 'applicat
       });
     });
     request.on('error', reject);
-  });
-}
-
-/** Resolves with the first change (present objects included) that satisfies the predicate. */
-export function until<T extends KubeObject>(plane: EmbeddedControlPlane, type: ResourceType, predicate: (event: StoreEvent<T>) => boolean): Promise<StoreEvent<T>> {
-  return new Promise((resolve) => {
-    let stop: (() => void) | undefined;
-    let found = false;
-    stop = plane.store.watch<T>(type, (event) => {
-      if (found || !predicate(event)) return;
-      found = true;
-      resolve(event);
-      queueMicrotask(() => stop?.());
-    });
   });
 }
 
