@@ -64,7 +64,7 @@ export async function runAgent(options: AgentOptions, signal?: AbortSignal): Pro
   const epochs = new EpochGuard(new Map(), (known) => void saveEpochs(client, { name, namespace }, formatEpochs(known), log));
   const deps = { client, caches, events, metrics, runtimeMetrics, clock, log };
   const podRunnables = options.podController ? wirePodController(options.podController, deps) : [];
-  const operator = options.operator ? wireOperator(options.operator, { ...deps, random, epochs }) : undefined;
+  const operator = options.operator ? wireOperator({ ...options.operator, namespace }, { ...deps, random, epochs }) : undefined;
 
   const leader = leaderGroup(election);
   const groups: RunnableGroup[] = [
@@ -74,7 +74,7 @@ export async function runAgent(options: AgentOptions, signal?: AbortSignal): Pro
       ...leader,
       ready: async (stop) => {
         await leader.ready?.(stop);
-        if (operator) await loadEpochs(client, { name, namespace }, epochs, stop);
+        if (operator) await Promise.all([loadEpochs(client, { name, namespace }, epochs, stop), operator.prepare(stop)]);
       },
     },
     { name: 'controllers', runnables: [events, ...podRunnables, ...(operator?.controllers ?? [])] },

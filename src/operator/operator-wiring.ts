@@ -11,6 +11,8 @@ import { createController, createWorkQueue, type Controller, type Reconciler, ty
 import type { EpochGuard } from '../session/client/epoch-guard.ts';
 import { SessionClient, type SessionClientOptions } from '../session/client/session-client.ts';
 import type { SessionHandlers, SessionMetrics } from '../session/client/types.ts';
+import { AllowancePlanner } from './allowance-planner.ts';
+import { AllowanceStore } from './allowance-store.ts';
 import { createBootstrapRenderer } from './bootstrap.ts';
 import { DrainOrders } from './drain-orders.ts';
 import { FateLedger } from './fate-ledger.ts';
@@ -40,8 +42,16 @@ export interface OperatorOptions {
 
 const WORKERS = 16;
 
-/** Everything between the shard and the cluster's objects. Returns what has to run: controllers first, then the session. */
-export function wireOperator(options: OperatorOptions, deps: WiringDeps & { random: Random; epochs: EpochGuard }): { controllers: Runnable[]; session: SessionClient } {
+export interface WiredOperator {
+  /** To be run first. */
+  readonly controllers: Runnable[];
+  readonly session: SessionClient;
+  /** To be awaited between the two: reads what the first roll-up needs. */
+  readonly prepare: (signal: AbortSignal) => Promise<void>;
+}
+
+/** Everything between the shard and the cluster's objects. */
+export function wireOperator(options: OperatorOptions & { namespace: string }, deps: WiringDeps & { random: Random; epochs: EpochGuard }): WiredOperator {
   const { client, caches, events, metrics, runtimeMetrics, clock, random, log, epochs } = deps;
   const { pods, nodes, requests, upcoming, fleet } = caches;
   const render = createBootstrapRenderer({
@@ -62,9 +72,19 @@ export function wireOperator(options: OperatorOptions, deps: WiringDeps & { rand
     },
     onFallback: (count) => metrics.ackFallbacks.inc(count),
   });
-  const fates = new RequestFates(book, ledger, pods.store);
+  const fates = new RequestFates(book, ledger, pods.store, (key) => planner?.allowances.misfitOf(key));
   const orders = new DrainOrders((ack) => session.respond({ $case: 'reclaimAck', value: ack }));
-  const rollups = new RollupSource({ clusterId: options.clusterId, book, ledger, load, nodes: nodes.store, fleet, clock, metrics });
+  const rollups: RollupSource = new RollupSource({
+    clusterId: options.clusterId, book, ledger, load, nodes: nodes.store, fleet, clock, metrics, applyAllowances: (timestamp) => planner?.apply(timestamp),
+  });
+  const planner = options.demandModel === 'requests' ? undefined : new AllowancePlanner({
+    book, ledger, load, nodes: nodes.store, upcoming: upcoming.store, fleet,
+    requestOf: (pod) => rollups.requestOf(pod),
+    misfitsChanged: (keys) => keys.forEach(enqueueIfDue),
+  });
+  const allowanceStore = planner && new AllowanceStore({
+    client, namespace: options.namespace, allowances: planner.allowances, clock, log, intervalMs: Math.max(1_000, options.rollupIntervalMs),
+  });
 
   // What acts on it.
   const controllers: Controller[] = [];
@@ -124,6 +144,7 @@ export function wireOperator(options: OperatorOptions, deps: WiringDeps & { rand
   });
   pods.subscribe((event) => {
     load.observe(event);
+    planner?.observe(event);
     if (event.type === 'deleted') rollups.podGone(event.old);
     else if (event.object.spec.nodeName && !(event.type === 'updated' && event.old.spec.nodeName)) {
       const key = rollups.requestOf(event.object);
@@ -210,7 +231,11 @@ export function wireOperator(options: OperatorOptions, deps: WiringDeps & { rand
       else signal.addEventListener('abort', stop, { once: true });
     }),
   };
-  return { controllers: [...controllers, untilStopped], session };
+  return {
+    controllers: [...controllers, untilStopped, ...(allowanceStore ? [allowanceStore] : [])],
+    session,
+    prepare: (signal) => allowanceStore?.load(signal) ?? Promise.resolve(),
+  };
 }
 
 function nodeMatters(old: Node, now: Node): boolean {

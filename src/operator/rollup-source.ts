@@ -18,6 +18,8 @@ export interface RollupSourceDeps {
   readonly fleet: FleetNodes;
   readonly clock: Clock;
   readonly metrics: Pick<OperatorMetrics, 'rollupSeconds' | 'rollupRows'>;
+  /** Sets the allowances of the rows for the roll-up with this timestamp. */
+  readonly applyAllowances?: (timestamp: bigint) => void;
 }
 
 interface Context {
@@ -74,6 +76,7 @@ export class RollupSource {
     const timestamp = now > this.lastTimestamp ? now : this.lastTimestamp + 1n;
     this.lastTimestamp = timestamp;
     ledger.retainRows((key) => !isEmpty(book.rowsByStatusKey(key)));
+    this.deps.applyAllowances?.(timestamp);
     const needs = book.needs();
     const message = { clusterId, timestampUnixNanos: timestamp, needs, nodeHints: { items: load.hints(nodes, fleet) } };
     metrics.rollupRows.set(needs.length);

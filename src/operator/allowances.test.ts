@@ -1,0 +1,176 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Allowances, type EmptyMachine, type RowView, type UnplacedPod } from './allowances.ts';
+import { LoopWorld } from './testing/loop-world.ts';
+
+const CORE = 1_000_000_000n;
+
+function unplaced(requestKey: string, cores: number): UnplacedPod {
+  return { requestKey, amounts: [['cpu', BigInt(cores) * CORE]], message: `no place for ${requestKey}` };
+}
+
+function machine(machineId: string, cores: number): EmptyMachine {
+  return { machineId, allocatable: [['cpu', BigInt(cores) * CORE]] };
+}
+
+describe('allowances (D3)', () => {
+  let allowances: Allowances;
+  let timestamp: bigint;
+
+  beforeEach(() => {
+    allowances = new Allowances();
+    timestamp = 0n;
+  });
+
+  interface Step {
+    key?: string;
+    requests?: number;
+    waiting?: UnplacedPod[];
+    satisfied?: boolean | ((since: bigint) => boolean | undefined);
+    onItsWay?: boolean;
+  }
+
+  function row({ key = 'row', requests = 12, waiting = [], satisfied = true, onItsWay = false }: Step): RowView {
+    return {
+      key, requests: () => [['cpu', BigInt(requests) * CORE]], unplaced: waiting,
+      satisfied: typeof satisfied === 'function' ? satisfied : () => satisfied, onItsWay: () => onItsWay, matches: () => true,
+    };
+  }
+
+  /** One roll-up; returns sigma of the (first) row in milli-cores. */
+  function step(steps: Step | Step[], empty: EmptyMachine[] = []): number {
+    const rows = (Array.isArray(steps) ? steps : [steps]).map(row);
+    const sigma = allowances.step(rows, empty, ++timestamp).get(rows[0]?.key ?? '');
+    return Number(sigma?.find(([dimension]) => dimension === 'cpu')?.[1] ?? 0n) / 1e6;
+  }
+
+  const p3 = unplaced('p', 3);
+
+  it('asks for more once a Pod has found no place for two roll-ups although the row is satisfied', () => {
+    expect(step({ waiting: [p3] })).toBe(0);
+    expect(step({ waiting: [p3] })).toBe(3000);
+  });
+
+  it.each<[string, Step]>([['is not satisfied', { satisfied: false }], ['has no verdict yet', { satisfied: () => undefined }], ['has a machine on its way', { onItsWay: true }]])(
+    'waits while the row %s', (_, more) => {
+      for (let i = 0; i < 5; i++) expect(step({ waiting: [p3], ...more })).toBe(0);
+    });
+
+  it('starts counting anew for a Pod that had a place in between', () => {
+    step({ waiting: [p3] });
+    step({});
+    expect(step({ waiting: [p3] })).toBe(0);
+  });
+
+  it('waits for a verdict on what it reports now, before it reports more', () => {
+    let judged = 0n;
+    const satisfied = (since: bigint): boolean | undefined => (judged >= since ? true : undefined);
+    step({ waiting: [p3], satisfied });
+    judged = 1n;
+    expect(step({ waiting: [p3], satisfied })).toBe(3000); // reported first in roll-up 2
+    expect(step({ waiting: [p3], satisfied })).toBe(3000);
+    judged = 2n;
+    expect(step({ waiting: [p3], satisfied })).toBe(6000);
+  });
+
+  it('doubles, or asks for all who wait if that is more, and gives up after four times', () => {
+    step({ waiting: [p3] });
+    expect([3000, 6000, 12_000, 24_000, 24_000, 24_000]).toEqual(Array.from({ length: 6 }, () => step({ waiting: [p3] })));
+    expect(allowances.misfitOf('p')).toBe('no place for p');
+    const many = ['q', 'r', 's'].map((key) => unplaced(key, 20));
+    allowances = new Allowances();
+    step({ waiting: [p3] });
+    step({ waiting: [p3, ...many] });
+    expect(step({ waiting: [p3, ...many] })).toBe(63_000);
+  });
+
+  it('gives up while a matching machine stands empty, says so, and takes the allowance back machine by machine', () => {
+    step({ waiting: [p3] });
+    expect(step({ waiting: [p3] })).toBe(3000);
+    expect(step({ waiting: [p3] }, [machine('m', 2)])).toBe(6000); // it may have joined this moment
+    expect(allowances.misfitOf('p')).toBeUndefined();
+    expect(step({ waiting: [p3] }, [machine('m', 2)])).toBe(4000);
+    expect(allowances.misfitOf('p')).toBe('no place for p');
+    expect(step({ waiting: [p3] }, [machine('m', 2)])).toBe(2000);
+    expect(step({ waiting: [p3] }, [])).toBe(2000); // given up in this episode
+    expect(step({ waiting: [p3], satisfied: () => undefined })).toBe(2000);
+    expect(allowances.misfitOf('p')).toBe('no place for p'); // a missing verdict takes nothing back
+    step({});
+    expect(allowances.misfitOf('p')).toBeUndefined();
+    step({ waiting: [p3] });
+    expect(step({ waiting: [p3] })).toBe(4000); // a new episode
+  });
+
+  it('shrinks with the demand, in proportion', () => {
+    step({ waiting: [p3], requests: 12 });
+    step({ waiting: [p3], requests: 12 });
+    expect(step({ requests: 8 })).toBe(2000);
+    expect(step({ requests: 8 })).toBe(2000);
+    expect(step({ requests: 20 })).toBe(2000);
+    expect(step([])).toBe(0);
+    expect(step({ requests: 8 })).toBe(0);
+  });
+
+  it('lets an empty machine shrink only the first row it matches', () => {
+    const other = unplaced('q', 3);
+    const both = (waiting: boolean): Step[] => [{ key: 'a', waiting: waiting ? [p3] : [] }, { key: 'b', waiting: waiting ? [other] : [] }];
+    step(both(true));
+    step(both(true));
+    step(both(false), [machine('m', 1)]);
+    step(both(false), [machine('m', 1)]);
+    expect(allowances.save()).toMatchObject({ a: { sigma: { cpu: String(2n * CORE) } }, b: { sigma: { cpu: String(3n * CORE) } } });
+  });
+
+  it('survives a restart', () => {
+    step({ waiting: [p3] });
+    step({ waiting: [p3] });
+    const saved = JSON.parse(JSON.stringify(allowances.save())) as ReturnType<Allowances['save']>;
+    allowances = new Allowances();
+    allowances.restore(saved);
+    expect(step({ requests: 8 })).toBe(2000); // demand that shrank meanwhile counts
+  });
+});
+
+describe('the closed loop of allowances, shard and scheduler', () => {
+  it.each([[1_000, 1_000], [30_000, 1_000], [1_000, 10_000], [30_000, 10_000]])(
+    'finds a place for every Pod and then rests, with Creates of %i ms and roll-ups every %i ms', (createMs, rollupMs) => {
+      const world = new LoopWorld({ createMs, rollupMs, machineCores: 4 });
+      for (let i = 0; i < 40; i++) world.add(3); // gross: 30 machines; in truth 40
+      world.run(1_200_000);
+      expect(world.waiting).toBe(0);
+      expect(world.machines).toBe(40);
+      const bought = world.bought;
+      const sigma = world.sigma;
+      world.run(600_000);
+      expect([world.bought, world.machines, world.sigma]).toEqual([bought, 40, sigma]);
+      expect(bought).toBeLessThanOrEqual(45); // the second doubling asks for more than the last two Pods need, and gives it back
+
+      world.remove(20);
+      world.run(1_200_000);
+      expect(world.waiting).toBe(0);
+      expect(world.machines).toBeLessThanOrEqual(21);
+      expect(world.bought).toBe(bought);
+      world.remove(20);
+      world.run(600_000);
+      expect([world.machines, world.sigma]).toEqual([0, 0]);
+    });
+
+  it('does not buy for a Pod that fits nowhere, and says so', () => {
+    const world = new LoopWorld({ createMs: 1_000, rollupMs: 1_000, machineCores: 4 });
+    for (let i = 0; i < 4; i++) world.add(1);
+    world.add(1, { unplaceable: true });
+    world.run(300_000);
+    expect(world.misfits).toBe(1);
+    expect(world.bought).toBeLessThanOrEqual(4);
+    const bought = world.bought;
+    world.run(600_000);
+    expect(world.bought).toBe(bought);
+    expect(world.machines).toBeLessThanOrEqual(2);
+  });
+
+  it('asks for nothing more where everything fits', () => {
+    const world = new LoopWorld({ createMs: 30_000, rollupMs: 1_000, machineCores: 4 });
+    for (let i = 0; i < 40; i++) world.add(2);
+    world.run(600_000);
+    expect([world.waiting, world.machines, world.bought, world.sigma]).toEqual([0, 20, 20, 0]);
+  });
+});

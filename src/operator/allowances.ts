@@ -1,0 +1,193 @@
+import type { ExactAmounts } from './contribution.ts';
+
+/** A Pod of the row that the scheduler could not place when the roll-up was built. */
+export interface UnplacedPod {
+  readonly requestKey: string;
+  readonly amounts: ExactAmounts;
+  /** The scheduler's own words. */
+  readonly message: string;
+}
+
+/** A Ready machine of the fleet that serves nobody. */
+export interface EmptyMachine {
+  readonly machineId: string;
+  readonly allocatable: ExactAmounts;
+}
+
+/** What a step needs to know of one row; rows with a Same requirement have no allowance and are not passed. */
+export interface RowView {
+  readonly key: string;
+  /** Σ requests, without the allowance. */
+  readonly requests: () => ExactAmounts;
+  readonly unplaced: readonly UnplacedPod[];
+  /** Whether the shard called the row satisfied in a roll-up not older than `since`; undefined = no word yet. */
+  readonly satisfied: (since: bigint) => boolean | undefined;
+  /** A machine that matches the row and covers its unit has been announced and is not a Ready Node yet. */
+  readonly onItsWay: () => boolean;
+  /** Machines among `empty` that match the row and cover its unit. */
+  readonly matches: (machine: EmptyMachine) => boolean;
+}
+
+interface Allowance {
+  sigma: Map<string, bigint>;
+  /** Σ requests at the last step: what a shrinking demand is compared with. */
+  requests: ReadonlyMap<string, bigint>;
+  /** Timestamp of the first roll-up that held the present sigma. */
+  since: bigint;
+  doublings: number;
+  /** Growing has not helped in this episode. */
+  givenUp: boolean;
+}
+
+interface Streak {
+  readonly steps: number;
+  readonly since: bigint;
+}
+
+const STEPS_BEFORE_ACTING = 2;
+const MAX_DOUBLINGS = 4;
+
+/** The saved form: amounts in billionths as decimal text. */
+export type SavedAllowances = Readonly<Record<string, { readonly sigma: Readonly<Record<string, string>>; readonly requests: Readonly<Record<string, string>> }>>;
+
+/**
+ * Corrects gross accounting by feedback (D3): where the shard calls a row satisfied and Pods still find no place, the row
+ * reports more than its requests. One step per roll-up; nothing here reads a clock or the cluster.
+ */
+export class Allowances {
+  private readonly rows = new Map<string, Allowance>();
+  private pods = new Map<string, Streak>();
+  private machines = new Map<string, Streak>();
+  private misfits = new Map<string, string>();
+
+  /** Rows in the roll-up's order; `timestamp` names the roll-up that is being built. Returns sigma per row, where there is any. */
+  step(rows: readonly RowView[], empty: readonly EmptyMachine[], timestamp: bigint): ReadonlyMap<string, ExactAmounts> {
+    this.pods = continued(this.pods, rows.flatMap((row) => row.unplaced.map((pod) => pod.requestKey)), timestamp);
+    this.machines = continued(this.machines, empty.map((machine) => machine.machineId), timestamp);
+    const idle = empty.filter((machine) => this.lasts(this.machines.get(machine.machineId)));
+    // A verdict that is late must not take back what was said of a Pod that still waits.
+    const waiting = new Map(rows.flatMap((row) => row.unplaced.map((pod) => [pod.requestKey, pod.message] as const)));
+    this.misfits = new Map([...this.misfits.keys()].flatMap((key) => (waiting.has(key) ? [[key, waiting.get(key) ?? ''] as const] : [])));
+
+    const present = new Set(rows.map((row) => row.key));
+    for (const key of this.rows.keys()) if (!present.has(key)) this.rows.delete(key);
+    const spent = new Set<EmptyMachine>();
+    const result = new Map<string, ExactAmounts>();
+    for (const row of rows) {
+      const allowance = this.rows.get(row.key);
+      if (!allowance && row.unplaced.length === 0) continue;
+      const sigma = this.stepRow(row, allowance, idle, spent, timestamp);
+      if (sigma.size > 0) result.set(row.key, [...sigma]);
+    }
+    return result;
+  }
+
+  /** The scheduler's message for a request whose Pod does not fit although there is capacity. */
+  misfitOf(requestKey: string): string | undefined {
+    return this.misfits.get(requestKey);
+  }
+
+  misfitKeys(): Iterable<string> {
+    return this.misfits.keys();
+  }
+
+  save(): SavedAllowances {
+    return Object.fromEntries([...this.rows].filter(([, a]) => a.sigma.size > 0).map(([key, a]) => [key, { sigma: texts(a.sigma), requests: texts(a.requests) }]));
+  }
+
+  restore(saved: SavedAllowances): void {
+    for (const [key, { sigma, requests }] of Object.entries(saved)) {
+      this.rows.set(key, { sigma: amounts(sigma), requests: amounts(requests), since: 0n, doublings: 0, givenUp: false });
+    }
+  }
+
+  private stepRow(row: RowView, known: Allowance | undefined, idle: readonly EmptyMachine[], spent: Set<EmptyMachine>, timestamp: bigint): Map<string, bigint> {
+    const allowance = known ?? { sigma: new Map<string, bigint>(), requests: new Map<string, bigint>(), since: 0n, doublings: 0, givenUp: false };
+    const before = allowance.sigma;
+    const requests = new Map(row.requests());
+    allowance.sigma = inProportion(before, allowance.requests, requests);
+    allowance.requests = requests;
+
+    const machine = idle.find((m) => !spent.has(m) && row.matches(m));
+    if (row.unplaced.length === 0) {
+      allowance.doublings = 0;
+      allowance.givenUp = false;
+    } else {
+      this.grow(row, allowance, machine !== undefined, timestamp);
+    }
+    if (machine && allowance.sigma.size > 0) {
+      spent.add(machine);
+      allowance.sigma = minus(allowance.sigma, new Map(machine.allocatable));
+    }
+    if (!equal(before, allowance.sigma)) allowance.since = timestamp;
+    if (allowance.sigma.size > 0 || row.unplaced.length > 0) this.rows.set(row.key, allowance);
+    else this.rows.delete(row.key);
+    return allowance.sigma;
+  }
+
+  private grow(row: RowView, allowance: Allowance, standsEmpty: boolean, timestamp: bigint): void {
+    const lasting = row.unplaced.filter((pod) => this.lasts(this.pods.get(pod.requestKey)));
+    if (lasting.length === 0) return;
+    const since = lasting.reduce((latest, pod) => max(latest, this.pods.get(pod.requestKey)?.since ?? timestamp), allowance.since);
+    if (row.satisfied(since) !== true || row.onItsWay()) return;
+    if (standsEmpty || allowance.doublings >= MAX_DOUBLINGS) allowance.givenUp = true;
+    if (allowance.givenUp) {
+      for (const pod of lasting) this.misfits.set(pod.requestKey, pod.message);
+      return;
+    }
+    const wanted = new Map<string, bigint>();
+    for (const pod of lasting) for (const [dimension, nanos] of pod.amounts) wanted.set(dimension, (wanted.get(dimension) ?? 0n) + nanos);
+    for (const [dimension, nanos] of allowance.sigma) wanted.set(dimension, max(wanted.get(dimension) ?? 0n, 2n * nanos));
+    allowance.sigma = wanted;
+    allowance.doublings++;
+  }
+
+  private lasts(streak: Streak | undefined): boolean {
+    return streak !== undefined && streak.steps >= STEPS_BEFORE_ACTING;
+  }
+}
+
+/** Streaks of the keys that are here again; of new ones this step is the first. */
+function continued(before: ReadonlyMap<string, Streak>, now: readonly string[], timestamp: bigint): Map<string, Streak> {
+  return new Map(now.map((key) => {
+    const streak = before.get(key);
+    return [key, streak ? { steps: streak.steps + 1, since: streak.since } : { steps: 1, since: timestamp }] as const;
+  }));
+}
+
+/** Less demand needs less correction; rounding goes down, so that it ends at nothing. */
+function inProportion(sigma: ReadonlyMap<string, bigint>, before: ReadonlyMap<string, bigint>, now: ReadonlyMap<string, bigint>): Map<string, bigint> {
+  const next = new Map<string, bigint>();
+  for (const [dimension, nanos] of sigma) {
+    const was = before.get(dimension) ?? 0n;
+    const is = now.get(dimension) ?? 0n;
+    const kept = is < was ? (nanos * is) / was : nanos;
+    if (kept > 0n) next.set(dimension, kept);
+  }
+  return next;
+}
+
+function minus(sigma: ReadonlyMap<string, bigint>, less: ReadonlyMap<string, bigint>): Map<string, bigint> {
+  const next = new Map<string, bigint>();
+  for (const [dimension, nanos] of sigma) {
+    const rest = nanos - (less.get(dimension) ?? 0n);
+    if (rest > 0n) next.set(dimension, rest);
+  }
+  return next;
+}
+
+function equal(a: ReadonlyMap<string, bigint>, b: ReadonlyMap<string, bigint>): boolean {
+  return a.size === b.size && [...a].every(([dimension, nanos]) => b.get(dimension) === nanos);
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+function texts(map: ReadonlyMap<string, bigint>): Record<string, string> {
+  return Object.fromEntries([...map].map(([dimension, nanos]) => [dimension, String(nanos)]));
+}
+
+function amounts(record: Readonly<Record<string, string>>): Map<string, bigint> {
+  return new Map(Object.entries(record).filter(([, text]) => /^\d+$/.test(text)).map(([dimension, text]) => [dimension, BigInt(text)]));
+}
