@@ -17,6 +17,7 @@ import { applyConfiguration } from './server-side-apply.ts';
 import { alreadyExists, badRequest, conflict, forbidden, invalid, notFound, staleObject } from './status-error.ts';
 import type { FieldError } from './status-error.ts';
 import { strategicMerge } from './strategic-merge.ts';
+import { contentChanged, finalizerErrors, replacement, sameMetadata } from './update-rules.ts';
 import type { Findings } from './structural-schema.ts';
 
 export interface WriteOptions {
@@ -134,7 +135,7 @@ export class Operations {
     const given = this.bodyFor(kind, namespace, name, body);
     const old = this.need(kind, namespace, name);
     this.checkVersion(kind, old, given.metadata);
-    const next = this.replacement(kind, old.object, given, target);
+    const next = replacement(kind, old.object, given, target);
     return this.finishUpdate(kind, old, next, target, options);
   }
 
@@ -167,7 +168,7 @@ export class Operations {
     const stamp = { manager, force, time: this.timestamp(), ...(target === 'status' ? { subresource: 'status' } : {}) };
     const merged = applyConfiguration(kind, old?.object, given, stamp);
     if (!old) return { revision: this.create(kind, namespace, merged, { ...options, keepManagedFields: true }), created: true };
-    const next = this.replacement(kind, old.object, merged, target);
+    const next = replacement(kind, old.object, merged, target);
     if (merged.metadata.managedFields) next.metadata.managedFields = merged.metadata.managedFields;
     return { revision: this.finishUpdate(kind, old, next, target, options), created: false };
   }
@@ -236,23 +237,6 @@ export class Operations {
     } else if (version !== old.object.metadata.resourceVersion) throw conflict(kind.type, name, staleObject);
   }
 
-  /** What the object would become: each target lets through only its part. */
-  private replacement(kind: ResourceKind, old: Stored, given: Stored, target: WriteTarget): Stored {
-    let metadata: Meta = { ...given.metadata };
-    if (target === 'status' && kind.custom) metadata = { ...old.metadata };
-    if (target === 'status' && !kind.custom) setOrDelete(metadata, 'ownerReferences', old.metadata.ownerReferences);
-    for (const field of ['name', 'namespace', 'uid', 'resourceVersion', 'creationTimestamp', 'generation', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generateName', 'managedFields']) setOrDelete(metadata, field, old.metadata[field]);
-    delete metadata['selfLink'];
-    if (target === 'status') {
-      const next: Stored = { ...old, metadata };
-      setOrDelete(next, 'status', given['status']);
-      return next;
-    }
-    const next: Stored = { ...given, metadata };
-    if (kind.hasStatus) setOrDelete(next, 'status', old['status']);
-    return next;
-  }
-
   private finishUpdate(kind: ResourceKind, old: Revision, replacement: Stored, target: WriteTarget, options: WriteOptions): Revision {
     let next = replacement;
     if (kind.rules.onUpdate) next = kind.rules.onUpdate(next, old.object, target, this.context);
@@ -313,26 +297,4 @@ export class Operations {
       this.database.put(kind, { ...object, metadata });
     }
   }
-}
-
-function setOrDelete(object: JsonObject, field: string, value: unknown): void {
-  if (value === undefined) delete object[field];
-  else object[field] = value;
-}
-
-function sameMetadata(a: Meta, b: Meta): boolean {
-  return a.labels === b.labels && a.annotations === b.annotations && a.finalizers === b.finalizers && a.ownerReferences === b.ownerReferences;
-}
-
-function finalizerErrors(next: Meta, old: Meta): FieldError[] {
-  if (old.deletionTimestamp === undefined) return [];
-  const added = (next.finalizers ?? []).filter((finalizer) => !old.finalizers?.includes(finalizer));
-  return added.length === 0 ? [] : [{ field: 'metadata.finalizers', reason: 'FieldValueForbidden', message: `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}` }];
-}
-
-function contentChanged(kind: ResourceKind, next: Stored, old: Stored): boolean {
-  const fields = new Set([...Object.keys(next), ...Object.keys(old)]);
-  fields.delete('metadata');
-  if (kind.hasStatus) fields.delete('status');
-  return [...fields].some((field) => !equalJson(next[field], old[field]));
 }

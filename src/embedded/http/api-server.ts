@@ -17,12 +17,12 @@ import { filterOf } from './filter.ts';
 import { ListReader } from './list.ts';
 import { openapi } from './openapi.ts';
 import { acceptedForm, includedObject, metadataOf, tableOf } from './representation.ts';
+import { contentType, parseJson, parseObject, readBody, toObject } from './request-body.ts';
 import { isTrue, numberParameter, readRequest } from './request-info.ts';
 import type { ResourceRequest } from './request-info.ts';
 import { endWithError, WatchStream } from './watch-stream.ts';
 import type { WatchHost } from './watch-stream.ts';
 
-const MAX_BODY_BYTES = 3 * 1024 * 1024;
 const LIST_SLICE_BYTES = 256 * 1024;
 
 export interface ApiServerParts {
@@ -303,47 +303,6 @@ function deleteRequest(body: JsonObject, query: URLSearchParams): DeleteRequest 
 
 function success(details?: object): string {
   return JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', ...(details ? { details } : {}) });
-}
-
-function contentType(request: IncomingMessage): string {
-  return (request.headers['content-type'] ?? '').split(';')[0]!.trim();
-}
-
-function parseObject(request: IncomingMessage, body: Buffer): JsonObject {
-  const type = contentType(request);
-  if (type.includes('protobuf') || type.includes('cbor')) throw new StatusError(415, 'UnsupportedMediaType', `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`);
-  return toObject(type.includes('yaml') ? parseYaml(body.toString('utf8')) : parseJson(body));
-}
-
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8')) as unknown;
-  } catch (error) {
-    throw badRequest(`the body of the request is not JSON: ${(error as Error).message}`);
-  }
-}
-
-function toObject(value: unknown): JsonObject {
-  if (!isObject(value)) throw badRequest('the body of the request must be an object');
-  return value;
-}
-
-function readBody(request: IncomingMessage): Promise<Buffer> {
-  if (request.method === 'GET' || request.method === 'HEAD') return Promise.resolve(Buffer.alloc(0));
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size <= MAX_BODY_BYTES) chunks.push(chunk);
-    });
-    request.on('end', () => {
-      if (size > MAX_BODY_BYTES) reject(new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${MAX_BODY_BYTES}`));
-      else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
-    });
-    request.on('error', reject);
-    request.on('close', () => reject(new Error('the client went away')));
-  });
 }
 
 /** A page in a browser must not reach the server under a name of its own. */
