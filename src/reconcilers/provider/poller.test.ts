@@ -29,8 +29,9 @@ function setUp(options: { settings?: Partial<PollerSettings>; foreign?: string[]
   const provider = new FakeProvider();
   const trust: [at: number, trusted: boolean][] = [];
   const refused: string[] = [];
+  const warnings: string[] = [];
   const poller = new ProviderPoller({
-    provider, inventory, clock, log: silentLog,
+    provider, inventory, clock, log: { ...silentLog, warn: (_fields, message) => warnings.push(message) },
     random: () => options.random ?? 1, // the longest pause
     settings: () => ({ ...SETTINGS, ...options.settings }),
     isForeign: (id) => options.foreign?.includes(id) ?? false,
@@ -51,7 +52,7 @@ function setUp(options: { settings?: Partial<PollerSettings>; foreign?: string[]
     for (let i = 0; i < count; i++) provider.set(seen(`m${i}`, 'Idle'));
   };
   const lists = (): { since: Uint8Array | undefined }[] => provider.calls.filter((c) => c.kind === 'list').map((c) => c.request as { since: Uint8Array | undefined });
-  return { clock, inventory, provider, poller, trust, refused, start, have, lists };
+  return { warnings, clock, inventory, provider, poller, trust, refused, start, have, lists };
 }
 
 describe('polling', () => {
@@ -170,6 +171,16 @@ describe('a machine that is no longer listed', () => {
   });
 });
 
+it('a machine with a call in flight is not removed', async () => {
+  const t = setUp();
+  t.have(1);
+  await t.start();
+  t.inventory.begin('m0', { kind: 'Delete', operationId: '', sequence: 0n, startedAt: 0, attempts: 1, lastError: '' });
+  t.provider.machines.clear();
+  await t.clock.advance(60_000);
+  expect(t.inventory.size).toBe(1);
+});
+
 describe('a record that is refused', () => {
   it('keeps what was known, is counted, and is no absence', async () => {
     const t = setUp();
@@ -241,8 +252,11 @@ describe('failures', () => {
     await t.clock.advance(2_000 + 4_000 + 8_000);
     expect(t.lists()).toHaveLength(4);
     expect(t.poller.status.lastError).toBe('');
+    t.provider.next('list', away);
     await t.clock.advance(1_000);
     expect(t.lists()).toHaveLength(5);
+    await t.clock.advance(2_000); // the pause of a first failure again
+    expect(t.lists()).toHaveLength(6);
   });
 
   it('do not stop the sweep', async () => {
@@ -306,6 +320,8 @@ describe('a machine in transition', () => {
       expect(t.inventory.get('m')?.stuck).toBe(false);
       await t.clock.advance(1_000);
       expect(t.inventory.get('m')?.stuck).toBe(true);
+      await t.clock.advance(10_000);
+      expect(t.warnings.filter((w) => w.startsWith('stuck'))).toHaveLength(1);
       t.provider.move('m', 'Idle');
       await t.clock.advance(1_000);
       expect(t.inventory.get('m')?.stuck).toBe(false);

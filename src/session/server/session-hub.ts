@@ -113,10 +113,8 @@ export class SessionHub {
   }
 
   closeAll(message: string): void {
-    for (const session of [...this.sessions.values()]) {
-      this.remove(session);
-      session.close(GrpcCode.UNAVAILABLE, message);
-    }
+    // Ending its stream removes a session.
+    for (const session of [...this.sessions.values()]) session.close(GrpcCode.UNAVAILABLE, message);
   }
 
   private receive(stream: SessionStream, session: Session | undefined, message: OperatorMessage): Session | undefined {
