@@ -10,6 +10,8 @@ export interface SupervisedOptions {
   readonly logFile: string;
   readonly compileCache: string;
   readonly clock: Clock;
+  /** Path of the program; `bigfleet` itself unless a test says otherwise. */
+  readonly program?: string;
   readonly onMessage?: (message: unknown) => void;
   readonly onStarted?: (pid: number) => void;
   /** It died and is started again. */
@@ -48,9 +50,9 @@ export class Supervised {
   }
 
   start(): void {
-    const { spec, logFile, compileCache } = this.options;
+    const { spec, logFile, compileCache, program = MAIN } = this.options;
     const log = openSync(logFile, 'a');
-    const child = spawn(process.execPath, [`--max-old-space-size=${spec.heapMb}`, `--max-semi-space-size=${spec.semiSpaceMb}`, '--import', EXIT_WITH_PARENT, MAIN, ...spec.args], {
+    const child = spawn(process.execPath, [`--max-old-space-size=${spec.heapMb}`, `--max-semi-space-size=${spec.semiSpaceMb}`, '--import', EXIT_WITH_PARENT, program, ...spec.args], {
       // A group of its own: Ctrl-C in a terminal reaches the supervisor alone, which stops the others in order.
       detached: true,
       stdio: ['ignore', log, log, 'ipc'],
@@ -59,7 +61,10 @@ export class Supervised {
     closeSync(log);
     this.child = child;
     child.on('message', (message) => this.options.onMessage?.(message));
-    child.on('error', (error) => this.options.onGaveUp(new Error(`${this.name} could not be started: ${error.message}`)));
+    child.on('error', (error) => {
+      // With a pid it has started; then this is about a message or a signal that came too late, and 'exit' says the rest.
+      if (child.pid === undefined) this.options.onGaveUp(new Error(`${this.name} could not be started: ${error.message}`));
+    });
     child.on('exit', (code, signal) => this.exited(child, signal ?? `exit code ${code ?? '?'}`));
     if (child.pid !== undefined) this.options.onStarted?.(child.pid);
   }

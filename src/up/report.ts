@@ -51,6 +51,7 @@ export function shortcomings(report: UpReport): string[] {
   const found: string[] = [];
   const { pods, leaks, violations } = report;
   if (report.stoppedBy !== undefined) found.push(STOPPED[report.stoppedBy]);
+  if (report.stoppedBy === 'signal') return found; // what was under way is no fault
   if (pods.submitted < report.demand.pods) found.push(`${report.demand.pods - pods.submitted} of ${report.demand.pods} Pods were never submitted`);
   if (pods.pending > 0) found.push(`${pods.pending} Pods pending (${counts(pods.pendingByReason)})`);
   const unfinished = pods.submitted - pods.finished - pods.pending;
