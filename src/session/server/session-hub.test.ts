@@ -1,7 +1,9 @@
+import { EventEmitter } from 'node:events';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ClusterCapacityNeeds } from '../../api/gen/bigfleet/v1alpha1/capacity.ts';
-import { ShardService, type NeedStatus, type NodeStateUpdate } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
+import { ShardService, type NeedStatus, type NodeStateUpdate, type OperatorMessage } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
+import type { MachineState } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
 import { GrpcCode } from '../../api/grpc.ts';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
 import { silentLog } from '../../runtime/types.ts';
@@ -9,8 +11,10 @@ import { Mailbox } from '../../runtime/testing/mailbox.ts';
 import { nodeStateUpdate } from '../../shard/node-state.ts';
 import { Inventory } from '../../shard/inventory.ts';
 import { seen } from '../../shard/testing/machines.ts';
+import { wireRow } from '../../shard/testing/needs.ts';
 import { SessionHub } from './session-hub.ts';
-import { FakeOperator, wireNeed } from './testing/fake-operator.ts';
+import type { SessionStream } from './session.ts';
+import { FakeOperator } from './testing/fake-operator.ts';
 
 function update(machineId: string, fields: Partial<NodeStateUpdate> = {}): NodeStateUpdate {
   const inventory = new Inventory(new VirtualClock());
@@ -309,7 +313,7 @@ describe('session hub', () => {
       apply = (_cluster, { needs }) => ((rows = needs.length), true);
       const operator = await connect();
       const padding = 'x'.repeat(60);
-      operator.rollup({ needs: Array.from({ length: 60_000 }, (_, i) => wireNeed({ group: `${padding}${i}` })) });
+      operator.rollup({ needs: Array.from({ length: 60_000 }, (_, i) => wireRow({ group: `${padding}${i}` })) });
       await operator.ack('rollup');
       expect(rows).toBe(60_000);
     });
@@ -396,8 +400,8 @@ describe('session hub', () => {
     it('finds the newest state of each machine, in the order of the news, however much happened', async () => {
       const operator = await blocked();
       for (let i = 0; i < 1_000; i++) {
-        hub.sendNodeState('east', update('a', { state: i % 8 }));
-        hub.sendNodeState('east', update('b', { state: i % 8 }));
+        hub.sendNodeState('east', update('a', { state: (i % 8) as MachineState }));
+        hub.sendNodeState('east', update('b', { state: (i % 8) as MachineState }));
       }
       hub.sendNodeState('east', update('a', { state: 5 }));
       operator.resume();
@@ -445,6 +449,40 @@ describe('session hub', () => {
       await operator.wait('replayComplete');
       await handled(operator);
       expect(operator.received.filter((p) => p.$case === 'reclaimInstruction').map((p) => p.value.instructionId)).toEqual(['a2', 'b2']);
+    });
+  });
+
+  describe('frames that were on their way when the stream was given up', () => {
+    /** The part of a stream that a session uses; frames come exactly when the test says. */
+    function stream() {
+      const written: (string | undefined)[] = [];
+      const fake = Object.assign(new EventEmitter(), {
+        write: (frame: { payload?: { $case: string } }) => (written.push(frame.payload?.$case), true),
+        end: () => undefined,
+      });
+      fake.on('error', () => undefined);
+      hub.accept(fake as unknown as SessionStream);
+      const frame = (payload: OperatorMessage['payload']): unknown => fake.emit('data', { payload });
+      const hello = (): unknown => frame({ $case: 'hello', value: { clusterId: 'east', protocolVersion: '', additions: true } });
+      return { written, frame, hello };
+    }
+
+    it('open no session on a stream that was refused', () => {
+      const bad = stream();
+      bad.frame({ $case: 'reclaimAck', value: { instructionId: '', nodesStarted: 0 } });
+      bad.hello();
+      expect([hub.count, bad.written]).toEqual([0, []]);
+    });
+
+    it('do not bring a replaced session back', () => {
+      const [first, second] = [stream(), stream()];
+      first.hello();
+      second.hello();
+      first.hello();
+      hub.sendNodeState('east', update('m'));
+      expect(second.written.at(-1)).toBe('nodeStateUpdate');
+      expect(first.written).not.toContain('nodeStateUpdate');
+      expect(lifecycle).toEqual(['installed', 'replaced', 'installed']);
     });
   });
 });

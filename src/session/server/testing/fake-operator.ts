@@ -1,5 +1,5 @@
 import { credentials, type ClientDuplexStream } from '@grpc/grpc-js';
-import type { CapacityNeed, ClusterCapacityNeeds } from '../../../api/gen/bigfleet/v1alpha1/capacity.ts';
+import type { ClusterCapacityNeeds } from '../../../api/gen/bigfleet/v1alpha1/capacity.ts';
 import { ShardClient, type OperatorMessage, type ShardMessage } from '../../../api/gen/bigfleet/v1alpha1/shard.ts';
 
 type Payload = NonNullable<ShardMessage['payload']>;
@@ -92,12 +92,4 @@ export class FakeOperator {
     this.stream.cancel();
     this.client.close();
   }
-}
-
-/** A row of demand that is in order. */
-export function wireNeed(fields: Partial<CapacityNeed> = {}): CapacityNeed {
-  return {
-    requirements: [], aggregateResources: new Map([['cpu', '8']]), priority: 100, spread: [], interruptionPenaltyBucket: 1,
-    reclamationPenaltyBucket: 1, minUnit: new Map([['cpu', '1']]), group: '', ...fields,
-  };
 }

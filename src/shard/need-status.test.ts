@@ -1,0 +1,136 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { NeedStatus } from '../api/gen/bigfleet/v1alpha1/shard.ts';
+import { amounts, need } from '../engine/testing/builders.ts';
+import type { NeedVerdict } from '../engine/types.ts';
+import { VirtualClock } from '../lib/virtual-clock.ts';
+import { NeedStatusPublisher } from './need-status.ts';
+import { verdict } from './testing/needs.ts';
+
+const small = need({ cluster: 'east', priority: 1 });
+const large = need({ cluster: 'east', priority: 2 });
+
+function setUp() {
+  const clock = new VirtualClock();
+  const stamps = new Map<string, bigint>([['east', 1n]]);
+  let clusters = ['east'];
+  const sent: { at: number; cluster: string; stamp: bigint; rows: [fingerprint: string, satisfied: boolean][]; items: NeedStatus[] }[] = [];
+  const publisher = new NeedStatusPublisher({
+    clock,
+    clusters: () => clusters,
+    timestampOf: (cluster) => stamps.get(cluster) ?? 0n,
+    send: (cluster, { rollupTimestampUnixNanos: stamp, items }) => sent.push({ at: clock.monotonic(), cluster, stamp, rows: items.map((i) => [i.fingerprint, i.satisfied]), items }),
+  });
+  stops.push(() => {
+    publisher.stop();
+    expect(clock.pending).toBe(0);
+  });
+  const plan = async (...verdicts: NeedVerdict[]): Promise<void> => {
+    publisher.planned(verdicts);
+    await clock.advance(0);
+  };
+  return { clock, stamps, publisher, sent, plan, connect: (...names: string[]) => (clusters = names) };
+}
+
+const stops: (() => void)[] = [];
+afterEach(() => {
+  for (const stop of stops.splice(0)) stop();
+});
+
+describe('need statuses', () => {
+  it('come whole at first, then only what changed', async () => {
+    const t = setUp();
+    await t.plan(verdict(small), verdict(large));
+    await t.clock.advance(1_000);
+    await t.plan(verdict(small), verdict(large, { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 1 }) }));
+    expect(t.sent.map((s) => s.rows)).toEqual([[[small.fingerprint, true], [large.fingerprint, true]], [[large.fingerprint, false]]]);
+    expect(t.sent[1]?.items[0]).toMatchObject({ reason: 102, reasonText: expect.stringMatching(/^Lacks .*: every machine that matches is in use already\.$/) as string });
+  });
+
+  it.each<[string, Partial<NeedVerdict>]>([
+    ['machines', { machines: 2 }],
+    ['machines in flight', { inFlight: 1 }],
+    ['the reason', { satisfied: false, reason: 'NO_SESSION', deficit: amounts({ cpu: 1 }) }],
+  ])('are told again when %s changed', async (_name, fields) => {
+    const t = setUp();
+    await t.plan(verdict(small, { satisfied: !('reason' in fields), ...('reason' in fields && { reason: 'LIMIT_REACHED', deficit: amounts({ cpu: 1 }) }) }));
+    await t.clock.advance(1_000);
+    await t.plan(verdict(small, fields));
+    expect(t.sent).toHaveLength(2);
+  });
+
+  it('are silent when nothing changed, but for the roll-up that they are about', async () => {
+    const t = setUp();
+    await t.plan(verdict(small));
+    await t.clock.advance(1_000);
+    await t.plan(verdict(small));
+    await t.clock.advance(1_000);
+    expect(t.sent).toHaveLength(1);
+    t.stamps.set('east', 2n);
+    await t.plan(verdict(small));
+    expect(t.sent.slice(1)).toMatchObject([{ stamp: 2n, rows: [] }]);
+  });
+
+  it('come at most once a second, with the newest', async () => {
+    const t = setUp();
+    await t.plan(verdict(small, { machines: 1 }));
+    for (let machines = 2; machines <= 5; machines++) {
+      await t.clock.advance(200);
+      await t.plan(verdict(small, { machines }));
+    }
+    expect(t.sent).toHaveLength(1);
+    await t.clock.advance(200);
+    expect(t.sent.map((s) => [s.at, s.items[0]?.machines])).toEqual([[0, 1], [1_000, 5]]);
+    await t.clock.advance(10_000);
+    expect(t.sent).toHaveLength(2);
+  });
+
+  it('carry the timestamp of the roll-up that the plan saw, not of one that came since', async () => {
+    const t = setUp();
+    t.publisher.planned([verdict(small)]);
+    t.stamps.set('east', 2n); // accepted after the plan, before the statuses leave
+    await t.clock.advance(0);
+    expect(t.sent.map((s) => s.stamp)).toEqual([1n]);
+  });
+
+  it('are all told again after a new session', async () => {
+    const t = setUp();
+    await t.plan(verdict(small), verdict(large));
+    await t.clock.advance(5_000);
+    t.publisher.forget('east');
+    await t.clock.advance(0);
+    expect(t.sent.map((s) => s.rows.length)).toEqual([2, 2]);
+  });
+
+  it('do not come before a plan has seen a roll-up of the cluster', async () => {
+    const t = setUp();
+    t.connect('east', 'west');
+    t.publisher.forget('west');
+    await t.plan(verdict(small));
+    expect(t.sent.map((s) => s.cluster)).toEqual(['east']);
+    t.stamps.set('west', 7n);
+    await t.clock.advance(1_000);
+    t.publisher.forget('west');
+    await t.clock.advance(1_000);
+    expect(t.sent.map((s) => s.cluster)).toEqual(['east']);
+    await t.plan(verdict(small), verdict(need({ cluster: 'west' })));
+    expect(t.sent.slice(1).map((s) => [s.cluster, s.stamp, s.rows.length])).toEqual([['west', 7n, 1]]);
+  });
+
+  it('go to the cluster that they are about', async () => {
+    const t = setUp();
+    t.connect('east', 'west');
+    t.stamps.set('west', 1n);
+    const western = need({ cluster: 'west', priority: 9 });
+    await t.plan(verdict(small), verdict(western));
+    expect(t.sent.map((s) => [s.cluster, s.rows.map(([f]) => f)])).toEqual([['east', [small.fingerprint]], ['west', [western.fingerprint]]]);
+  });
+
+  it('tell rows of one profile apart by group and by unit', async () => {
+    const t = setUp();
+    const rows = [need({ cluster: 'east' }), need({ cluster: 'east', group: 'g' }), need({ cluster: 'east', minUnit: amounts({ cpu: 100 }) })];
+    await t.plan(...rows.map((r) => verdict(r)));
+    await t.clock.advance(1_000);
+    await t.plan(verdict(rows[0]), verdict(rows[1], { machines: 5 }), verdict(rows[2]));
+    expect(t.sent.map((s) => s.items.map((i) => [i.group, i.minUnit.get('cpu')]))).toEqual([[['', '1'], ['g', '1'], ['', '100']], [['g', '1']]]);
+  });
+});
