@@ -6,7 +6,7 @@ import { Market } from './market.ts';
 import type { NeedRow } from './need-row.ts';
 import { servePass } from './ordered-pass.ts';
 import { PlanDraft } from './plan-draft.ts';
-import { forgetOldReclaims, reclaimExcess } from './reclaim.ts';
+import { reclaimExcess } from './reclaim.ts';
 import type { EngineState } from './state.ts';
 import type { Pick, Tally } from './tally.ts';
 import type { Action, ActionKind, Millis, Plan } from './types.ts';
@@ -25,7 +25,6 @@ export function makePlan(state: EngineState, now: Millis): Plan {
   reclaimExcess(state, draft);
   const machineReasons = settleMachines(state, draft, tallies); // decides about releases as well
   rememberArrivals(rows, state, draft);
-  forgetOldReclaims(state, draft, inventory);
 
   const ranks = new BoundRanks(inventory, needs);
   const verdicts = tallies.map((t) => verdictOf(t, memory.arrival.get(t.row.demandKey) ?? now, market, ranks));

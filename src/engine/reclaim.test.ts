@@ -144,10 +144,12 @@ describe('rails', () => {
     expect(result.wakeAt).toBe(T0 + 1);
   });
 
-  it('forgets what was taken more than a minute ago from a cluster that has nothing left', () => {
+  it('forgets what was taken more than a minute ago', () => {
     const at = [T0 - MINUTE];
     expect(plan({ memory: [{ what: 'reclaims', key: 'c1', at }] }).memory).toEqual([{ what: 'reclaims', key: 'c1', at: null }]);
     expect(plan({ memory: [{ what: 'reclaims', key: 'c1', at: [T0 - MINUTE + 1] }] }).memory).toEqual([]);
+    const still = plan({ machines: configured(1), policy: policy({ maxReclaimsPerMinute: 1 }), memory: [{ what: 'reclaims', key: 'c1', at }] });
+    expect(still.memory.filter((m) => m.what === 'reclaims')).toEqual([{ what: 'reclaims', key: 'c1', at: [T0] }]);
   });
 
   it.each<[string, Partial<Policy>]>([

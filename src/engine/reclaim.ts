@@ -2,7 +2,6 @@
  * What is taken back: Configured machines that no Need was credited with (spec: engine 9.1, 10.3; D13, D32). A machine is
  * taken only when nothing speaks against it; what does is its reason.
  */
-import type { Inventory } from './inventory.ts';
 import { sortByReclaimOrder } from './keep-priority.ts';
 import type { PlanDraft } from './plan-draft.ts';
 import type { EngineState } from './state.ts';
@@ -11,13 +10,18 @@ import type { EngineMachine, MachineReason, Millis } from './types.ts';
 const MINUTE_MS = 60_000;
 
 export function reclaimExcess(state: EngineState, draft: PlanDraft): void {
+  const taking = new Set<string>();
   for (const cluster of state.inventory.boundClusters()) {
     const excess = state.inventory.bound(cluster).filter((slot) => draft.ledger.isFree(slot));
-    if (excess.length > 0) reclaimFrom(cluster, excess, state, draft);
+    if (excess.length > 0 && reclaimFrom(cluster, excess, state, draft)) taking.add(cluster);
+  }
+  for (const [cluster, times] of state.memory.reclaims) {
+    if (!taking.has(cluster) && times.every((at) => at <= draft.now - MINUTE_MS)) draft.remember('reclaims', cluster, null);
   }
 }
 
-function reclaimFrom(cluster: string, excess: readonly number[], state: EngineState, draft: PlanDraft): void {
+/** True if it took any. */
+function reclaimFrom(cluster: string, excess: readonly number[], state: EngineState, draft: PlanDraft): boolean {
   const { inventory } = state;
   const ready: number[] = [];
   for (const slot of excess) {
@@ -45,6 +49,7 @@ function reclaimFrom(cluster: string, excess: readonly number[], state: EngineSt
     });
   }
   rails.remember(taken, draft);
+  return taken.length > 0;
 }
 
 /** Why an excess machine stays for now; undefined = only the rails can keep it. */
@@ -77,14 +82,12 @@ class Rails {
   readonly #cluster: string;
   readonly #perMinute: boolean;
   readonly #recent: readonly Millis[];
-  readonly #known: readonly Millis[];
   readonly #left: [Rail, number][];
 
   constructor(cluster: string, { policy, memory, inventory }: EngineState, now: Millis) {
     this.#cluster = cluster;
     this.#perMinute = policy.maxReclaimsPerMinute > 0;
-    this.#known = memory.reclaims.get(cluster) ?? [];
-    this.#recent = this.#known.filter((at) => at > now - MINUTE_MS);
+    this.#recent = (memory.reclaims.get(cluster) ?? []).filter((at) => at > now - MINUTE_MS);
     const { configured, drains } = inventory.counts(cluster);
     const { reclaimCapFraction: fraction, maxReclaimsPerMinute, maxConcurrentDrainsPerCluster } = policy;
     this.#left = [
@@ -105,16 +108,8 @@ class Rails {
   remember(taken: readonly Millis[], draft: PlanDraft): void {
     if (!this.#perMinute) return;
     const all = [...this.#recent, ...taken];
-    if (taken.length > 0 || all.length !== this.#known.length) draft.remember('reclaims', this.#cluster, all.length > 0 ? all : null);
+    if (taken.length > 0) draft.remember('reclaims', this.#cluster, all);
     const oldest = all[0];
     if (oldest !== undefined && this.#left.some(([rail, left]) => rail === 'perMinute' && left <= 0)) draft.wakeAt(oldest + MINUTE_MS);
-  }
-}
-
-/** Forgets what has been taken from clusters that have nothing left to take, once the minute is over. */
-export function forgetOldReclaims(state: EngineState, draft: PlanDraft, inventory: Inventory): void {
-  const bound = new Set(inventory.boundClusters());
-  for (const [cluster, times] of state.memory.reclaims) {
-    if (!bound.has(cluster) && times.every((at) => at <= draft.now - MINUTE_MS)) draft.remember('reclaims', cluster, null);
   }
 }
