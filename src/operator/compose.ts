@@ -38,6 +38,8 @@ export interface AgentOptions {
   readonly log: Log;
 }
 
+const NAMESPACE_RETRY_MS = 1_000;
+
 /**
  * Runs operator, pod controller or both in one managed cluster until the signal aborts or something fatal happens. Only
  * the holder of the Lease acts; a restarted process waits for it. The one page of wiring of these processes.
@@ -68,7 +70,7 @@ export async function runAgent(options: AgentOptions, signal?: AbortSignal): Pro
 
   const leader = leaderGroup(election);
   const groups: RunnableGroup[] = [
-    { name: 'namespace', runnables: [], ready: (stop) => ensureNamespace(client, namespace, log, stop) },
+    { name: 'namespace', runnables: [], ready: (stop) => ensureNamespace(client, namespace, clock, log, stop) },
     within(options.syncTimeoutMs, clock, informerGroup({ pods: caches.pods, nodes: caches.nodes, requests: caches.requests, upcoming: caches.upcoming })),
     {
       ...leader,
@@ -93,15 +95,22 @@ function configOf(kubeconfig: AgentOptions['kubeconfig']): ClusterConfig {
   return typeof kubeconfig === 'object' ? kubeconfig : loadKubeConfig(kubeconfig === undefined ? {} : { path: kubeconfig });
 }
 
-/** Leases need a namespace to live in; who may not create it must have been given it. */
-async function ensureNamespace(client: KubeClient, name: string, log: Log, signal: AbortSignal): Promise<void> {
-  try {
-    if (await client.get(NamespaceResource, { name }, { signal })) return;
-    await client.create<Namespace>(NamespaceResource, { metadata: { name } }, { signal });
-  } catch (error) {
-    if (isAlreadyExists(error)) return;
-    if (!isApiError(error) || error.status !== 403) throw error;
-    log.debug({ namespace: name }, 'not allowed to look after the namespace; assuming that it exists');
+/** Leases need a namespace to live in; who may not create it must have been given it. Waits for the API server. */
+async function ensureNamespace(client: KubeClient, name: string, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      if (await client.get(NamespaceResource, { name }, { signal })) return;
+      await client.create<Namespace>(NamespaceResource, { metadata: { name } }, { signal });
+      return;
+    } catch (error) {
+      if (signal.aborted || isAlreadyExists(error)) return;
+      if (isApiError(error) && error.status === 403) {
+        log.debug({ namespace: name }, 'not allowed to look after the namespace; assuming that it exists');
+        return;
+      }
+      log.warn({ namespace: name, err: error }, 'the API server does not answer as it should; trying again');
+    }
+    await sleep(clock, NAMESPACE_RETRY_MS, signal).catch(() => {});
   }
 }
 

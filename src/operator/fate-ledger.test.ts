@@ -132,7 +132,10 @@ describe('the fate ledger', () => {
 
   it('keeps no verdicts of rows that are gone and no timers when it has nothing to wait for', async () => {
     ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items: [item(false, 2)] });
-    ledger.retainRows(() => false);
+    for (let i = 0; i < 30; i++) ledger.retainRows(() => false);
+    expect(ledger.verdictFor('any', ROW)).toBeDefined();
+    ledger.retainRows(() => true);
+    for (let i = 0; i < 31; i++) ledger.retainRows(() => false);
     expect(ledger.verdictFor('any', ROW)).toBeUndefined();
     expect(clock.pending).toBe(1);
     await clock.advance(5_000);

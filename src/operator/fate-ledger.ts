@@ -38,9 +38,12 @@ interface RowVerdict {
   /** Monotonic times since which it is unmet at all, and for this reason. */
   unmetSince: number;
   reasonSince: number;
+  /** Roll-ups without the row. */
+  absent: number;
 }
 
 const FALLBACK_INTERVALS = 3;
+const KEEP_FOR_ROLLUPS = 30;
 
 /**
  * Which requests the shard has acknowledged, and what it says about their rows (spec: cluster-operator 4.2; D31). Acks
@@ -110,7 +113,7 @@ export class FateLedger {
         continue;
       }
       const unmetSince = known && !known.satisfied ? known.unmetSince : now;
-      this.verdicts.set(key, { satisfied: item.satisfied, reason, text: item.reasonText, inFlight: item.inFlight, unmetSince, reasonSince: now });
+      this.verdicts.set(key, { satisfied: item.satisfied, reason, text: item.reasonText, inFlight: item.inFlight, unmetSince, reasonSince: now, absent: 0 });
       rowChanged(key);
       if (!item.satisfied) this.at(now + patienceMs, () => rowChanged(key));
     }
@@ -142,9 +145,15 @@ export class FateLedger {
     return this.judgedUpTo >= timestamp ? this.verdicts.get(statusKey) : undefined;
   }
 
-  /** Rows that no longer exist need no verdict. */
+  /**
+   * Rows that no longer exist need no verdict; call once per roll-up. One that comes back soon finds its verdict again: the
+   * shard may never have noticed its absence, and then it does not repeat itself.
+   */
   retainRows(exists: (statusKey: string) => boolean): void {
-    for (const key of this.verdicts.keys()) if (!exists(key)) this.verdicts.delete(key);
+    for (const [key, verdict] of this.verdicts) {
+      verdict.absent = exists(key) ? 0 : verdict.absent + 1;
+      if (verdict.absent > KEEP_FOR_ROLLUPS) this.verdicts.delete(key);
+    }
   }
 
   stop(): void {

@@ -1,5 +1,6 @@
 import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import type { NodeStateUpdate } from '../api/gen/bigfleet/v1alpha1/shard.ts';
+import type { Clock } from '../lib/clock.ts';
 
 /** The newest the shard said about a machine. `unnamed`: the replay did not name it, so it does not serve this cluster. */
 export type News = { readonly kind: 'frame'; readonly frame: NodeStateUpdate } | { readonly kind: 'unnamed' };
@@ -7,7 +8,13 @@ export type News = { readonly kind: 'frame'; readonly frame: NodeStateUpdate } |
 /** Latest news per machine. Reconcilers read it when their turn comes, so a burst of frames costs one pass. */
 export class MachineNews {
   private readonly latest = new Map<string, News>();
-  private readonly buried = new Set<string>();
+  /** Machine id → when its life here was cleared away, Unix ms. */
+  private readonly buried = new Map<string, number>();
+  private readonly clock: Clock;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
 
   get size(): number {
     return this.latest.size;
@@ -15,6 +22,11 @@ export class MachineNews {
 
   get(machineId: string): News | undefined {
     return this.latest.get(machineId);
+  }
+
+  /** When the machine's life in this cluster was cleared away; undefined if it lives or was never heard of. */
+  buriedAt(machineId: string): number | undefined {
+    return this.buried.get(machineId);
   }
 
   /** False for a frame that is ignored: one that names no machine, or a late word about a life that is over. */
@@ -40,7 +52,7 @@ export class MachineNews {
     if (this.latest.get(machineId) !== seen) return;
     this.latest.delete(machineId);
     // The executing worker and the reconcile path of a shard may both report a change: the second must not revive it.
-    this.buried.add(machineId);
+    this.buried.set(machineId, this.clock.now());
   }
 }
 

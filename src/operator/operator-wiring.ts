@@ -1,5 +1,5 @@
 import type { NodeStateUpdate, ReclaimInstruction } from '../api/gen/bigfleet/v1alpha1/shard.ts';
-import { CapacityRequestResource, apiVersionOf } from '../api/resources.ts';
+import { apiVersionOf, AvailableCapacityResource, CapacityRequestResource } from '../api/resources.ts';
 import type { CapacityRequest, Node, Pod } from '../api/types.ts';
 import type { Random } from '../lib/random.ts';
 import { CapacityRequestReconciler } from '../reconcilers/capacityrequest/reconciler.ts';
@@ -63,7 +63,7 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
   // What is known.
   const book = new DemandBook();
   const load = new NodeLoad();
-  const news = new MachineNews();
+  const news = new MachineNews(clock);
   const ledger = new FateLedger({
     clock, intervalMs: options.rollupIntervalMs,
     requestsChanged: (keys) => keys.forEach(enqueueIfDue),
@@ -109,7 +109,7 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
     client, upcoming: caches.upcomingWrites, nodes: nodes.store, pods: pods.store, fleet, orders, clock, log,
     finished: (outcome) => metrics.drains.inc({ outcome }),
   }), WORKERS);
-  const cleanup = options.deletesNodes ? control(new NodeReconciler({ client, upcoming: caches.upcomingWrites, fleet, news, log }), WORKERS) : undefined;
+  const cleanup = options.deletesNodes ? control(new NodeReconciler({ client, upcoming: caches.upcomingWrites, fleet, news, clock, log }), WORKERS) : undefined;
   const offers = new AvailableCapacityReconciler({ client, clock });
   const offersController = control(offers, 2);
 
@@ -177,7 +177,9 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
       if (news.record(update)) machineChanged(update.machineId);
     },
     replayComplete(machineIds) {
-      const known = [...upcoming.store.values()].map(machineIdOfUpcomingNode);
+      // Nodes too: one that showed up while nobody watched has no UpcomingNode that would remind us of it.
+      const joined = [...nodes.store.values()].flatMap((node) => fleet.machineIdOf(node) ?? []);
+      const known = [...[...upcoming.store.values()].map(machineIdOfUpcomingNode), ...joined];
       news.replayed(machineIds, known).forEach(machineChanged);
     },
     needStatuses: (message) => ledger.needStatuses(message),
@@ -234,7 +236,13 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
   return {
     controllers: [...controllers, untilStopped, ...(allowanceStore ? [allowanceStore] : [])],
     session,
-    prepare: (signal) => allowanceStore?.load(signal) ?? Promise.resolve(),
+    prepare: async (signal) => {
+      await allowanceStore?.load(signal);
+      for await (const { metadata } of client.list(AvailableCapacityResource, { signal })) {
+        offers.adopt(metadata.name);
+        offersController.enqueue(metadata.name);
+      }
+    },
   };
 }
 

@@ -17,13 +17,15 @@ describe('the Node of a machine that has left (D20)', () => {
   let cluster: FakeCluster;
   let news: MachineNews;
   let reconciler: NodeReconciler;
+  let clock: VirtualClock;
 
   beforeEach(() => {
+    clock = new VirtualClock();
     cluster = new FakeCluster();
-    news = new MachineNews();
+    news = new MachineNews(clock);
     const upcoming = cluster.store<UpcomingNode>(UpcomingNodeResource, upcomingNodeIndexes);
     const nodes = cluster.store<Node>(NodeResource, nodeIndexes);
-    reconciler = new NodeReconciler({ client: cluster, upcoming: new WriteThrough(upcoming, new VirtualClock()), fleet: new FleetNodes(nodes, upcoming), news, log: silentLog });
+    reconciler = new NodeReconciler({ client: cluster, upcoming: new WriteThrough(upcoming, clock), fleet: new FleetNodes(nodes, upcoming), news, clock, log: silentLog });
   });
 
   async function deleted(phase: Phase, heard: StateName | 'unnamed' | 'nothing', joined: Partial<Node> & { ready?: boolean } = {}): Promise<boolean> {
@@ -65,5 +67,45 @@ describe('the Node of a machine that has left (D20)', () => {
       throw failure(409, 'Conflict', 'the uid in the precondition');
     };
     await expect(deleted('Draining', 'IDLE')).resolves.toBe(false);
+  });
+
+  describe('seen only after the life of its machine was cleared away', () => {
+    const at = (ms: number): string => new Date(ms).toISOString();
+
+    function appears(createdAt: number, ready: boolean): void {
+      news.record(frame('m-1', 'DELETING'));
+      news.bury('m-1', news.get('m-1')!);
+      cluster.put(NodeResource, node('node-a', { machine: 'm-1', ready, metadata: { name: 'node-a', uid: 'u', creationTimestamp: at(createdAt), labels: { 'bigfleet.lucy.sh/machine-id': 'm-1' } } }));
+    }
+    const gone = (): boolean => cluster.now(NodeResource, 'node-a') === undefined;
+
+    it('goes at once if it is older than the end of that life', async () => {
+      appears(clock.now() - 60_000, true);
+      expect(await reconciler.reconcile('m-1', ctx)).toEqual({});
+      expect(gone()).toBe(true);
+    });
+
+    it('goes once it has stayed lifeless, for it may be the first sign of a new life', async () => {
+      appears(clock.now(), false);
+      expect(await reconciler.reconcile('m-1', ctx)).toEqual({ requeueAfterMs: 10_000 });
+      expect(gone()).toBe(false);
+      await clock.advance(10_000);
+      await reconciler.reconcile('m-1', ctx);
+      expect(gone()).toBe(true);
+    });
+
+    it('stays while it lives', async () => {
+      appears(clock.now(), true);
+      await clock.advance(60_000);
+      expect(await reconciler.reconcile('m-1', ctx)).toEqual({});
+      expect(gone()).toBe(false);
+    });
+
+    it('stays when the shard has said that the machine comes again', async () => {
+      appears(clock.now() - 60_000, false);
+      news.record(frame('m-1', 'CONFIGURED'));
+      await reconciler.reconcile('m-1', ctx);
+      expect(gone()).toBe(false);
+    });
   });
 });

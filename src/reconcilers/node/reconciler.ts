@@ -1,20 +1,25 @@
 import { upcomingNodeName } from '../../api/names.ts';
-import type { UpcomingNode } from '../../api/types.ts';
-import type { FleetNodes } from '../../operator/fleet-nodes.ts';
+import type { Node, UpcomingNode } from '../../api/types.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { isReady, type FleetNodes } from '../../operator/fleet-nodes.ts';
 import { NodeResource } from '../../api/resources.ts';
 import { lifeOf } from '../../operator/machine-life.ts';
 import type { MachineNews } from '../../operator/machine-news.ts';
 import type { WriteThrough } from '../../operator/write-through.ts';
 import { isConflict } from '../../runtime/client/api-error.ts';
-import { done, type KubeClient, type Log, type ReconcileContext, type Reconciler, type Result } from '../../runtime/types.ts';
+import { after, done, type KubeClient, type Log, type ReconcileContext, type Reconciler, type Result } from '../../runtime/types.ts';
 
 export interface NodeDeps {
   readonly client: KubeClient;
   readonly upcoming: WriteThrough<UpcomingNode>;
   readonly fleet: FleetNodes;
   readonly news: MachineNews;
+  readonly clock: Clock;
   readonly log: Log;
 }
+
+/** A Node of a machine that has left, seen only afterwards, goes once it has been lifeless for this long. */
+const STRAGGLER_MS = 10_000;
 
 /** Deletes the Node of a machine that has left the cluster (D20). Key: machine id. */
 export class NodeReconciler implements Reconciler {
@@ -26,12 +31,18 @@ export class NodeReconciler implements Reconciler {
   }
 
   async reconcile(machineId: string, ctx: ReconcileContext): Promise<Result> {
-    const { client, fleet, news, upcoming, log } = this.deps;
+    const { client, clock, fleet, news, upcoming, log } = this.deps;
     const node = fleet.nodeOf(machineId);
     const announced = upcoming.get(upcomingNodeName(machineId));
     if (!node || node.metadata.deletionTimestamp) return done;
-    const life = lifeOf(news.get(machineId), announced, node);
-    if (life.kind === 'living' || !life.nodeGoes) return done;
+    const buriedAt = news.get(machineId) ? undefined : news.buriedAt(machineId);
+    if (buriedAt !== undefined) {
+      const waitMs = straggles(node, buriedAt, clock.now());
+      if (waitMs > 0) return waitMs === Infinity ? done : after(waitMs);
+    } else {
+      const life = lifeOf(news.get(machineId), announced, node);
+      if (life.kind === 'living' || !life.nodeGoes) return done;
+    }
     const { name, uid } = node.metadata;
     try {
       const deleted = await client.delete(NodeResource, { name }, { signal: ctx.signal, ...(uid ? { preconditions: { uid } } : {}) });
@@ -41,4 +52,15 @@ export class NodeReconciler implements Reconciler {
     }
     return done;
   }
+}
+
+/**
+ * How long until the Node of a machine whose life here is over can go: 0 = now, Infinity = never by itself. A Node that is
+ * older than the end of that life belongs to it; a younger one may be the first sign of a new life unless it stays dead.
+ */
+function straggles(node: Node, buriedAt: number, now: number): number {
+  const createdAt = Date.parse(node.metadata.creationTimestamp ?? '');
+  if (createdAt < buriedAt - STRAGGLER_MS) return 0;
+  if (isReady(node) && node.spec?.unschedulable !== true) return Infinity;
+  return Math.max(0, createdAt + STRAGGLER_MS - now);
 }

@@ -19,7 +19,7 @@ describe('UpcomingNodes', () => {
 
   function build(deletesNodes = true): void {
     cluster = new FakeCluster();
-    news = new MachineNews();
+    news = new MachineNews(new VirtualClock());
     clock = new VirtualClock();
     const upcoming = cluster.store<UpcomingNode>(UpcomingNodeResource, upcomingNodeIndexes);
     const nodes = cluster.store<Node>(NodeResource, nodeIndexes);
