@@ -17,7 +17,8 @@ const OPERATOR_TEXT: Readonly<Record<number, string>> = {
 };
 
 interface Offer {
-  readonly spec: AvailableCapacitySpec;
+  /** Undefined for an object found at the start, of which nothing has been heard yet. */
+  readonly spec: AvailableCapacitySpec | undefined;
   readonly heardAt: number;
 }
 
@@ -42,6 +43,11 @@ export class AvailableCapacityReconciler implements Reconciler {
     return name;
   }
 
+  /** An object of an earlier process: it goes unless the shard speaks of it again. */
+  adopt(name: string): void {
+    if (!this.offers.has(name)) this.offers.set(name, { spec: undefined, heardAt: this.clock.monotonic() });
+  }
+
   async reconcile(name: string, ctx: ReconcileContext): Promise<Result> {
     const offer = this.offers.get(name);
     if (!offer) return done;
@@ -52,7 +58,7 @@ export class AvailableCapacityReconciler implements Reconciler {
       this.written.delete(name);
       return done;
     }
-    if (!isDeepStrictEqual(this.written.get(name), offer.spec)) {
+    if (offer.spec && !isDeepStrictEqual(this.written.get(name), offer.spec)) {
       await this.write(name, offer.spec, ctx.signal);
       this.written.set(name, offer.spec);
     }

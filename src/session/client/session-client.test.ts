@@ -122,6 +122,18 @@ describe('session client', () => {
     expect(recorder.log).toEqual(['node m-1', 'replay m-1,m-2', 'needs 7', 'available available:x', 'reclaim i-1', 'acked']);
   });
 
+  it('survives a frame that its handler chokes on', async () => {
+    recorder.handlers.replayComplete = () => {
+      throw new Error('cannot');
+    };
+    start();
+    const session = await shard.nextSession();
+    session.ack('hello');
+    session.send({ $case: 'replayComplete', value: { machineIds: ['m-1'] } });
+    session.send({ $case: 'bootstrapRequest', value: { requestId: 'r-1', requirements: [], clusterId: 'demo' } });
+    expect((await session.wait('bootstrapResponse')).requestId).toBe('r-1');
+  });
+
   it('delivers only the newest of the roll-ups that a shard did not read in time (C5)', async () => {
     recorder.padding = 2_000_000; // far beyond the flow-control window
     start({ intervalMs: 1000 });

@@ -85,7 +85,7 @@ export class SessionStream {
     const { clock, clusterId, helloTimeoutMs } = this.options;
     const call = this.client.session();
     this.call = call;
-    call.on('data', (frame: ShardMessage) => this.receive(frame));
+    call.on('data', (frame: ShardMessage) => this.receiveGuarded(frame));
     call.on('error', (error: ServiceError) => this.end(grpcStatus[error.code] ?? 'UNKNOWN', error.details || error.message));
     call.on('end', () => this.end('OK', 'closed by the shard'));
     this.cancelTimer = clock.after(helloTimeoutMs, () => this.end('DEADLINE_EXCEEDED', 'the shard did not acknowledge Hello in time'));
@@ -93,8 +93,17 @@ export class SessionStream {
     this.options.onHelloSent();
   }
 
-  private receive(frame: ShardMessage): void {
+  /** A frame that we cannot digest must not end the process: it is lost, the next one may do. */
+  private receiveGuarded(frame: ShardMessage): void {
     if (this.ended) return;
+    try {
+      this.receive(frame);
+    } catch (error) {
+      this.options.log.error({ frame: frame.payload?.$case, err: error }, 'a frame from the shard could not be handled');
+    }
+  }
+
+  private receive(frame: ShardMessage): void {
     const { handlers, metrics, log } = this.options;
     const payload = frame.payload;
     switch (payload?.$case) {
