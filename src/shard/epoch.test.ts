@@ -1,0 +1,71 @@
+import * as fs from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { advanceEpoch } from './epoch.ts';
+
+const steps = vi.hoisted(() => [] as string[]);
+/** The real thing, noting the order of what makes it durable. */
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof fs>();
+  return {
+    ...real,
+    writeSync: (...args: unknown[]) => (steps.push('write'), (real.writeSync as (...a: unknown[]) => number)(...args)),
+    fsyncSync: (fd: number) => (steps.push('fsync'), real.fsyncSync(fd)),
+    closeSync: (fd: number) => (steps.push('close'), real.closeSync(fd)),
+    renameSync: (from: string, to: string) => (steps.push('rename'), real.renameSync(from, to)),
+  };
+});
+
+let dir: string;
+const file = (): string => join(dir, 'epoch');
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'epoch-'));
+  steps.length = 0;
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+describe('the epoch', () => {
+  it('starts at 1 and grows with every start', () => {
+    expect([advanceEpoch(dir, 0n), advanceEpoch(dir, 0n), advanceEpoch(dir, 0n)]).toEqual([1n, 2n, 3n]);
+    expect(readFileSync(file(), 'utf8')).toBe('3\n');
+  });
+
+  it('rises above what is known from elsewhere, so that a lost directory fences nobody out', () => {
+    expect(advanceEpoch(dir, 41n)).toBe(42n);
+    expect(advanceEpoch(dir, 7n)).toBe(43n);
+  });
+
+  it('counts beyond 2^53', () => {
+    writeFileSync(file(), '9007199254740993');
+    expect(advanceEpoch(dir, 0n)).toBe(9_007_199_254_740_994n);
+  });
+
+  it('is written, synced and only then renamed, before it is used', () => {
+    advanceEpoch(dir, 0n);
+    expect(steps).toEqual(['write', 'fsync', 'close', 'rename']);
+    expect(readdirSync(dir)).toEqual(['epoch']);
+  });
+
+  it('survives the leftovers of a start that was killed while writing', () => {
+    advanceEpoch(dir, 0n);
+    writeFileSync(`${file()}.new`, '');
+    expect(advanceEpoch(dir, 0n)).toBe(2n);
+  });
+
+  it('makes its directory', () => {
+    expect(advanceEpoch(join(dir, 'deep', 'er'), 0n)).toBe(1n);
+  });
+
+  it.each([[''], ['twelve'], ['-1'], ['1.5'], ['12\u0000\u0000'], ['1 2']])('does not start from %j: guessing would be worse', (text) => {
+    writeFileSync(file(), text);
+    expect(() => advanceEpoch(dir, 5n)).toThrow(/epoch: expected a decimal number.*Restore the file/);
+    expect(readFileSync(file(), 'utf8')).toBe(text);
+  });
+
+  it('does not start from a file that it cannot read', () => {
+    mkdirSync(file());
+    expect(() => advanceEpoch(dir, 5n)).toThrow(/EISDIR/);
+  });
+});
