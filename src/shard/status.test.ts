@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import type { Condition } from '../api/types.ts';
+import { amounts, need, requirement } from '../engine/testing/builders.ts';
+import { VirtualClock } from '../lib/virtual-clock.ts';
+import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
+import { Inventory } from './inventory.ts';
+import { providerStatus, shardStatus } from './status.ts';
+import type { ShardFacts } from './status.ts';
+import { seen } from './testing/machines.ts';
+import { verdict } from './testing/needs.ts';
+import { byState, plan } from './testing/plans.ts';
+
+const AT = Date.UTC(2026, 4, 6, 7, 8, 9, 999);
+const facts = (fields: Partial<ShardFacts> = {}): ShardFacts => ({
+  generation: 3, epoch: 12n, holder: 'host_1', cycle: 45, at: AT, sessions: 2, withheld: 0, leaseProven: true, supplyTrusted: true, fenced: '', previous: [], ...fields,
+});
+const unmet = (priority: number) => verdict(need({ cluster: 'east', priority }), { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 2 }), arrival: AT - 5_000 });
+const statusOf = (conditions: readonly Condition[] | undefined): Record<string, string> => Object.fromEntries((conditions ?? []).map((c) => [c.type, c.status]));
+
+describe('the status of a Shard', () => {
+  it('counts machines, needs and money of the plan', () => {
+    const status = shardStatus(
+      plan([verdict(), unmet(1)], { stats: { machines: 9, byState: byState({ Idle: 2, Configuring: 3, Configured: 4 }), microUsdPerHour: 1_234_567 } }),
+      facts({ withheld: 6 }),
+    );
+    expect(status).toMatchObject({
+      epoch: 12, holder: 'host_1', cycle: 45, lastCycleTime: '2026-05-06T07:08:09Z', totalMachines: 9, boundMachines: 7, sessions: 2,
+      machines: { Idle: 2, Configuring: 3, Configured: 4, Failed: 0 }, needs: { rows: 2, satisfied: 1, unmet: 1 },
+      microUsdPerHour: 1_234_567, dollarsPerHour: '1.23', pausedActions: 6,
+    });
+  });
+
+  it('lists what is unmet, with sentence and reason, and nothing that is met', () => {
+    const wanted = need({ cluster: 'east', priority: 7, requirements: [requirement('zone', 'In', 'a')] });
+    const { shortfalls } = shardStatus(plan([verdict(), { ...unmet(7), need: wanted }]), facts());
+    expect(shortfalls).toEqual([{
+      clusterId: 'east', requirements: [{ key: 'zone', operator: 'In', values: ['a'] }], priority: 7, deficit: { cpu: '2' },
+      reason: 'SUPPLY_EXHAUSTED', message: expect.stringContaining('every machine that matches is in use already') as string, sinceTime: '2026-05-06T07:08:04Z',
+    }]);
+  });
+
+  it('lists at most 20 shortfalls, highest priority first', () => {
+    const { shortfalls, needs } = shardStatus(plan(Array.from({ length: 30 }, (_, i) => unmet((i * 7) % 30))), facts());
+    expect(shortfalls?.map((s) => s.priority)).toEqual(Array.from({ length: 20 }, (_, i) => 29 - i));
+    expect(needs?.unmet).toBe(30);
+  });
+
+  it.each<[string, Partial<ShardFacts>, Record<string, string>]>([
+    ['all is well', {}, { Ready: 'True', Stalled: 'False', Fenced: 'False', LeaseProven: 'True', SupplyTrusted: 'True' }],
+    ['the supply is in doubt', { supplyTrusted: false }, { Ready: 'False', Stalled: 'False', SupplyTrusted: 'False' }],
+    ['the Lease is unproven', { leaseProven: false }, { Ready: 'True', LeaseProven: 'False' }],
+    ['a newer epoch was seen', { fenced: 'machine m: epoch 4 < 5' }, { Ready: 'False', Stalled: 'True', Fenced: 'True' }],
+  ])('says so when %s', (_name, fields, expected) => {
+    const status = shardStatus(plan(), facts(fields));
+    expect(statusOf(status.conditions)).toMatchObject(expected);
+    expect(status.conditions?.every((c) => c.reason !== '' && c.observedGeneration === 3)).toBe(true);
+    if (fields.fenced) expect(status.conditions?.find((c) => c.type === 'Fenced')?.message).toBe(fields.fenced);
+  });
+
+  it('is reconciling while something is decided', () => {
+    const action = { kind: 'Delete', machineId: 'm', cluster: '', graceSeconds: 0, preemptorPriority: 0, reason: { code: 'Available' } } as const;
+    expect(statusOf(shardStatus(plan(), facts()).conditions)['Reconciling']).toBe('False');
+    expect(statusOf(shardStatus(plan([], { actions: [action] }), facts()).conditions)['Reconciling']).toBe('True');
+  });
+
+  it('keeps the time of a condition until its status turns', () => {
+    const first = shardStatus(plan(), facts({ at: AT })).conditions!;
+    const second = shardStatus(plan(), facts({ at: AT + 60_000, previous: first, supplyTrusted: false })).conditions!;
+    const at = (conditions: readonly Condition[], type: string): string | undefined => conditions.find((c) => c.type === type)?.lastTransitionTime;
+    expect(at(second, 'LeaseProven')).toBe('2026-05-06T07:08:09Z');
+    expect(at(second, 'SupplyTrusted')).toBe('2026-05-06T07:09:09Z');
+    const third = shardStatus(plan(), facts({ at: AT + 120_000, previous: second, supplyTrusted: false })).conditions!;
+    expect(at(third, 'SupplyTrusted')).toBe('2026-05-06T07:09:09Z');
+  });
+});
+
+describe('the status of a CapacityProvider', () => {
+  const listed = (fields: Partial<ProviderStatus> = {}): ProviderStatus => ({ trusted: true, lastListAt: AT, lastFullListAt: AT - 60_000, rejected: 2, lastError: '', quarantined: false, ...fields });
+
+  function inventoryOf(...machines: ReturnType<typeof seen>[]): Inventory {
+    const inventory = new Inventory(new VirtualClock());
+    for (const machine of machines) inventory.observe(machine, 0);
+    return inventory;
+  }
+
+  it('counts Speculative slots as offers by kind, with the range of their prices', () => {
+    const inventory = inventoryOf(
+      seen('a', 'Speculative', { priceMicroUsdPerHour: 5 }), seen('b', 'Speculative', { priceMicroUsdPerHour: 3 }), seen('c', 'Speculative', { priceMicroUsdPerHour: 4 }),
+      seen('d', 'Speculative', { zone: 'zone-b' }), seen('e', 'Speculative', { capacityType: 'Spot' }), seen('f', 'Idle'),
+    );
+    const status = providerStatus(inventory, listed(), [], 1, AT);
+    expect(status.offers).toEqual([
+      { instanceType: 'c8', zone: 'zone-a', capacityType: 'OnDemand', available: 3, priceMicroUsdPerHour: { min: 3, max: 5 } },
+      { instanceType: 'c8', zone: 'zone-a', capacityType: 'Spot', available: 1, priceMicroUsdPerHour: { min: 400_000, max: 400_000 } },
+      { instanceType: 'c8', zone: 'zone-b', capacityType: 'OnDemand', available: 1, priceMicroUsdPerHour: { min: 400_000, max: 400_000 } },
+    ]);
+    expect(status).toMatchObject({ machines: { Speculative: 5, Idle: 1 }, lastListTime: '2026-05-06T07:08:09Z', lastFullListTime: '2026-05-06T07:07:09Z', rejected: 2 });
+  });
+
+  it('lists at most 50 offers', () => {
+    const slots = Array.from({ length: 60 }, (_, i) => seen(`m${i}`, 'Speculative', { instanceType: `type-${i}` }));
+    expect(providerStatus(inventoryOf(...slots), listed(), [], 1, AT).offers).toHaveLength(50);
+  });
+
+  it.each<[string, Partial<ProviderStatus>, Record<string, string>]>([
+    ['answers', {}, { Ready: 'True', Reachable: 'True', InventoryTrusted: 'True' }],
+    ['was never reached', { trusted: false, lastListAt: 0, lastFullListAt: 0 }, { Ready: 'False', Reachable: 'False', InventoryTrusted: 'False' }],
+    ['stopped answering a moment ago', { lastError: 'refused' }, { Ready: 'False', Reachable: 'False', InventoryTrusted: 'True' }],
+    ['lists too little', { trusted: false, quarantined: true }, { Ready: 'False', Reachable: 'True', InventoryTrusted: 'False' }],
+  ])('says so when the provider %s', (_name, fields, expected) => {
+    const status = providerStatus(inventoryOf(), listed(fields), [], 1, AT);
+    expect(statusOf(status.conditions)).toEqual(expected);
+    if (fields.quarantined) expect(status.conditions?.find((c) => c.type === 'InventoryTrusted')?.reason).toBe('Quarantined');
+    if (fields.lastError) expect(status.conditions?.find((c) => c.type === 'Reachable')?.message).toBe('refused');
+    if (fields.lastListAt === 0) expect(status).not.toHaveProperty('lastListTime');
+  });
+});
