@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CapacityRequestResource, NodeResource, PodResource, UpcomingNodeResource } from '../api/resources.ts';
-import type { CapacityRequest, Node, Pod, UpcomingNode } from '../api/types.ts';
+import { CapacityRequestResource, LeaseResource, NodeResource, PodResource, UpcomingNodeResource } from '../api/resources.ts';
+import type { CapacityRequest, Lease, Node, Pod, UpcomingNode } from '../api/types.ts';
 import type { FakeSession } from '../session/client/testing/fake-shard.ts';
 import { AgentRig } from './testing/agent-rig.ts';
 import { frame } from './testing/machines.ts';
@@ -42,6 +42,8 @@ describe('an agent in a cluster', () => {
   }
 
   it('carries a Pod’s demand to the shard, and the shard’s word back, in two writes', async () => {
+    let writesOfRequests = 0;
+    rig.cluster.store.watch(CapacityRequestResource, () => writesOfRequests++);
     rig.startAgent();
     const session = await connected();
     await rollupWith(session, (sum) => Object.keys(sum).length === 0);
@@ -56,6 +58,7 @@ describe('an agent in a cluster', () => {
     const request = await rig.until<CapacityRequest>(CapacityRequestResource, requestOf(rig, 'p-1'), (r) => r?.status?.phase === 'Acknowledged');
     expect(request?.status?.acknowledgedAt).toBeDefined();
     expect(request?.status?.conditions).toMatchObject([{ type: 'Satisfied', status: 'True', reason: 'CapacityAssigned' }]);
+    expect(writesOfRequests).toBe(2);
 
     rig.cluster.store.delete(PodResource, { namespace: 'default', name: 'p-1' });
     await rollupWith(session, (sum) => Object.keys(sum).length === 0);
@@ -86,6 +89,36 @@ describe('an agent in a cluster', () => {
     session.send({ $case: 'nodeStateUpdate', value: frame('m-1', 'IDLE') });
     await rig.until(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u === undefined);
     expect(rig.cluster.store.get(NodeResource, { name: 'node-a' })).toBeUndefined();
+  });
+
+  it('writes nothing when a new session repeats what is known (C8), and removes what it does not name (D18)', async () => {
+    rig.startAgent();
+    const first = await connected();
+    for (const id of ['m-1', 'm-2']) first.send({ $case: 'nodeStateUpdate', value: frame(id, 'CONFIGURED', { providerId: `sim://${id}` }) });
+    for (const id of ['m-1', 'm-2']) await rig.until<UpcomingNode>(UpcomingNodeResource, { name: `un-${id}` }, (u) => u?.status?.phase === 'Ready');
+    let writes = 0;
+    rig.cluster.store.watch<UpcomingNode>(UpcomingNodeResource, (event) => (event.type === 'updated' ? writes++ : undefined));
+    first.end();
+    const second = await connected();
+    second.send({ $case: 'nodeStateUpdate', value: frame('m-1', 'CONFIGURED', { providerId: 'sim://m-1' }) });
+    second.send({ $case: 'replayComplete', value: { machineIds: ['m-1'] } });
+    await rig.until(UpcomingNodeResource, { name: 'un-m-2' }, (u) => u === undefined);
+    expect(rig.cluster.store.get<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-1' })?.status?.phase).toBe('Ready');
+    expect(writes).toBe(0);
+  });
+
+  it('remembers the newest epoch of a shard over a restart (D17)', async () => {
+    const agent = rig.startAgent();
+    const session = await rig.shard.nextSession();
+    session.ack('hello', 9n);
+    const lease = { namespace: 'bigfleet-system', name: 'bigfleet-operator' };
+    await rig.until<Lease>(LeaseResource, lease, (l) => l?.metadata.annotations?.['bigfleet.lucy.sh/shard-epochs'] === '{"shard-0":"9"}');
+    await agent.stop();
+    rig.startAgent();
+    const old = await rig.shard.nextSession();
+    old.ack('hello', 8n);
+    old.send({ $case: 'bootstrapRequest', value: { requestId: 'r-1', requirements: [], clusterId: 'demo' } });
+    expect((await old.wait('bootstrapResponse')).error).toMatch(/superseded/);
   });
 
   it('asks nothing for a Pod on a Node that is not of the fleet (D1)', async () => {
