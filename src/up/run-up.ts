@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { sleep } from '../lib/clock.ts';
@@ -44,6 +44,7 @@ export interface UpDeps {
 const START_LIMIT_MS = 60_000;
 const LOOK_MS = 250;
 const SAMPLE_MS = 1_000;
+const MAX_ACCUSATIONS = 20;
 
 /** Runs the whole demonstration and reports; the answer is the exit code (spec: demo, reports). */
 export async function runUp(settings: UpSettings, deps: UpDeps): Promise<number> {
@@ -67,9 +68,7 @@ export async function runUp(settings: UpSettings, deps: UpDeps): Promise<number>
 
 function prepareFolder(settings: UpSettings, ports: Ports, source: Trace): Layout {
   const { dataDir } = settings;
-  if (dataDir !== undefined && existsSync(dataDir) && readdirSync(dataDir).length > 0) {
-    throw new UsageError(`--data-dir: ${dataDir} is not empty; name a new or an empty folder`);
-  }
+  if (dataDir !== undefined) checkDataDir(dataDir);
   const root = dataDir === undefined ? mkdtempSync(join(tmpdir(), 'bigfleet-up-')) : resolve(dataDir);
   const layout = layoutOf(root);
   for (const folder of [layout.world, layout.logs, layout.shardState, layout.providerState]) mkdirSync(folder, { recursive: true });
@@ -78,6 +77,18 @@ function prepareFolder(settings: UpSettings, ports: Ports, source: Trace): Layou
   writeFileSync(layout.hubObjects, JSON.stringify(hubObjects(settings, ports)));
   for (const cluster of ports.clusters.keys()) writeFileSync(layout.bootstrapTemplate(cluster), bootstrapTemplate(cluster));
   return layout;
+}
+
+/** Throws a UsageError unless the folder can be made or is empty: state of another run would be mistaken for this one's. */
+function checkDataDir(dataDir: string): void {
+  try {
+    if (existsSync(dataDir) && readdirSync(dataDir).length === 0) accessSync(dataDir, constants.W_OK);
+    else if (!existsSync(dataDir)) mkdirSync(dataDir, { recursive: true });
+    else throw new UsageError(`--data-dir: ${dataDir} is not empty; name a new or an empty folder`);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`--data-dir: ${dataDir} cannot be used: ${error instanceof Error ? error.message : String(error)}; name a folder that can be written`);
+  }
 }
 
 type Ending = NonNullable<UpReport['stoppedBy']> | 'done';
@@ -237,6 +248,7 @@ class Run {
     const reasons = waiting.length === 0 ? {} : await pendingByReason(this.clusters, waiting);
     for (const tail of this.tails) tail.read();
     this.progress.clear();
+    for (const accusation of observation.accusations().slice(0, MAX_ACCUSATIONS)) this.progress.say(accusation);
     const now = this.deps.clock.now();
     return {
       kind: 'UpReport',

@@ -39,7 +39,7 @@ export function builtinDemand(options: BuiltinOptions): DemandPlan {
 
   const steps: DemandStep[] = [
     { kind: 'act', atMs: 0, act: 'morning ramp', why: 'services of every cluster scale up; the cheapest machines go first: owned ones, then spot, then on demand' },
-    { kind: 'act', atMs: at(SURGE.from), act: 'surge', why: `${surgeCluster} asks for a burst of high priority; what is free is not enough, so machines of lower priority are taken over` },
+    { kind: 'act', atMs: at(SURGE.from), act: 'surge', why: `${surgeCluster} asks for a burst of high priority; it is served before everything else that waits, and the fleet grows on demand` },
     { kind: 'act', atMs: at(INTERRUPTION_AT), act: 'spot interruption', why: 'the cloud takes a spot machine back without notice; its Pods are replaced and so is the machine' },
     { kind: 'interrupt', atMs: at(INTERRUPTION_AT), capacityType: 'Spot', count: 1 },
     { kind: 'act', atMs: at(EVENING.from), act: 'evening batch', why: 'short jobs of low priority use what has become free' },
