@@ -4,8 +4,25 @@ import { UsageError } from '../lib/usage-error.ts';
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** `500ms`, `3s`, `1m30s`, `0.25s`; a bare number is seconds. */
-export function durationMs(flag: string, text: string): number {
+/** `500ms`, `3s`, `1m30s`, `0.25s`; a bare number is seconds. At least `minMs` (0). */
+export function durationMs(flag: string, text: string, minMs = 0): number {
+  const ms = parseDuration(flag, text);
+  if (ms < minMs) throw new UsageError(`${flag}: "${text}" is too short; at least ${minMs}ms`);
+  return ms;
+}
+
+/** How a leader holds its Lease: the values of --lease-duration, --lease-renew and --lease-retry, in milliseconds. */
+export function leaseDurations(duration: string, renew: string, retry: string): { leaseMs: number; renewDeadlineMs: number; retryMs: number } {
+  const leaseMs = durationMs('--lease-duration', duration, 1_000);
+  const renewDeadlineMs = durationMs('--lease-renew', renew);
+  const retryMs = durationMs('--lease-retry', retry, 1);
+  if (leaseMs % 1_000 !== 0) throw new UsageError(`--lease-duration: "${duration}" must be whole seconds, as a Lease stores them`);
+  if (renewDeadlineMs >= leaseMs) throw new UsageError(`--lease-renew: "${renew}" must be shorter than --lease-duration (${duration})`);
+  if (retryMs >= renewDeadlineMs) throw new UsageError(`--lease-retry: "${retry}" must be shorter than --lease-renew (${renew})`);
+  return { leaseMs, renewDeadlineMs, retryMs };
+}
+
+function parseDuration(flag: string, text: string): number {
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
   let total = 0;
   const rest = text.replace(/(\d+(?:\.\d+)?)(ms|s|m|h)/g, (_, amount: string, unit: string) => {

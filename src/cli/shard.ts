@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { durationMs, integer, listenAddress } from './flags.ts';
+import { UsageError } from '../lib/usage-error.ts';
+import { durationMs, integer, leaseDurations, listenAddress } from './flags.ts';
 
 interface ShardFlags {
   id: string;
@@ -56,22 +57,19 @@ export function register(program: Command): void {
     .action(run);
 }
 
-async function run(flags: ShardFlags): Promise<void> {
-  const lease = {
-    leaseMs: durationMs('--lease-duration', flags.leaseDuration),
-    renewDeadlineMs: durationMs('--lease-renew', flags.leaseRenew),
-    retryMs: durationMs('--lease-retry', flags.leaseRetry),
-  };
-  const apiMaxMs = durationMs('--api-backoff', flags.apiBackoff);
-  const options = {
+/** What the flags mean; throws a UsageError that names the one that cannot work. */
+function optionsOf(flags: ShardFlags) {
+  if (flags.id === '') throw new UsageError('--id: must not be empty; it is the name of the Shard object');
+  const apiMaxMs = durationMs('--api-backoff', flags.apiBackoff, 100);
+  return {
     id: flags.id,
     listen: listenAddress('--listen', flags.listen),
     metricsAddress: flags.metricsAddr === '0' ? '0' : listenAddress('--metrics-addr', flags.metricsAddr),
     ...(flags.kubeconfig !== undefined && { kubeconfig: flags.kubeconfig }),
     namespace: flags.namespace,
     dataDir: flags.dataDir,
-    lease,
-    ...(flags.poll !== undefined && { pollMs: durationMs('--poll', flags.poll) }),
+    lease: leaseDurations(flags.leaseDuration, flags.leaseRenew, flags.leaseRetry),
+    ...(flags.poll !== undefined && { pollMs: durationMs('--poll', flags.poll, 50) }),
     minCycleMs: durationMs('--min-cycle', flags.minCycle),
     reclaimGraceSeconds: Math.ceil(durationMs('--reclaim-grace', flags.reclaimGrace) / 1000),
     qps: integer('--qps', flags.qps, { min: 1 }),
@@ -79,6 +77,10 @@ async function run(flags: ShardFlags): Promise<void> {
     ...(flags.auditLog !== undefined && { auditLog: flags.auditLog }),
     apiBackoff: { minMs: Math.min(1_000, apiMaxMs / 4), maxMs: apiMaxMs },
   };
+}
+
+async function run(flags: ShardFlags): Promise<void> {
+  const options = optionsOf(flags);
   const [{ runShard }, { createLog }, { systemClock }] = await Promise.all([
     import('../shard/compose.ts'),
     import('../lib/log.ts'),

@@ -1,0 +1,209 @@
+import { describe, expect, it } from 'vitest';
+import { createEngine } from '../../engine/engine.ts';
+import { amounts, need, policy } from '../../engine/testing/builders.ts';
+import type { Action, Change, Engine, Plan } from '../../engine/types.ts';
+import { VirtualClock } from '../../lib/virtual-clock.ts';
+import { silentLog } from '../../runtime/types.ts';
+import type { AuditLog, AuditOutcome } from '../../shard/audit-log.ts';
+import { Demand } from '../../shard/demand.ts';
+import { Inventory } from '../../shard/inventory.ts';
+import type { Mode } from '../../shard/settings.ts';
+import { seen, toEast } from '../../shard/testing/machines.ts';
+import { rollup, wireRow } from '../../shard/testing/needs.ts';
+import { plan } from '../../shard/testing/plans.ts';
+import { CYCLE_KEY, CycleReconciler, intentOf } from './cycle.ts';
+import type { CycleFacts } from './cycle.ts';
+
+const context = { signal: new AbortController().signal, reconcileId: '' };
+const wanted = need({ cluster: 'east' });
+const action = (fields: Partial<Action>): Action => ({
+  kind: 'Bootstrap', machineId: 'm', cluster: '', graceSeconds: 0, preemptorPriority: 0, reason: { code: 'Excess', cluster: 'east', sinceMs: 0 }, ...fields,
+});
+
+/** A cycle over an engine: the real one, or one that decides what the test says. */
+function setUp(options: { engine?: Engine; audit?: AuditLog } = {}) {
+  const clock = new VirtualClock();
+  const inventory = new Inventory(clock);
+  const errors: object[] = [];
+  const log = { ...silentLog, error: (fields: object) => errors.push(fields) };
+  const demand = new Demand({ log, guardEnabled: () => false, onRejected: () => undefined });
+  const audited: [cycle: number, kinds: string[], outcome: AuditOutcome][] = [];
+  const told: { plan: Plan; facts: CycleFacts }[] = [];
+  const settings = { mode: 'Active' as Mode, cycleMs: 10_000 };
+  const reconciler = new CycleReconciler({
+    engine: options.engine ?? createEngine(policy()), inventory, demand, clock, log,
+    audit: options.audit ?? ({ append: (_now: number, cycle: number, actions: readonly Action[], outcome: AuditOutcome) => audited.push([cycle, actions.map((a) => a.kind), outcome]) } as unknown as AuditLog),
+    mode: () => settings.mode,
+    cycleMs: () => settings.cycleMs,
+    onPlanned: (planned, facts) => told.push({ plan: planned, facts }),
+  });
+  return { clock, inventory, demand, errors, audited, told, settings, cycle: () => reconciler.reconcile(CYCLE_KEY, context) };
+}
+
+/** Decides the given actions every time and remembers what it was told. */
+function scripted(actions: readonly Action[], fields: Partial<Plan> = {}) {
+  const changes: Change[] = [];
+  const engine: Engine = {
+    apply: (change) => void changes.push(change),
+    plan: (at) => plan([], { at, actions, ...fields, stats: {} }),
+    snapshot: () => expect.unreachable(),
+  };
+  return { engine, changes };
+}
+
+describe('a cycle', () => {
+  it('feeds the engine what changed and turns its decisions into intents, in one turn', async () => {
+    const engine = createEngine(policy());
+    engine.apply({ kind: 'session', cluster: 'east', connected: true });
+    engine.apply({ kind: 'supply', trusted: true });
+    const t = setUp({ engine });
+    t.inventory.observe(seen('m', 'Idle'), 0);
+    t.demand.offer('east', rollup([wireRow({ requirements: [{ key: 'topology.kubernetes.io/zone', operator: 1, values: ['zone-a'] }] })]));
+    const cycle = t.cycle();
+    // Nothing was awaited: all is decided before the promise is looked at.
+    expect(t.inventory.get('m')?.intent).toMatchObject({
+      kind: 'bind', configureSent: false, decidedAt: t.clock.now(),
+      to: { cluster: 'east', priority: 100, interruptionBucket: 1, reclamationBucket: 1 },
+      requirements: [{ key: 'topology.kubernetes.io/zone', operator: 'In', values: ['zone-a'] }],
+    });
+    expect(t.told[0]?.facts).toMatchObject({ cycle: 1, withheld: 0 });
+    expect(t.audited).toEqual([[1, ['Bootstrap'], 'decided']]);
+    await cycle;
+    await t.cycle();
+    expect(t.audited[1]).toEqual([2, [], 'decided']); // what is decided is not decided again
+  });
+
+  it('commits what the engine wants remembered before anything else is decided', async () => {
+    const memory = [{ what: 'idleSince', key: 'm', at: 5 }] as const;
+    const { engine, changes } = scripted([], { memory });
+    const t = setUp({ engine });
+    await t.cycle();
+    expect(changes).toEqual([{ kind: 'memory', changes: memory }]);
+  });
+
+  it('tells the engine of a removal and of nothing twice', async () => {
+    const { engine, changes } = scripted([]);
+    const t = setUp({ engine });
+    t.inventory.observe(seen('m', 'Idle'), 0);
+    t.inventory.observe(seen('n', 'Idle'), 0);
+    await t.cycle();
+    t.inventory.remove('m');
+    await t.cycle();
+    await t.cycle();
+    expect(changes.filter((c) => c.kind === 'machines').map((c) => [c.upserted.map((m) => m.id), c.removed])).toEqual([[['m', 'n'], []], [[], ['m']]]);
+  });
+
+  it('says why each machine is where it is', async () => {
+    const { engine } = scripted([], { machineReasons: new Map([['m', { code: 'Available' }], ['gone', { code: 'Failed' }]]) });
+    const t = setUp({ engine });
+    t.inventory.observe(seen('m', 'Idle'), 0);
+    await t.cycle();
+    expect(t.inventory.get('m')?.why).toEqual({ code: 'Available' });
+  });
+
+  it('passes over a machine that is gone meanwhile', async () => {
+    const t = setUp({ engine: scripted([action({ kind: 'Delete', machineId: 'gone' }), action({ kind: 'Delete', machineId: 'm' })]).engine });
+    t.inventory.observe(seen('m', 'Idle'), 0);
+    await t.cycle();
+    expect(t.inventory.get('m')?.intent?.kind).toBe('release');
+  });
+});
+
+describe('the next cycle', () => {
+  it.each<[string, number | undefined, number]>([
+    ['after the longest pause, when time alone changes nothing', undefined, 10_000],
+    ['when a hold runs out, if that is earlier', 3_000, 3_000],
+    ['after the longest pause, if the hold is longer', 60_000, 10_000],
+    ['not at once, if the time has come already', -5, 1],
+  ])('comes %s', async (_name, wakeIn, expected) => {
+    const t = setUp({ engine: scripted([], wakeIn === undefined ? {} : { wakeAt: new VirtualClock().now() + wakeIn }).engine });
+    expect(await t.cycle()).toEqual({ requeueAfterMs: expected });
+  });
+
+  it('follows a changed setting', async () => {
+    const t = setUp({ engine: scripted([]).engine });
+    t.settings.cycleMs = 500;
+    expect(await t.cycle()).toEqual({ requeueAfterMs: 500 });
+  });
+});
+
+describe('a shard that is not Active', () => {
+  it.each([['DryRun', 'dryrun'], ['Paused', 'suppressed']] as const)('%s: plans, reports and audits as %s, and decides nothing', async (mode, outcome) => {
+    const t = setUp({ engine: scripted([action({ kind: 'Delete' }), action({ kind: 'Withdraw', machineId: 'n' })]).engine });
+    t.inventory.observe(seen('m', 'Idle'), 0);
+    t.settings.mode = mode;
+    await t.cycle();
+    expect(t.inventory.get('m')?.intent).toBeUndefined();
+    expect(t.audited).toEqual([[1, ['Delete', 'Withdraw'], outcome]]);
+    expect(t.told[0]?.facts.withheld).toBe(2);
+    t.settings.mode = 'Active';
+    await t.cycle();
+    expect(t.inventory.get('m')?.intent?.kind).toBe('release');
+    expect(t.told[1]?.facts).toMatchObject({ cycle: 2, withheld: 0 });
+  });
+});
+
+describe('trouble', () => {
+  it('with the demand of one cluster does not keep the others from being served', async () => {
+    const real = createEngine(policy());
+    const engine: Engine = { ...real, apply: (change) => {
+      if (change.kind === 'needs' && change.cluster === 'bad') throw new Error('min_unit');
+      real.apply(change);
+    } };
+    real.apply({ kind: 'session', cluster: 'east', connected: true });
+    real.apply({ kind: 'supply', trusted: true });
+    const t = setUp({ engine });
+    t.inventory.observe(seen('m', 'Idle'), 0);
+    t.demand.offer('bad', rollup([wireRow()]));
+    t.demand.offer('east', rollup([wireRow()]));
+    await t.cycle();
+    expect(t.inventory.get('m')?.intent).toMatchObject({ to: { cluster: 'east' } });
+    expect(t.errors).toMatchObject([{ cluster: 'bad', error: 'Error: min_unit' }]);
+  });
+
+  it('with the audit log does not stop the fleet', async () => {
+    const audit = { append: () => { throw new Error('ENOSPC'); } } as unknown as AuditLog;
+    const t = setUp({ engine: scripted([action({ kind: 'Delete' })]).engine, audit });
+    t.inventory.observe(seen('m', 'Idle'), 0);
+    await t.cycle();
+    expect(t.inventory.get('m')?.intent?.kind).toBe('release');
+    expect(t.errors).toMatchObject([{ error: 'Error: ENOSPC', actions: 1 }]);
+  });
+});
+
+describe('what an action wants of its machine', () => {
+  it.each(['Bootstrap', 'Provision'] as const)('%s: a binding, with what the bootstrap request needs', (kind) => {
+    const reason = { code: 'AcquiredIdle', cluster: 'east', fingerprint: 'fp', priority: 1, effectiveMicroUsdPerHour: 5 } as const;
+    expect(intentOf(action({ kind, to: toEast, need: wanted, reason }), 7)).toEqual({
+      kind: 'bind', to: toEast, requirements: [], reason: expect.stringContaining('idle machines') as string, decidedAt: 7, configureSent: false,
+    });
+    expect(() => intentOf(action({ kind }), 7)).toThrow(`${kind} of machine m names no cluster`);
+  });
+
+  it.each(['Reclaim', 'Preempt'] as const)('%s: to be drained with its grace', (kind) => {
+    expect(intentOf(action({ kind, graceSeconds: 30, preemptorPriority: 9 }), 7)).toMatchObject({ kind: 'unbind', graceSeconds: 30, preemptorPriority: 9, decidedAt: 7 });
+  });
+
+  it('Delete: to be released; Withdraw: nothing any more', () => {
+    expect(intentOf(action({ kind: 'Delete' }), 7)).toMatchObject({ kind: 'release', decidedAt: 7 });
+    expect(intentOf(action({ kind: 'Withdraw', to: toEast }), 7)).toBeUndefined();
+  });
+});
+
+it('a binding is withdrawn when its demand goes before Configure was sent, and not after (D34)', async () => {
+  for (const configureSent of [false, true]) {
+    const engine = createEngine(policy());
+    engine.apply({ kind: 'session', cluster: 'east', connected: true });
+    engine.apply({ kind: 'supply', trusted: true });
+    const t = setUp({ engine });
+    t.inventory.observe(seen('m', 'Idle', { allocatable: amounts({ cpu: 8 }) }), 0);
+    t.demand.offer('east', rollup([wireRow()]));
+    await t.cycle();
+    const intent = t.inventory.get('m')?.intent;
+    if (intent?.kind !== 'bind') return expect.unreachable();
+    t.inventory.setIntent('m', { ...intent, configureSent });
+    t.demand.offer('east', rollup([]));
+    await t.cycle();
+    expect(t.inventory.get('m')?.intent?.kind).toBe(configureSent ? 'bind' : undefined);
+  }
+});
