@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BigfleetProcess, lastLines } from '../bigfleet.ts';
 import { kubectl } from '../control-plane/kubectl.ts';
@@ -17,9 +18,30 @@ function column(table: string, name: string): string[] {
   return rows.map((row) => row.split(/\s{2,}/)[start] ?? '');
 }
 
+function request(name: string, spec: string): string {
+  return `apiVersion: bigfleet.lucy.sh/v1alpha1\nkind: CapacityRequest\nmetadata: { name: ${name}, namespace: default }\nspec:\n  ${spec}\n`;
+}
+
+function write(dir: string, name: string, content: string): string {
+  const file = join(dir, name);
+  writeFileSync(file, content);
+  return file;
+}
+
+/** What a call that must fail says. */
+async function refusal(call: Promise<string>): Promise<string> {
+  let answer: string;
+  try {
+    answer = await call;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  throw new Error(`was to be refused, and was not: ${answer}`);
+}
+
 export const kubectlAnswers: Promised = {
   id: 'kubectl',
-  promise: 'while up runs, kubectl with the printed kubeconfigs shows machines, shards, providers, Pods, Nodes and requests',
+  promise: 'while up runs, kubectl with the printed kubeconfigs shows every kind, and bad manifests and requests are named',
   controlPlane: 'embedded',
   async run({ dir, log }) {
     const up = new BigfleetProcess(['up', '--keep', '--pods', '60', '--duration', '20s', '--data-dir', join(dir, 'up')]);
@@ -55,6 +77,21 @@ export const kubectlAnswers: Promised = {
       });
       log(`kubectl answers; for instance ${served}`);
 
+      const invalid = await refusal(kubectl({ kubeconfigPath: served }, ['apply', '-f', write(dir, 'invalid.yaml', request('invalid', 'priority: high'))]));
+      expect(invalid.includes('spec.priority'), `an invalid manifest is refused naming the field, not: ${invalid}`);
+      expect(invalid.includes('spec.resources'), `every wrong field is named, not only: ${invalid}`);
+      await kubectl({ kubeconfigPath: served }, ['apply', '-f', write(dir, 'odd.yaml', request('odd', 'priority: 5\n  resources: { cpu: "1" }\n  requirements: [{ key: cores, operator: Gt, values: ["4"] }]'))]);
+      const verdict = await eventually('a request that cannot be expressed says so (D4)', 20, async () => {
+        const text = await kubectl({ kubeconfigPath: served }, ['get', 'capacityrequest', 'odd', '-o', 'json']);
+        const { status } = JSON.parse(text) as { status?: { conditions?: { type: string; status: string; message: string }[] } };
+        const accepted = status?.conditions?.find((c) => c.type === 'Accepted');
+        expect(accepted?.status === 'False', text);
+        return accepted?.message ?? '';
+      });
+      expect(verdict.includes('operator') && verdict.includes('Gt'), `the condition names the field and the value, not: ${verdict}`);
+      await kubectl({ kubeconfigPath: served }, ['delete', 'capacityrequest', 'odd']);
+      log(`bad requests are named: ${verdict}`);
+
       await eventually('the demand ends and the processes stay up', 90, () => {
         expect(up.stderr.includes('Staying up'), lastLines(up.stderr));
         return Promise.resolve();
@@ -64,7 +101,7 @@ export const kubectlAnswers: Promised = {
       up.signal('SIGINT');
       const { code } = await up.within(30);
       expect(code === 0, `Ctrl-C ended it with exit code ${String(code)}`);
-      return 'seven kinds listed with their columns, on the hub and on a managed cluster';
+      return 'seven kinds listed with their columns; an invalid manifest and a request that cannot be expressed are named';
     } finally {
       up.signal('SIGKILL');
     }
