@@ -15,7 +15,8 @@ interface Entry {
 export class MachineLedger {
   private readonly entries = new Map<string, Entry>();
   private readonly boundByType = new Map<string, { now: number; peak: number }>();
-  private readonly configures = new Set<string>();
+  /** Times of accepted Configure calls by machine and cluster: each begins a life of the machine in the cluster. */
+  private readonly configures = new Map<string, number[]>();
   private readonly configuredAt = new Map<string, number>();
   private readonly interruptedAt = new Map<string, number[]>();
   private readonly calls = new Map<string, Map<string, number>>();
@@ -90,6 +91,11 @@ export class MachineLedger {
     return this.configures.has(`${machine} ${cluster}`);
   }
 
+  /** When the machine was given to the cluster for the life it led there at `at`; undefined if the log knows of none. */
+  givenBefore(machine: string, cluster: string, at: number): number | undefined {
+    return this.configures.get(`${machine} ${cluster}`)?.findLast((time) => time <= at);
+  }
+
   interruptions(machine: string): readonly number[] {
     return this.interruptedAt.get(machine) ?? [];
   }
@@ -100,14 +106,16 @@ export class MachineLedger {
     const at = Number(event['t']);
     const machine = String(event['machineId']);
     const cluster = String(event['clusterId'] ?? '');
-    if (event['event'] === 'call') this.call(String(event['rpc']), String(event['outcome']), machine, cluster);
+    if (event['event'] === 'call') this.call(at, String(event['rpc']), String(event['outcome']), machine, cluster);
     else if (event['event'] === 'state') this.changed(at, machine, cluster, event);
   }
 
-  private call(rpc: string, outcome: string, machine: string, cluster: string): void {
+  private call(at: number, rpc: string, outcome: string, machine: string, cluster: string): void {
     const outcomes = this.calls.get(rpc) ?? new Map<string, number>();
     this.calls.set(rpc, outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1));
-    if (rpc === 'Configure' && outcome === 'OK') this.configures.add(`${machine} ${cluster}`);
+    if (rpc !== 'Configure' || outcome !== 'OK') return;
+    const key = `${machine} ${cluster}`;
+    this.configures.set(key, [...(this.configures.get(key) ?? []), at]);
   }
 
   private changed(at: number, machine: string, cluster: string, event: Readonly<Record<string, unknown>>): void {

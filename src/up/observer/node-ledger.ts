@@ -26,8 +26,8 @@ export class NodeLedger {
   private readonly overlaps = new Map<string, Overlap>();
   /** Every (machine, cluster) that ever was a Node. */
   private readonly everBound = new Map<string, { machine: string; cluster: string }>();
-  /** By cluster and Node name: the machine, and when it became that Node, once per life. */
-  private readonly births = new Map<string, { readonly machine: string; readonly createdAt: Set<number> }>();
+  /** By cluster and Node name. */
+  private readonly machines = new Map<string, string>();
   private doubleBound = 0;
 
   /** Machines that are Nodes now, dead ones included. */
@@ -41,16 +41,7 @@ export class NodeLedger {
 
   /** The machine of a Node, also of one that is gone. A Node's name belongs to one machine for ever. */
   machineOf(cluster: string, node: string): string | undefined {
-    return this.births.get(`${cluster}/${node}`)?.machine;
-  }
-
-  /** When the Node that was there at `at` had been created; undefined if none is known. */
-  createdBefore(cluster: string, node: string, at: number): number | undefined {
-    let latest: number | undefined;
-    for (const createdAt of this.births.get(`${cluster}/${node}`)?.createdAt ?? []) {
-      if (createdAt <= at && (latest === undefined || createdAt > latest)) latest = createdAt;
-    }
-    return latest;
+    return this.machines.get(`${cluster}/${node}`);
   }
 
   /** Overlaps that turned out real, those that last until now included. */
@@ -64,9 +55,7 @@ export class NodeLedger {
     const key = `${node.cluster}/${node.name}`;
     this.nodes.set(key, node);
     this.everBound.set(`${node.machine} ${node.cluster}`, { machine: node.machine, cluster: node.cluster });
-    const birth = this.births.get(key) ?? { machine: node.machine, createdAt: new Set<number>() };
-    birth.createdAt.add(node.createdAt);
-    this.births.set(key, birth);
+    this.machines.set(key, node.machine);
     if (node.live) this.alive(node, now);
     else this.ended(node, node.stoppedAt, now);
   }

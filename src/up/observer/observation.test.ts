@@ -113,8 +113,9 @@ describe('podsEvictedWithoutDecision', () => {
     audit(7, 'Reclaim', 'm1');
     gone(8, 'p');
     node(8, 'c1', 'm1', { live: false, createdAt: 3, stoppedAt: 8 });
-    seen.nodes.gone('c1', 'node-m1', at(9));
-    node(30, 'c1', 'm1');
+    seen.nodes.gone('c1', 'node-m1', at(8));
+    call(8.5, 'Configure', 'm1', 'c1'); // given back to the same cluster at once
+    node(9.5, 'c1', 'm1', { createdAt: 9 });
     pod(31, 'q', 'node-m1');
     expect(violations()).toEqual(none);
     gone(40, 'q');

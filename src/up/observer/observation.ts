@@ -72,9 +72,21 @@ export class Observation {
   violations(now: number): Violations {
     return {
       doubleBound: this.nodes.doubleBoundBy(now) + this.pods.doubleBound,
-      podsEvictedWithoutDecision: this.pods.lostPods().filter((pod) => !this.isExcused(pod)).length,
+      podsEvictedWithoutDecision: this.unexcused().length,
       notInProviderList: [...this.nodes.bindings()].filter(({ machine, cluster }) => !this.machines.wasConfigured(machine, cluster)).length,
     };
+  }
+
+  /** One sentence for each Pod that went without a decision: where to begin to look. */
+  accusations(): string[] {
+    return this.unexcused().map((pod) => {
+      const machine = this.nodes.machineOf(pod.cluster, pod.node) ?? 'no machine of ours';
+      return `${pod.cluster}/${pod.name} went from Node ${pod.node} (${machine}) at ${new Date(pod.wentAt).toISOString()} without a decision`;
+    });
+  }
+
+  private unexcused(): LostPod[] {
+    return this.pods.lostPods().filter((pod) => !this.isExcused(pod));
   }
 
   latencies(): { podCreatedToMachineConfigured?: Distribution; podCreatedToBound?: Distribution } {
@@ -92,12 +104,12 @@ export class Observation {
     return { ...(configured && { podCreatedToMachineConfigured: configured }), ...(bound && { podCreatedToBound: bound }) };
   }
 
-  /** Its machine had been taken from the cluster, or interrupted, since it became a Node there and before the Pod went. */
+  /** Its machine had been taken from the cluster, or interrupted, after it was given to it and before the Pod went. */
   private isExcused(pod: LostPod): boolean {
     const machine = this.nodes.machineOf(pod.cluster, pod.node);
-    const since = this.nodes.createdBefore(pod.cluster, pod.node, pod.wentAt + SKEW_MS);
+    const since = machine === undefined ? undefined : this.machines.givenBefore(machine, pod.cluster, pod.boundAt);
     if (machine === undefined || since === undefined) return false;
     const causes = [...this.decisions.takingsOf(machine), ...this.machines.interruptions(machine)];
-    return causes.some((at) => at >= since - SKEW_MS && at <= pod.wentAt + SKEW_MS);
+    return causes.some((at) => at >= since && at <= pod.wentAt + SKEW_MS);
   }
 }

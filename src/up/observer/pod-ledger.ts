@@ -15,6 +15,7 @@ export interface LostPod {
   readonly cluster: string;
   readonly name: string;
   readonly node: string;
+  readonly boundAt: number;
   /** When it was told to go, or if it never was, when it was seen to be gone (Unix ms). */
   readonly wentAt: number;
 }
@@ -83,7 +84,8 @@ export class PodLedger {
     this.live.delete(uid);
     if (pod.node === '') return; // nobody takes a Pod away that is nowhere
     this.alive--;
-    this.lost.push({ cluster: pod.cluster, name: pod.name, node: pod.node, wentAt: pod.dyingSince ?? now });
+    const boundAt = this.lives.get(nameOf(pod))?.boundAt ?? now;
+    this.lost.push({ cluster: pod.cluster, name: pod.name, node: pod.node, boundAt, wentAt: pod.dyingSince ?? now });
   }
 
   /** From the workload's own record: when it submitted a Pod, and which it ended itself. */
