@@ -76,7 +76,7 @@ describe('a plan', () => {
   it('decides nothing more once its decisions are written down', () => {
     let acted = 0;
     fc.assert(
-      fc.property(worlds({ rails: false, spread: false }), (drawn) => {
+      fc.property(worlds({ rails: false, topology: false }), (drawn) => {
         const world = { ...drawn, machines: drawn.machines.map(undecided) };
         const first = planOnce(world, T0);
         if (first.actions.length > 0) acted++;
@@ -90,7 +90,12 @@ describe('a plan', () => {
   it('at most withdraws what its own decisions have made superfluous, as long as nothing else changes', () => {
     let acted = 0;
     fc.assert(
-      fc.property(worlds({ rails: false }), (world) => {
+      // Gangs are left out: of two places that serve them equally well they prefer the one with less to spare, and what is
+      // free there may just have been given away.
+      fc.property(worlds({ rails: false, same: false }), (world) => {
+        // Nor rows that share their bindings: a larger unit may be credited with what was just bought for a smaller one.
+        const demands = [...world.needs.values()].flat().map((n) => `${n.cluster} ${n.fingerprint} ${n.group}`);
+        fc.pre(new Set(demands).size === demands.length);
         const first = planOnce(world, T0);
         fc.pre(idsOf(first, 'Withdraw').length === 0); // what a withdrawal frees is new supply for somebody
         if (first.actions.length > 0) acted++;

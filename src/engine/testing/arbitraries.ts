@@ -11,7 +11,9 @@ const STATES: MachineState[] = ['Speculative', 'Creating', 'Idle', 'Configuring'
 export interface WorldOptions {
   /** Same and strict-spread Needs. Default true. */
   readonly topology?: boolean;
-  /** Strict-spread Needs. Default true. */
+  /** Same Needs, if `topology`. Default true. */
+  readonly same?: boolean;
+  /** Strict-spread Needs, if `topology`. Default true. */
   readonly spread?: boolean;
   /** Caps, limits and rates. Default true. */
   readonly rails?: boolean;
@@ -50,7 +52,7 @@ export function worlds(options: WorldOptions = {}): fc.Arbitrary<Snapshot> {
     });
 }
 
-function needs({ topology = true, spread = true }: WorldOptions): fc.Arbitrary<Need> {
+function needs({ topology = true, same = true, spread = true }: WorldOptions): fc.Arbitrary<Need> {
   return fc
     .record({
       cluster: fc.constantFrom(...CLUSTERS),
@@ -67,9 +69,9 @@ function needs({ topology = true, spread = true }: WorldOptions): fc.Arbitrary<N
         ...spec,
         aggregate: [['cpu', units * 1000], ['memory', gib * GIB]],
         ...(shape === 'typed' && { requirements: [typeIn('t1')] }),
-        ...(topology && shape === 'same' && { requirements: [sameZone()] }),
+        ...(topology && same && shape === 'same' && { requirements: [sameZone()] }),
         ...(topology && spread && shape === 'spread' && { spread: [zoneSpread(1)] }),
-        ...(!topology && shape === 'same' && { requirements: [requirement('topology.kubernetes.io/zone', 'NotIn', 'za')] }),
+        ...(!(topology && same) && shape === 'same' && { requirements: [requirement('topology.kubernetes.io/zone', 'NotIn', 'za')] }),
       }),
     );
 }
