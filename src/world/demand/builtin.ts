@@ -86,10 +86,10 @@ function service(name: string, i: number, random: Random): Omit<PlannedPod, 'clu
 const FLEET = [
   { prefix: 'metal', count: 8, capacityType: 'BareMetal', cores: 16, gib: 64 },
   { prefix: 'spot', count: 12, capacityType: 'Spot', cores: 8, gib: 32 },
-  { prefix: 'cloud', count: 20, capacityType: 'OnDemand', cores: 8, gib: 32 },
+  { prefix: 'cloud', count: 60, capacityType: 'OnDemand', cores: 8, gib: 32 },
 ] as const;
 
-/** The machines of the built-in demonstration: enough for the ramp, too few for the surge on top. */
+/** The machines of the built-in demonstration: what is owned and spot serves the ramp, the surge needs the rest. */
 export function builtinFleet(): SeedInstance[] {
   return FLEET.flatMap(({ prefix, count, capacityType, cores, gib }) =>
     Array.from({ length: count }, (_, i) =>
