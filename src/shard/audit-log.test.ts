@@ -12,7 +12,7 @@ const bootstrap: Action = { kind: 'Bootstrap', machineId: 'n', cluster: '', to: 
 let dir: string;
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'audit-'))));
 afterEach(() => rmSync(dir, { recursive: true }));
-const lines = (): unknown[] => readFileSync(join(dir, 'audit'), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line) as unknown);
+const lines = (): unknown[] => readFileSync(join(dir, 'audit'), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as unknown);
 
 it('keeps one JSON line per action, with whom it is for or from whom it is taken', () => {
   const audit = new AuditLog(join(dir, 'audit'));

@@ -37,7 +37,6 @@ async function serve(views: () => NeedViews | undefined = () => undefined) {
   const port = await Promise.race([listening.promise, running.then(() => -1)]);
   const halt = async (): Promise<void> => {
     stop.abort();
-    hub.closeAll('stopping');
     await running;
   };
   stops.push(halt);
@@ -78,20 +77,20 @@ describe('sessions', () => {
   });
 
   it('end politely when the shard stops, and the port is free again', async () => {
-    const { address, port, halt } = await serve();
+    const { address, port, hub, halt } = await serve();
     const operator = new FakeOperator(address);
     operator.hello();
     await operator.ack('hello');
     await halt();
-    expect(await operator.ended).toEqual({ code: GrpcCode.UNAVAILABLE, details: 'stopping' });
+    expect(await operator.ended).toEqual({ code: GrpcCode.UNAVAILABLE, details: 'the shard is stopping' });
     operator.close();
-    const again = createShardServer({ listen: `127.0.0.1:${port}`, hub: undefined as never, needViews: () => undefined, log: silentLog });
+    const again = createShardServer({ listen: `127.0.0.1:${port}`, hub, needViews: () => undefined, log: silentLog });
     await expect(again.run(AbortSignal.abort())).resolves.toBeUndefined();
   });
 
   it('a port that is taken is an error that names the flag', async () => {
-    const { port } = await serve();
-    const second = createShardServer({ listen: `127.0.0.1:${port}`, hub: undefined as never, needViews: () => undefined, log: silentLog });
+    const { port, hub } = await serve();
+    const second = createShardServer({ listen: `127.0.0.1:${port}`, hub, needViews: () => undefined, log: silentLog });
     await expect(second.run(new AbortController().signal)).rejects.toThrow(`--listen 127.0.0.1:${port}: cannot listen`);
   });
 });
@@ -113,6 +112,17 @@ describe('InspectNeeds', () => {
     const { header, rows } = await inspect(address);
     expect(header).toEqual({ cycle: 12n, computedAtUnixNanos: 1_770_000_000_123_000_000n, totalNeeds: 5 });
     expect(order(rows)).toEqual([[9, 99n, 'east'], [5, 1n, 'east'], [5, 10n, 'east'], [5, 10n, 'west'], [1, 0n, 'east']]);
+  });
+
+  it('that nobody reads does not keep the shard from stopping', async () => {
+    const many = views(...Array.from({ length: 20_000 }, () => of('east', 1, 1)));
+    const { address, halt } = await serve(() => many);
+    const peer = new Peer(address, { credentials: credentials.createInsecure() });
+    const reader = peer.serverStream(ShardReadService.inspectNeeds, { clusterId: '', limit: 0 })[Symbol.asyncIterator]();
+    await reader.next();
+    await halt();
+    await reader.return?.();
+    peer.close();
   });
 
   it('filters by cluster before it counts, and limits after it', async () => {

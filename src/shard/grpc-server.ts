@@ -20,6 +20,8 @@ export interface ShardServerOptions {
 const NO_CYCLE_YET: NeedViews = { cycle: 0, computedAt: 0, verdicts: [], ageOf: () => 0 };
 /** Pings of operators may come this often; ours come every 30 s (spec: operator 4.3). */
 const MIN_PING_INTERVAL_MS = 20_000;
+/** For a reader in the middle of a stream. */
+const FORCE_MS = 200;
 
 /** Serves Shard.Session and ShardRead until stopped. */
 export function createShardServer({ listen, log, hub, needViews }: ShardServerOptions): Runnable {
@@ -49,10 +51,14 @@ export function createShardServer({ listen, log, hub, needViews }: ShardServerOp
         if (signal.aborted) resolve();
         signal.addEventListener('abort', () => resolve(), { once: true });
       });
+      // Sessions are endless: without a word to them the server would have to cut them off.
+      hub.closeAll('the shard is stopping');
       await new Promise<void>((resolve) => {
-        server.tryShutdown(() => resolve());
-        // Sessions are endless: a polite shutdown alone would never finish.
-        setTimeout(() => server.forceShutdown(), 200);
+        const force = setTimeout(() => server.forceShutdown(), FORCE_MS);
+        server.tryShutdown(() => {
+          clearTimeout(force);
+          resolve();
+        });
       });
     },
   };

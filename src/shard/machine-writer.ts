@@ -31,6 +31,7 @@ interface Waiter {
 
 const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 10_000;
+const IDLE_MS = 60_000;
 
 /**
  * Keeps the Machine objects equal to the inventory: the durable record of what was decided, and what people look at.
@@ -45,6 +46,8 @@ export class MachineWriter implements Runnable {
   private readonly waiters = new Map<string, Waiter[]>();
   /** What we know to be on the server: the answer of our last write, newer than the informer's echo. */
   private readonly last = new Map<string, Machine>();
+  /** Uids of objects that we let go: the informer may still hold them for a while. */
+  private readonly released = new Map<string, string>();
   private failures = 0;
   private readonly sleepers = new Set<() => void>();
 
@@ -94,6 +97,7 @@ export class MachineWriter implements Runnable {
       this.last.set(id, object);
     } else {
       this.last.delete(id);
+      this.released.delete(id);
     }
     this.markDirty(id);
   }
@@ -105,8 +109,8 @@ export class MachineWriter implements Runnable {
   private async work(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const id = this.take();
-      if (id === undefined) {
-        await this.idle(signal);
+      if (typeof id === 'number') {
+        await this.idle(id, signal);
         continue;
       }
       this.writing.add(id);
@@ -118,24 +122,29 @@ export class MachineWriter implements Runnable {
       } catch (error) {
         this.writing.delete(id);
         if (signal.aborted) return;
-        this.failed(id, error);
-        await sleep(this.options.clock, Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.failures, 10)), signal).catch(() => undefined);
+        await sleep(this.options.clock, this.failed(id, error), signal).catch(() => undefined);
       }
     }
   }
 
-  private take(): string | undefined {
+  /** A machine that is due, or how long until one is. Whoever is writing one takes care of its next write. */
+  private take(): string | number {
     const now = this.options.clock.monotonic();
+    let next = now + IDLE_MS;
     for (const [id, at] of this.dirty) {
-      if (at > now || this.writing.has(id)) continue;
+      if (this.writing.has(id)) continue;
+      if (at > now) {
+        next = Math.min(next, at);
+        continue;
+      }
       this.dirty.delete(id);
       return id;
     }
-    return undefined;
+    return next - now;
   }
 
-  /** Until something is marked dirty or the settle time of what is marked has passed. */
-  private idle(signal: AbortSignal): Promise<void> {
+  /** For so long, or until something is marked dirty. */
+  private idle(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const finish = (): void => {
         cancel();
@@ -143,7 +152,7 @@ export class MachineWriter implements Runnable {
         signal.removeEventListener('abort', finish);
         resolve();
       };
-      const cancel = this.options.clock.after(this.dirty.size > 0 ? this.options.settleMs : 60_000, finish);
+      const cancel = this.options.clock.after(ms, finish);
       this.sleepers.add(finish);
       signal.addEventListener('abort', finish, { once: true });
     });
@@ -168,6 +177,7 @@ export class MachineWriter implements Runnable {
     }
     const desired = desiredMachine(record, this.options.identity);
     const created = known ?? (await this.create(desired, signal));
+    if (created.metadata.deletionTimestamp) throw new Error('the object is being deleted and others keep it from going: it is made anew when it has gone');
     const withSpec = await this.writeSpec(record, desired, created, signal);
     if (!withSpec) return this.vanished(id);
     this.last.set(id, withSpec);
@@ -216,6 +226,7 @@ export class MachineWriter implements Runnable {
     await this.patch(known, { metadata: { finalizers } }, undefined, signal);
     await this.options.client.delete(MachineResource, ref(known), { signal });
     this.last.delete(id);
+    this.released.set(id, known.metadata.uid ?? '');
   }
 
   private vanished(id: string): void {
@@ -224,7 +235,10 @@ export class MachineWriter implements Runnable {
   }
 
   private known(id: string): Machine | undefined {
-    return this.last.get(id) ?? this.options.objects.get(`${this.options.identity.namespace}/${machineObjectName(id)}`);
+    const last = this.last.get(id);
+    if (last) return last;
+    const cached = this.options.objects.get(`${this.options.identity.namespace}/${machineObjectName(id)}`);
+    return cached?.metadata.uid === this.released.get(id) ? undefined : cached;
   }
 
   private release(id: string): void {
@@ -233,14 +247,17 @@ export class MachineWriter implements Runnable {
     for (const waiter of waiters ?? []) waiter.resolve();
   }
 
-  private failed(id: string, error: unknown): void {
+  /** How long the worker rests, as does the object, or the other workers would try it meanwhile. */
+  private failed(id: string, error: unknown): number {
     this.failures++;
+    const pauseMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.failures, 10));
     // Our picture of the object may be what is wrong: start from the informer's next time.
     this.last.delete(id);
-    if (!this.dirty.has(id)) this.dirty.set(id, this.options.clock.monotonic());
+    if (!this.dirty.has(id)) this.dirty.set(id, this.options.clock.monotonic() + pauseMs);
     if (this.failures === 1 || this.failures % 50 === 0) {
       this.options.log.warn({ machine: id, failures: this.failures, error: String(error) }, 'cannot write Machine object: queued, decisions go on');
     }
+    return pauseMs;
   }
 }
 

@@ -70,6 +70,15 @@ describe('need statuses', () => {
     expect(t.sent.slice(1)).toMatchObject([{ stamp: 2n, rows: [] }]);
   });
 
+  it('wait with one timer, however many plans there are', async () => {
+    const t = setUp();
+    for (let i = 0; i < 3; i++) t.publisher.planned([verdict(small)]);
+    expect(t.clock.pending).toBe(1);
+    t.publisher.stop();
+    await t.clock.advance(10_000);
+    expect(t.sent).toEqual([]);
+  });
+
   it('come at most once a second, with the newest', async () => {
     const t = setUp();
     await t.plan(verdict(small, { machines: 1 }));

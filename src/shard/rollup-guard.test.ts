@@ -41,6 +41,10 @@ describe('a roll-up that keeps its rows but not their quantities', () => {
     expect(g.admit('east', rows(100, { cpu: 1, memory: 1 }))).toBe(true);
   });
 
+  it('is held also when one row alone keeps its quantity', () => {
+    expect(guard(rows(100)).admit('east', [...rows(99, { cpu: 0, memory: 0 }), ...rows(1)])).toBe(false);
+  });
+
   it('passes when only some dimension vanishes: the last job of its kind has ended', () => {
     expect(guard(rows(100, { cpu: 10, gpu: 8 })).admit('east', rows(100, { cpu: 10 }))).toBe(true);
   });
