@@ -86,6 +86,8 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   // What the shard knows and decides.
   const inventory = new Inventory(clock);
   const engine = createEngine(settings.policy);
+  // Until the first List nothing is known about supply, so nothing may be taken away by it.
+  engine.apply({ kind: 'supply', trusted: false });
   const demand = new Demand({ log, guardEnabled: () => settings.emptyRollupGuard, onRejected: (cluster) => metrics.rollupsRejected.inc({ cluster }) });
   let epoch = 0n;
   let fenced = '';

@@ -78,7 +78,7 @@ function service(name: string, i: number, random: Random): Omit<PlannedPod, 'clu
     requests: { cpu: `${cpuMilli}m`, memory: `${Math.ceil(cpuMilli / 500)}Gi` },
     labels: { app },
     ...(spreads
-      ? { placement: { topologySpreadConstraints: [{ topologyKey: 'topology.kubernetes.io/zone', maxSkew: 3, whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: { app } } }] } }
+      ? { placement: { topologySpreadConstraints: [{ topologyKey: 'topology.kubernetes.io/zone', maxSkew: 5, whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: { app } } }] } }
       : {}),
   };
 }
