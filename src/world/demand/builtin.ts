@@ -66,19 +66,18 @@ export function builtinDemand(options: BuiltinOptions): DemandPlan {
   return { source: 'builtin', clusters: options.clusters, steps };
 }
 
-/** A service's replica: some spread over zones, some insist on owned or on-demand machines. They live until told. */
+/** A service's replica; one of the services insists on a spread over zones. They live until told. */
 function service(name: string, i: number, random: Random): Omit<PlannedPod, 'cluster' | 'atMs'> {
-  const app = ['frontend', 'api', 'cache'][i % 9 % 3] ?? 'api';
+  const app = i % 9 === 4 ? 'edge' : (['frontend', 'api', 'cache'][i % 3] ?? 'api');
   const cpuMilli = 500 + 250 * Math.floor(random() * 5);
-  const spreads = app === 'api';
   return {
     kind: 'pod',
     name,
     priority: 100,
     requests: { cpu: `${cpuMilli}m`, memory: `${Math.ceil(cpuMilli / 500)}Gi` },
     labels: { app },
-    ...(spreads
-      ? { placement: { topologySpreadConstraints: [{ topologyKey: 'topology.kubernetes.io/zone', maxSkew: 5, whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: { app } } }] } }
+    ...(app === 'edge'
+      ? { placement: { topologySpreadConstraints: [{ topologyKey: 'topology.kubernetes.io/zone', maxSkew: 3, whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: { app } } }] } }
       : {}),
   };
 }
