@@ -68,7 +68,7 @@ export function builtinDemand(options: BuiltinOptions): DemandPlan {
 
 /** A service's replica; one of the services insists on a spread over zones. They live until told. */
 function service(name: string, i: number, random: Random): Omit<PlannedPod, 'cluster' | 'atMs'> {
-  const app = i % 9 === 4 ? 'edge' : (['frontend', 'api', 'cache'][i % 3] ?? 'api');
+  const app = i % 8 === 4 ? 'edge' : (['frontend', 'api', 'cache'][i % 5 % 3] ?? 'api');
   const cpuMilli = 500 + 250 * Math.floor(random() * 5);
   return {
     kind: 'pod',
