@@ -46,6 +46,9 @@ export const MACHINE_FINALIZER = `${CONTROL_GROUP}/machine`;
 /** "true" on a Machine that is being deleted: a person wants the machine itself gone. */
 export const RELEASE_ANNOTATION = `${CONTROL_GROUP}/release`;
 
+/** "true" on a Machine that a person made by hand: it stays an object whatever the machine does (D22). */
+export const ASKED_FOR_ANNOTATION = `${CONTROL_GROUP}/asked-for`;
+
 /** Metadata of provider calls (D16), Unix milliseconds in the provider's clock. */
 export const NOT_AFTER_METADATA = 'bigfleet-not-after';
 export const NOW_METADATA = 'bigfleet-now';

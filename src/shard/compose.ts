@@ -32,6 +32,8 @@ import { asGone, framesFor, nodeStateUpdate } from './node-state.ts';
 import { clusterOf } from './record.ts';
 import { createShardServer } from './grpc-server.ts';
 import { pollerSettingsOf, RememberedSpec, settingsOf } from './settings.ts';
+import { machineObjectsMode } from './object-policy.ts';
+import type { MachineObjects } from './object-policy.ts';
 import type { ShardSettings } from './settings.ts';
 import { ShardStatusPublisher } from './status-publisher.ts';
 import { wireRequirements } from './wire-names.ts';
@@ -91,6 +93,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const demand = new Demand({ log, guardEnabled: () => settings.emptyRollupGuard, onRejected: (cluster) => metrics.rollupsRejected.inc({ cluster }) });
   let epoch = 0n;
   let fenced = '';
+  let objectsMode: MachineObjects = settings.machineObjects;
   let supplyTrusted = false;
   let needVerdicts: { plan: Plan; facts: CycleFacts } | undefined;
   const unmetCycles = new Map<string, number>();
@@ -147,7 +150,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const provider = createProviderClient({ address: providerObject.spec.address, shardId, epoch: () => epoch, clock });
   const identityOfMachines = { namespace, shard: shardId, provider: providerObject.metadata.name };
 
-  const writer = new MachineWriter({ client, inventory, identity: identityOfMachines, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, settleMs: WRITER_SETTLE_MS });
+  const writer = new MachineWriter({ client, inventory, identity: identityOfMachines, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, settleMs: WRITER_SETTLE_MS });
   const poller = new ProviderPoller({
     provider, inventory, clock, random, log,
     settings: () => pollerSettingsOf(providerInformer.store.get(`${namespace}/${providerObject.metadata.name}`), options.pollMs),
@@ -219,7 +222,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     providerObject: () => providerInformer.store.get(`${namespace}/${identityOfMachines.provider}`),
     inventory,
     listStatus: () => poller.status,
-    facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted, fenced }),
+    facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted, fenced, objectsMode }),
   });
 
   inventory.onChange((change) => {
@@ -376,7 +379,17 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     for (const key of unmetCycles.keys()) if (!unmet.has(key)) unmetCycles.delete(key);
   }
 
+  /** Too many objects would be more than one API server should hold: then only exceptions are kept (D22). */
+  function adoptObjectsMode({ stats }: Plan): void {
+    const mode = machineObjectsMode(settings.machineObjects, objectsMode, stats.machines - stats.byState.Speculative);
+    if (mode === objectsMode) return;
+    log.info({ from: objectsMode, to: mode, machines: stats.machines }, 'which machines are kept as objects has changed');
+    objectsMode = mode;
+    for (const machine of inventory.all()) writer.markDirty(machine.seen.id);
+  }
+
   function observePlan(plan: Plan, facts: CycleFacts): void {
+    adoptObjectsMode(plan);
     metrics.cycleSeconds.observe(facts.seconds);
     const counter = settings.mode === 'Active' ? metrics.actions : settings.mode === 'DryRun' ? metrics.actionsDryRun : metrics.actionsSuppressed;
     for (const [kind, count] of Object.entries(plan.stats.actions)) counter.inc({ kind }, count);

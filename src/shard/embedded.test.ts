@@ -69,7 +69,7 @@ describe('against an API server', () => {
     beforeEach(async () => {
       inventory = new Inventory(systemClock);
       const informer = createInformer<Machine>({ client, clock: systemClock, random: () => 0, log: silentLog, type: MachineResource, namespace: NAMESPACE });
-      writer = new MachineWriter({ client, inventory, clock: systemClock, objects: informer.store, identity: { namespace: NAMESPACE, shard: 'shard-0', provider: 'metal' }, log: silentLog, workers: 4, settleMs: 0 });
+      writer = new MachineWriter({ client, inventory, clock: systemClock, objects: informer.store, identity: { namespace: NAMESPACE, shard: 'shard-0', provider: 'metal' }, log: silentLog, workers: 4, mode: () => 'NonSpeculative', settleMs: 0 });
       inventory.onChange(({ id }) => writer.markDirty(id));
       informer.subscribe((event) => {
         const object = event.type === 'deleted' ? event.old : event.object;
@@ -156,7 +156,7 @@ describe('against an API server', () => {
         shardObject: () => hub.store.get<Shard>(ShardResource, { namespace: NAMESPACE, name: 'shard-0' }),
         providerObject: () => hub.store.get<CapacityProvider>(CapacityProviderResource, { namespace: NAMESPACE, name: 'metal' }),
         listStatus: () => ({ trusted: true, lastListAt: clock.now(), lastFullListAt: clock.now(), rejected: 1, lastError: '', quarantined: false }),
-        facts: () => ({ epoch: 5n, holder: 'me', sessions: 2, leaseProven: true, supplyTrusted: true, fenced: '' }),
+        facts: () => ({ epoch: 5n, holder: 'me', sessions: 2, leaseProven: true, supplyTrusted: true, fenced: '', objectsMode: 'NonSpeculative' }),
       });
       const wanted = need({ cluster: 'east', requirements: [requirement('zone', 'In', 'a'), requirement('rack', 'Same')] });
       const unmet = verdict(wanted, { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 2 }), arrival: clock.now() });
@@ -167,7 +167,7 @@ describe('against an API server', () => {
         epoch: 5, holder: 'me', sessions: 2, needs: { rows: 2, satisfied: 1, unmet: 1 }, pausedActions: 3, lastCycleTime: '2026-02-02T02:40:00Z',
         shortfalls: [{ clusterId: 'east', requirements: [{ key: 'zone', operator: 'In', values: ['a'] }, { key: 'rack', operator: 'Same', values: [] }], deficit: { cpu: '2' }, reason: 'SUPPLY_EXHAUSTED' }],
       });
-      expect(shard?.status?.conditions).toHaveLength(6);
+      expect(shard?.status?.conditions).toHaveLength(7);
       const provider = await becomes<CapacityProvider>(CapacityProviderResource, 'metal', (o) => o?.status?.offers !== undefined);
       expect(provider?.status).toMatchObject({ offers: [{ instanceType: 'c8', available: 1, priceMicroUsdPerHour: { min: 400_000, max: 400_000 } }], rejected: 1, lastListTime: '2026-02-02T02:40:00Z' });
       expect(provider?.status?.conditions).toHaveLength(3);

@@ -1,11 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { MACHINE_FINALIZER } from '../api/constants.ts';
+import { ASKED_FOR_ANNOTATION, MACHINE_FINALIZER } from '../api/constants.ts';
+import { MachineResource } from '../api/resources.ts';
 import type { Machine } from '../api/types.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { ApiError } from '../runtime/client/api-error.ts';
 import { silentLog } from '../runtime/types.ts';
 import { Inventory } from './inventory.ts';
 import { MachineWriter } from './machine-writer.ts';
+import type { MachineObjects } from './object-policy.ts';
 import type { MachineIntent } from './record.ts';
 import { FakeKube } from './testing/fake-kube.ts';
 import { seen, toEast } from './testing/machines.ts';
@@ -21,14 +23,14 @@ afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
 
-function setUp(options: { workers?: number; started?: boolean } = {}) {
+function setUp(options: { workers?: number; started?: boolean; mode?: MachineObjects } = {}) {
   const clock = new VirtualClock();
   const inventory = new Inventory(clock);
   const kube = new FakeKube();
   const warnings: object[] = [];
   const writer = new MachineWriter({
     client: kube, inventory, clock, objects: kube.store, identity: { namespace: 'fleet', shard: 'shard-0', provider: 'metal' },
-    log: { ...silentLog, warn: (fields) => warnings.push(fields) }, workers: options.workers ?? 4, settleMs: SETTLE_MS,
+    log: { ...silentLog, warn: (fields) => warnings.push(fields) }, workers: options.workers ?? 4, mode: () => options.mode ?? 'NonSpeculative', settleMs: SETTLE_MS,
   });
   inventory.onChange(({ id }) => writer.markDirty(id));
   const stop = new AbortController();
@@ -392,6 +394,35 @@ describe('the informer', () => {
     next.start();
     await next.settle();
     expect(next.kube.taken()).toEqual([]);
+  });
+});
+
+describe('many machines (D22)', () => {
+  it('have objects only while something happens to them', async () => {
+    const { kube, have, settle, inventory } = setUp({ mode: 'Exceptional' });
+    have('m', 'Idle');
+    await settle();
+    expect(kube.objects.size).toBe(0);
+    inventory.setIntent('m', bind);
+    await settle();
+    expect(kube.objects.size).toBe(1);
+    have('m', 'Configuring');
+    have('m', 'Configured');
+    await settle();
+    expect(kube.objects.size).toBe(0);
+  });
+
+  it('keep the object that a person made, also once it carries our finalizer', async () => {
+    const { kube, have, settle, deliver } = setUp({ mode: 'Exceptional' });
+    have('m', 'Speculative');
+    await settle();
+    await kube.create(MachineResource, { metadata: { name: 'm', namespace: 'fleet' }, spec: { machineId: 'm', providerRef: 'metal', shardRef: 'shard-0' } } as Machine);
+    await deliver();
+    expect([...kube.objects.values()][0]).toMatchObject({ metadata: { annotations: { [ASKED_FOR_ANNOTATION]: 'true' }, finalizers: [MACHINE_FINALIZER] }, status: { phase: 'Speculative' } });
+    await deliver();
+    have('m', 'Idle', { priceMicroUsdPerHour: 3 });
+    await settle();
+    expect([...kube.objects.values()][0]?.status?.phase).toBe('Idle');
   });
 });
 

@@ -1,4 +1,4 @@
-import { MACHINE_FINALIZER } from '../api/constants.ts';
+import { ASKED_FOR_ANNOTATION, MACHINE_FINALIZER } from '../api/constants.ts';
 import { machineObjectName } from '../api/names.ts';
 import { MachineResource } from '../api/resources.ts';
 import type { Machine } from '../api/types.ts';
@@ -9,6 +9,8 @@ import type { KubeClient, Log, Runnable, Store } from '../runtime/types.ts';
 import type { Inventory } from './inventory.ts';
 import { desiredMachine, specPatch } from './machine-object.ts';
 import type { MachineIdentity } from './machine-object.ts';
+import { wantsObject } from './object-policy.ts';
+import type { MachineObjects } from './object-policy.ts';
 import type { MachineRecord } from './record.ts';
 
 export interface MachineWriterOptions {
@@ -20,6 +22,7 @@ export interface MachineWriterOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly workers: number;
+  readonly mode: () => MachineObjects;
   /** Changes of one machine within this time become one write, unless somebody waits for it. */
   readonly settleMs: number;
 }
@@ -165,7 +168,7 @@ export class MachineWriter implements Runnable {
   private async write(id: string, signal: AbortSignal): Promise<void> {
     const record = this.options.inventory.get(id);
     const known = this.known(id);
-    if (!record || !wantsObject(record)) {
+    if (!record || !wantsObject(record, this.options.mode(), isAsked(known))) {
       if (known) await this.delete(id, known, signal);
       return;
     }
@@ -202,6 +205,7 @@ export class MachineWriter implements Runnable {
 
   /** Undefined when the object is gone meanwhile. */
   private async writeSpec(record: MachineRecord, desired: Machine, known: Machine, signal: AbortSignal): Promise<Machine | undefined> {
+    const asked = isAsked(known);
     const same =
       covers(known.spec, desired.spec, false) &&
       !extraDecision(known, desired) &&
@@ -209,7 +213,8 @@ export class MachineWriter implements Runnable {
       known.metadata.finalizers?.includes(MACHINE_FINALIZER);
     if (same) return known;
     const finalizers = [...new Set([...(known.metadata.finalizers ?? []), MACHINE_FINALIZER])];
-    return this.patch(desired, { metadata: { labels: desired.metadata.labels, finalizers }, spec: specPatch(record) }, undefined, signal);
+    const annotations = asked ? { annotations: { [ASKED_FOR_ANNOTATION]: 'true' } } : {};
+    return this.patch(desired, { metadata: { labels: desired.metadata.labels, finalizers, ...annotations }, spec: specPatch(record) }, undefined, signal);
   }
 
   private async patch(desired: Machine, body: object, subresource: 'status' | undefined, signal: AbortSignal): Promise<Machine | undefined> {
@@ -261,9 +266,10 @@ export class MachineWriter implements Runnable {
   }
 }
 
-/** Speculative slots are counts on the CapacityProvider until something is decided about them. */
-function wantsObject(record: MachineRecord): boolean {
-  return record.seen.state !== 'Speculative' || record.intent !== undefined || record.hold;
+/** Made by a person: it came without our finalizer, which we note on it, since from then on it carries one. */
+function isAsked(object: Machine | undefined): boolean {
+  if (!object || object.metadata.deletionTimestamp) return false;
+  return object.metadata.annotations?.[ASKED_FOR_ANNOTATION] === 'true' || !object.metadata.finalizers?.includes(MACHINE_FINALIZER);
 }
 
 function ref(machine: Machine): { namespace?: string; name: string } {

@@ -30,7 +30,7 @@ describe('settings of a Shard object', () => {
     expect(defaults).toMatchObject({ mode: 'Active', rails: { reclaimCapFraction: '0.05' } }); // the file was read
     expect(settingsOf({ spec: {} })).toEqual(settingsOf({ spec: defaults }));
     expect(settingsOf({ spec: {} })).toEqual({
-      mode: 'Active', cycleMs: 10_000, emptyRollupGuard: true, concurrencyPerProvider: 16,
+      mode: 'Active', cycleMs: 10_000, emptyRollupGuard: true, concurrencyPerProvider: 16, machineObjects: 'NonSpeculative',
       policy: {
         reclaimCapFraction: 0.05, maxConcurrentDrainsPerCluster: 10, maxReclaimsPerMinute: 0,
         holds: { onDemandMs: 600_000, spotMs: 60_000, occupiedExcessMs: 300_000 },
@@ -46,9 +46,10 @@ describe('settings of a Shard object', () => {
       holds: { onDemandSeconds: 6, spotSeconds: 7, occupiedExcessSeconds: 8 },
       limits: { machines: 9, microUsdPerHour: 10 },
       concurrencyPerProvider: 11,
+      machineObjects: 'Exceptional',
     } }, 12);
     expect(settings).toEqual({
-      mode: 'Paused', cycleMs: 3_000, emptyRollupGuard: false, concurrencyPerProvider: 11,
+      mode: 'Paused', cycleMs: 3_000, emptyRollupGuard: false, concurrencyPerProvider: 11, machineObjects: 'Exceptional',
       policy: {
         reclaimCapFraction: 0.5, maxReclaimsPerMinute: 4, maxConcurrentDrainsPerCluster: 5,
         holds: { onDemandMs: 6_000, spotMs: 7_000, occupiedExcessMs: 8_000 },

@@ -2,6 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CapacityProvider, Shard } from '../api/types.ts';
 import type { Policy } from '../engine/types.ts';
+import type { MachineObjects } from './object-policy.ts';
 import type { PollerSettings } from '../reconcilers/provider/poller.ts';
 
 export type Mode = 'Active' | 'DryRun' | 'Paused';
@@ -11,6 +12,7 @@ export interface ShardSettings {
   readonly cycleMs: number;
   readonly emptyRollupGuard: boolean;
   readonly concurrencyPerProvider: number;
+  readonly machineObjects: MachineObjects;
   readonly policy: Policy;
 }
 
@@ -25,6 +27,7 @@ export function settingsOf(shard: Pick<Shard, 'spec'>, reclaimGraceSeconds = DEF
     cycleMs: (spec.cycleSeconds ?? 10) * 1000,
     emptyRollupGuard: spec.rails?.emptyRollupGuard ?? true,
     concurrencyPerProvider: spec.concurrencyPerProvider ?? 16,
+    machineObjects: spec.machineObjects ?? 'NonSpeculative',
     policy: {
       reclaimCapFraction: Number(spec.rails?.reclaimCapFraction ?? '0.05'),
       maxConcurrentDrainsPerCluster: spec.rails?.maxConcurrentDrainsPerCluster ?? 10,

@@ -12,7 +12,7 @@ import { byState, plan } from './testing/plans.ts';
 
 const AT = Date.UTC(2026, 4, 6, 7, 8, 9, 999);
 const facts = (fields: Partial<ShardFacts> = {}): ShardFacts => ({
-  generation: 3, epoch: 12n, holder: 'host_1', cycle: 45, at: AT, sessions: 2, withheld: 0, leaseProven: true, supplyTrusted: true, fenced: '', previous: [], ...fields,
+  generation: 3, epoch: 12n, holder: 'host_1', cycle: 45, at: AT, sessions: 2, withheld: 0, leaseProven: true, supplyTrusted: true, fenced: '', objectsMode: 'NonSpeculative', previous: [], ...fields,
 });
 const unmet = (priority: number) => verdict(need({ cluster: 'east', priority }), { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 2 }), arrival: AT - 5_000 });
 const statusOf = (conditions: readonly Condition[] | undefined): Record<string, string> => Object.fromEntries((conditions ?? []).map((c) => [c.type, c.status]));

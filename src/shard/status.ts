@@ -4,6 +4,7 @@ import { explainNeed } from '../engine/explain.ts';
 import type { NeedVerdict, Plan } from '../engine/types.ts';
 import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
 import type { Inventory } from './inventory.ts';
+import type { MachineObjects } from './object-policy.ts';
 
 const MAX_SHORTFALLS = 20;
 const MAX_OFFERS = 50;
@@ -19,6 +20,7 @@ export interface ShardFacts {
   readonly leaseProven: boolean;
   readonly supplyTrusted: boolean;
   readonly fenced: string;
+  readonly objectsMode: MachineObjects;
   readonly previous: readonly Condition[];
 }
 
@@ -47,6 +49,7 @@ export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['s
       condition('Stalled', facts.fenced !== '', facts.fenced ? 'Fenced' : 'Progressing', facts.fenced),
       condition('Fenced', facts.fenced !== '', facts.fenced ? 'NewerEpochSeen' : 'NotFenced', facts.fenced),
       condition('LeaseProven', facts.leaseProven, facts.leaseProven ? 'Renewed' : 'RenewalOverdue', facts.leaseProven ? '' : 'nothing is taken away until the Lease is renewed'),
+      condition('AllMachinesAreObjects', facts.objectsMode === 'NonSpeculative', facts.objectsMode, facts.objectsMode === 'NonSpeculative' ? '' : 'only machines in transition, failed, stuck, held or asked for are kept as objects'),
       condition('SupplyTrusted', facts.supplyTrusted, facts.supplyTrusted ? 'ListSucceeded' : 'ListStaleOrQuarantined', facts.supplyTrusted ? '' : 'nothing is taken away until the provider lists its machines again'),
     ],
   };
