@@ -30,7 +30,7 @@ export async function eventually<T>(what: string, seconds: number, check: () => 
     try {
       return await check();
     } catch (error) {
-      if (performance.now() > end) throw new Error(`${what}: not within ${seconds} s: ${error instanceof Error ? error.message : String(error)}`);
+      if (performance.now() > end) throw new Error(`${what}: not within ${seconds} s: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
   }

@@ -17,7 +17,6 @@ export interface NeedViews {
 const NANOS_PER_MS = 1_000_000n;
 
 /** ShardRead.InspectNeeds: a header, then rows by priority, arrival and cluster. Throws INVALID_ARGUMENT. */
-// eslint-disable-next-line @typescript-eslint/require-await -- the stream's pump paces it
 export async function* inspectNeeds({ clusterId, limit }: InspectNeedsRequest, views: NeedViews): AsyncIterable<InspectNeedsResponse> {
   if (limit < 0) throw new GrpcError(GrpcCode.INVALID_ARGUMENT, `limit: ${limit}, must be 0 (all) or positive`);
   const rows = views.verdicts.filter((v) => clusterId === '' || v.need.cluster === clusterId).sort(byPriorityArrivalCluster);
