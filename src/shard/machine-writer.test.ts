@@ -46,11 +46,11 @@ function setUp(options: { workers?: number; started?: boolean; mode?: MachineObj
   const have = (id: string, ...args: [state: Parameters<typeof seen>[1], fields?: Parameters<typeof seen>[2]]): void =>
     inventory.observe(seen(id, ...args), inventory.mark());
   /** The informer catches up and tells the writer, as the shard wires it. */
-  const deliver = async (): Promise<void> => {
+  const deliver = async (count?: number): Promise<void> => {
     kube.deliver((event) => {
       const object = event.type === 'deleted' ? event.old : event.object;
       writer.observed(object.spec.machineId, event.type === 'deleted' ? undefined : object);
-    });
+    }, count);
     await clock.advance(SETTLE_MS);
   };
   const settle = (): Promise<void> => clock.advance(SETTLE_MS);
@@ -176,15 +176,22 @@ describe('write-ahead', () => {
 
   it('waits for what was decided during a write, not only for that write', async () => {
     const t = setUp();
-    const gate = Promise.withResolvers<void>();
-    t.kube.fails(() => gate.promise);
+    const gates = [1, 2, 3].map(() => Promise.withResolvers<void>());
+    for (const gate of gates) t.kube.fails(() => gate.promise);
     t.have('m', 'Idle');
     await t.settle();
+    const [early, other] = [t.writer.written('m', never), t.writer.written('m', never)];
+    expect(await state(early)).toBe('waiting');
     t.inventory.setIntent('m', bind); // the write under way does not know
     const written = t.writer.written('m', never);
-    gate.resolve();
+    gates[0]!.resolve();
+    gates[1]!.resolve();
     await t.clock.advance(0);
-    expect(await state(written)).toBe('written');
+    expect(t.kube.requests).toEqual(['create m', 'patch m/status', 'patch m']);
+    expect(await state(written)).toBe('waiting');
+    gates[2]!.resolve();
+    await t.clock.advance(0);
+    expect([await state(early), await state(other), await state(written)]).toEqual(['written', 'written', 'written']);
     expect(t.kube.objects.get('m')?.spec.binding?.clusterId).toBe('east');
   });
 
@@ -247,6 +254,19 @@ describe('an API server that is away', () => {
     await u.settle();
     expect(u.kube.taken()).toEqual(['create m', 'get m', 'patch m', 'patch m/status']);
     expect(u.kube.objects.get('m')?.status?.phase).toBe('Failed');
+  });
+
+  it('is tried with short pauses again once it has answered', async () => {
+    const t = setUp();
+    t.kube.away = true;
+    t.have('m', 'Idle');
+    await t.clock.advance(120_000);
+    t.kube.away = false;
+    await t.clock.advance(10_000);
+    t.kube.fails(boom());
+    t.have('m', 'Failed');
+    await t.clock.advance(SETTLE_MS + 400);
+    expect(t.kube.objects.get('m')?.status?.phase).toBe('Failed');
   });
 
   it('that refuses one object does not keep the others from being written', async () => {
@@ -365,8 +385,17 @@ describe('the informer', () => {
     t.have('m', 'Failed');
     await t.settle();
     t.kube.taken();
-    await t.deliver(); // three versions, of which we know the newest
+    for (let i = 0; i < 4; i++) await t.deliver(1); // versions of which we know the newest
     expect(t.kube.taken()).toEqual([]);
+    expect(t.kube.store.get('fleet/m')).toBe(t.kube.objects.get('m'));
+  });
+
+  it('that tells what the answer to our write told already wakes nobody', async () => {
+    const t = setUp();
+    t.have('m', 'Idle');
+    await t.settle();
+    t.kube.deliver((event) => event.type !== 'deleted' && t.writer.observed('m', event.object));
+    expect(t.writer.backlog).toBe(0);
   });
 
   it('compares versions as numbers of any length', async () => {
@@ -376,7 +405,7 @@ describe('the informer', () => {
       await t.settle();
     }
     t.kube.taken();
-    await t.deliver(); // …, 9, 10, …: the ninth is older than the thirteenth
+    for (let i = 0; i < 13; i++) await t.deliver(1); // …, 9, 10, …: the ninth is older than the thirteenth
     expect(t.kube.taken()).toEqual([]);
     expect(t.kube.objects.get('m')?.status?.priceMicroUsdPerHour).toBe(11);
   });

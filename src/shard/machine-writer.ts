@@ -96,7 +96,7 @@ export class MachineWriter implements Runnable {
     if (object && last?.metadata.resourceVersion === object.metadata.resourceVersion) return;
     if (object) {
       // Echoes of our own older writes arrive late; only what somebody else wrote is news.
-      if (last && last.metadata.uid === object.metadata.uid && isOlder(object, last)) return;
+      if (last && isOlder(object, last)) return;
       this.last.set(id, object);
     } else {
       this.last.delete(id);
@@ -281,7 +281,7 @@ function extraDecision(known: Machine, desired: Machine): boolean {
   return (['binding', 'unbind', 'release'] as const).some((part) => known.spec[part] !== undefined && desired.spec[part] === undefined);
 }
 
-/** Resource versions of one object written by one server grow; comparing lengths first avoids a number above 2^53. */
+/** Resource versions of one server grow, whatever the object; comparing lengths first avoids a number above 2^53. */
 function isOlder(a: Machine, b: Machine): boolean {
   const x = a.metadata.resourceVersion ?? '';
   const y = b.metadata.resourceVersion ?? '';

@@ -54,9 +54,9 @@ export class FakeKube implements KubeClient {
     return this.requests.splice(0);
   }
 
-  /** Brings the informer up to date; the handler hears of every change. */
-  deliver(handler: (event: StoreEvent<Machine>) => void): void {
-    for (const event of this.events.splice(0)) {
+  /** Brings the informer up to date, or forward by `count` changes; the handler hears of every one. */
+  deliver(handler: (event: StoreEvent<Machine>) => void, count = Infinity): void {
+    for (const event of this.events.splice(0, count)) {
       if (event.type === 'deleted') this.cached.delete(event.key);
       else this.cached.set(event.key, event.object);
       handler(event);
