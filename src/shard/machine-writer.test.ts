@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { ASKED_FOR_ANNOTATION, MACHINE_FINALIZER } from '../api/constants.ts';
 import { MachineResource } from '../api/resources.ts';
-import type { Machine } from '../api/types.ts';
+import type { Condition, Machine } from '../api/types.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { ApiError } from '../runtime/client/api-error.ts';
 import { silentLog } from '../runtime/types.ts';
 import { Inventory } from './inventory.ts';
+import { desiredMachine } from './machine-object.ts';
 import { MachineWriter } from './machine-writer.ts';
 import type { MachineObjects } from './object-policy.ts';
 import type { MachineIntent } from './record.ts';
@@ -16,6 +17,8 @@ const bind: MachineIntent = { kind: 'bind', to: toEast, requirements: [], reason
 const release: MachineIntent = { kind: 'release', reason: 'idle', decidedAt: 1 };
 const SETTLE_MS = 50;
 const never = new AbortController().signal;
+/** As written for the machine that `written` has. */
+const conditions = conditionsOfConfigured();
 const boom = (status = 500): ApiError => new ApiError('patch', status, { reason: 'InternalError', message: 'boom' });
 
 const stops: (() => Promise<void>)[] = [];
@@ -55,6 +58,12 @@ function setUp(options: { workers?: number; started?: boolean; mode?: MachineObj
   };
   const settle = (): Promise<void> => clock.advance(SETTLE_MS);
   return { clock, inventory, kube, writer, warnings, have, deliver, settle, start };
+}
+
+function conditionsOfConfigured(): Condition[] {
+  const inventory = new Inventory(new VirtualClock());
+  inventory.observe(seen('m', 'Configured'), 0);
+  return desiredMachine(inventory.get('m')!, { namespace: 'fleet', shard: 'shard-0', provider: 'metal' }).status?.conditions ?? [];
 }
 
 async function state(promise: Promise<unknown>): Promise<string> {
@@ -356,6 +365,9 @@ describe('what people do to the objects', () => {
     ['an invented release', { spec: { release: { reason: 'me' } } }, (o) => o.spec.release, undefined],
     ['a removed binding', { spec: { binding: null } }, (o) => o.spec.binding?.clusterId, 'east'],
     ['an edited status', { status: { phase: 'Failed' } }, (o) => o.status?.phase, 'Configured'],
+    ['an invented operation', { status: { operation: { kind: 'Drain' } } }, (o) => o.status?.operation, undefined],
+    ['cleared conditions', { status: { conditions: [] } }, (o) => o.status?.conditions?.length, 4],
+    ['an added condition', { status: { conditions: [...conditions, { ...conditions[0]!, type: 'Mine' }] } }, (o) => o.status?.conditions?.length, 4],
     ['a removed status', { status: null }, (o) => o.status?.phase, 'Configured'],
   ])('%s is repaired', async (_name, edit, read, expected) => {
     const t = await written();
@@ -471,13 +483,28 @@ describe('a machine without an object', () => {
     t.have('m', 'Deleting');
     await t.settle();
     await t.deliver();
+    t.kube.taken();
     t.have('m', 'Speculative');
     await t.settle();
     expect(t.kube.objects.size).toBe(0);
-    t.kube.taken();
+    await t.deliver(1);
     await t.deliver();
+    expect([t.kube.objects.size, t.kube.taken()]).toEqual([0, ['delete m', 'patch m']]);
+  });
+
+  it.each([['before', 0], ['between', 1]])('loses it also when the API server fails %s the two steps of that', async (_name, ok) => {
+    const t = setUp();
+    t.have('m', 'Deleting');
+    await t.settle();
     await t.deliver();
-    expect([t.kube.objects.size, t.kube.taken().filter((r) => r.startsWith('create'))]).toEqual([0, []]);
+    for (let i = 0; i < ok; i++) t.kube.fails(() => Promise.resolve());
+    t.kube.fails(boom());
+    t.have('m', 'Speculative');
+    await t.settle();
+    expect(t.kube.objects.size).toBe(1);
+    await t.deliver();
+    await t.clock.advance(10_000);
+    expect(t.kube.objects.size).toBe(0); // and not taken for an object that a person made
   });
 
   it('loses it when the provider no longer lists it', async () => {
@@ -516,8 +543,9 @@ describe('a machine without an object', () => {
     await t.settle();
     t.kube.objects.delete('m'); // no watch event yet
     t.have('m', 'Failed');
-    await t.clock.advance(1_000);
+    await t.clock.advance(3 * SETTLE_MS);
     expect(t.kube.objects.get('m')?.status?.phase).toBe('Failed');
+    expect(t.warnings).toEqual([]);
   });
 });
 

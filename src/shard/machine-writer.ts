@@ -94,6 +94,7 @@ export class MachineWriter implements Runnable {
   observed(id: string, object: Machine | undefined): void {
     const last = this.last.get(id);
     if (object && last?.metadata.resourceVersion === object.metadata.resourceVersion) return;
+    if (object && object.metadata.uid === this.released.get(id)) return;
     if (object) {
       // Echoes of our own older writes arrive late; only what somebody else wrote is news.
       if (last && isOlder(object, last)) return;
@@ -227,9 +228,10 @@ export class MachineWriter implements Runnable {
   }
 
   private async delete(id: string, known: Machine, signal: AbortSignal): Promise<void> {
+    // The finalizer goes last: an object without it that is not being deleted is one that a person made.
+    await this.options.client.delete(MachineResource, ref(known), { signal });
     const finalizers = (known.metadata.finalizers ?? []).filter((f) => f !== MACHINE_FINALIZER);
     await this.patch(known, { metadata: { finalizers } }, undefined, signal);
-    await this.options.client.delete(MachineResource, ref(known), { signal });
     this.last.delete(id);
     this.released.set(id, known.metadata.uid ?? '');
   }
