@@ -2,18 +2,16 @@ import { hostname } from 'node:os';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { Registry } from 'prom-client';
-import { bucketLabel } from '../api/profile.ts';
 import { CapacityProviderResource, MachineResource, ShardResource } from '../api/resources.ts';
 import type { CapacityProvider, Machine, Shard } from '../api/types.ts';
 import { createEngine } from '../engine/engine.ts';
-import type { NeedVerdict, Plan } from '../engine/types.ts';
+import type { Plan } from '../engine/types.ts';
 import { sleep } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import { Semaphore } from '../lib/semaphore.ts';
 import { createProviderClient } from '../provider/client.ts';
 import { CYCLE_KEY, CycleReconciler } from '../reconcilers/shard/cycle.ts';
-import type { CycleFacts } from '../reconcilers/shard/cycle.ts';
 import { MachineReconciler } from '../reconcilers/machine/reconciler.ts';
 import { ProviderPoller } from '../reconcilers/provider/poller.ts';
 import { createController, createHealthServer, createInformer, createKubeClient, createLeaseElection, createManager, createRuntimeMetrics, createWorkQueue, loadKubeConfig } from '../runtime/index.ts';
@@ -24,17 +22,18 @@ import { Demand } from './demand.ts';
 import { advanceEpoch } from './epoch.ts';
 import { Inventory } from './inventory.ts';
 import type { InventoryChange } from './inventory.ts';
-import { bindingFromObject } from './machine-object.ts';
+import { LiveSettings } from './live-settings.ts';
 import { MachineWriter } from './machine-writer.ts';
 import { createShardMetrics } from './metrics.ts';
 import { NeedStatusPublisher } from './need-status.ts';
 import { asGone, framesFor, nodeStateUpdate } from './node-state.ts';
+import { PlanReport } from './plan-report.ts';
 import { clusterOf } from './record.ts';
+import { restoreFromObjects, waitForProvider } from './start.ts';
 import { createShardServer } from './grpc-server.ts';
-import { pollerSettingsOf, RememberedSpec, settingsOf } from './settings.ts';
+import { pollerSettingsOf } from './settings.ts';
 import { machineObjectsMode } from './object-policy.ts';
 import type { MachineObjects } from './object-policy.ts';
-import type { ShardSettings } from './settings.ts';
 import { ShardStatusPublisher } from './status-publisher.ts';
 import { wireRequirements } from './wire-names.ts';
 
@@ -79,30 +78,24 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const shardInformer = createInformer<Shard>({ ...informerDeps, type: ShardResource, namespace, fieldSelector: `metadata.name=${shardId}` });
   const providerInformer = createInformer<CapacityProvider>({ ...informerDeps, type: CapacityProviderResource, namespace });
   const machineInformer = createInformer<Machine>({ ...informerDeps, type: MachineResource, namespace, project: withoutManagedFields });
-  const remembered = new RememberedSpec(options.dataDir);
-  const rememberedSpec = remembered.load();
-  let settings: ShardSettings = settingsOf({ spec: rememberedSpec ?? {} }, options.reclaimGraceSeconds);
-  /** Without any word on the mode, nothing may be taken away. */
-  let settingsKnown = rememberedSpec !== undefined;
+  const settings = new LiveSettings(options.dataDir, options.reclaimGraceSeconds);
 
   // What the shard knows and decides.
   const inventory = new Inventory(clock);
-  const engine = createEngine(settings.policy);
+  const engine = createEngine(settings.current.policy);
   // Until the first List nothing is known about supply, so nothing may be taken away by it.
   engine.apply({ kind: 'supply', trusted: false });
-  const demand = new Demand({ log, guardEnabled: () => settings.emptyRollupGuard, onRejected: (cluster) => metrics.rollupsRejected.inc({ cluster }) });
+  const demand = new Demand({ log, guardEnabled: () => settings.current.emptyRollupGuard, onRejected: (cluster) => metrics.rollupsRejected.inc({ cluster }) });
   let epoch = 0n;
   let fenced = '';
-  let objectsMode: MachineObjects = settings.machineObjects;
+  let objectsMode: MachineObjects = settings.current.machineObjects;
   let supplyTrusted = false;
-  let needVerdicts: { plan: Plan; facts: CycleFacts } | undefined;
-  const unmetCycles = new Map<string, number>();
 
   const election = createLeaseElection({
     client, name: `bigfleet-shard-${shardId}`, namespace, identity, durations: options.lease, clock, random, log,
     onLost: (other) => log.error({ other }, 'another process holds the Lease of this shard: stopping at once'),
   });
-  const mayTakeAway = (): boolean => election.isProven() && settingsKnown && !fenced;
+  const mayTakeAway = (): boolean => election.isProven() && settings.known && !fenced;
 
   const hub = new SessionHub({
     shardId, clock, log,
@@ -145,8 +138,24 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const informersAbort = new AbortController();
   const informersRun = informers.map((informer) => informer.run(informersAbort.signal));
   const start = AbortSignal.any([...(signal ? [signal] : []), informersAbort.signal]);
-  const stopEarly = onTermination(() => informersAbort.abort(new Error('stopped while starting')));
-  const providerObject = await waitForProvider().finally(stopEarly);
+  const disconnect = async (): Promise<void> => {
+    informersAbort.abort(new Error('the shard is stopping'));
+    await Promise.allSettled(informersRun);
+    await client.close();
+  };
+  const forgetTermination = onTermination(() => informersAbort.abort(new Error('stopped while starting')));
+  let providerObject: CapacityProvider;
+  try {
+    await shardInformer.waitForSync(start);
+    providerObject = await waitForProvider(providerInformer, shardId, { clock, log, signal: start });
+  } catch (error) {
+    const asked = start.aborted;
+    await disconnect();
+    if (asked) return;
+    throw error;
+  } finally {
+    forgetTermination();
+  }
   const provider = createProviderClient({ address: providerObject.spec.address, shardId, epoch: () => epoch, clock });
   const identityOfMachines = { namespace, shard: shardId, provider: providerObject.metadata.name };
 
@@ -163,13 +172,13 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     onRejected: (reason) => metrics.machinesRejected.inc({ reason }),
   });
 
-  const slots = new Semaphore(() => settings.concurrencyPerProvider);
+  const slots = new Semaphore(() => settings.current.concurrencyPerProvider);
   const machineQueue = createWorkQueue({ clock, metrics: runtimeMetrics.queue('machine'), backoff: { minMs: 100, maxMs: 30_000 }, retryQps: 100, retryBurst: 1000 });
   const machineController = createController({
     clock, log, workers: MACHINE_WORKERS, queue: machineQueue, metrics: runtimeMetrics.controller('machine', MACHINE_WORKERS),
     reconciler: new MachineReconciler({
       inventory, provider, clock, log,
-      isActive: () => settings.mode === 'Active' && !fenced,
+      isActive: () => settings.current.mode === 'Active' && !fenced,
       isLeaseProven: mayTakeAway,
       isConnected: (cluster) => hub.connected(cluster),
       hasReported: (cluster) => demand.hasReported(cluster),
@@ -199,19 +208,19 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     }),
   });
 
+  const report = new PlanReport({ metrics, inventory, demand, mode: () => settings.current.mode, writeBacklog: () => writer.backlog });
   const audit = options.auditLog === undefined ? undefined : new AuditLog(options.auditLog);
   const cycleController = createController({
     clock, log, workers: 1, metrics: runtimeMetrics.controller('shard', 1),
     reconciler: new CycleReconciler({
       engine, inventory, demand, clock, log, audit,
-      mode: () => settings.mode,
-      cycleMs: () => settings.cycleMs,
+      mode: () => settings.current.mode,
+      cycleMs: () => settings.current.cycleMs,
       onPlanned: (plan, facts) => {
-        needVerdicts = { plan, facts };
-        countUnmet(plan);
+        adoptObjectsMode(plan);
         needStatus.planned(plan.verdicts);
         statusPublisher.planned(plan, facts);
-        observePlan(plan, facts);
+        report.planned(plan, facts);
       },
     }),
   });
@@ -251,6 +260,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       metrics.foreignMachines.set(foreignMachines.size);
       return;
     }
+    foreignMachines.delete(machineId);
     const hold = event.type !== 'deleted' && (object.spec.hold ?? false);
     if (inventory.get(machineId) && inventory.get(machineId)?.hold !== hold) inventory.update(machineId, { hold });
     writer.observed(machineId, event.type === 'deleted' ? undefined : object);
@@ -258,12 +268,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
 
   const server = createShardServer({
     listen: options.listen, log, hub,
-    needViews: () => needVerdicts && {
-      cycle: needVerdicts.facts.cycle,
-      computedAt: needVerdicts.plan.at,
-      verdicts: needVerdicts.plan.verdicts,
-      ageOf: (verdict) => unmetCycles.get(needKey(verdict)) ?? 0,
-    },
+    needViews: () => report.needViews(),
   });
   const health = createHealthServer({ address: options.metricsAddress, log, registry });
   health.addReadiness('provider', () => (poller.status.lastListAt > 0 ? undefined : 'no successful List yet'));
@@ -282,22 +287,9 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   try {
     await manager.run(signal);
   } finally {
-    informersAbort.abort();
     needStatus.stop();
-    await Promise.allSettled(informersRun);
     provider.close();
-    await client.close();
-  }
-
-  async function waitForProvider(): Promise<CapacityProvider> {
-    await Promise.all([shardInformer.waitForSync(start), providerInformer.waitForSync(start)]);
-    for (let waited = 0; ; waited++) {
-      const ours = [...providerInformer.store.values()].filter((p) => p.spec.shardRef === shardId).sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
-      if (ours.length > 1) log.error({ providers: ours.map((p) => p.metadata.name) }, 'a shard drives one provider for now: using the first');
-      if (ours[0]) return ours[0];
-      if (waited % 60 === 0) log.warn({ shard: shardId }, `no CapacityProvider in namespace ${namespace} has spec.shardRef ${shardId}: waiting for one`);
-      await sleep(clock, 500, start);
-    }
+    await disconnect();
   }
 
   async function waitForLeadership(s: AbortSignal): Promise<void> {
@@ -311,7 +303,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   async function waitForSupply(s: AbortSignal): Promise<void> {
     while (poller.status.lastListAt === 0) await sleep(clock, 50, s);
     await machineInformer.waitForSync(s);
-    for (const object of machineInformer.store.values()) restoreMachine(object);
+    restoreFromObjects(machineInformer.store.values(), shardId, inventory);
   }
 
   async function restoreThenWait(s: AbortSignal): Promise<void> {
@@ -319,33 +311,20 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     hub.closeAll('the shard is stopping');
   }
 
-  function restoreMachine(object: Machine): void {
-    const known = inventory.get(object.spec.machineId);
-    if (!known || object.spec.shardRef !== shardId) return;
-    if (object.spec.hold) inventory.update(object.spec.machineId, { hold: true });
-    const binding = bindingFromObject(object);
-    const state = known.seen.state;
-    if (binding && !known.intent && (state === 'Speculative' || state === 'Creating' || state === 'Idle')) inventory.setIntent(object.spec.machineId, binding);
-  }
-
   function adoptSettings(): void {
     const object = shardInformer.store.get(`${namespace}/${shardId}`);
-    if (!object) return;
-    const before = settings;
-    settings = settingsOf(object, options.reclaimGraceSeconds);
-    settingsKnown = true;
-    remembered.save(object.spec);
-    metrics.paused.set(settings.mode === 'Paused' ? 1 : 0);
-    if (JSON.stringify(before) === JSON.stringify(settings)) return;
-    engine.apply({ kind: 'policy', policy: settings.policy });
+    const before = settings.current.mode;
+    if (!object || !settings.adopt(object)) return;
+    const { mode, policy } = settings.current;
+    metrics.paused.set(mode === 'Paused' ? 1 : 0);
+    if (before !== mode) log.info({ from: before, to: mode }, 'mode changed');
+    engine.apply({ kind: 'policy', policy });
     applySupplyTrust();
-    if (before.mode !== settings.mode) log.info({ from: before.mode, to: settings.mode }, 'mode changed');
     for (const machine of inventory.all()) if (machine.intent) machineController.enqueue(machine.seen.id);
-    wakeCycle();
   }
 
   function applySupplyTrust(): void {
-    engine.apply({ kind: 'supply', trusted: supplyTrusted && settingsKnown });
+    engine.apply({ kind: 'supply', trusted: supplyTrusted && settings.known });
     wakeCycle();
   }
 
@@ -360,52 +339,14 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     }
   }
 
-  /** Combinations without a machine are left out, so that the series stay few (D27). */
-  function countInventory(): void {
-    metrics.inventory.reset();
-    for (const { seen, assigned } of inventory.all()) {
-      metrics.inventory.inc({ state: seen.state, capacity_type: seen.capacityType, interruption_penalty_bucket: bucketLabel(assigned?.interruptionBucket ?? 0) });
-    }
-  }
-
-  function countUnmet(plan: Plan): void {
-    const unmet = new Set<string>();
-    for (const verdict of plan.verdicts) {
-      if (verdict.satisfied) continue;
-      const key = needKey(verdict);
-      unmet.add(key);
-      unmetCycles.set(key, (unmetCycles.get(key) ?? 0) + 1);
-    }
-    for (const key of unmetCycles.keys()) if (!unmet.has(key)) unmetCycles.delete(key);
-  }
-
   /** Too many objects would be more than one API server should hold: then only exceptions are kept (D22). */
   function adoptObjectsMode({ stats }: Plan): void {
-    const mode = machineObjectsMode(settings.machineObjects, objectsMode, stats.machines - stats.byState.Speculative);
+    const mode = machineObjectsMode(settings.current.machineObjects, objectsMode, stats.machines - stats.byState.Speculative);
     if (mode === objectsMode) return;
     log.info({ from: objectsMode, to: mode, machines: stats.machines }, 'which machines are kept as objects has changed');
     objectsMode = mode;
     for (const machine of inventory.all()) writer.markDirty(machine.seen.id);
   }
-
-  function observePlan(plan: Plan, facts: CycleFacts): void {
-    adoptObjectsMode(plan);
-    metrics.cycleSeconds.observe(facts.seconds);
-    const counter = settings.mode === 'Active' ? metrics.actions : settings.mode === 'DryRun' ? metrics.actionsDryRun : metrics.actionsSuppressed;
-    for (const [kind, count] of Object.entries(plan.stats.actions)) counter.inc({ kind }, count);
-    countInventory();
-    metrics.demandRows.set(plan.verdicts.length);
-    metrics.shortfalls.set(plan.stats.unmet);
-    metrics.microUsdPerHour.set(plan.stats.microUsdPerHour);
-    metrics.machineWrites.set(writer.backlog);
-    metrics.rollupQuarantined.reset();
-    for (const [cluster, held] of demand.heldByCluster()) metrics.rollupQuarantined.set({ cluster }, held);
-  }
-}
-
-function needKey(verdict: NeedVerdict): string {
-  const { cluster, fingerprint, group, unitClass } = verdict.need;
-  return JSON.stringify([cluster, fingerprint, group, unitClass]);
 }
 
 /** Decisions of the plan itself come back as changes too; only what the provider or a person did calls for another one. */

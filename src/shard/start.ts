@@ -1,0 +1,37 @@
+import type { CapacityProvider, Machine } from '../api/types.ts';
+import { sleep } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Informer, Log } from '../runtime/types.ts';
+import type { Inventory } from './inventory.ts';
+import { bindingFromObject } from './machine-object.ts';
+
+const LOOK_MS = 500;
+const REMIND_EVERY = 60;
+
+/** The provider whose spec.shardRef names this shard; waits, and says so, while there is none. Rejects when the signal aborts. */
+export async function waitForProvider(providers: Informer<CapacityProvider>, shardId: string, { clock, log, signal }: { clock: Clock; log: Log; signal: AbortSignal }): Promise<CapacityProvider> {
+  await providers.waitForSync(signal);
+  for (let looks = 0; ; looks++) {
+    const ours = [...providers.store.values()].filter((p) => p.spec.shardRef === shardId).sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+    if (ours.length > 1) log.error({ providers: ours.map((p) => p.metadata.name) }, 'a shard drives one provider for now: using the first');
+    if (ours[0]) return ours[0];
+    if (looks % REMIND_EVERY === 0) log.warn({ shard: shardId }, 'no CapacityProvider has a spec.shardRef that names this shard: waiting for one');
+    await sleep(clock, LOOK_MS, signal);
+  }
+}
+
+/**
+ * Takes over, from the objects of an earlier process, holds and the bindings that were decided and not carried out (D34).
+ * Call after the first List and before the first plan.
+ */
+export function restoreFromObjects(objects: Iterable<Machine>, shardId: string, inventory: Inventory): void {
+  for (const object of objects) {
+    const id = object.spec.machineId;
+    const known = inventory.get(id);
+    if (!known || object.spec.shardRef !== shardId) continue;
+    if (object.spec.hold) inventory.update(id, { hold: true });
+    const binding = bindingFromObject(object);
+    const { state } = known.seen;
+    if (binding && !known.intent && (state === 'Speculative' || state === 'Creating' || state === 'Idle')) inventory.setIntent(id, binding);
+  }
+}
