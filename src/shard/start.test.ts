@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import type { CapacityProvider, Machine } from '../api/types.ts';
+import { VirtualClock } from '../lib/virtual-clock.ts';
+import { silentLog } from '../runtime/types.ts';
+import type { Informer } from '../runtime/types.ts';
+import { Inventory } from './inventory.ts';
+import { restoreFromObjects, waitForProvider } from './start.ts';
+import { seen } from './testing/machines.ts';
+
+function object(id: string, spec: Partial<Machine['spec']>): Machine {
+  return { metadata: { name: id }, spec: { machineId: id, providerRef: 'metal', shardRef: 'shard-0', ...spec } };
+}
+const binding = { clusterId: 'east', needFingerprint: 'fp', group: '', priority: 7 };
+
+describe('what a new process takes over from the objects', () => {
+  function restored(state: Parameters<typeof seen>[1], spec: Partial<Machine['spec']>) {
+    const inventory = new Inventory(new VirtualClock());
+    inventory.observe(seen('m', state), inventory.mark());
+    restoreFromObjects([object('m', spec)], 'shard-0', inventory);
+    return inventory.get('m');
+  }
+
+  it.each(['Speculative', 'Creating', 'Idle'] as const)('a binding of a machine that is still %s (D34)', (state) => {
+    expect(restored(state, { binding })?.intent).toMatchObject({ kind: 'bind', configureSent: false, to: { cluster: 'east', fingerprint: 'fp', priority: 7 } });
+  });
+
+  it.each(['Configuring', 'Configured', 'Draining', 'Failed'] as const)('no binding of one that is %s: the provider knows better', (state) => {
+    expect(restored(state, { binding })?.intent).toBeUndefined();
+  });
+
+  it('a hold', () => {
+    expect(restored('Configured', { hold: true })?.hold).toBe(true);
+  });
+
+  it('nothing that takes away: an object that nobody could update must not drain or delete', () => {
+    expect(restored('Configured', { unbind: { reason: 'old' } })?.intent).toBeUndefined();
+    expect(restored('Idle', { release: { reason: 'old' } })?.intent).toBeUndefined();
+    expect(restored('Idle', { binding, unbind: { reason: 'old' } })?.intent).toBeUndefined();
+  });
+
+  it('nothing of another shard, and nothing of a machine that the provider does not list', () => {
+    expect(restored('Idle', { binding, shardRef: 'shard-1' })?.intent).toBeUndefined();
+    const inventory = new Inventory(new VirtualClock());
+    expect(() => restoreFromObjects([object('ghost', { binding })], 'shard-0', inventory)).not.toThrow();
+    expect(inventory.size).toBe(0);
+  });
+});
+
+describe('the provider', () => {
+  const provider = (name: string, shardRef: string): CapacityProvider => ({ metadata: { name }, spec: { address: 'a:1', shardRef } });
+
+  function informer(objects: Map<string, CapacityProvider>): Informer<CapacityProvider> {
+    const store = { get size() { return objects.size; }, get: (key: string) => objects.get(key), values: () => objects.values(), keys: () => objects.keys(), byIndex: () => [] };
+    return { store, hasSynced: true, waitForSync: () => Promise.resolve(), subscribe: () => () => undefined, run: () => Promise.resolve() };
+  }
+
+  it('is the one that names the shard; the wait ends when it appears, and says meanwhile what it waits for', async () => {
+    const clock = new VirtualClock();
+    const objects = new Map([['other', provider('other', 'shard-9')]]);
+    const said: string[] = [];
+    const found = waitForProvider(informer(objects), 'shard-0', { clock, log: { ...silentLog, warn: (_fields, message) => said.push(message) }, signal: new AbortController().signal });
+    await clock.advance(10_000);
+    expect(said).toHaveLength(1);
+    objects.set('ours', provider('ours', 'shard-0'));
+    await clock.advance(500);
+    expect((await found).metadata.name).toBe('ours');
+  });
+
+  it('is the first by name of several, and that is an error in the log', async () => {
+    const errors: object[] = [];
+    const objects = new Map([['b', provider('b', 'shard-0')], ['a', provider('a', 'shard-0')]]);
+    const found = await waitForProvider(informer(objects), 'shard-0', { clock: new VirtualClock(), log: { ...silentLog, error: (fields) => errors.push(fields) }, signal: new AbortController().signal });
+    expect([found.metadata.name, errors]).toEqual(['a', [{ providers: ['a', 'b'] }]]);
+  });
+
+  it('is waited for no longer when the process is told to stop', async () => {
+    const clock = new VirtualClock();
+    const stop = new AbortController();
+    const waiting = waitForProvider(informer(new Map()), 'shard-0', { clock, log: silentLog, signal: stop.signal });
+    await clock.advance(100);
+    stop.abort(new Error('told to stop'));
+    await expect(waiting).rejects.toThrow('told to stop');
+  });
+});
