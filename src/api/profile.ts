@@ -89,6 +89,25 @@ export function profileKey(profile: Profile): string {
   ]);
 }
 
+/**
+ * Whether a requirement holds for one machine whose label has `value` (undefined: no such label), spec: engine 3. Of Same
+ * only what can be said of one machine: that it has the key, and one of the values if there are any.
+ */
+export function requirementHolds({ operator, values }: Pick<Requirement, 'operator' | 'values'>, value: string | undefined): boolean {
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    case 'Same':
+      return value !== undefined && (values.length === 0 || values.includes(value));
+  }
+}
+
 /** The requirement that makes the demand a gang: the first Same in canonical order. `profile` must be canonical. */
 export function sameRequirement(profile: Profile): Requirement | undefined {
   return profile.requirements.find((r) => r.operator === 'Same');

@@ -1,6 +1,6 @@
 /** Whether a machine matches a profile (spec: engine 3). Resources are not part of it, taints neither. */
-import { sameRequirement, strictSpread } from '../api/profile.ts';
-import type { Operator, Profile } from '../api/profile.ts';
+import { requirementHolds, sameRequirement, strictSpread } from '../api/profile.ts';
+import type { Profile } from '../api/profile.ts';
 
 export const INSTANCE_TYPE_KEY = 'node.kubernetes.io/instance-type';
 export const ZONE_KEY = 'topology.kubernetes.io/zone';
@@ -21,25 +21,10 @@ export function attribute(key: string, machine: Attributes): string | undefined 
 
 /** True iff every requirement holds for the machine on its own; that all machines of a Same Need agree is decided later. */
 export function matches(profile: Profile, machine: Attributes): boolean {
-  for (const { key, operator, values } of profile.requirements) {
-    if (!holds(operator, values, attribute(key, machine))) return false;
+  for (const requirement of profile.requirements) {
+    if (!requirementHolds(requirement, attribute(requirement.key, machine))) return false;
   }
   return true;
-}
-
-function holds(operator: Operator, values: readonly string[], value: string | undefined): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Same':
-      return value !== undefined && (values.length === 0 || values.includes(value));
-  }
 }
 
 export interface StrictSpread {

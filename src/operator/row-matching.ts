@@ -1,3 +1,4 @@
+import { requirementHolds } from '../api/profile.ts';
 import type { Profile } from '../api/profile.ts';
 import { parseQuantity } from '../api/quantity.ts';
 import type { ResourceList } from '../api/types.ts';
@@ -5,21 +6,9 @@ import type { ExactAmounts } from './contribution.ts';
 
 /** Whether a machine with these labels may serve the profile. Same is about several machines and says nothing of one. */
 export function labelsMatch(profile: Profile, labels: Readonly<Record<string, string>>): boolean {
-  return profile.requirements.every(({ key, operator, values }) => {
-    const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-    switch (operator) {
-      case 'In':
-        return value !== undefined && values.includes(value);
-      case 'NotIn':
-        return value === undefined || !values.includes(value);
-      case 'Exists':
-        return value !== undefined;
-      case 'DoesNotExist':
-        return value === undefined;
-      case 'Same':
-        return true;
-    }
-  });
+  return profile.requirements.every(
+    (requirement) => requirement.operator === 'Same' || requirementHolds(requirement, Object.hasOwn(labels, requirement.key) ? labels[requirement.key] : undefined),
+  );
 }
 
 /** Whether a machine can hold one unit by itself. */

@@ -4,7 +4,8 @@ import { Peer, toGrpcError, type CallOptions } from '../api/grpc.ts';
 import type { MachineState } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import { ClockOffset } from './clock-offset.ts';
-import { NOT_AFTER_HEADER, NOW_HEADER, stateToWire } from './kit/wire.ts';
+import { NOT_AFTER_METADATA, NOW_METADATA } from '../api/constants.ts';
+import { stateToWire } from './kit/wire.ts';
 import { decodeList, type DecodedList } from './list-decoder.ts';
 import { toProviderError } from './provider-error.ts';
 import { machineFromWire, type ProviderMachine, type RejectedMachine } from './provider-machine.ts';
@@ -87,7 +88,7 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
     ({ shardId, shardEpoch: options.epoch(), sequenceNumber: (sequence += 1n) });
 
   const onMetadata = (metadata: Metadata): void => {
-    const now = Number(metadata.get(NOW_HEADER)[0] ?? NaN);
+    const now = Number(metadata.get(NOW_METADATA)[0] ?? NaN);
     if (Number.isFinite(now)) offset.learn(now, clock.monotonic());
   };
   const callOptions = ({ signal, timeoutMs }: CallLimits, defaultMs: number, kind?: MutationKind): CallOptions => ({
@@ -100,7 +101,7 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
     const metadata = new Metadata();
     const limit = options.notAfterMonotonicMs?.(kind);
     const providerTime = limit === undefined ? undefined : offset.toProviderTime(limit);
-    if (providerTime !== undefined) metadata.set(NOT_AFTER_HEADER, String(Math.floor(providerTime)));
+    if (providerTime !== undefined) metadata.set(NOT_AFTER_METADATA, String(Math.floor(providerTime)));
     return metadata;
   };
   const mutation = async (call: Promise<TransitionAck>): Promise<Acknowledgement> => {

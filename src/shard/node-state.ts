@@ -4,7 +4,7 @@ import type { NodeStateUpdate } from '../api/gen/bigfleet/v1alpha1/shard.ts';
 import { formatResources } from '../api/resource-vector.ts';
 import type { MachineRecord } from './record.ts';
 import { clusterOf } from './record.ts';
-import { STATE_NUMBER } from './wire-names.ts';
+import { stateToWire } from '../provider/kit/wire.ts';
 
 /** What `cluster` is to know about the machine (spec: engine 14.2). */
 export function nodeStateUpdate(record: MachineRecord, cluster: string): NodeStateUpdate {
@@ -16,7 +16,7 @@ export function nodeStateUpdate(record: MachineRecord, cluster: string): NodeSta
     supersedesKey: `node:${seen.id}`,
     machineId: seen.id,
     clusterId: cluster,
-    state: STATE_NUMBER[seen.state],
+    state: stateToWire(seen.state),
     nodeName: '',
     providerId: seen.host?.ref ?? '',
     lastError: seen.state === 'Failed' ? seen.lastError : '',

@@ -1,24 +1,12 @@
 import { NodeSelectorRequirement_Operator as Operator, TopologySpread_WhenUnsatisfiable as When } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
 import type { CapacityNeed, NodeSelectorRequirement } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
-import { MachineState as WireState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import { UnmetReason as WireReason } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
 import { formatResources } from '../api/resource-vector.ts';
 import { OPERATOR_NUMBER, WHEN_UNSATISFIABLE_NUMBER } from '../api/profile.ts';
 import type { Requirement } from '../api/profile.ts';
-import type { MachineState, Need, UnmetReason } from '../engine/types.ts';
+import type { Need, UnmetReason } from '../engine/types.ts';
 
 /** The engine's names in the wire's numbers. */
-
-export const STATE_NUMBER: Readonly<Record<MachineState, WireState>> = {
-  Speculative: WireState.MACHINE_STATE_SPECULATIVE,
-  Creating: WireState.MACHINE_STATE_CREATING,
-  Idle: WireState.MACHINE_STATE_IDLE,
-  Configuring: WireState.MACHINE_STATE_CONFIGURING,
-  Configured: WireState.MACHINE_STATE_CONFIGURED,
-  Draining: WireState.MACHINE_STATE_DRAINING,
-  Deleting: WireState.MACHINE_STATE_DELETING,
-  Failed: WireState.MACHINE_STATE_FAILED,
-};
 
 export function reasonNumber(reason: UnmetReason | undefined): WireReason {
   return reason === undefined ? WireReason.UNMET_REASON_UNSPECIFIED : WireReason[`UNMET_REASON_${reason}`];

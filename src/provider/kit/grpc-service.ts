@@ -9,7 +9,7 @@ import type { FencingToken } from './fences.ts';
 import type { Mutation } from './mutation.ts';
 import type { ProviderCore } from './provider-core.ts';
 import { RpcError } from './rpc-error.ts';
-import { NOT_AFTER_HEADER, NOW_HEADER } from './wire.ts';
+import { NOT_AFTER_METADATA, NOW_METADATA } from '../../api/constants.ts';
 
 export interface ServiceOptions {
   readonly core: ProviderCore;
@@ -76,7 +76,7 @@ function mutating<R>(options: ServiceOptions, toMutation: (request: R) => Mutati
 function unary<R>(options: ServiceOptions, handle: (request: R, metadata: Metadata) => Buffer | Promise<Buffer>): UntypedHandleCall {
   const answer = async (call: ServerUnaryCall<R, Buffer>, callback: sendUnaryData<Buffer>): Promise<void> => {
     const now = new Metadata();
-    now.set(NOW_HEADER, String(options.clock.now()));
+    now.set(NOW_METADATA, String(options.clock.now()));
     call.sendMetadata(now);
     try {
       callback(null, await handle(call.request, call.metadata));
@@ -92,9 +92,9 @@ function tokenOf(request: { shardId: string; shardEpoch: bigint; sequenceNumber:
 }
 
 function notAfterOf(metadata: Metadata): { notAfterMs?: number } {
-  const value = metadata.get(NOT_AFTER_HEADER)[0];
+  const value = metadata.get(NOT_AFTER_METADATA)[0];
   if (value === undefined) return {};
   const notAfterMs = Number(value);
-  if (!Number.isFinite(notAfterMs)) throw new RpcError('INVALID_ARGUMENT', `${NOT_AFTER_HEADER} must be Unix milliseconds, not ${JSON.stringify(String(value))}`);
+  if (!Number.isFinite(notAfterMs)) throw new RpcError('INVALID_ARGUMENT', `${NOT_AFTER_METADATA} must be Unix milliseconds, not ${JSON.stringify(String(value))}`);
   return { notAfterMs };
 }

@@ -6,11 +6,6 @@ import {
 } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
 import type { CapacityType, Machine, MachineState, StringMap } from './machine.ts';
 
-/** Request metadata: Unix ms on the provider's clock after which a mutation must not take effect (D16). */
-export const NOT_AFTER_HEADER = 'bigfleet-not-after';
-/** Response metadata: the provider's clock in Unix ms, from which callers learn the offset to theirs (D16). */
-export const NOW_HEADER = 'bigfleet-now';
-
 const stateNumbers: Readonly<Record<MachineState, WireState>> = {
   Speculative: WireState.MACHINE_STATE_SPECULATIVE,
   Creating: WireState.MACHINE_STATE_CREATING,
