@@ -70,8 +70,14 @@ async function ensureInstalled() {
     const child = npm?.endsWith('js')
       ? spawn(process.execPath, [npm, ...args], options)
       : spawn(process.platform === 'win32' ? 'npm.cmd' : 'npm', args, options);
-    child.on('error', () => resolve(127));
-    child.on('exit', (c) => resolve(c ?? 1));
+    const started = Date.now();
+    const ticker = setInterval(() => console.error(`  … ${Math.round((Date.now() - started) / 1000)} s`), 2_000);
+    const finish = (result) => {
+      clearInterval(ticker);
+      resolve(result);
+    };
+    child.on('error', () => finish(127));
+    child.on('exit', (c) => finish(c ?? 1));
   });
   if (code !== 0) {
     console.error(`npm ci failed (exit ${code}). Check the network and the npm configuration, then try again.`);
