@@ -117,6 +117,16 @@ describe('a decision', () => {
   });
 });
 
+it('a machine that is being configured wakes nobody each time it is listed', () => {
+  const { inventory, changes } = setUp();
+  inventory.observe(seen('m', 'Idle'), inventory.mark());
+  inventory.setIntent('m', bind);
+  inventory.observe(seen('m', 'Configuring'), inventory.mark());
+  const told = changes.length;
+  inventory.observe(seen('m', 'Configuring'), inventory.mark());
+  expect(changes).toHaveLength(told);
+});
+
 it('remembers since when a machine is in its state', async () => {
   const { clock, inventory } = setUp();
   inventory.observe(seen('m', 'Idle'), inventory.mark());

@@ -467,6 +467,18 @@ describe('many machines (D22)', () => {
   });
 });
 
+it('an object that a person made for a slot goes when they delete it', async () => {
+  const t = setUp();
+  t.have('m', 'Speculative');
+  t.kube.edit('m', { metadata: { name: 'm', namespace: 'fleet', uid: 'uid-0' }, spec: { machineId: 'm', providerRef: 'metal', shardRef: 'shard-0' } });
+  await t.deliver();
+  expect(t.kube.objects.get('m')?.metadata.finalizers).toEqual([MACHINE_FINALIZER]);
+  t.kube.remove('m');
+  await t.deliver();
+  await t.deliver();
+  expect(t.kube.objects.size).toBe(0);
+});
+
 describe('a machine without an object', () => {
   it('is a slot about which nothing is decided', async () => {
     const t = setUp();

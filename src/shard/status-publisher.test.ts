@@ -1,0 +1,102 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { CapacityProvider, Shard } from '../api/types.ts';
+import { VirtualClock } from '../lib/virtual-clock.ts';
+import { ApiError } from '../runtime/client/api-error.ts';
+import type { KubeClient } from '../runtime/types.ts';
+import { silentLog } from '../runtime/types.ts';
+import { Inventory } from './inventory.ts';
+import { ShardStatusPublisher } from './status-publisher.ts';
+import { plan } from './testing/plans.ts';
+
+const shard: Shard = { metadata: { name: 'shard-0', generation: 4 }, spec: {} };
+const provider: CapacityProvider = { metadata: { name: 'metal' }, spec: { address: 'metal:1', shardRef: 'shard-0' } };
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+function setUp(objects: { shard?: Shard; provider?: CapacityProvider } = { shard, provider }) {
+  const clock = new VirtualClock();
+  const patches: { at: number; kind: string; ref: unknown; status: Record<string, unknown>; subresource: unknown }[] = [];
+  const warnings: string[] = [];
+  let failure: Error | undefined;
+  const client = {
+    patch: (type: { kind: string }, ref: unknown, { status }: { status: Record<string, unknown> }, { subresource }: { subresource: unknown }) => {
+      patches.push({ at: clock.monotonic(), kind: type.kind, ref, status, subresource });
+      return failure ? Promise.reject(failure) : Promise.resolve({});
+    },
+  } as unknown as KubeClient;
+  const publisher = new ShardStatusPublisher({
+    client, namespace: 'fleet', shardId: 'shard-0', provider: 'metal', clock, log: { ...silentLog, warn: (_f, message) => warnings.push(message) },
+    shardObject: () => objects.shard, providerObject: () => objects.provider, inventory: new Inventory(clock),
+    listStatus: () => ({ trusted: true, lastListAt: 1, lastFullListAt: 1, rejected: 0, lastError: '', quarantined: false }),
+    facts: () => ({ epoch: 5n, holder: 'me', sessions: 2, leaseProven: true, supplyTrusted: true, fenced: '', objectsMode: 'NonSpeculative' }),
+  });
+  const stop = new AbortController();
+  const running = publisher.run(stop.signal);
+  stops.push(async () => {
+    stop.abort();
+    await running;
+    expect(clock.pending).toBe(0);
+  });
+  const planned = (cycle: number): void => publisher.planned(plan(), { cycle, seconds: 0, withheld: 0 });
+  return { clock, patches, warnings, planned, fail: (error?: Error) => (failure = error) };
+}
+
+describe('statuses', () => {
+  it('are written after a plan, both, as a patch of the status alone', async () => {
+    const t = setUp();
+    await t.clock.advance(10_000);
+    expect(t.patches).toEqual([]);
+    t.planned(7);
+    await t.clock.advance(2_000);
+    expect(t.patches.map((p) => [p.kind, p.ref, p.subresource])).toEqual([
+      ['Shard', { namespace: 'fleet', name: 'shard-0' }, 'status'],
+      ['CapacityProvider', { namespace: 'fleet', name: 'metal' }, 'status'],
+    ]);
+    expect(t.patches[0]?.status).toMatchObject({ cycle: 7, epoch: 5, holder: 'me', conditions: expect.arrayContaining([expect.objectContaining({ type: 'Ready', observedGeneration: 4 })]) as unknown });
+  });
+
+  it('come at most every two seconds, with the newest plan', async () => {
+    const t = setUp();
+    for (let i = 1; i <= 100; i++) {
+      t.planned(i);
+      await t.clock.advance(100);
+    }
+    const cycles = t.patches.filter((p) => p.kind === 'Shard').map((p) => [p.at, p.status['cycle']]);
+    expect(cycles).toEqual([[2_000, 20], [4_000, 40], [6_000, 60], [8_000, 80], [10_000, 100]]);
+  });
+
+  it('of what is not there are left out', async () => {
+    const t = setUp({ provider });
+    t.planned(1);
+    await t.clock.advance(2_000);
+    expect(t.patches.map((p) => p.kind)).toEqual(['CapacityProvider']);
+  });
+
+  it('that cannot be written are complained of once, and written when the server is back', async () => {
+    const t = setUp();
+    t.fail(new Error('refused'));
+    for (let i = 0; i < 5; i++) {
+      t.planned(i);
+      await t.clock.advance(2_000);
+    }
+    expect(t.warnings).toHaveLength(1);
+    t.fail();
+    t.planned(9);
+    await t.clock.advance(2_000);
+    t.fail(new Error('refused'));
+    t.planned(10);
+    await t.clock.advance(2_000);
+    expect(t.warnings).toHaveLength(2);
+  });
+
+  it('of an object that was deleted meanwhile are no news', async () => {
+    const t = setUp();
+    t.fail(new ApiError('patch', 404, { reason: 'NotFound' }));
+    t.planned(1);
+    await t.clock.advance(2_000);
+    expect(t.warnings).toEqual([]);
+  });
+});
