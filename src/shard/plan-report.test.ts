@@ -1,0 +1,115 @@
+import { Registry } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+import { amounts, need } from '../engine/testing/builders.ts';
+import type { NeedVerdict } from '../engine/types.ts';
+import { VirtualClock } from '../lib/virtual-clock.ts';
+import { silentLog } from '../runtime/types.ts';
+import { Demand } from './demand.ts';
+import { Inventory } from './inventory.ts';
+import { createShardMetrics } from './metrics.ts';
+import { PlanReport } from './plan-report.ts';
+import type { Mode } from './settings.ts';
+import { seen, toEast } from './testing/machines.ts';
+import { rollup, verdict, wireRow } from './testing/needs.ts';
+import { plan } from './testing/plans.ts';
+
+const facts = (cycle: number) => ({ cycle, seconds: 0.02, withheld: 0 });
+
+function setUp() {
+  const registry = new Registry();
+  const inventory = new Inventory(new VirtualClock());
+  const demand = new Demand({ log: silentLog, guardEnabled: () => true, onRejected: () => undefined });
+  const settings = { mode: 'Active' as Mode };
+  const report = new PlanReport({ metrics: createShardMetrics(registry), inventory, demand, mode: () => settings.mode, writeBacklog: () => 4 });
+  /** The samples of one metric, as text without its name. */
+  const samples = async (name: string): Promise<string[]> =>
+    (await registry.getSingleMetricAsString(`bigfleet_shard_${name}`)).split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => line.replace(`bigfleet_shard_${name}`, '')).sort();
+  return { registry, inventory, demand, settings, report, samples };
+}
+
+describe('the views of needs', () => {
+  const unmet = (of = need()): NeedVerdict => verdict(of, { satisfied: false, reason: 'NO_SESSION', deficit: amounts({ cpu: 1 }) });
+
+  it('are none before the first plan, then those of the last', () => {
+    const { report } = setUp();
+    expect(report.needViews()).toBeUndefined();
+    report.planned(plan([verdict()], { at: 5 }), facts(1));
+    report.planned(plan([], { at: 6 }), facts(2));
+    expect(report.needViews()).toMatchObject({ cycle: 2, computedAt: 6, verdicts: [] });
+  });
+
+  it('count the cycles that a need has been unmet without a break, each need for itself', () => {
+    const { report } = setUp();
+    const [a, b] = [need({ group: 'a' }), need({ group: 'a', minUnit: amounts({ cpu: 100 }) })];
+    const ages = (): (number | undefined)[] => [a, b].map((n) => report.needViews()?.ageOf(unmet(n)));
+    report.planned(plan([unmet(a), verdict(b)]), facts(1));
+    report.planned(plan([unmet(a), unmet(b)]), facts(2));
+    expect(ages()).toEqual([2, 1]);
+    report.planned(plan([verdict(a), unmet(b)]), facts(3));
+    expect(ages()).toEqual([0, 2]);
+    report.planned(plan([unmet(a)]), facts(4)); // b is not asked for any more
+    report.planned(plan([unmet(a), unmet(b)]), facts(5));
+    expect(ages()).toEqual([2, 1]);
+  });
+});
+
+describe('the measures', () => {
+  it('count actions by what the mode did with them', async () => {
+    const t = setUp();
+    for (const mode of ['Active', 'DryRun', 'Paused', 'Active'] as const) {
+      t.settings.mode = mode;
+      t.report.planned(plan([], { stats: { actions: { Bootstrap: 2, Reclaim: 1 } } }), facts(1));
+    }
+    expect(await t.samples('actions_total')).toEqual(['{kind="Bootstrap"} 4', '{kind="Reclaim"} 2']);
+    expect(await t.samples('actions_dryrun_total')).toEqual(['{kind="Bootstrap"} 2', '{kind="Reclaim"} 1']);
+    expect(await t.samples('actions_suppressed_total')).toEqual(['{kind="Bootstrap"} 2', '{kind="Reclaim"} 1']);
+  });
+
+  it('count machines by state, type and penalty, without empty combinations (D27)', async () => {
+    const t = setUp();
+    t.inventory.observe(seen('a', 'Idle'), 0);
+    t.inventory.observe(seen('b', 'Idle', { capacityType: 'Spot' }), 0);
+    t.inventory.observe(seen('c', 'Idle'), 0);
+    t.inventory.setIntent('c', { kind: 'bind', to: { ...toEast, interruptionBucket: 27 }, requirements: [], reason: '', decidedAt: 0, configureSent: false });
+    t.inventory.observe(seen('c', 'Configured'), 0);
+    t.report.planned(plan(), facts(1));
+    expect(await t.samples('inventory_machines')).toEqual([
+      '{state="Configured",capacity_type="OnDemand",interruption_penalty_bucket="pinned"} 1',
+      '{state="Idle",capacity_type="OnDemand",interruption_penalty_bucket="unspecified"} 1',
+      '{state="Idle",capacity_type="Spot",interruption_penalty_bucket="unspecified"} 1',
+    ]);
+    t.inventory.remove('b');
+    t.report.planned(plan(), facts(2));
+    expect((await t.samples('inventory_machines')).some((line) => line.includes('Spot'))).toBe(false);
+  });
+
+  it('tell of held roll-ups while they are held', async () => {
+    const t = setUp();
+    t.demand.offer('east', rollup(Array.from({ length: 20 }, (_, i) => wireRow({ group: `g${i}` }))));
+    t.demand.offer('east', rollup([]));
+    t.report.planned(plan(), facts(1));
+    expect(await t.samples('rollup_quarantined')).toEqual(['{cluster="east"} 1']);
+    t.demand.offer('east', rollup([]));
+    t.demand.offer('east', rollup([]));
+    t.report.planned(plan(), facts(2));
+    expect(await t.samples('rollup_quarantined')).toEqual([]);
+  });
+
+  it('tell rows, shortfalls, money, backlog and the time of the cycle', async () => {
+    const t = setUp();
+    t.report.planned(plan([verdict(), verdict(need(), { satisfied: false })], { stats: { microUsdPerHour: 7 } }), facts(1));
+    expect([await t.samples('demand_machines'), await t.samples('shortfalls'), await t.samples('micro_usd_per_hour'), await t.samples('machine_write_backlog')]).toEqual([[' 2'], [' 1'], [' 7'], [' 4']]);
+    expect(await t.samples('cycle_duration_seconds')).toContain('_sum 0.02');
+  });
+});
+
+it('the instruments keep the names and labels that dashboards know', async () => {
+  const { registry } = setUp();
+  const public_ = [
+    'cycle_duration_seconds', 'provisioning_latency_seconds', 'request_bootstrap_seconds', 'inventory_machines', 'demand_machines', 'shortfalls', 'rollup_quarantined',
+    'actuation_paused', 'active_sessions', 'actions_total', 'action_execute_outcomes_total', 'actions_suppressed_total', 'actions_dryrun_total', 'idle_releases_total',
+    'machines_rejected_total', 'rollups_rejected_total', 'session_lifecycle_total',
+  ];
+  const known = (await registry.getMetricsAsJSON()).map((m) => m.name);
+  expect(known).toEqual(expect.arrayContaining(public_.map((name) => `bigfleet_shard_${name}`)));
+});
