@@ -16,6 +16,8 @@ import { MachineReconciler } from '../reconcilers/machine/reconciler.ts';
 import { ProviderPoller } from '../reconcilers/provider/poller.ts';
 import { createController, createHealthServer, createInformer, createKubeClient, createLeaseElection, createManager, createRuntimeMetrics, createWorkQueue, loadKubeConfig } from '../runtime/index.ts';
 import type { LeaseDurations, Log, Runnable } from '../runtime/index.ts';
+import { obstacle } from '../server/explanation.ts';
+import { ShardView } from '../server/shard-view.ts';
 import { SessionHub } from '../session/server/session-hub.ts';
 import { AuditLog } from './audit-log.ts';
 import { Demand } from './demand.ts';
@@ -269,6 +271,19 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const server = createShardServer({
     listen: options.listen, log, hub,
     needViews: () => report.needViews(),
+    view: new ShardView({
+      provider: identityOfMachines.provider,
+      needViews: () => report.needViews(),
+      machine: (machineId) => inventory.get(machineId),
+      machines: () => inventory.all(),
+      hintOf: (cluster, machineId) => demand.hintOf(cluster, machineId),
+      nodeNameOf: (cluster, machineId) => demand.nodeNameOf(cluster, machineId),
+      clusterFacts: (cluster) => ({ connected: hub.connected(cluster), lastRollupUnixNanos: demand.timestampOf(cluster), held: (demand.heldByCluster().get(cluster) ?? 0) > 0 }),
+      withheld: () => [
+        ...(settings.current.mode === 'Active' ? [] : [obstacle(settings.current.mode, `The shard is in mode ${settings.current.mode}: it decides and does not act.`)]),
+        ...(fenced ? [obstacle('Fenced', fenced)] : []),
+      ],
+    }),
   });
   const health = createHealthServer({ address: options.metricsAddress, log, registry });
   health.addReadiness('provider', () => (poller.status.lastListAt > 0 ? undefined : 'no successful List yet'));

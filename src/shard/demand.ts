@@ -1,5 +1,5 @@
 import type { ClusterCapacityNeeds } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
-import type { Assignment, Need } from '../engine/types.ts';
+import type { Assignment, Need, NodeHint } from '../engine/types.ts';
 import type { Requirement } from '../api/profile.ts';
 import type { Log } from '../runtime/types.ts';
 import { ingestRollup } from './rollup-ingest.ts';
@@ -23,6 +23,7 @@ export class Demand {
   private readonly clusters = new Map<string, ClusterDemand>();
   private readonly guard = new RollupGuard();
   private readonly changed = new Set<string>();
+  private readonly hints = new Map<string, ReadonlyMap<string, NodeHint>>();
   private readonly nodes = new Map<string, Pick<Rollup, 'hints' | 'nodeNames'>>();
 
   constructor(options: DemandOptions) {
@@ -41,6 +42,7 @@ export class Demand {
     }
     // Hints describe Nodes, not demand: those of a held roll-up apply (D13).
     this.nodes.set(cluster, rollup);
+    this.hints.set(cluster, new Map((rollup.hints ?? []).map((hint) => [hint.machineId, hint])));
     this.changed.add(cluster);
     if (this.options.guardEnabled() && !this.guard.admit(cluster, rollup.needs)) {
       this.options.log.warn({ cluster, rows: rollup.needs.length, held: this.guard.heldCount(cluster) }, 'roll-up keeps less than a tenth of the accepted demand: held until confirmed');
@@ -67,6 +69,11 @@ export class Demand {
 
   requirementsOf(to: Assignment): readonly Requirement[] | undefined {
     return this.clusters.get(to.cluster)?.requirements.get(to.fingerprint);
+  }
+
+  /** What the operator last said about a machine's Node. */
+  hintOf(cluster: string, machineId: string): NodeHint | undefined {
+    return this.hints.get(cluster)?.get(machineId);
   }
 
   /** The Node of a bound machine, if its operator has named it. */

@@ -8,6 +8,7 @@ import { silentLog } from '../runtime/types.ts';
 import type { NeedViews } from '../server/shard-read.ts';
 import { SessionHub } from '../session/server/session-hub.ts';
 import { FakeOperator } from '../session/server/testing/fake-operator.ts';
+import { ShardView } from '../server/shard-view.ts';
 import { Demand } from './demand.ts';
 import { createShardServer } from './grpc-server.ts';
 import { verdict, wireRow } from './testing/needs.ts';
@@ -17,8 +18,14 @@ afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
 
+const nothing: NeedViews = { cycle: 0, computedAt: 0, verdicts: [], ageOf: () => 0 };
+const blind = new ShardView({
+  provider: 'metal', needViews: () => nothing, machine: () => undefined, machines: () => [], hintOf: () => undefined, nodeNameOf: () => undefined,
+  clusterFacts: () => ({ connected: false, lastRollupUnixNanos: 0n, held: false }), withheld: () => [],
+});
+
 /** A shard's server with its hub and its demand; no plan, no provider. */
-async function serve(views: () => NeedViews | undefined = () => undefined) {
+async function serve(views: () => NeedViews = () => nothing, view: ShardView = blind) {
   const rejected: string[] = [];
   const demand = new Demand({ log: silentLog, guardEnabled: () => true, onRejected: (cluster) => rejected.push(cluster) });
   const hub = new SessionHub({
@@ -29,7 +36,7 @@ async function serve(views: () => NeedViews | undefined = () => undefined) {
   });
   const listening = Promise.withResolvers<number>();
   const server = createShardServer({
-    listen: '127.0.0.1:0', hub, needViews: views,
+    listen: '127.0.0.1:0', hub, needViews: views, view,
     log: { ...silentLog, info: (fields) => listening.resolve((fields as { port: number }).port) },
   });
   const stop = new AbortController();
@@ -84,13 +91,13 @@ describe('sessions', () => {
     await halt();
     expect(await operator.ended).toEqual({ code: GrpcCode.UNAVAILABLE, details: 'the shard is stopping' });
     operator.close();
-    const again = createShardServer({ listen: `127.0.0.1:${port}`, hub, needViews: () => undefined, log: silentLog });
+    const again = createShardServer({ listen: `127.0.0.1:${port}`, hub, needViews: () => nothing, view: blind, log: silentLog });
     await expect(again.run(AbortSignal.abort())).resolves.toBeUndefined();
   });
 
   it('a port that is taken is an error that names the flag', async () => {
     const { port, hub } = await serve();
-    const second = createShardServer({ listen: `127.0.0.1:${port}`, hub, needViews: () => undefined, log: silentLog });
+    const second = createShardServer({ listen: `127.0.0.1:${port}`, hub, needViews: () => nothing, view: blind, log: silentLog });
     await expect(second.run(new AbortController().signal)).rejects.toThrow(`--listen 127.0.0.1:${port}: cannot listen`);
   });
 });

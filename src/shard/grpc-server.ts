@@ -1,12 +1,15 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { MAX_MESSAGE_BYTES, serveStream } from '../api/grpc.ts';
+import { MAX_MESSAGE_BYTES, serveStream, serveUnary } from '../api/grpc.ts';
 import { ShardService } from '../api/gen/bigfleet/v1alpha1/shard.ts';
 import type { ShardServer } from '../api/gen/bigfleet/v1alpha1/shard.ts';
 import { ShardReadService } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
 import type { ShardReadServer } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
+import { ShardViewService } from '../api/gen/bigfleet/v1alpha1/view.ts';
+import type { ShardViewServer } from '../api/gen/bigfleet/v1alpha1/view.ts';
 import type { Log, Runnable } from '../runtime/types.ts';
 import { inspectNeeds } from '../server/shard-read.ts';
 import type { NeedViews } from '../server/shard-read.ts';
+import type { ShardView } from '../server/shard-view.ts';
 import type { SessionHub } from '../session/server/session-hub.ts';
 
 export interface ShardServerOptions {
@@ -14,17 +17,17 @@ export interface ShardServerOptions {
   readonly listen: string;
   readonly log: Log;
   readonly hub: SessionHub;
-  readonly needViews: () => NeedViews | undefined;
+  readonly needViews: () => NeedViews;
+  readonly view: ShardView;
 }
 
-const NO_CYCLE_YET: NeedViews = { cycle: 0, computedAt: 0, verdicts: [], ageOf: () => 0 };
 /** Pings of operators may come this often; ours come every 30 s (spec: operator 4.3). */
 const MIN_PING_INTERVAL_MS = 20_000;
 /** For a reader in the middle of a stream. */
 const FORCE_MS = 200;
 
-/** Serves Shard.Session and ShardRead until stopped. */
-export function createShardServer({ listen, log, hub, needViews }: ShardServerOptions): Runnable {
+/** Serves Shard.Session, ShardRead and ShardView until stopped. */
+export function createShardServer({ listen, log, hub, needViews, view }: ShardServerOptions): Runnable {
   return {
     name: 'grpc-server',
     async run(signal) {
@@ -36,7 +39,14 @@ export function createShardServer({ listen, log, hub, needViews }: ShardServerOp
         'grpc.keepalive_timeout_ms': 10_000,
       });
       const shard: ShardServer = { session: (stream) => hub.accept(stream) };
-      const read: ShardReadServer = { inspectNeeds: serveStream((request) => inspectNeeds(request, needViews() ?? NO_CYCLE_YET)) };
+      const read: ShardReadServer = { inspectNeeds: serveStream((request) => inspectNeeds(request, needViews())) };
+      const why: ShardViewServer = {
+        explainMachine: serveUnary((request) => answer(() => view.explainMachine(request.machineId))),
+        explainNeed: serveUnary((request) => answer(() => view.explainNeed(request))),
+        explainCluster: serveUnary((request) => answer(() => view.explainCluster(request))),
+        listMachines: serveStream((request) => view.listMachines(request)),
+      };
+      server.addService(ShardViewService, why);
       server.addService(ShardService, shard);
       server.addService(ShardReadService, read);
       const address = listen.startsWith(':') ? `0.0.0.0${listen}` : listen;
@@ -62,4 +72,9 @@ export function createShardServer({ listen, log, hub, needViews }: ShardServerOp
       });
     },
   };
+}
+
+/** A rejection where the answer throws, as unary handlers expect it. */
+function answer<T>(give: () => T): Promise<T> {
+  return new Promise((resolve) => resolve(give()));
 }

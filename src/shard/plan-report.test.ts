@@ -30,9 +30,9 @@ function setUp() {
 describe('the views of needs', () => {
   const unmet = (of = need()): NeedVerdict => verdict(of, { satisfied: false, reason: 'NO_SESSION', deficit: amounts({ cpu: 1 }) });
 
-  it('are none before the first plan, then those of the last', () => {
+  it('are empty before the first plan, then those of the last', () => {
     const { report } = setUp();
-    expect(report.needViews()).toBeUndefined();
+    expect(report.needViews()).toMatchObject({ cycle: 0, verdicts: [] });
     report.planned(plan([verdict()], { at: 5 }), facts(1));
     report.planned(plan([], { at: 6 }), facts(2));
     expect(report.needViews()).toMatchObject({ cycle: 2, computedAt: 6, verdicts: [] });
@@ -41,7 +41,7 @@ describe('the views of needs', () => {
   it('count the cycles that a need has been unmet without a break, each need for itself', () => {
     const { report } = setUp();
     const [a, b] = [need({ group: 'a' }), need({ group: 'a', minUnit: amounts({ cpu: 100 }) })];
-    const ages = (): (number | undefined)[] => [a, b].map((n) => report.needViews()?.ageOf(unmet(n)));
+    const ages = (): number[] => [a, b].map((n) => report.needViews().ageOf(unmet(n)));
     report.planned(plan([unmet(a), verdict(b)]), facts(1));
     report.planned(plan([unmet(a), unmet(b)]), facts(2));
     expect(ages()).toEqual([2, 1]);

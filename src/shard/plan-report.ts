@@ -32,9 +32,9 @@ export class PlanReport {
     this.measure(plan, facts);
   }
 
-  /** For InspectNeeds; undefined before the first plan. */
-  needViews(): NeedViews | undefined {
-    if (!this.latest) return undefined;
+  /** For InspectNeeds; cycle 0 and no rows mean that no plan was made yet. */
+  needViews(): NeedViews {
+    if (!this.latest) return { cycle: 0, computedAt: 0, verdicts: [], ageOf: () => 0 };
     const { plan, facts } = this.latest;
     return { cycle: facts.cycle, computedAt: plan.at, verdicts: plan.verdicts, ageOf: (verdict) => this.unmetCycles.get(needKey(verdict)) ?? 0 };
   }

@@ -37,6 +37,10 @@ export function stateToWire(state: MachineState): WireState {
   return stateNumbers[state];
 }
 
+export function capacityTypeToWire(type: CapacityType): WireCapacityType {
+  return capacityNumbers[type];
+}
+
 export function capacityTypeOfWire(value: number): CapacityType | undefined {
   return capacityNames.get(value);
 }

@@ -1,0 +1,196 @@
+import { GrpcCode, GrpcError } from '../api/grpc.ts';
+import type { NeedView } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
+import type {
+  ExplainClusterRequest, ExplainClusterResponse, ExplainMachineResponse, ExplainNeedRequest, ExplainNeedResponse,
+  Explanation, ListMachinesRequest, ListMachinesResponse, MachineView,
+} from '../api/gen/bigfleet/v1alpha1/view.ts';
+import { unitClass } from '../api/profile.ts';
+import { formatResources, parseResources } from '../api/resource-vector.ts';
+import type { NeedVerdict, NodeHint } from '../engine/types.ts';
+import { capacityTypeToWire, stateToWire } from '../provider/kit/wire.ts';
+import { clusterOf } from '../shard/record.ts';
+import type { MachineRecord } from '../shard/record.ts';
+import { machineExplanation, nanos, needExplanation, obstacle } from './explanation.ts';
+import { needView } from './shard-read.ts';
+import type { NeedViews } from './shard-read.ts';
+
+/** What ShardView looks at; everything is as of the last plan or newer. */
+export interface ShardSight {
+  readonly provider: string;
+  readonly needViews: () => NeedViews;
+  readonly machine: (id: string) => MachineRecord | undefined;
+  readonly machines: () => Iterable<MachineRecord>;
+  readonly hintOf: (cluster: string, machineId: string) => NodeHint | undefined;
+  readonly nodeNameOf: (cluster: string, machineId: string) => string | undefined;
+  readonly clusterFacts: (cluster: string) => { connected: boolean; lastRollupUnixNanos: bigint; held: boolean };
+  /** Why the shard as a whole does not act, if it does not. */
+  readonly withheld: () => readonly Explanation[];
+}
+
+const BATCH = 500;
+const MACHINES_PER_NEED = 20;
+const NEEDS_AHEAD = 5;
+
+/** The answers of ShardView (D18): why a machine, a need, a cluster is as it is. Errors are GrpcErrors. */
+export class ShardView {
+  private readonly sight: ShardSight;
+
+  constructor(sight: ShardSight) {
+    this.sight = sight;
+  }
+
+  explainMachine(machineId: string): ExplainMachineResponse {
+    const record = this.sight.machine(machineId);
+    if (!record) throw new GrpcError(GrpcCode.NOT_FOUND, `machine_id: this shard knows no machine ${JSON.stringify(machineId)}`);
+    const views = this.sight.needViews();
+    const serves = views.verdicts.filter((verdict) => isFor(record, verdict));
+    return { ...this.stamp(views), machine: this.view(record), creditedTo: serves.map((v) => this.need(v, views)), history: [] };
+  }
+
+  explainNeed(request: ExplainNeedRequest): ExplainNeedResponse {
+    const views = this.sight.needViews();
+    const wantedClass = request.minUnit.size > 0 ? unitClass(parseMinUnit(request.minUnit)) : undefined;
+    const rows = views.verdicts.filter(({ need }) =>
+      need.cluster === request.clusterId &&
+      (request.fingerprint === '' || need.fingerprint === request.fingerprint) &&
+      (!(request.matchGroup && request.fingerprint !== '') || need.group === request.group) &&
+      (wantedClass === undefined || need.unitClass === wantedClass));
+    if (rows.length === 0) throw new GrpcError(GrpcCode.NOT_FOUND, `no row of cluster ${JSON.stringify(request.clusterId)} fits the selector`);
+    const limit = request.machineLimit > 0 ? request.machineLimit : MACHINES_PER_NEED;
+    return {
+      ...this.stamp(views),
+      needs: rows.map((verdict) => {
+        const machines = [...this.sight.machines()].filter((record) => isFor(record, verdict));
+        return {
+          need: this.need(verdict, views),
+          why: needExplanation(verdict),
+          machines: machines.slice(0, limit).map((record) => this.view(record)),
+          machinesTruncated: machines.length > limit,
+          ahead: verdict.satisfied ? [] : this.ahead(verdict, views),
+        };
+      }),
+    };
+  }
+
+  explainCluster({ clusterId, needLimit }: ExplainClusterRequest): ExplainClusterResponse {
+    const views = this.sight.needViews();
+    const facts = this.sight.clusterFacts(clusterId);
+    const rows = views.verdicts.filter(({ need }) => need.cluster === clusterId);
+    const machines = [...this.sight.machines()].filter((record) => clusterOf(record) === clusterId);
+    if (clusterId === '' || (!facts.connected && facts.lastRollupUnixNanos === 0n && machines.length === 0)) {
+      throw new GrpcError(GrpcCode.NOT_FOUND, `cluster_id: ${JSON.stringify(clusterId)} has neither session, nor demand, nor machines here`);
+    }
+    const byState = new Map<string, number>();
+    for (const { seen } of machines) byState.set(seen.state, (byState.get(seen.state) ?? 0) + 1);
+    const unmetFirst = [...rows].sort((a, b) => Number(a.satisfied) - Number(b.satisfied));
+    return {
+      ...this.stamp(views),
+      clusterId,
+      connected: facts.connected,
+      sessionChangedUnixNanos: 0n,
+      lastRollupUnixNanos: facts.lastRollupUnixNanos,
+      rollupHeld: facts.held,
+      machinesByState: byState,
+      priceMicroUsdPerHour: BigInt(machines.reduce((sum, { seen }) => sum + (seen.state === 'Speculative' ? 0 : seen.priceMicroUsdPerHour), 0)),
+      needsTotal: rows.length,
+      needsUnmet: rows.filter((verdict) => !verdict.satisfied).length,
+      needs: (needLimit > 0 ? unmetFirst.slice(0, needLimit) : unmetFirst).map((verdict) => this.need(verdict, views)),
+      recent: [],
+      conditions: [
+        ...(facts.connected ? [] : [obstacle('NoSession', 'The cluster is not connected: nothing is acquired for it and nothing is taken from it.')]),
+        ...(facts.held ? [obstacle('RollupHeld', 'Its last report asks for suspiciously little and waits for confirmation.')] : []),
+        ...this.sight.withheld(),
+      ],
+    };
+  }
+
+  async *listMachines(request: ListMachinesRequest): AsyncIterable<ListMachinesResponse> {
+    const cycle = BigInt(this.sight.needViews().cycle);
+    const states = new Set<number>(request.states);
+    const fitting = [...this.sight.machines()]
+      .filter((record) => {
+        const { seen } = record;
+        return (
+          (request.clusterId === '' || clusterOf(record) === request.clusterId) &&
+          (states.size === 0 || states.has(stateToWire(seen.state))) &&
+          (request.instanceType === '' || seen.instanceType === request.instanceType) &&
+          (request.zone === '' || seen.zone === request.zone) &&
+          ((request.capacityType as number) === 0 || capacityTypeToWire(seen.capacityType) === request.capacityType) &&
+          (request.provider === '' || request.provider === this.sight.provider)
+        );
+      })
+      .sort((a, b) => (a.seen.id < b.seen.id ? -1 : 1));
+    const shown = request.limit > 0 ? fitting.slice(0, request.limit) : fitting;
+    for (let from = 0; from === 0 || from < shown.length; from += BATCH) {
+      yield { cycle, machines: shown.slice(from, from + BATCH).map((record) => this.view(record)) };
+    }
+  }
+
+  /** Needs of higher precedence that hold machines while this one lacks some; the nearest in the engine's order first. */
+  private ahead(verdict: NeedVerdict, views: NeedViews): NeedView[] {
+    const at = views.verdicts.indexOf(verdict);
+    return views.verdicts.slice(0, at).filter((other) => other.machines > 0).slice(0, NEEDS_AHEAD).map((other) => this.need(other, views));
+  }
+
+  private need(verdict: NeedVerdict, views: NeedViews): NeedView {
+    return needView(verdict, views.ageOf(verdict));
+  }
+
+  private stamp(views: NeedViews): { cycle: bigint; computedAtUnixNanos: bigint } {
+    return { cycle: BigInt(views.cycle), computedAtUnixNanos: nanos(views.computedAt) };
+  }
+
+  private view(record: MachineRecord): MachineView {
+    const { seen, operation, intent } = record;
+    const to = intent?.kind === 'bind' ? intent.to : record.assigned;
+    const cluster = clusterOf(record);
+    const hint = this.sight.hintOf(cluster, seen.id);
+    return {
+      id: seen.id,
+      state: stateToWire(seen.state),
+      clusterId: cluster,
+      provider: this.sight.provider,
+      host: seen.host && { provider: seen.host.provider, ref: seen.host.ref },
+      nodeName: this.sight.nodeNameOf(cluster, seen.id) ?? '',
+      instanceType: seen.instanceType,
+      zone: seen.zone,
+      capacityType: capacityTypeToWire(seen.capacityType),
+      priceMicroUsdPerHour: BigInt(seen.priceMicroUsdPerHour),
+      interruptionProbability: seen.interruptionProbability,
+      allocatable: { resources: formatResources(seen.allocatable) },
+      labels: new Map(Object.entries(seen.labels)),
+      sinceUnixNanos: nanos(record.since),
+      needFingerprint: to?.fingerprint ?? '',
+      group: to?.group ?? '',
+      priority: to?.priority ?? 0,
+      pods: hint?.pods ?? 0,
+      hinted: hint !== undefined,
+      doNotDisrupt: hint?.doNotDisrupt ?? false,
+      lastError: seen.lastError,
+      operation: operation && {
+        kind: operation.kind,
+        operationId: operation.operationId,
+        startedAtUnixNanos: nanos(operation.startedAt),
+        attempts: operation.attempts,
+        lastError: operation.lastError,
+        nextAttemptUnixNanos: 0n,
+      },
+      why: record.why && machineExplanation(record.why, intent?.decidedAt),
+    };
+  }
+}
+
+/** Whether the engine's last word on the machine names this need. */
+function isFor({ why, assigned, intent }: MachineRecord, { need }: NeedVerdict): boolean {
+  const to = intent?.kind === 'bind' ? intent.to : assigned;
+  const named = why && 'fingerprint' in why ? why.fingerprint === need.fingerprint && why.cluster === need.cluster : false;
+  return named && (to === undefined || to.fingerprint !== need.fingerprint || to.group === need.group);
+}
+
+function parseMinUnit(minUnit: ReadonlyMap<string, string>): ReturnType<typeof parseResources> {
+  try {
+    return parseResources(minUnit, 'up');
+  } catch (error) {
+    throw new GrpcError(GrpcCode.INVALID_ARGUMENT, `min_unit: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
