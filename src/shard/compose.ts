@@ -33,7 +33,7 @@ import { PlanReport } from './plan-report.ts';
 import { clusterOf } from './record.ts';
 import { restoreFromObjects, waitForProvider } from './start.ts';
 import { createShardServer } from './grpc-server.ts';
-import { pollerSettingsOf } from './settings.ts';
+import { callDeadlineMs, pollerSettingsOf } from './settings.ts';
 import { machineObjectsMode } from './object-policy.ts';
 import type { MachineObjects } from './object-policy.ts';
 import { ShardStatusPublisher } from './status-publisher.ts';
@@ -158,13 +158,15 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   } finally {
     forgetTermination();
   }
-  const provider = createProviderClient({ address: providerObject.spec.address, shardId, epoch: () => epoch, clock });
+  const provider = createProviderClient({ address: providerObject.spec.address, shardId, epoch: () => epoch, clock, deadlines: { listMs: (providerObject.spec.deadlines?.listSeconds ?? 120) * 1000 } });
   const identityOfMachines = { namespace, shard: shardId, provider: providerObject.metadata.name };
+
+  const currentProvider = (): CapacityProvider | undefined => providerInformer.store.get(`${namespace}/${identityOfMachines.provider}`);
 
   const writer = new MachineWriter({ client, inventory, identity: identityOfMachines, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, settleMs: WRITER_SETTLE_MS });
   const poller = new ProviderPoller({
     provider, inventory, clock, random, log,
-    settings: () => pollerSettingsOf(providerInformer.store.get(`${namespace}/${providerObject.metadata.name}`), options.pollMs),
+    settings: () => pollerSettingsOf(currentProvider(), options.pollMs),
     isForeign: (machineId) => foreignMachines.has(machineId),
     onTrust: (trusted) => {
       supplyTrusted = trusted;
@@ -201,6 +203,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       }),
       requirementsOf: (to) => demand.requirementsOf(to),
       written: (machineId, writeSignal) => writer.written(machineId, writeSignal),
+      deadlineMs: (kind) => callDeadlineMs(currentProvider(), kind),
       slot: (run) => slots.run(run),
       onFenced: (machineId, message) => {
         fenced = `machine ${machineId}: ${message}`;
@@ -230,7 +233,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     client, namespace, shardId, clock, log,
     provider: identityOfMachines.provider,
     shardObject: () => shardInformer.store.get(`${namespace}/${shardId}`),
-    providerObject: () => providerInformer.store.get(`${namespace}/${identityOfMachines.provider}`),
+    providerObject: currentProvider,
     inventory,
     listStatus: () => poller.status,
     facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted, fenced, objectsMode }),
@@ -286,6 +289,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     }),
   });
   const health = createHealthServer({ address: options.metricsAddress, log, registry });
+  health.addReadiness('fence', () => (fenced ? `fenced: ${fenced}` : undefined));
   health.addReadiness('provider', () => (poller.status.lastListAt > 0 ? undefined : 'no successful List yet'));
 
   const restore: Runnable = { name: 'restore', run: (s) => restoreThenWait(s) };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { createEngine } from '../engine/engine.ts';
-import { DEFAULT_RECLAIM_GRACE_SECONDS, pollerSettingsOf, RememberedSpec, settingsOf } from './settings.ts';
+import { callDeadlineMs, DEFAULT_RECLAIM_GRACE_SECONDS, pollerSettingsOf, RememberedSpec, settingsOf } from './settings.ts';
 
 interface Schema {
   default?: unknown;
@@ -68,13 +68,22 @@ describe('settings of a Shard object', () => {
   });
 });
 
+describe('how long one call to a provider may take', () => {
+  it('is what the object says, else what its definition says, of each kind on its own', () => {
+    const provider = { spec: { address: 'a:1', shardRef: 's', deadlines: { createSeconds: 1, configureSeconds: 2, drainSeconds: 3, deleteSeconds: 4 } } };
+    const kinds = ['Create', 'Configure', 'Drain', 'Delete'] as const;
+    expect(kinds.map((kind) => callDeadlineMs(provider, kind))).toEqual([1_000, 2_000, 3_000, 4_000]);
+    expect(kinds.map((kind) => callDeadlineMs(undefined, kind))).toEqual([30_000, 30_000, 30_000, 30_000]);
+  });
+});
+
 describe('settings of a CapacityProvider object', () => {
   const address = { address: 'provider:1', shardRef: 'shard-0' };
 
   it('that says nothing, or is not there, are the defaults of its definition', () => {
     const defaults = defaultsOf('capacityproviders');
     expect(defaults).toMatchObject({ pollSeconds: 10, transitionDeadlines: { creatingSeconds: 900 } });
-    const expected = { pollMs: 10_000, fullListMs: 300_000, transitionMs: { Creating: 900_000, Configuring: 900_000, Draining: 300_000, Deleting: 600_000 } };
+    const expected = { pollMs: 10_000, fullListMs: 300_000, transitionMs: { Creating: 900_000, Configuring: 900_000, Draining: 300_000, Deleting: 600_000 }, drainingAddsGrace: true };
     expect(pollerSettingsOf({ spec: { ...address, ...defaults } }, undefined)).toEqual(expected);
     expect(pollerSettingsOf({ spec: address }, undefined)).toEqual(expected);
     expect(pollerSettingsOf(undefined, undefined)).toEqual(expected);
@@ -82,7 +91,7 @@ describe('settings of a CapacityProvider object', () => {
 
   it('are taken from the object; the command line may poll faster', () => {
     const spec = { ...address, pollSeconds: 1, fullListSeconds: 2, transitionDeadlines: { creatingSeconds: 3, configuringSeconds: 4, drainingSeconds: 5, deletingSeconds: 6 } };
-    const expected = { pollMs: 1_000, fullListMs: 2_000, transitionMs: { Creating: 3_000, Configuring: 4_000, Draining: 5_000, Deleting: 6_000 } };
+    const expected = { pollMs: 1_000, fullListMs: 2_000, transitionMs: { Creating: 3_000, Configuring: 4_000, Draining: 5_000, Deleting: 6_000 }, drainingAddsGrace: false };
     expect(pollerSettingsOf({ spec }, undefined)).toEqual(expected);
     expect(pollerSettingsOf({ spec }, 250)).toEqual({ ...expected, pollMs: 250 });
   });

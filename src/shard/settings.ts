@@ -2,6 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CapacityProvider, Shard } from '../api/types.ts';
 import type { Policy } from '../engine/types.ts';
+import type { OperationKind } from './record.ts';
 import type { MachineObjects } from './object-policy.ts';
 import type { PollerSettings } from '../reconcilers/provider/poller.ts';
 
@@ -56,11 +57,18 @@ export function pollerSettingsOf(provider: Pick<CapacityProvider, 'spec'> | unde
     transitionMs: {
       Creating: (deadlines?.creatingSeconds ?? 900) * 1000,
       Configuring: (deadlines?.configuringSeconds ?? 900) * 1000,
-      // The grace of the drain is added by who knows it.
       Draining: (deadlines?.drainingSeconds ?? 300) * 1000,
       Deleting: (deadlines?.deletingSeconds ?? 600) * 1000,
     },
+    drainingAddsGrace: deadlines?.drainingSeconds === undefined,
   };
+}
+
+/** How long one call to the provider may take, in ms (spec: control-crds, CapacityProvider). */
+export function callDeadlineMs(provider: Pick<CapacityProvider, 'spec'> | undefined, kind: OperationKind): number {
+  const deadlines = provider?.spec.deadlines;
+  const seconds = { Create: deadlines?.createSeconds, Configure: deadlines?.configureSeconds, Drain: deadlines?.drainSeconds, Delete: deadlines?.deleteSeconds }[kind];
+  return (seconds ?? 30) * 1000;
 }
 
 /**

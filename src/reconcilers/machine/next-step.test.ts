@@ -55,6 +55,10 @@ describe('what holds a step back', () => {
     ['delete', record('Idle', intents.release)],
   ] as const;
 
+  it('a hold: the machine is taken from no one, whatever was decided before', () => {
+    expect(ready.map(([, machine]) => step({ ...machine, hold: true }))).toEqual(['create', 'configure', 'wait:hold', 'wait:hold']);
+  });
+
   it.each(ready)('a call in flight: %s', (_name, machine) => {
     expect(step({ ...machine, busy: true, recheck: true })).toBe('wait:provider');
   });

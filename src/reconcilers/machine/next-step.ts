@@ -9,7 +9,7 @@ export type Step =
   /** Something was ignored during a call, or a call ended ambiguously: ask the provider. */
   | { readonly do: 'look' }
   /** Nothing to do until the named thing changes; the change will wake us. */
-  | { readonly do: 'wait'; readonly for: 'provider' | 'session' | 'demand' | 'lease' | 'mode' | 'cooldown' }
+  | { readonly do: 'wait'; readonly for: 'provider' | 'session' | 'demand' | 'lease' | 'mode' | 'cooldown' | 'hold' }
   | { readonly do: 'create'; readonly intent: BindIntent }
   | { readonly do: 'configure'; readonly intent: BindIntent }
   | { readonly do: 'drain'; readonly intent: UnbindIntent }
@@ -40,9 +40,11 @@ export function nextStep(machine: MachineRecord, circumstances: Circumstances): 
       return bindStep(machine, intent, circumstances);
     case 'unbind':
       if (machine.seen.state !== 'Configured') return { do: 'wait', for: 'provider' };
+      if (machine.hold) return { do: 'wait', for: 'hold' };
       return circumstances.leaseProven ? { do: 'drain', intent } : { do: 'wait', for: 'lease' };
     case 'release':
       if (machine.seen.state !== 'Idle') return { do: 'wait', for: 'provider' };
+      if (machine.hold) return { do: 'wait', for: 'hold' };
       return circumstances.leaseProven ? { do: 'delete' } : { do: 'wait', for: 'lease' };
   }
 }

@@ -57,6 +57,7 @@ function setUp(options: { concurrency?: number } = {}) {
       },
       requirementsOf: () => [{ key: 'zone', operator: 'Exists', values: [] }],
       written: (id, signal) => world.written(id, signal),
+      deadlineMs: () => 30_000,
       slot: (run) => slots.run(run),
       onFenced: (id) => world.fenced.push(id),
       onOutcome: (kind, outcome) => world.outcomes.push(`${kind} ${outcome}`),

@@ -37,6 +37,8 @@ export interface MachineReconcilerDeps {
   readonly requirementsOf: (to: Assignment) => readonly Requirement[] | undefined;
   /** Resolves when the machine's object says what was decided. */
   readonly written: (id: string, signal: AbortSignal) => Promise<void>;
+  /** How long one call may take. */
+  readonly deadlineMs: (kind: OperationKind) => number;
   /** At most so many provider calls at a time. */
   readonly slot: <T>(run: () => Promise<T>) => Promise<T>;
   readonly onFenced: (machineId: string, message: string) => void;
@@ -77,7 +79,7 @@ export class MachineReconciler implements Reconciler {
         return this.untilRested(id);
       case 'create':
         await this.writeAhead(id, ctx.signal);
-        return this.call(machine, 'Create', (signal) => this.deps.provider.create(id, { signal }), ctx.signal);
+        return this.call(machine, 'Create', (signal) => this.deps.provider.create(id, this.limits('Create', signal)), ctx.signal);
       case 'configure':
         return this.configure(machine, step.intent, ctx.signal);
       case 'drain':
@@ -85,10 +87,14 @@ export class MachineReconciler implements Reconciler {
         return this.call(machine, 'Drain', (signal) => this.drain(machine, step.intent, signal), ctx.signal);
       case 'delete':
         await this.writeAhead(id, ctx.signal);
-        return this.call(machine, 'Delete', (signal) => this.deps.provider.delete(id, { signal }), ctx.signal);
+        return this.call(machine, 'Delete', (signal) => this.deps.provider.delete(id, this.limits('Delete', signal)), ctx.signal);
       default:
         return assertNever(step);
     }
+  }
+
+  private limits(kind: OperationKind, signal: AbortSignal): { signal: AbortSignal; timeoutMs: number } {
+    return { signal, timeoutMs: this.deps.deadlineMs(kind) };
   }
 
   private stepOf(machine: MachineRecord): Step {
@@ -125,7 +131,7 @@ export class MachineReconciler implements Reconciler {
     return this.call(
       machine,
       'Configure',
-      (s) => this.deps.provider.configure({ machineId: id, clusterId: intent.to.cluster, bootstrapBlob: blob.userData, shardMetadata: metadata }, { signal: s }),
+      (s) => this.deps.provider.configure({ machineId: id, clusterId: intent.to.cluster, bootstrapBlob: blob.userData, shardMetadata: metadata }, this.limits('Configure', s)),
       signal,
       () => {
         if (blob.expiresAt !== undefined && this.deps.clock.monotonic() >= blob.expiresAt) {
@@ -141,7 +147,7 @@ export class MachineReconciler implements Reconciler {
     if (!this.deps.sendReclaim(machine, intent)) {
       this.deps.log.warn({ machine: machineId, cluster: machine.seen.cluster }, 'draining without the operator: Pods are not evicted through their budgets');
     }
-    return this.deps.provider.drain({ machineId, gracePeriodSeconds: intent.graceSeconds }, { signal });
+    return this.deps.provider.drain({ machineId, gracePeriodSeconds: intent.graceSeconds }, this.limits('Drain', signal));
   }
 
   /**

@@ -12,7 +12,7 @@ import type { PollerSettings } from './poller.ts';
 const SETTINGS: PollerSettings = {
   pollMs: 10_000,
   fullListMs: 300_000,
-  transitionMs: { Creating: 900_000, Configuring: 900_000, Draining: 300_000, Deleting: 600_000 },
+  transitionMs: { Creating: 900_000, Configuring: 900_000, Draining: 300_000, Deleting: 600_000 }, drainingAddsGrace: true,
 };
 const CURSOR = new Uint8Array([7]);
 const unbind: MachineIntent = { kind: 'unbind', reason: '', graceSeconds: 60, preemptorPriority: 0, decidedAt: 0 };

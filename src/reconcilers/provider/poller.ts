@@ -11,8 +11,10 @@ import type { KnownMachine } from './removal.ts';
 export interface PollerSettings {
   readonly pollMs: number;
   readonly fullListMs: number;
-  /** After this long in a transitional state a machine is stuck; Draining adds the grace it was given. */
+  /** After this long in a transitional state a machine is stuck. */
   readonly transitionMs: Readonly<Record<'Creating' | 'Configuring' | 'Draining' | 'Deleting', number>>;
+  /** The time for Draining comes on top of the grace that the drain was given. */
+  readonly drainingAddsGrace: boolean;
 }
 
 export interface ProviderStatus {
@@ -152,7 +154,7 @@ export class ProviderPoller implements Runnable {
     this.lastSweepMono = clock.monotonic();
     for (const machine of inventory.all()) {
       if (machine.stuck || !isTransitional(machine.seen.state)) continue;
-      const grace = machine.seen.state === 'Draining' && machine.intent?.kind === 'unbind' ? machine.intent.graceSeconds * 1000 : 0;
+      const grace = settings.drainingAddsGrace && machine.seen.state === 'Draining' && machine.intent?.kind === 'unbind' ? machine.intent.graceSeconds * 1000 : 0;
       if (clock.now() - machine.since <= settings.transitionMs[machine.seen.state] + grace) continue;
       inventory.update(machine.seen.id, { stuck: true });
       log.warn({ machine: machine.seen.id, state: machine.seen.state }, 'stuck: past the transition deadline, counts for nobody');
