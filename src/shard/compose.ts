@@ -27,8 +27,10 @@ import type { InventoryChange } from './inventory.ts';
 import { LiveSettings } from './live-settings.ts';
 import { MachineWriter } from './machine-writer.ts';
 import { createShardMetrics } from './metrics.ts';
+import { machineObjectName } from '../api/names.ts';
 import { NeedStatusPublisher } from './need-status.ts';
 import { asGone, framesFor, nodeStateUpdate } from './node-state.ts';
+import { OrphanObjects } from './orphan-objects.ts';
 import { PlanReport } from './plan-report.ts';
 import { clusterOf } from './record.ts';
 import { restoreFromObjects, waitForProvider } from './start.ts';
@@ -163,6 +165,9 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
 
   const currentProvider = (): CapacityProvider | undefined => providerInformer.store.get(`${namespace}/${identityOfMachines.provider}`);
 
+  /** Listed by our provider, and another shard's by their objects. */
+  const foreignMachines = new Set<string>();
+  const orphans = new OrphanObjects();
   const writer = new MachineWriter({ client, inventory, identity: identityOfMachines, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, settleMs: WRITER_SETTLE_MS });
   const poller = new ProviderPoller({
     provider, inventory, clock, random, log,
@@ -174,6 +179,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       if (trusted) for (const cluster of hub.clusters()) hub.replay(cluster);
     },
     onRejected: (reason) => metrics.machinesRejected.inc({ reason }),
+    onFullList: () => removeOrphanObjects(),
   });
 
   const slots = new Semaphore(() => settings.current.concurrencyPerProvider);
@@ -240,11 +246,21 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   });
 
   inventory.onChange((change) => {
+    if (change.disowned) {
+      writer.forget(change.id);
+      wakeCycle();
+      return;
+    }
     const changed = change.after ?? change.before;
     for (const { cluster, left, update } of framesFor(change.before, change.after)) {
       hub.sendNodeState(cluster, left && hub.additions(cluster) ? asGone(update) : update);
     }
-    writer.markDirty(change.id);
+    if (change.after) writer.markDirty(change.id);
+    else writer.markGone(change.id);
+    if (!change.before) {
+      const object = machineInformer.store.get(`${namespace}/${machineObjectName(change.id)}`);
+      if (object?.spec.hold && object.spec.shardRef === shardId) inventory.update(change.id, { hold: true });
+    }
     if (change.after && (change.after.intent || change.after.recheck) && !change.after.busy) machineController.enqueue(change.id);
     if (isNewsForThePlan(change)) wakeCycle();
     if (change.before?.intent?.kind === 'bind' && change.after?.seen.state === 'Configured' && change.before.seen.state !== 'Configured') {
@@ -254,20 +270,16 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   });
 
   // Objects of people's making: settings, holds, deletions, machines of other shards.
-  const foreignMachines = new Set<string>();
   shardInformer.subscribe(() => adoptSettings());
   adoptSettings();
   machineInformer.subscribe((event) => {
     const object = event.type === 'deleted' ? event.old : event.object;
     const machineId = object.spec.machineId;
-    if (object.spec.shardRef !== shardId) {
-      foreignMachines.add(machineId);
-      metrics.foreignMachines.set(foreignMachines.size);
-      return;
-    }
-    foreignMachines.delete(machineId);
-    const hold = event.type !== 'deleted' && (object.spec.hold ?? false);
-    if (inventory.get(machineId) && inventory.get(machineId)?.hold !== hold) inventory.update(machineId, { hold });
+    const foreign = event.type !== 'deleted' && object.spec.shardRef !== shardId;
+    if (foreign !== foreignMachines.has(machineId)) setForeign(machineId, foreign);
+    if (object.spec.shardRef !== shardId) return;
+    // A deleted object says nothing about the machine, and takes no hold with it: it comes back as it was.
+    if (event.type !== 'deleted') adoptHold(object);
     writer.observed(machineId, event.type === 'deleted' ? undefined : object);
   });
 
@@ -297,6 +309,8 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     clock, log, health, graceMs: 10_000,
     groups: [
       { name: 'leader', runnables: [election], ready: (s) => waitForLeadership(s) },
+      // Whose a machine is must be known before the first List is looked at.
+      { name: 'objects', runnables: [], ready: (s) => machineInformer.waitForSync(s) },
       { name: 'supply', runnables: [restore, poller], ready: (s) => waitForSupply(s) },
       { name: 'actuation', runnables: [writer, machineController] },
       { name: 'decisions', runnables: [cycleController, statusPublisher] },
@@ -321,13 +335,35 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   /** Until the first List has been merged: deciding on an empty inventory would report everything as missing. */
   async function waitForSupply(s: AbortSignal): Promise<void> {
     while (poller.status.lastListAt === 0) await sleep(clock, 50, s);
-    await machineInformer.waitForSync(s);
     restoreFromObjects(machineInformer.store.values(), shardId, inventory);
   }
 
   async function restoreThenWait(s: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => (s.aborted ? resolve() : s.addEventListener('abort', () => resolve(), { once: true })));
     hub.closeAll('the shard is stopping');
+  }
+
+  /** A machine's owner is what its object says, else the shard of its provider (D15). */
+  function setForeign(machineId: string, foreign: boolean): void {
+    if (foreign) {
+      foreignMachines.add(machineId);
+      inventory.disown(machineId);
+    } else {
+      foreignMachines.delete(machineId);
+      poller.listFully();
+    }
+    metrics.foreignMachines.set(foreignMachines.size);
+  }
+
+  function adoptHold({ spec }: Machine): void {
+    const hold = spec.hold ?? false;
+    const known = inventory.get(spec.machineId);
+    if (known && known.hold !== hold) inventory.update(spec.machineId, { hold });
+  }
+
+  function removeOrphanObjects(): void {
+    const ours = [...machineInformer.store.values()].filter((object) => object.spec.shardRef === shardId);
+    for (const machineId of orphans.afterFullList(ours, (id) => inventory.get(id) !== undefined)) writer.markGone(machineId);
   }
 
   function adoptSettings(): void {

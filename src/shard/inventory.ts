@@ -10,6 +10,8 @@ export interface InventoryChange {
   readonly id: string;
   readonly before: MachineRecord | undefined;
   readonly after: MachineRecord | undefined;
+  /** It lives on, as another shard's: nobody is to be told that it is gone. */
+  readonly disowned?: true;
 }
 
 /**
@@ -107,14 +109,16 @@ export class Inventory {
     this.tell({ id, before, after });
   }
 
+  /** The machine is no more. */
   remove(id: string): void {
-    const before = this.records.get(id);
-    if (!before) return;
-    this.records.delete(id);
-    this.touched.delete(id);
-    this.dirty.delete(id);
-    this.gone.add(id);
-    this.tell({ id, before, after: undefined });
+    const before = this.forget(id);
+    if (before) this.tell({ id, before, after: undefined });
+  }
+
+  /** The machine is another shard's (D15): it counts for nothing here, and nothing is done about it. */
+  disown(id: string): void {
+    const before = this.forget(id);
+    if (before) this.tell({ id, before, after: undefined, disowned: true });
   }
 
   /** The changes since the last call, as the engine wants them; undefined when there are none. */
@@ -134,6 +138,16 @@ export class Inventory {
     };
     for (const record of this.records.values()) counts[record.seen.state]++;
     return counts;
+  }
+
+  private forget(id: string): MachineRecord | undefined {
+    const before = this.records.get(id);
+    if (!before) return undefined;
+    this.records.delete(id);
+    this.touched.delete(id);
+    this.dirty.delete(id);
+    this.gone.add(id);
+    return before;
   }
 
   private adopt(before: MachineRecord | undefined, seen: ProviderMachine, base: MachineRecord | undefined): void {

@@ -35,7 +35,7 @@ function setUp(options: { workers?: number; started?: boolean; mode?: MachineObj
     client: kube, inventory, clock, objects: kube.store, identity: { namespace: 'fleet', shard: 'shard-0', provider: 'metal' },
     log: { ...silentLog, warn: (fields) => warnings.push(fields) }, workers: options.workers ?? 4, mode: () => options.mode ?? 'NonSpeculative', settleMs: SETTLE_MS,
   });
-  inventory.onChange(({ id }) => writer.markDirty(id));
+  inventory.onChange(({ id, after }) => (after ? writer.markDirty(id) : writer.markGone(id)));
   const stop = new AbortController();
   const start = (): void => {
     const running = writer.run(stop.signal);
@@ -517,6 +517,28 @@ describe('a machine without an object', () => {
     await t.deliver();
     await t.clock.advance(10_000);
     expect(t.kube.objects.size).toBe(0); // and not taken for an object that a person made
+  });
+
+  it('keeps it while nobody has said that the machine is gone, as after a restart', async () => {
+    const { kube, settle, deliver } = setUp();
+    await kube.create(MachineResource, { metadata: { name: 'm', namespace: 'fleet', finalizers: [MACHINE_FINALIZER] }, spec: { machineId: 'm', providerRef: 'metal', shardRef: 'shard-0', hold: true } } as Machine);
+    kube.taken();
+    await deliver();
+    await settle();
+    expect([kube.objects.size, kube.taken()]).toEqual([1, []]);
+  });
+
+  it('comes back held when it was held', async () => {
+    const { kube, have, inventory, settle, deliver } = setUp();
+    have('m', 'Idle');
+    await settle();
+    await deliver();
+    inventory.update('m', { hold: true });
+    await kube.delete(MachineResource, { namespace: 'fleet', name: 'm' });
+    await deliver();
+    await settle();
+    await deliver();
+    expect([...kube.objects.values()][0]?.spec.hold).toBe(true);
   });
 
   it('loses it when the provider no longer lists it', async () => {

@@ -51,6 +51,7 @@ export class MachineWriter implements Runnable {
   private readonly last = new Map<string, Machine>();
   /** Uids of objects that we let go: the informer may still hold them for a while. */
   private readonly released = new Map<string, string>();
+  private readonly gone = new Set<string>();
   private failures = 0;
   private readonly sleepers = new Set<() => void>();
 
@@ -65,6 +66,20 @@ export class MachineWriter implements Runnable {
   markDirty(id: string): void {
     if (!this.dirty.has(id)) this.dirty.set(id, this.options.clock.monotonic() + this.options.settleMs);
     this.wake();
+  }
+
+  /** The machine is no more: its object goes. */
+  markGone(id: string): void {
+    this.gone.add(id);
+    this.markDirty(id);
+  }
+
+  /** The object is another shard's now: whatever was to be written is not ours to write. */
+  forget(id: string): void {
+    this.dirty.delete(id);
+    this.last.delete(id);
+    this.gone.delete(id);
+    this.release(id);
   }
 
   /** Resolves when everything known about the machine now is on the server; rejects when the signal aborts first. */
@@ -169,8 +184,12 @@ export class MachineWriter implements Runnable {
   private async write(id: string, signal: AbortSignal): Promise<void> {
     const record = this.options.inventory.get(id);
     const known = this.known(id);
+    // Without a machine its object stays until somebody says that it is gone: it may only not have been listed yet.
+    if (record) this.gone.delete(id);
+    else if (!this.gone.has(id)) return;
     if (!record || !wantsObject(record, this.options.mode(), isAsked(known))) {
       if (known) await this.delete(id, known, signal);
+      this.gone.delete(id);
       return;
     }
     if (known?.metadata.deletionTimestamp) {
@@ -180,7 +199,8 @@ export class MachineWriter implements Runnable {
       return;
     }
     const desired = desiredMachine(record, this.options.identity);
-    const created = known ?? (await this.create(desired, signal));
+    // Our objects come back with what a person had said.
+    const created = known ?? (await this.create(record.hold ? { ...desired, spec: { ...desired.spec, hold: true } } : desired, signal));
     if (created.metadata.deletionTimestamp) throw new Error('the object is being deleted and others keep it from going: it is made anew when it has gone');
     const withSpec = await this.writeSpec(record, desired, created, signal);
     if (!withSpec) return this.vanished(id);

@@ -38,6 +38,8 @@ export interface PollerOptions {
   readonly isForeign: (id: string) => boolean;
   readonly onTrust: (trusted: boolean) => void;
   readonly onRejected: (reason: string) => void;
+  /** After a complete List that was believed. */
+  readonly onFullList?: () => void;
 }
 
 /** The view is called stale, and nothing is taken away by it, when it is older than so many polls. */
@@ -81,6 +83,11 @@ export class ProviderPoller implements Runnable {
     };
   }
 
+  /** Makes the next List a complete one: a machine that was not looked at has become ours. */
+  listFully(): void {
+    this.cursor = undefined;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random } = this.options;
     let failures = 0;
@@ -121,6 +128,7 @@ export class ProviderPoller implements Runnable {
       this.remove(new Set([...answer.machines.map((m) => m.id), ...answer.rejected.map((r) => r.id)]));
       this.lastFullListMono = startedMono;
       this.lastFullListAt = clock.now();
+      if (!this.quarantined) this.options.onFullList?.();
     }
     // A provider without cursors sends no revision: then every List is a full one.
     this.cursor = answer.revision.length > 0 ? answer.revision : undefined;
