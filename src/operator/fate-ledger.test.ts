@@ -141,4 +141,42 @@ describe('the fate ledger', () => {
     await clock.advance(5_000);
     expect(clock.pending).toBe(0);
   });
+
+  it('makes one appointment per message, however many rows it calls unmet', async () => {
+    let armed = 0;
+    const after = clock.after.bind(clock);
+    clock.after = (ms, fn) => (armed++, after(ms, fn));
+    const items = Array.from({ length: 20_000 }, (_, i) => ({ ...item(false, 2), fingerprint: `fp-${i}` }));
+    ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items });
+    expect(armed).toBe(1);
+    await clock.advance(1_000);
+    for (let i = 0; i < 1_000; i++) ledger.needStatuses({ rollupTimestampUnixNanos: 2n, items: [{ ...item(false, 2), fingerprint: `more-${i}` }] });
+    expect(armed).toBe(1); // an earlier appointment stands
+    rows = [];
+    await clock.advance(4_000);
+    expect(new Set(rows).size).toBe(20_000);
+    expect(armed).toBe(2);
+    await clock.advance(1_000);
+    expect(new Set(rows).size).toBe(21_000);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('keeps a nearer appointment that was made after a farther one, and both', async () => {
+    ledger.track('a', false);
+    send();
+    ledger.needStatuses({ rollupTimestampUnixNanos: 0n, items: [item(false, 2)] }); // due after 5,000 ms
+    await clock.advance(100);
+    ledger.rollupAcked(); // due 800 ms from here
+    ledger.needStatuses({ rollupTimestampUnixNanos: 0n, items: [{ ...item(false, 2), fingerprint: 'other' }] });
+    changed = [];
+    rows = [];
+    await clock.advance(799);
+    expect(changed).toEqual([]);
+    await clock.advance(1);
+    expect(changed).toEqual(['a']);
+    await clock.advance(4_100);
+    expect(rows).toEqual([ROW]);
+    await clock.advance(100);
+    expect(rows).toEqual([ROW, 'other\u0000\u0000cpu=1']);
+  });
 });

@@ -103,6 +103,7 @@ export class FateLedger {
     const now = clock.monotonic();
     const advanced = rollupTimestampUnixNanos > this.judgedUpTo;
     if (advanced) this.judgedUpTo = rollupTimestampUnixNanos;
+    const unmet: string[] = [];
     for (const item of items) {
       const key = statusKeyOfNeed(item);
       const reason = item.satisfied ? '' : unmetReasonName(item.reason);
@@ -115,8 +116,10 @@ export class FateLedger {
       const unmetSince = known && !known.satisfied ? known.unmetSince : now;
       this.verdicts.set(key, { satisfied: item.satisfied, reason, text: item.reasonText, inFlight: item.inFlight, unmetSince, reasonSince: now, absent: 0 });
       rowChanged(key);
-      if (!item.satisfied) this.at(now + patienceMs, () => rowChanged(key));
+      if (!item.satisfied) unmet.push(key);
     }
+    // A message may name every row of a large cluster: one appointment for all of them.
+    if (unmet.length > 0) this.at(now + patienceMs, () => unmet.forEach((key) => rowChanged(key)));
     if (advanced) requestsChanged(this.coveredBy(rollupTimestampUnixNanos));
   }
 
@@ -191,10 +194,12 @@ export class FateLedger {
     return covered;
   }
 
+  /** Appointments come nearly in order, so the place of a new one is found from the end. */
   private at(at: number, run: () => void): void {
-    this.due.push({ at, run });
-    this.due.sort((a, b) => a.at - b.at);
-    this.schedule();
+    let place = this.due.length;
+    while (place > 0 && (this.due[place - 1]?.at ?? at) > at) place--;
+    this.due.splice(place, 0, { at, run });
+    if (place === 0) this.schedule();
   }
 
   private schedule(): void {
