@@ -22,6 +22,10 @@ export default ts.config(
     ignores: ['**/*.test.ts'],
     rules: {
       'no-restricted-globals': ['error', ...impure],
+      'no-restricted-syntax': ['error',
+        { selector: ':function[async=true]', message: 'The engine decides at once: no promises.' },
+        { selector: 'AwaitExpression', message: 'The engine decides at once: no promises.' },
+        { selector: 'Identifier[name="Promise"]', message: 'The engine decides at once: no promises.' }],
       'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'The engine has no randomness.' }],
     },
   },

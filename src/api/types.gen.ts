@@ -522,7 +522,7 @@ export interface Shard {
  */
 export interface ShardSpec {
   /**
-   * Active decides and acts. DryRun decides and records but never acts. Paused acts on nothing but keeps planning and reporting.
+   * Active decides and acts. DryRun decides and records without acting. Paused lets no action happen; plans and status go on.
    */
   mode?: 'Active' | 'DryRun' | 'Paused';
   /**
@@ -537,7 +537,7 @@ export interface ShardSpec {
    */
   concurrencyPerProvider?: number;
   /**
-   * Which machines are kept as Machine objects. NonSpeculative is every machine that exists; Exceptional those in transition, failed, stuck, held or asked for. Large shards switch to Exceptional by themselves.
+   * Which machines are kept as Machine objects. NonSpeculative is every machine that exists; Exceptional only those under way, failed, stuck, on hold or made by hand. Large shards switch to Exceptional by themselves.
    */
   machineObjects?: 'NonSpeculative' | 'Exceptional';
 }

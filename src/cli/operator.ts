@@ -11,7 +11,7 @@ What it does:
 
 Examples:
   bigfleet operator --cluster-id prod-eu-1 --shard-addr shard-0.fleet:7780
-  bigfleet operator --cluster-id demo --shard-addr localhost:7780 --kubeconfig ~/.kube/config --rollup-interval 1s
+  bigfleet operator --kubeconfig ~/.kube/config --cluster-id local --shard-addr localhost:7780 --rollup-interval 1s
 
 Exit codes: 0 stopped by SIGTERM or SIGINT · 1 could not start or go on · 2 wrong flags or files`;
 

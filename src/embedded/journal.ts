@@ -8,6 +8,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { makeFolder } from '../lib/make-folder.ts';
 import { claimDirectory } from './directory-claim.ts';
 import type { ChangeLog } from './database.ts';
 import { isObject } from './json.ts';
@@ -41,7 +42,7 @@ export class Journal implements ChangeLog {
    * line if something in it cannot be read; only a last line without its end (from a kill) is dropped.
    */
   static open(directory: string, restore: (entry: JournalEntry) => void): Journal {
-    fs.mkdirSync(directory, { recursive: true });
+    makeFolder(directory);
     const journal = new Journal(directory, claimDirectory(directory));
     try {
       journal.load(restore);

@@ -18,7 +18,7 @@ interface Ranked {
   readonly reclamation: number;
 }
 
-/** Busy machines first, so that what is left over is what nobody uses; without hints price decides. */
+/** Busy machines first: what remains is then mostly empty. Without hints price decides. */
 export function sortByKeepPriority(slots: number[], machines: Machines, hints: HintsById | undefined): number[] {
   return rank(slots, machines, hints)
     .sort(

@@ -4,7 +4,8 @@ import type { ConfigMap } from '../api/types.ts';
 import { sleep, type Clock } from '../lib/clock.ts';
 import { isApiError, isNotFound } from '../runtime/client/api-error.ts';
 import type { KubeClient, Log, Runnable } from '../runtime/types.ts';
-import type { Allowances, SavedAllowances } from './allowances.ts';
+import type { Allowances } from './allowances.ts';
+import { parseSavedAllowances } from './saved-allowances.ts';
 
 export interface AllowanceStoreOptions {
   readonly client: KubeClient;
@@ -17,6 +18,7 @@ export interface AllowanceStoreOptions {
 }
 
 const KEY = 'allowances.json';
+const NAMED_PROBLEMS = 5;
 
 /** Keeps the allowances in a ConfigMap (D3), so that a restarted operator does not give back what it had found necessary. */
 export class AllowanceStore implements Runnable {
@@ -31,15 +33,22 @@ export class AllowanceStore implements Runnable {
   /** Call before the first roll-up. What cannot be read counts as nothing: it is found again by feedback. */
   async load(signal: AbortSignal): Promise<void> {
     const { client, namespace, allowances, log } = this.options;
+    const configMap = `${namespace}/${ALLOWANCES_CONFIG_MAP}`;
+    let text: string | undefined;
     try {
-      const text = (await client.get<ConfigMap>(ConfigMapResource, { namespace, name: ALLOWANCES_CONFIG_MAP }, { signal }))?.data?.[KEY];
-      if (text === undefined) return;
-      allowances.restore(JSON.parse(text) as SavedAllowances);
-      this.written = text;
+      text = (await client.get<ConfigMap>(ConfigMapResource, { namespace, name: ALLOWANCES_CONFIG_MAP }, { signal }))?.data?.[KEY];
     } catch (error) {
-      if (!(error instanceof SyntaxError) && !(isApiError(error) && error.status === 403)) throw error;
-      log.warn({ configMap: `${namespace}/${ALLOWANCES_CONFIG_MAP}`, err: error }, 'saved allowances cannot be read; starting without');
+      if (!(isApiError(error) && error.status === 403)) throw error;
+      log.warn({ configMap, err: error }, 'saved allowances may not be read; starting without');
     }
+    if (text === undefined) return;
+    const { saved, problems } = parseSavedAllowances(text);
+    if (problems.length > 0) {
+      const named = problems.slice(0, NAMED_PROBLEMS);
+      log.warn({ configMap, key: KEY, problems: named, count: problems.length }, 'saved allowances are not all in order; going on without the bad ones');
+    }
+    allowances.restore(saved);
+    this.written = text;
   }
 
   async run(signal: AbortSignal): Promise<void> {

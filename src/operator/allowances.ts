@@ -47,7 +47,7 @@ interface Streak {
 const STEPS_BEFORE_ACTING = 2;
 const MAX_DOUBLINGS = 4;
 
-/** The saved form: amounts in billionths as decimal text. */
+/** The saved form: amounts in billionths as decimal text. What comes from outside goes through parseSavedAllowances first. */
 export type SavedAllowances = Readonly<Record<string, { readonly sigma: Readonly<Record<string, string>>; readonly requests: Readonly<Record<string, string>> }>>;
 
 /**
@@ -189,5 +189,5 @@ function texts(map: ReadonlyMap<string, bigint>): Record<string, string> {
 }
 
 function amounts(record: Readonly<Record<string, string>>): Map<string, bigint> {
-  return new Map(Object.entries(record).filter(([, text]) => /^\d+$/.test(text)).map(([dimension, text]) => [dimension, BigInt(text)]));
+  return new Map(Object.entries(record).map(([dimension, text]) => [dimension, BigInt(text)]));
 }

@@ -15,7 +15,7 @@ export function createOperatorMetrics(registry: Registry) {
     }),
     rollupRows: new Gauge({ name: 'bigfleet_operator_rollup_rows', help: 'Rows in the latest roll-up.', registers }),
     ackLagSeconds: new Histogram({
-      name: 'bigfleet_operator_rollup_ack_lag_seconds', help: 'From handing a roll-up to the stream to its Ack.', buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 12, 30, 60], registers,
+      name: 'bigfleet_operator_rollup_ack_lag_seconds', help: 'How long the oldest unanswered roll-up had waited when an Ack came.', buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 12, 30, 60], registers,
     }),
     acknowledged: new Counter({ name: 'bigfleet_operator_acknowledged_total', help: 'CapacityRequests that became Acknowledged.', registers }),
     ackFallbacks: new Counter({ name: 'bigfleet_operator_ack_fallbacks_total', help: 'CapacityRequests acknowledged without an Ack for three intervals.', registers }),

@@ -6,6 +6,7 @@ import type { ListMachinesRequest, MachineView } from '../api/gen/bigfleet/v1alp
 import { GrpcCode, Peer } from '../api/grpc.ts';
 import { amounts, need } from '../engine/testing/builders.ts';
 import type { NeedVerdict } from '../engine/types.ts';
+import { systemClock } from '../lib/clock.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { silentLog } from '../runtime/types.ts';
 import { SessionHub } from '../session/server/session-hub.ts';
@@ -50,7 +51,7 @@ describe('ShardView over a socket', () => {
     const listening = Promise.withResolvers<number>();
     halt = new AbortController();
     running = createShardServer({
-      listen: '127.0.0.1:0', hub, view, needViews: () => ({ cycle: 7, computedAt: AT, verdicts, ageOf: () => 3 }),
+      listen: '127.0.0.1:0', clock: systemClock, hub, view, needViews: () => ({ cycle: 7, computedAt: AT, verdicts, ageOf: () => 3 }),
       log: { ...silentLog, info: (fields) => listening.resolve((fields as { port: number }).port) },
     }).run(halt.signal);
     peer = new Peer(`127.0.0.1:${await listening.promise}`, { credentials: credentials.createInsecure() });

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { Registry } from 'prom-client';
+import { makeFolder } from '../lib/make-folder.ts';
 import { CapacityProviderResource, MachineResource, ShardResource } from '../api/resources.ts';
 import type { CapacityProvider, Machine, Shard } from '../api/types.ts';
 import { createEngine } from '../engine/engine.ts';
@@ -69,7 +69,7 @@ const WRITER_SETTLE_MS = 50;
 /** The one page of wiring of a shard process. Resolves after a clean stop. */
 export async function runShard(options: ShardOptions, signal?: AbortSignal): Promise<void> {
   const { clock, random, log, namespace, id: shardId } = options;
-  mkdirSync(options.dataDir, { recursive: true });
+  makeFolder(options.dataDir);
   const identity = `${hostname()}_${randomUUID()}`;
   const registry = new Registry();
   const runtimeMetrics = createRuntimeMetrics(registry);
@@ -284,7 +284,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   });
 
   const server = createShardServer({
-    listen: options.listen, log, hub,
+    listen: options.listen, clock, log, hub,
     needViews: () => report.needViews(),
     view: new ShardView({
       provider: identityOfMachines.provider,

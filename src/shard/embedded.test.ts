@@ -88,7 +88,7 @@ describe('against an API server', () => {
         inventory.observe(seen(id, state), inventory.mark());
         inventory.setIntent(id, state === 'Configured' ? unbind : state === 'Idle' ? { kind: 'release', reason: 'idle', decidedAt: 1 } : bind);
         inventory.explain(id, { code: 'Excess', cluster: 'east', sinceMs: 1_770_000_000_000 });
-        inventory.begin(id, { kind: 'Create', operationId: 'op', sequence: 1n, startedAt: 1_770_000_000_000, attempts: 2, lastError: 'create: quota' });
+        inventory.begin(id, { kind: 'Create', operationId: 'op', startedAt: 1_770_000_000_000, attempts: 2, lastError: 'create: quota' });
         await writer.written(id, stop.signal);
         const object = hub.store.list<Machine>(MachineResource, { namespace: NAMESPACE }).find((o) => o.spec.machineId === id);
         expect(object?.metadata.finalizers).toEqual([MACHINE_FINALIZER]);

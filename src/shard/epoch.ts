@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../lib/make-folder.ts';
 
 /**
  * The fencing epoch (spec: engine 17): every start of the shard runs under a higher one. `floor` is the highest epoch
@@ -7,7 +8,7 @@ import { join } from 'node:path';
  * Written with fsync and rename before use. Throws when the file is unreadable or is no number: guessing would be worse.
  */
 export function advanceEpoch(dataDir: string, floor: bigint): bigint {
-  mkdirSync(dataDir, { recursive: true });
+  makeFolder(dataDir);
   const file = join(dataDir, 'epoch');
   const stored = readEpoch(file);
   const next = (stored > floor ? stored : floor) + 1n;

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ShardReadService, type InspectNeedsResponse, type NeedView } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
 import { GrpcCode, Peer } from '../api/grpc.ts';
 import { amounts, need, sameZone } from '../engine/testing/builders.ts';
+import { systemClock } from '../lib/clock.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { silentLog } from '../runtime/types.ts';
 import type { NeedViews } from '../server/shard-read.ts';
@@ -36,7 +37,7 @@ async function serve(views: () => NeedViews = () => nothing, view: ShardView = b
   });
   const listening = Promise.withResolvers<number>();
   const server = createShardServer({
-    listen: '127.0.0.1:0', hub, needViews: views, view,
+    listen: '127.0.0.1:0', clock: systemClock, hub, needViews: views, view,
     log: { ...silentLog, info: (fields) => listening.resolve((fields as { port: number }).port) },
   });
   const stop = new AbortController();
@@ -91,13 +92,13 @@ describe('sessions', () => {
     await halt();
     expect(await operator.ended).toEqual({ code: GrpcCode.UNAVAILABLE, details: 'the shard is stopping' });
     operator.close();
-    const again = createShardServer({ listen: `127.0.0.1:${port}`, hub, needViews: () => nothing, view: blind, log: silentLog });
+    const again = createShardServer({ listen: `127.0.0.1:${port}`, clock: systemClock, hub, needViews: () => nothing, view: blind, log: silentLog });
     await expect(again.run(AbortSignal.abort())).resolves.toBeUndefined();
   });
 
   it('a port that is taken is an error that names the flag', async () => {
     const { port, hub } = await serve();
-    const second = createShardServer({ listen: `127.0.0.1:${port}`, hub, needViews: () => nothing, view: blind, log: silentLog });
+    const second = createShardServer({ listen: `127.0.0.1:${port}`, clock: systemClock, hub, needViews: () => nothing, view: blind, log: silentLog });
     await expect(second.run(new AbortController().signal)).rejects.toThrow(`--listen 127.0.0.1:${port}: cannot listen`);
   });
 });

@@ -6,6 +6,7 @@ import { ShardReadService } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
 import type { ShardReadServer } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
 import { ShardViewService } from '../api/gen/bigfleet/v1alpha1/view.ts';
 import type { ShardViewServer } from '../api/gen/bigfleet/v1alpha1/view.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Log, Runnable } from '../runtime/types.ts';
 import { inspectNeeds } from '../server/shard-read.ts';
 import type { NeedViews } from '../server/shard-read.ts';
@@ -15,6 +16,7 @@ import type { SessionHub } from '../session/server/session-hub.ts';
 export interface ShardServerOptions {
   /** `host:port`; `:port` listens everywhere. */
   readonly listen: string;
+  readonly clock: Clock;
   readonly log: Log;
   readonly hub: SessionHub;
   readonly needViews: () => NeedViews;
@@ -27,7 +29,7 @@ const MIN_PING_INTERVAL_MS = 20_000;
 const FORCE_MS = 200;
 
 /** Serves Shard.Session, ShardRead and ShardView until stopped. */
-export function createShardServer({ listen, log, hub, needViews, view }: ShardServerOptions): Runnable {
+export function createShardServer({ listen, clock, log, hub, needViews, view }: ShardServerOptions): Runnable {
   return {
     name: 'grpc-server',
     async run(signal) {
@@ -64,9 +66,9 @@ export function createShardServer({ listen, log, hub, needViews, view }: ShardSe
       // Sessions are endless: without a word to them the server would have to cut them off.
       hub.closeAll('the shard is stopping');
       await new Promise<void>((resolve) => {
-        const force = setTimeout(() => server.forceShutdown(), FORCE_MS);
+        const cancel = clock.after(FORCE_MS, () => server.forceShutdown());
         server.tryShutdown(() => {
-          clearTimeout(force);
+          cancel();
           resolve();
         });
       });

@@ -7,7 +7,7 @@ import { seen, toEast } from './testing/machines.ts';
 
 const bind: MachineIntent = { kind: 'bind', to: toEast, requirements: [], reason: 'wanted', decidedAt: 1, configureSent: false };
 const unbind: MachineIntent = { kind: 'unbind', reason: 'excess', graceSeconds: 5, preemptorPriority: 0, decidedAt: 1 };
-const operation: Operation = { kind: 'Create', operationId: '', sequence: 0n, startedAt: 0, attempts: 1, lastError: '' };
+const operation: Operation = { kind: 'Create', operationId: '', startedAt: 0, attempts: 1, lastError: '' };
 
 function setUp() {
   const clock = new VirtualClock();

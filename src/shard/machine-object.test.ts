@@ -55,7 +55,7 @@ describe('the object of a machine', () => {
 
   it('tells why, and what is under way', () => {
     const { status } = desiredMachine(record({
-      why: { code: 'Available' }, operation: { kind: 'Create', operationId: 'op-1', sequence: 3n, startedAt: AT, attempts: 2, lastError: 'create: quota' },
+      why: { code: 'Available' }, operation: { kind: 'Create', operationId: 'op-1', startedAt: AT, attempts: 2, lastError: 'create: quota' },
     }), identity);
     expect(status).toMatchObject({ reason: 'Available', message: 'Free for any demand.', operation: { kind: 'Create', operationId: 'op-1', startedAt: '2026-01-02T03:04:05Z', attempts: 2, lastError: 'create: quota' } });
   });

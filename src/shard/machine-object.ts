@@ -11,8 +11,8 @@ export interface MachineIdentity {
   readonly provider: string;
 }
 
-/** The part of a Machine object that the shard owns: what was decided and what the provider said. Pure. */
-export function desiredMachine(record: MachineRecord, identity: MachineIdentity): Machine {
+/** The part of a Machine object that the shard owns: what was decided and what the provider said, as of a generation. Pure. */
+export function desiredMachine(record: MachineRecord, identity: MachineIdentity, generation = 0): Machine {
   const { seen } = record;
   return {
     apiVersion: 'control.bigfleet.lucy.sh/v1alpha1',
@@ -32,7 +32,7 @@ export function desiredMachine(record: MachineRecord, identity: MachineIdentity)
       finalizers: [MACHINE_FINALIZER],
     },
     spec: { machineId: seen.id, providerRef: identity.provider, shardRef: identity.shard, ...intentFields(record) },
-    status: statusOf(record),
+    status: statusOf(record, generation),
   };
 }
 
@@ -95,7 +95,7 @@ function intentFields(record: MachineRecord): Pick<Machine['spec'], 'binding' | 
   };
 }
 
-function statusOf(record: MachineRecord): NonNullable<Machine['status']> {
+function statusOf(record: MachineRecord, generation: number): NonNullable<Machine['status']> {
   const { seen, operation, why } = record;
   return {
     phase: seen.state,
@@ -119,11 +119,11 @@ function statusOf(record: MachineRecord): NonNullable<Machine['status']> {
       },
     }),
     since: timestamp(record.since),
-    conditions: conditionsOf(record),
+    conditions: conditionsOf(record, generation),
   };
 }
 
-function conditionsOf(record: MachineRecord): Condition[] {
+function conditionsOf(record: MachineRecord, generation: number): Condition[] {
   const { seen, intent } = record;
   const at = timestamp(record.since);
   const condition = (type: string, holds: boolean, reason: string, message: string): Condition => ({
@@ -131,6 +131,7 @@ function conditionsOf(record: MachineRecord): Condition[] {
     status: holds ? 'True' : 'False',
     reason,
     message,
+    observedGeneration: generation,
     lastTransitionTime: at,
   });
   const progressing = intent !== undefined || !['Speculative', 'Idle', 'Configured', 'Failed'].includes(seen.state);

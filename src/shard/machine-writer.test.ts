@@ -127,7 +127,7 @@ describe('writing', () => {
     const t = setUp();
     t.have('m', 'Idle');
     t.inventory.setIntent('m', bind);
-    t.inventory.begin('m', { kind: 'Configure', operationId: '', sequence: 0n, startedAt: 0, attempts: 1, lastError: '' });
+    t.inventory.begin('m', { kind: 'Configure', operationId: '', startedAt: 0, attempts: 1, lastError: '' });
     await t.settle();
     expect(t.kube.objects.get('m')).toMatchObject({ spec: { binding: {} }, status: { operation: { kind: 'Configure' } } });
     t.inventory.end('m', { error: 'no', recheck: false });

@@ -205,8 +205,9 @@ export class MachineWriter implements Runnable {
     const withSpec = await this.writeSpec(record, desired, created, signal);
     if (!withSpec) return this.vanished(id);
     this.last.set(id, withSpec);
-    if (!covers(withSpec.status ?? {}, desired.status ?? {}, true)) {
-      const patched = await this.patch(desired, { status: { operation: null, reason: null, message: null, host: null, ...desired.status } }, 'status', signal);
+    const { status } = desiredMachine(record, this.options.identity, withSpec.metadata.generation);
+    if (!covers(withSpec.status ?? {}, status ?? {}, true)) {
+      const patched = await this.patch(desired, { status: { operation: null, reason: null, message: null, host: null, ...status } }, 'status', signal);
       if (!patched) return this.vanished(id);
       this.last.set(id, patched);
     }

@@ -29,7 +29,6 @@ export type OperationKind = 'Create' | 'Configure' | 'Drain' | 'Delete';
 export interface Operation {
   readonly kind: OperationKind;
   readonly operationId: string;
-  readonly sequence: bigint;
   readonly startedAt: Millis;
   readonly attempts: number;
   readonly lastError: string;

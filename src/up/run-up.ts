@@ -1,6 +1,7 @@
-import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { makeFolder } from '../lib/make-folder.ts';
 import { sleep } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
@@ -71,7 +72,7 @@ function prepareFolder(settings: UpSettings, ports: Ports, source: Trace): Layou
   if (dataDir !== undefined) checkDataDir(dataDir);
   const root = dataDir === undefined ? mkdtempSync(join(tmpdir(), 'bigfleet-up-')) : resolve(dataDir);
   const layout = layoutOf(root);
-  for (const folder of [layout.world, layout.logs, layout.shardState, layout.providerState]) mkdirSync(folder, { recursive: true });
+  for (const folder of [layout.world, layout.logs, layout.shardState, layout.providerState]) makeFolder(folder);
   writeFileSync(layout.demandPlan, JSON.stringify(source.demand));
   writeFileSync(layout.providerSeeds, source.machines.map((machine) => `${JSON.stringify(machine)}\n`).join(''));
   writeFileSync(layout.hubObjects, JSON.stringify(hubObjects(settings, ports)));
@@ -83,7 +84,7 @@ function prepareFolder(settings: UpSettings, ports: Ports, source: Trace): Layou
 function checkDataDir(dataDir: string): void {
   try {
     if (existsSync(dataDir) && readdirSync(dataDir).length === 0) accessSync(dataDir, constants.W_OK);
-    else if (!existsSync(dataDir)) mkdirSync(dataDir, { recursive: true });
+    else if (!existsSync(dataDir)) makeFolder(dataDir);
     else throw new UsageError(`--data-dir: ${dataDir} is not empty; name a new or an empty folder`);
   } catch (error) {
     if (error instanceof UsageError) throw error;

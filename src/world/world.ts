@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../lib/make-folder.ts';
 import { SYSTEM_NAMESPACE } from '../api/constants.ts';
 import { NamespaceResource } from '../api/resources.ts';
 import type { EmbeddedControlPlane, EmbeddedStore } from '../embedded/api.ts';
@@ -59,7 +60,7 @@ const CRD_PREFIX = { control: 'control.bigfleet', public: 'bigfleet' } as const;
  */
 export async function startWorld(options: WorldOptions): Promise<World> {
   const { clock, random, log, dataDir } = options;
-  mkdirSync(dataDir, { recursive: true });
+  makeFolder(dataDir);
   const onClose: (() => unknown)[] = [];
   const startPlane = async (name: string, port: number, crds: keyof typeof CRD_PREFIX): Promise<EmbeddedControlPlane> => {
     const plane = await startEmbeddedControlPlane({

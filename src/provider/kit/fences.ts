@@ -13,8 +13,8 @@ export interface FenceMark extends FencingToken {
 const MAX_UNKNOWN_MARKS = 10_000;
 
 /**
- * The highest token seen per (shard, machine). A token must be strictly above the mark of its pair. Marks are kept for
- * ids that do not exist too: a shard may speak of a machine before it is discovered.
+ * The highest token seen per (shard, machine). A token must be strictly above the mark of its pair. An id that
+ * is not known gets its mark too: a shard may speak of a machine before it is discovered.
  */
 export class FenceTable {
   private readonly marks = new Map<string, FenceMark>();

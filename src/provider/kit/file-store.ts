@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../../lib/make-folder.ts';
 import { acquireDirectoryLock } from './directory-lock.ts';
 import { readLines } from './line-reader.ts';
 import { decodeChange, encodeChange } from './state-codec.ts';
@@ -43,7 +44,7 @@ class FileStore implements StateStore {
     this.directory = options.directory;
     this.syncs = options.durability !== 'process';
     this.compactAfter = options.compactAfterLines ?? 5_000;
-    fs.mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+    makeFolder(this.directory);
     this.unlock = acquireDirectoryLock(this.directory);
   }
 

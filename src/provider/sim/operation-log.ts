@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from '../../lib/make-folder.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { CallEvent, ProviderEvents, StateChangeEvent } from '../kit/events.ts';
 import type { Machine } from '../kit/machine.ts';
@@ -14,7 +15,7 @@ export interface OperationLog extends ProviderEvents {
  * 64-bit numbers are strings. A log that cannot be written is reported once and never stops the provider.
  */
 export function openOperationLog(path: string, clock: Clock, onWarning: (text: string) => void): OperationLog {
-  fs.mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const fd = fs.openSync(path, 'a', 0o644);
   let healthy = true;
   const write = (line: object): void => {

@@ -53,7 +53,7 @@ export interface Blob {
 
 /**
  * Moves one machine one step towards what was decided about it and records what the provider answered. One key per
- * machine, never two at once. A restart at any point continues from what the provider and the objects say.
+ * machine, never two at once. Nothing but the provider's state and the Machine object is needed to go on after a restart.
  */
 export class MachineReconciler implements Reconciler {
   readonly name = 'machine';
@@ -174,7 +174,7 @@ export class MachineReconciler implements Reconciler {
       prepare();
       const startedAt = clock.now();
       const startedMono = clock.monotonic();
-      inventory.begin(id, { kind, operationId: '', sequence: 0n, startedAt, attempts, lastError: '' });
+      inventory.begin(id, { kind, operationId: '', startedAt, attempts, lastError: '' });
       try {
         const ack = await send(signal);
         if (ack.machine) inventory.end(id, { seen: ack.machine, operationId: ack.operationId });

@@ -112,7 +112,7 @@ describe('polling', () => {
     const list = Promise.withResolvers<never>();
     t.provider.next('list', () => list.promise);
     await t.clock.advance(10_000);
-    t.inventory.begin('m', { kind: 'Create', operationId: '', sequence: 0n, startedAt: 0, attempts: 1, lastError: '' });
+    t.inventory.begin('m', { kind: 'Create', operationId: '', startedAt: 0, attempts: 1, lastError: '' });
     t.inventory.end('m', { seen: seen('m', 'Creating'), operationId: 'op' });
     list.resolve({ machines: [seen('m', 'Speculative')], rejected: [], revision: new Uint8Array() } as never);
     await t.clock.advance(0);
@@ -175,7 +175,7 @@ it('a machine with a call in flight is not removed', async () => {
   const t = setUp();
   t.have(1);
   await t.start();
-  t.inventory.begin('m0', { kind: 'Delete', operationId: '', sequence: 0n, startedAt: 0, attempts: 1, lastError: '' });
+  t.inventory.begin('m0', { kind: 'Delete', operationId: '', startedAt: 0, attempts: 1, lastError: '' });
   t.provider.machines.clear();
   await t.clock.advance(60_000);
   expect(t.inventory.size).toBe(1);

@@ -28,6 +28,7 @@ class Recorder {
   readonly dropped: string[] = [];
   readonly stale: string[] = [];
   readonly rejected: string[] = [];
+  readonly lags: number[] = [];
   reconnects = 0;
   private waiters: { at: SessionState; resolve: () => void }[] = [];
 
@@ -52,7 +53,7 @@ class Recorder {
     outboxDropped: (k) => this.dropped.push(k),
     staleRefused: (k) => this.stale.push(k),
     rejected: (c) => this.rejected.push(c),
-    ackLag: () => {},
+    ackLag: (ms) => this.lags.push(ms),
   };
 
   enters(state: SessionState): Promise<void> {
@@ -149,6 +150,32 @@ describe('session client', () => {
     await session.wait('rollup');
     expect((await session.wait('rollup')).timestampUnixNanos).toBe(4n);
     expect(recorder.sent).toEqual([1, 4]);
+  });
+
+  it('measures how long roll-ups wait for an Ack, also after some that no Ack came for', async () => {
+    start({ intervalMs: 1000 });
+    const session = await shard.nextSession();
+    session.ack('hello');
+    const acked = async (): Promise<void> => {
+      session.ack('rollup');
+      session.send({ $case: 'bootstrapRequest', value: { requestId: 'sync', requirements: [], clusterId: 'demo' } });
+      await session.wait('bootstrapResponse');
+    };
+    await session.wait('rollup');
+    await clock.advance(30);
+    await acked();
+    for (let i = 0; i < 3; i++) { // the first two are rejected
+      await clock.advance(i === 0 ? 970 : 1000);
+      await session.wait('rollup');
+    }
+    await clock.advance(40);
+    await acked();
+    await acked(); // answers nothing
+    await clock.advance(960);
+    await session.wait('rollup');
+    await clock.advance(50);
+    await acked();
+    expect(recorder.lags).toEqual([30, 2040, 50]);
   });
 
   it('keeps 256 answers while the uplink is blocked, and counts every one it drops (C6)', async () => {

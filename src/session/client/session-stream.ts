@@ -43,7 +43,8 @@ export class SessionStream {
   private helloAcked = false;
   private rollupAcked = false;
   private current = true;
-  private readonly sentAt: number[] = [];
+  /** Since when a roll-up has waited for an Ack; undefined when none does. */
+  private waitingSince: number | undefined;
   private cancelTimer: () => void = () => {};
   private finish: (end: StreamEnd) => void = () => {};
 
@@ -148,8 +149,9 @@ export class SessionStream {
       this.rollup();
     } else if (echo === 'rollup') {
       this.rollupAcked = true;
-      const sentAt = this.sentAt.shift();
-      if (sentAt !== undefined) metrics.ackLag(clock.monotonic() - sentAt);
+      // An Ack names no roll-up, and none is sent for one that was rejected or overtaken: this one answers all before it.
+      if (this.waitingSince !== undefined) metrics.ackLag(clock.monotonic() - this.waitingSince);
+      this.waitingSince = undefined;
       handlers.rollupAcked();
     }
   }
@@ -169,7 +171,7 @@ export class SessionStream {
     const next = this.outbox.next();
     if (!next) return;
     if (next.rollup) {
-      this.sentAt.push(this.options.clock.monotonic());
+      this.waitingSince ??= this.options.clock.monotonic();
       this.options.handlers.rollupSent(next.rollup);
     }
     this.write(next.message);

@@ -40,6 +40,6 @@ export interface SessionMetrics {
   /** An order from a shard process that has been succeeded (D17). */
   staleRefused(kind: 'bootstrap' | 'reclaim'): void;
   rejected(code: string): void;
-  /** From handing a roll-up to the stream to its Ack. */
+  /** An Ack came; for so long the oldest roll-up without one had waited since it was handed to the stream. */
   ackLag(ms: number): void;
 }

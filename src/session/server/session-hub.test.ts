@@ -144,6 +144,9 @@ describe('session hub', () => {
       await operator.ack('rollup');
       expect(operator.kinds()).toEqual(['ack hello', 'node a', 'ack rollup']);
       expect(hub.additions('east')).toBe(false);
+      expect(operator.received[0]).toMatchObject({ value: { echo: 'hello', shardId: '' } });
+      hub.sendReclaim('east', { instructionId: 'i', nodes: ['a'], gracePeriodSeconds: 5n, preemptorPriority: 0, machineIds: ['a'] });
+      expect(await operator.wait('reclaimInstruction')).toMatchObject({ nodes: ['a'], machineIds: [] });
     });
 
     it('may be repeated and is answered the same way', async () => {

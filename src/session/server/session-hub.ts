@@ -82,7 +82,8 @@ export class SessionHub {
     const session = this.sessions.get(cluster);
     if (!session) return false;
     session.noteReclaim(instruction.instructionId);
-    session.outbox.send({ $case: 'reclaimInstruction', value: instruction }, `reclaim:${instruction.nodes.join()}`);
+    const value = session.additions ? instruction : { ...instruction, machineIds: [] };
+    session.outbox.send({ $case: 'reclaimInstruction', value }, `reclaim:${instruction.nodes.join()}`);
     return true;
   }
 
@@ -189,7 +190,7 @@ export class SessionHub {
   private ack(session: Session, echo: 'hello' | 'rollup'): void {
     session.outbox.send({
       $case: 'ack',
-      value: { echo, coordinatorTerm: 0n, shardEpoch: this.options.epoch(), shardId: this.options.shardId },
+      value: { echo, coordinatorTerm: 0n, shardEpoch: this.options.epoch(), shardId: session.additions ? this.options.shardId : '' },
     }, `ack:${echo}`);
   }
 
