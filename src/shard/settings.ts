@@ -72,8 +72,8 @@ export function callDeadlineMs(provider: Pick<CapacityProvider, 'spec'> | undefi
 }
 
 /**
- * The last Shard spec that was seen, kept beside the epoch: a cold start without the API server goes on in the same mode.
- * With neither, the shard acquires but takes nothing away until the API server answers.
+ * The last Shard spec that was seen, kept beside the epoch: a new process goes on in the same mode where the Shard object is
+ * missing or late. With neither, the shard acquires and takes nothing away until there is one.
  */
 export class RememberedSpec {
   private readonly file: string;
