@@ -121,7 +121,10 @@ export class FakeCluster implements KubeClient {
   async post(type: ResourceType, ref: ObjectRef, subresource: string, body: object, _options?: CallOptions): Promise<unknown> {
     await this.record({ verb: 'post', kind: type.kind, name: ref.name, subresource, body });
     const key = objectKey({ metadata: ref });
-    if (!this.collection(type).truth.has(key)) throw failure(404, 'NotFound', key);
+    const current = this.collection(type).truth.get(key);
+    if (!current) throw failure(404, 'NotFound', key);
+    const wanted = (body as { deleteOptions?: { preconditions?: { uid?: string } } }).deleteOptions?.preconditions?.uid;
+    if (wanted !== undefined && wanted !== current.metadata.uid) throw failure(409, 'Conflict', key);
     if (subresource === 'eviction') this.drop(type, key);
     return {};
   }

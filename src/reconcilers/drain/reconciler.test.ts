@@ -92,6 +92,20 @@ describe('draining', () => {
     expect(un()?.status?.phase).toBe('Drained');
   });
 
+  it('does not evict a namesake that took the place of a Pod it has seen', async () => {
+    cluster.put(PodResource, podOn('node-a', 'p-1', { uid: 'first' }));
+    cluster.lag();
+    cluster.remove(PodResource, { namespace: 'ns', name: 'p-1' });
+    cluster.put(PodResource, podOn('node-b', 'p-1', { uid: 'second' }));
+    await order(['m-1'], 30);
+    expect(evicted()).toEqual(['p-1']);
+    expect(cluster.all<Pod>(PodResource).map((p) => p.metadata.uid)).toEqual(['second']);
+    cluster.catchUp();
+    await reconciler.reconcile('m-1', ctx);
+    expect(un()?.status?.phase).toBe('Drained');
+    expect(evicted()).toEqual(['p-1']);
+  });
+
   it('asks a blocking disruption budget again until it gives way (E4)', async () => {
     cluster.put(PodResource, podOn('node-a', 'p-1'));
     const end = clock.now() + 5_000;
