@@ -1,15 +1,20 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CapacityRequestResource, LeaseResource, NodeResource, PodResource, UpcomingNodeResource } from '../api/resources.ts';
-import type { CapacityRequest, Lease, Node, Pod, UpcomingNode } from '../api/types.ts';
+import { CapacityRequestResource, ConfigMapResource, LeaseResource, NamespaceResource, NodeResource, PodResource, UpcomingNodeResource } from '../api/resources.ts';
+import type { CapacityRequest, ConfigMap, Lease, Namespace, Node, Pod, UpcomingNode } from '../api/types.ts';
 import type { FakeSession } from '../session/client/testing/fake-shard.ts';
+import { statusKeyOfNeed } from './contribution.ts';
 import { AgentRig } from './testing/agent-rig.ts';
-import { frame } from './testing/machines.ts';
+import { frame, node } from './testing/machines.ts';
 
 function pod(name: string, more: Partial<Pod['spec']> = {}): Pod {
   return {
     apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default' },
     spec: { containers: [{ name: 'c', image: 'i', resources: { requests: { cpu: '2', memory: '4Gi' } } }], ...more },
   };
+}
+
+function joined(...args: Parameters<typeof node>): Node {
+  return { apiVersion: 'v1', kind: 'Node', ...node(...args) };
 }
 
 function requestOf(rig: AgentRig, name: string): { namespace: string; name: string } {
@@ -145,6 +150,50 @@ describe('an agent in a cluster', () => {
     await rollupWith(session, (sum) => sum['cpu'] === '2');
     const told = await rig.until<CapacityRequest>(CapacityRequestResource, { namespace: 'default', name: 'bad' }, (r) => r?.status?.conditions !== undefined);
     expect(told?.status).toMatchObject({ phase: 'Pending', conditions: [{ type: 'Accepted', status: 'False', reason: 'InvalidRequirement' }] });
+  });
+
+  it('goes on in its first roll-up with the allowance that its predecessor saved (D3)', async () => {
+    const wish: CapacityRequest = {
+      apiVersion: 'bigfleet.lucy.sh/v1alpha1', kind: 'CapacityRequest', metadata: { name: 'wish', namespace: 'default' }, spec: { priority: 0, resources: { cpu: '2' } },
+    };
+    rig.cluster.store.create(CapacityRequestResource, wish);
+    const fingerprint = 'p=0|ipb=0|rpb=0|reqs=|spr=';
+    const key = statusKeyOfNeed({ fingerprint, group: '', minUnit: new Map([['cpu', '2']]) });
+    const saved = { [key]: { sigma: { cpu: '3000000000' }, requests: { cpu: '2000000000' } } };
+    rig.cluster.store.create<Namespace>(NamespaceResource, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'bigfleet-system' } });
+    rig.cluster.store.create<ConfigMap>(ConfigMapResource, {
+      apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: 'bigfleet-system', name: 'bigfleet-allowances' }, data: { 'allowances.json': JSON.stringify(saved) },
+    });
+    rig.startAgent({ demandModel: 'allowance' });
+    const session = await connected();
+    const first = await session.wait('rollup');
+    expect(first.needs.map((n) => Object.fromEntries(n.aggregateResources))).toEqual([{ cpu: '5' }]);
+  });
+
+  it('removes a lifeless Node of the fleet that nothing but the Node itself reminds of, once the replay does not name it (D18, D20)', async () => {
+    rig.cluster.store.create<Node>(NodeResource, joined('forgotten', { machine: 'm-1', ready: false }));
+    rig.cluster.store.create<Node>(NodeResource, joined('alive', { machine: 'm-2' }));
+    rig.cluster.store.create<Node>(NodeResource, joined('named', { machine: 'm-3', ready: false }));
+    rig.cluster.store.create<Node>(NodeResource, joined('theirs', { ready: false }));
+    rig.startAgent();
+    const session = await connected();
+    session.send({ $case: 'replayComplete', value: { machineIds: ['m-3'] } });
+    await rig.until<Node>(NodeResource, { name: 'forgotten' }, (n) => n === undefined);
+    for (const name of ['alive', 'named', 'theirs']) expect(rig.cluster.store.get(NodeResource, { name })).toBeDefined();
+  });
+
+  it('leaves Nodes to others where it is told so, and does not wait for them (D20)', async () => {
+    rig.cluster.store.create<Node>(NodeResource, joined('node-a', { machine: 'm-1' }));
+    rig.startAgent({ deletesNodes: false });
+    const session = await connected();
+    session.send({ $case: 'nodeStateUpdate', value: frame('m-1', 'CONFIGURED') });
+    await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u?.status?.nodeRef?.name === 'node-a');
+    session.send({ $case: 'nodeStateUpdate', value: frame('m-1', 'IDLE') });
+    await rig.until(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u === undefined);
+    // Whoever deleted Nodes would have done so before this later machine is through the same queue.
+    session.send({ $case: 'nodeStateUpdate', value: frame('m-2', 'CONFIGURED') });
+    await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-2' }, (u) => u?.status?.phase === 'Ready');
+    expect(rig.cluster.store.get(NodeResource, { name: 'node-a' })).toBeDefined();
   });
 
   it('lets only one process act at a time', async () => {
