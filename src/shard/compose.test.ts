@@ -1,0 +1,269 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
+import type { FakeOperator } from '../session/server/testing/fake-operator.ts';
+import { wireRow } from './testing/needs.ts';
+import { ShardWorld, eventually } from './testing/shard-world.ts';
+
+const { MACHINE_STATE_CREATING: CREATING, MACHINE_STATE_IDLE: IDLE, MACHINE_STATE_CONFIGURING: CONFIGURING, MACHINE_STATE_CONFIGURED: CONFIGURED, MACHINE_STATE_DRAINING: DRAINING, MACHINE_STATE_DELETING: DELETING, MACHINE_STATE_SPECULATIVE: SPECULATIVE } = MachineState;
+const EIGHT_CPUS = [wireRow()];
+const SIXTEEN_CPUS = [wireRow({ aggregateResources: new Map([['cpu', '16']]) })];
+
+/** States that the operator was told of, in order; a repeated one counts once. */
+function told(operator: FakeOperator, machineId: string): MachineState[] {
+  const states: MachineState[] = [];
+  for (const frame of operator.received) {
+    if (frame.$case === 'nodeStateUpdate' && frame.value.machineId === machineId && states.at(-1) !== frame.value.state) states.push(frame.value.state);
+  }
+  return states;
+}
+
+describe('a shard by its composition root', () => {
+  let world: ShardWorld;
+
+  beforeEach(() => {
+    world = new ShardWorld();
+  });
+  afterEach(() => world.close());
+
+  const isConfigured = (id: string) => (): boolean => world.provider.state(id) === CONFIGURED;
+  const hold = { holds: { onDemandSeconds: 3_600, spotSeconds: 3_600, occupiedExcessSeconds: 3_600 } };
+
+  it('turns a roll-up into a bound machine, with its object written ahead and its operator told', async () => {
+    await world.open();
+    world.provider.put('m-1');
+    const wanted: unknown[] = [];
+    world.provider.onCall = ({ kind, machineId }) => wanted.push([kind, world.machineObject(machineId)?.spec.binding?.clusterId]);
+    const shard = world.startShard();
+    const east = await world.operator(shard);
+    east.rollup({ needs: EIGHT_CPUS });
+    await eventually('the object says Configured', () => world.machineObject('m-1')?.status?.phase === 'Configured');
+    expect(wanted).toEqual([['Create', 'east'], ['Configure', 'east']]);
+    expect(world.machineObject('m-1')).toMatchObject({ spec: { machineId: 'm-1', shardRef: 'shard-0', providerRef: 'metal' }, status: { clusterId: 'east' } });
+    await eventually('the operator knows', () => told(east, 'm-1').at(-1) === CONFIGURED);
+    expect(told(east, 'm-1').filter((s) => s !== CONFIGURING && s !== IDLE && s !== CREATING)).toEqual([SPECULATIVE, CONFIGURED]);
+
+    await eventually('the need is met', async () => (await world.needs(shard)).satisfied.join() === 'true');
+    const explained = await world.explain(shard, 'm-1');
+    expect(explained.machine).toMatchObject({ id: 'm-1', clusterId: 'east', state: CONFIGURED, provider: 'metal' });
+    expect(explained.creditedTo).toHaveLength(1);
+  });
+
+  describe('machines of other shards', () => {
+    it('are not in the inventory, nor touched, until their object goes', async () => {
+      await world.open();
+      for (const id of ['m-1', 'm-2', 'm-3']) world.provider.put(id, { state: IDLE, pricePerHour: id === 'm-3' ? 9 : 0.1 });
+      world.editShard(hold);
+      world.createMachineObject('m-1', { shardRef: 'shard-1' });
+      world.createMachineObject('m-2', { shardRef: 'shard-1' });
+      const before = [world.machineObject('m-1'), world.machineObject('m-2')];
+      const shard = world.startShard();
+      const east = await world.operator(shard);
+      east.rollup({ needs: [wireRow({ aggregateResources: new Map([['cpu', '24']]) })] });
+      await eventually('our own machine is bound', isConfigured('m-3'));
+      await eventually('the status is written', () => world.shardObject().status?.totalMachines !== undefined);
+      expect(world.shardObject().status?.totalMachines).toBe(1);
+      expect([...(await world.machines(shard)).keys()]).toEqual(['m-3']);
+      expect(new Set(world.provider.calls.map((c) => c.machineId))).toEqual(new Set(['m-3']));
+      expect([world.machineObject('m-1'), world.machineObject('m-2')]).toEqual(before);
+
+      world.deleteMachineObject('m-1');
+      world.editMachine('m-2', { shardRef: 'shard-0' });
+      await eventually('both serve', () => isConfigured('m-1')() && isConfigured('m-2')());
+      await eventually('both have our objects', () => ['m-1', 'm-2'].every((id) => world.machineObject(id)?.status?.phase === 'Configured'));
+      expect((await world.machines(shard)).size).toBe(3);
+    });
+
+    it('leave also when the object comes after the first List', async () => {
+      await world.open({ spec: hold });
+      world.provider.put('m-1', { state: IDLE, pricePerHour: 0.1 });
+      world.provider.put('m-2', { state: IDLE, pricePerHour: 9 });
+      const shard = world.startShard();
+      const east = await world.operator(shard);
+      await eventually('our object is there', () => world.machineObject('m-1')?.status?.phase === 'Idle');
+      world.editMachine('m-1', { shardRef: 'shard-1' });
+      await eventually('the machine is ours no more', async () => !(await world.machines(shard)).has('m-1'));
+      const given = world.machineObject('m-1');
+      east.rollup({ needs: EIGHT_CPUS });
+      await eventually('the dearer machine is bound', isConfigured('m-2'));
+      await world.provider.asked(2);
+      await world.plans(shard);
+      expect(world.provider.count('Configure', 'm-1')).toBe(0);
+      expect((await world.machines(shard)).has('m-1')).toBe(false);
+      expect(world.machineObject('m-1')).toEqual(given);
+    });
+  });
+
+  describe('a held machine', () => {
+    const drained = (): boolean => world.provider.count('Drain', 'm-1') > 0;
+
+    beforeEach(async () => {
+      await world.open();
+      world.provider.put('m-1', { state: CONFIGURED, cluster: 'east' });
+      world.createMachineObject('m-1', { hold: true });
+    });
+
+    it('stays held when its object is deleted, and is let go when the hold is', async () => {
+      const shard = world.startShard();
+      const east = await world.operator(shard);
+      await eventually('the object is ours', () => world.machineObject('m-1')?.status?.phase === 'Configured');
+      const uid = world.machineObject('m-1')?.metadata.uid;
+      east.rollup({ needs: [] });
+      world.deleteMachineObject('m-1');
+      await eventually('the object is back', () => ![undefined, uid].includes(world.machineObject('m-1')?.metadata.uid) && world.machineObject('m-1')?.status?.phase === 'Configured');
+      expect(world.machineObject('m-1')?.spec.hold).toBe(true);
+      await world.plans(shard);
+      expect(drained()).toBe(false);
+      world.editMachine('m-1', { hold: false });
+      await eventually('it is drained', drained);
+    });
+
+    it('stays held when the first List after a restart does not name it', async () => {
+      const first = world.startShard();
+      await first.address;
+      await eventually('the object is ours', () => world.machineObject('m-1')?.status?.phase === 'Configured');
+      await first.stop();
+      world.provider.omittedOnce.add('m-1');
+      const second = world.startShard();
+      (await world.operator(second)).rollup({ needs: [] });
+      await eventually('the machine is back', async () => (await world.machines(second)).has('m-1'));
+      await world.plans(second);
+      expect(drained()).toBe(false);
+      expect(world.machineObject('m-1')?.spec.hold).toBe(true);
+      world.editMachine('m-1', { hold: false });
+      await eventually('it is drained', drained);
+    });
+  });
+
+  it('says that a replay is complete only while its supply is trusted', async () => {
+    await world.open({ spec: hold });
+    const ids = Array.from({ length: 12 }, (_, i) => `m-${i}`);
+    for (const id of ids) world.provider.put(id, { state: CONFIGURED, cluster: 'east' });
+    world.provider.holdList();
+    const shard = world.startShard();
+    let serves = false;
+    void shard.address.then(() => { serves = true; });
+    await world.provider.asked();
+    expect(serves).toBe(false);
+    world.provider.releaseList();
+    const first = await world.operator(shard);
+    expect((await first.wait('replayComplete')).machineIds.sort()).toEqual([...ids].sort());
+    first.close();
+
+    // So many machines missing at once is not believed.
+    for (const id of ids) world.provider.omitted.add(id);
+    await world.provider.asked(3);
+    const second = await world.operator(shard);
+    second.rollup({ needs: [] });
+    await second.ack('rollup');
+    expect(second.kinds().filter((k) => k.startsWith('node '))).toHaveLength(12);
+    expect(second.kinds()).not.toContain('replayComplete');
+    await world.plans(shard);
+    expect(world.provider.calls).toEqual([]);
+    world.provider.omitted.clear();
+    await second.wait('replayComplete');
+  });
+
+  it('tells an operator with additions of a departure as DELETING, another one as IDLE', async () => {
+    await world.open();
+    world.provider.put('m-east', { state: CONFIGURED, cluster: 'east' });
+    world.provider.put('m-west', { state: CONFIGURED, cluster: 'west' });
+    world.provider.unfinished.add('Delete');
+    const shard = world.startShard();
+    const [east, west] = [await world.operator(shard, 'east'), await world.operator(shard, 'west', false)];
+    east.rollup({ needs: [] });
+    west.rollup({ clusterId: 'west', needs: [] });
+    await eventually('both are told', () => [told(east, 'm-east').at(-1), told(west, 'm-west').at(-1)].join() === `${DELETING},${IDLE}`);
+    expect(told(east, 'm-east')).toEqual([CONFIGURED, DRAINING, DELETING]);
+    expect(told(west, 'm-west')).toEqual([CONFIGURED, DRAINING, IDLE]);
+  });
+
+  it('takes nothing away while the Lease is not proven, and acquires all the same', async () => {
+    await world.open({ spec: { holds: { onDemandSeconds: 1, spotSeconds: 0, occupiedExcessSeconds: 0 } } });
+    world.provider.put('m-1', { state: CONFIGURED, cluster: 'east' });
+    world.provider.put('m-2');
+    const shard = world.startShard();
+    const east = await world.operator(shard);
+    const west = await world.operator(shard, 'west');
+    east.rollup({ needs: EIGHT_CPUS });
+    await east.ack('rollup');
+    world.hub.faults.fail({ plural: 'leases', times: Infinity, code: 503, reason: 'ServiceUnavailable' });
+    await eventually('the proof has run out', () => world.leaseHasExpired());
+    world.provider.put('m-small', { state: IDLE, resources: { resources: new Map([['cpu', '500m']]) } }); // of use to nobody
+    east.rollup({ needs: [], timestampUnixNanos: 2n });
+    await eventually('one is to be drained, one released', () => world.machineObject('m-1')?.spec.unbind !== undefined && world.machineObject('m-small')?.spec.release !== undefined);
+    // More than m-1 can give, since what is on its way out may be chosen anew.
+    west.rollup({ clusterId: 'west', needs: SIXTEEN_CPUS });
+    await eventually('another one has come', isConfigured('m-2'));
+    await world.plans(shard);
+    expect([world.provider.count('Drain'), world.provider.count('Delete'), world.provider.state('m-1')]).toEqual([0, 0, CONFIGURED]);
+    world.hub.faults.clear();
+    await eventually('both go', () => world.provider.count('Drain', 'm-1') > 0 && world.provider.count('Delete', 'm-small') > 0);
+  });
+
+  it('stops acting while it is Paused, and goes on when it is Active', async () => {
+    await world.open();
+    world.provider.put('m-1');
+    const shard = world.startShard();
+    const east = await world.operator(shard);
+    const conditions = async (): Promise<string[]> => (await world.explainCluster(shard, 'east')).conditions.map((c) => c.code);
+    expect(await conditions()).toEqual([]);
+    world.editShard({ mode: 'Paused' });
+    await eventually('the shard says so', async () => (await conditions()).includes('Paused'));
+    east.rollup({ needs: EIGHT_CPUS });
+    await east.ack('rollup');
+    await world.plans(shard);
+    expect((await world.needs(shard)).satisfied).toHaveLength(1); // planned, not acted on
+    expect(world.provider.calls).toEqual([]);
+    world.editShard({ mode: 'Active' });
+    await eventually('it acts', isConfigured('m-1'));
+  });
+
+  it('keeps what was decided for when it is Active again', async () => {
+    await world.open();
+    world.provider.put('m-1');
+    world.provider.unfinished.add('Create');
+    const shard = world.startShard();
+    (await world.operator(shard)).rollup({ needs: EIGHT_CPUS });
+    await eventually('Create is under way', () => world.provider.state('m-1') === CREATING);
+    world.editShard({ mode: 'Paused' });
+    await eventually('the shard says so', async () => (await world.explainCluster(shard, 'east')).conditions.some((c) => c.code === 'Paused'));
+    world.provider.finish('m-1');
+    await eventually('the shard sees it', async () => (await world.machines(shard)).get('m-1')?.state === IDLE);
+    await world.plans(shard);
+    expect(world.provider.count('Configure')).toBe(0);
+    world.editShard({ mode: 'Active' });
+    await eventually('it acts', isConfigured('m-1'));
+  });
+
+  it('continues, after a restart, the binding whose machine was being created', async () => {
+    await world.open({ spec: hold });
+    world.provider.put('m-1', { pricePerHour: 0.1 });
+    world.provider.put('m-2', { pricePerHour: 0.01 });
+    world.provider.omitted.add('m-2'); // a better choice, which comes only after the first one was made
+    world.provider.unfinished.add('Create');
+    const first = world.startShard();
+    (await world.operator(first)).rollup({ needs: EIGHT_CPUS });
+    await eventually('Create is under way', () => world.provider.state('m-1') === CREATING);
+    await first.stop();
+    world.provider.omitted.clear();
+    const second = world.startShard();
+    const east = await world.operator(second);
+    east.rollup({ needs: EIGHT_CPUS });
+    await east.ack('rollup');
+    await world.plans(second);
+    expect(world.machineObject('m-1')?.spec.binding?.clusterId).toBe('east');
+    world.provider.finish('m-1');
+    await eventually('it serves', isConfigured('m-1'));
+    expect(world.provider.calls.map((c) => [c.kind, c.machineId])).toEqual([['Create', 'm-1'], ['Configure', 'm-1']]);
+    const [create, configure] = world.provider.calls;
+    expect(configure!.epoch).toBeGreaterThan(create!.epoch);
+  });
+
+  it('ends cleanly when it is stopped while it waits for a CapacityProvider', async () => {
+    await world.open({ withProvider: false });
+    const shard = world.startShard();
+    const ended = await Promise.race([shard.finished.then(() => true), eventually('the hub is asked', () => world.hub.faults.closeStreams({ plural: 'capacityproviders' }) > 0).then(() => false)]);
+    expect(ended).toBe(false);
+    await expect(shard.stop()).resolves.toBeUndefined();
+  });
+});

@@ -1,0 +1,130 @@
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { CapacityType, CapacityProviderService, Machine, MachineState } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
+import type { CapacityProviderServer, TransitionAck } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
+import { GrpcCode, GrpcError, listen, serveUnary, shutdown } from '../../api/grpc.ts';
+
+export type CallKind = 'Create' | 'Configure' | 'Drain' | 'Delete';
+
+export interface WireCall {
+  readonly kind: CallKind;
+  readonly machineId: string;
+  readonly epoch: bigint;
+}
+
+const TRANSITION = {
+  Create: [MachineState.MACHINE_STATE_CREATING, MachineState.MACHINE_STATE_IDLE],
+  Configure: [MachineState.MACHINE_STATE_CONFIGURING, MachineState.MACHINE_STATE_CONFIGURED],
+  Drain: [MachineState.MACHINE_STATE_DRAINING, MachineState.MACHINE_STATE_IDLE],
+  Delete: [MachineState.MACHINE_STATE_DELETING, MachineState.MACHINE_STATE_SPECULATIVE],
+} as const;
+
+/**
+ * A provider on a real socket which does what a test says, also what no honest provider would: it accepts everything at
+ * once, finishes it at once unless told otherwise, and may hold its List back or leave machines out of it. It keeps no
+ * revisions, so every List is a full one.
+ */
+export class WireProvider {
+  readonly calls: WireCall[] = [];
+  /** Machines that the List does not name. */
+  readonly omitted = new Set<string>();
+  /** Machines that the next List alone does not name. */
+  readonly omittedOnce = new Set<string>();
+  /** Kinds of transition that are begun and not finished; `finish` ends them. */
+  readonly unfinished = new Set<CallKind>();
+  /** Sees every call before it has an effect. */
+  onCall: (call: WireCall) => void = () => undefined;
+  address = '';
+  private readonly machines = new Map<string, Machine>();
+  private readonly server = new Server();
+  private gate: { readonly opened: Promise<void>; readonly open: () => void } | undefined;
+  private waiting: (() => void)[] = [];
+
+  async start(): Promise<void> {
+    const service: CapacityProviderServer = {
+      create: serveUnary((r) => this.begin('Create', r)),
+      configure: serveUnary((r) => this.begin('Configure', r, { cluster: r.clusterId, shardMetadata: r.shardMetadata })),
+      drain: serveUnary((r) => this.begin('Drain', r)),
+      delete: serveUnary((r) => this.begin('Delete', r)),
+      get: serveUnary((r) => Promise.resolve(this.mustGet(r.id))),
+      list: serveUnary(async () => {
+        for (const waiting of this.waiting.splice(0)) waiting();
+        await this.gate?.opened;
+        const named = [...this.machines.values()].filter((m) => !this.omitted.has(m.id) && !this.omittedOnce.has(m.id));
+        this.omittedOnce.clear();
+        return { machines: named, revision: new Uint8Array() };
+      }),
+    };
+    this.server.addService(CapacityProviderService, service);
+    this.address = `127.0.0.1:${await listen(this.server, '127.0.0.1:0', ServerCredentials.createInsecure())}`;
+  }
+
+  close(): Promise<void> {
+    return shutdown(this.server, AbortSignal.abort());
+  }
+
+  /** 8 cpus on demand in state Speculative, unless said otherwise; a host comes with the state. */
+  put(id: string, fields: Partial<Machine> = {}): void {
+    const state = fields.state ?? MachineState.MACHINE_STATE_SPECULATIVE;
+    const machine = Machine.create({
+      id, state, instanceType: 'c8', zone: 'a', capacityType: CapacityType.CAPACITY_TYPE_ON_DEMAND, pricePerHour: 0.4, interruptionProbability: 0,
+      resources: { resources: new Map([['cpu', '8']]) }, ...(state !== MachineState.MACHINE_STATE_SPECULATIVE && { host: hostOf(id) }), ...fields,
+    });
+    this.machines.set(id, machine);
+  }
+
+  state(id: string): MachineState {
+    return this.mustGet(id).state;
+  }
+
+  /** From now on no List is answered, until `releaseList`. */
+  holdList(): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.gate = { opened: promise, open: resolve };
+  }
+
+  releaseList(): void {
+    this.gate?.open();
+    this.gate = undefined;
+  }
+
+  /** Resolves when the next List has been asked for; after two of them, the answer of the first has been taken in. */
+  async asked(times = 1): Promise<void> {
+    for (let left = times; left > 0; left--) await new Promise<void>((resolve) => this.waiting.push(resolve));
+  }
+
+  /** Ends what `unfinished` left open. */
+  finish(id: string): void {
+    const machine = this.mustGet(id);
+    const [, to] = Object.values(TRANSITION).find(([from]) => from === machine.state) ?? [];
+    if (to === undefined) throw new Error(`machine ${id} is in no transition`);
+    const { host: _host, ...bare } = machine;
+    const isBound = to === MachineState.MACHINE_STATE_CONFIGURED;
+    this.put(id, {
+      ...bare, state: to, cluster: isBound ? machine.cluster : '', shardMetadata: isBound ? machine.shardMetadata : new Map<string, string>(),
+    });
+  }
+
+  count(kind: CallKind, machineId?: string): number {
+    return this.calls.filter((call) => call.kind === kind && (machineId === undefined || call.machineId === machineId)).length;
+  }
+
+  private begin(kind: CallKind, request: { machineId: string; shardEpoch: bigint }, fields: Partial<Machine> = {}): Promise<TransitionAck> {
+    const call = { kind, machineId: request.machineId, epoch: request.shardEpoch };
+    this.onCall(call);
+    this.calls.push(call);
+    const machine = { ...this.mustGet(request.machineId), ...fields, state: TRANSITION[kind][0] };
+    this.machines.set(machine.id, machine);
+    if (!this.unfinished.has(kind)) setImmediate(() => this.finish(machine.id));
+    return Promise.resolve({ operationId: `op-${this.calls.length}`, machine });
+  }
+
+  private mustGet(id: string): Machine {
+    const machine = this.machines.get(id);
+    if (!machine) throw new GrpcError(GrpcCode.NOT_FOUND, `no machine ${id}`);
+    return machine;
+  }
+}
+
+function hostOf(id: string): Machine['host'] {
+  return { provider: 'wire', ref: `wire:///${id}` };
+}
