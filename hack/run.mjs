@@ -46,6 +46,11 @@ function run(command, args) {
     // A terminal sends Ctrl-C to the whole group; we only have to outlive the child so that its report is printed.
     process.on('SIGINT', () => {});
     process.on('SIGTERM', forward);
+    // npm does not pass a SIGTERM on: when whoever started us is gone, so is the reason to go on.
+    const parent = process.ppid;
+    const watch = setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500);
+    watch.unref();
+    child.on('exit', () => clearInterval(watch));
     child.on('error', (error) => {
       console.error(`cannot start ${command}: ${error.message}`);
       resolve(1);

@@ -33,7 +33,7 @@ import { asGone, framesFor, nodeStateUpdate } from './node-state.ts';
 import { OrphanObjects } from './orphan-objects.ts';
 import { PlanReport } from './plan-report.ts';
 import { clusterOf } from './record.ts';
-import { restoreFromObjects, waitForProvider } from './start.ts';
+import { checkStart, restoreFromObjects, waitForProvider } from './start.ts';
 import { createShardServer } from './grpc-server.ts';
 import { callDeadlineMs, pollerSettingsOf } from './settings.ts';
 import { machineObjectsMode } from './object-policy.ts';
@@ -70,6 +70,7 @@ const WRITER_SETTLE_MS = 50;
 export async function runShard(options: ShardOptions, signal?: AbortSignal): Promise<void> {
   const { clock, random, log, namespace, id: shardId } = options;
   makeFolder(options.dataDir);
+  await checkStart({ dataDir: options.dataDir, listen: options.listen, metricsAddress: options.metricsAddress });
   const identity = `${hostname()}_${randomUUID()}`;
   const registry = new Registry();
   const runtimeMetrics = createRuntimeMetrics(registry);

@@ -24,6 +24,11 @@ export function advanceEpoch(dataDir: string, floor: bigint): bigint {
   return next;
 }
 
+/** Throws what advanceEpoch would throw about the stored epoch, before anything depends on it. */
+export function checkEpoch(dataDir: string): void {
+  readEpoch(join(dataDir, 'epoch'));
+}
+
 function readEpoch(file: string): bigint {
   let text: string;
   try {

@@ -1,10 +1,16 @@
-import { describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CapacityProvider, Machine } from '../api/types.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { silentLog } from '../runtime/types.ts';
 import type { Informer } from '../runtime/types.ts';
 import { Inventory } from './inventory.ts';
-import { restoreFromObjects, waitForProvider } from './start.ts';
+import { checkStart, restoreFromObjects, waitForProvider } from './start.ts';
 import { seen } from './testing/machines.ts';
 
 function object(id: string, spec: Partial<Machine['spec']>): Machine {
@@ -43,6 +49,30 @@ describe('what a new process takes over from the objects', () => {
     const inventory = new Inventory(new VirtualClock());
     expect(() => restoreFromObjects([object('ghost', { binding })], 'shard-0', inventory)).not.toThrow();
     expect(inventory.size).toBe(0);
+  });
+});
+
+describe('what would fail later fails at once', () => {
+  let dir: string;
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'start-'));
+  });
+  afterEach(() => rmSync(dir, { recursive: true }));
+
+  it('a port in use, naming the flag', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const taken = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+    await expect(checkStart({ dataDir: dir, listen: taken, metricsAddress: '0' })).rejects.toThrow(`--listen ${taken}: cannot listen`);
+    await expect(checkStart({ dataDir: dir, listen: '127.0.0.1:0', metricsAddress: taken })).rejects.toThrow(`--metrics-addr ${taken}: cannot listen`);
+    other.close();
+    await once(other, 'close');
+    await expect(checkStart({ dataDir: dir, listen: taken, metricsAddress: taken })).resolves.toBeUndefined();
+  });
+
+  it('an epoch that is none, naming the file', async () => {
+    writeFileSync(join(dir, 'epoch'), 'seven');
+    await expect(checkStart({ dataDir: dir, listen: '127.0.0.1:0', metricsAddress: '0' })).rejects.toThrow(join(dir, 'epoch'));
   });
 });
 

@@ -1,9 +1,28 @@
+import { createServer } from 'node:net';
 import type { CapacityProvider, Machine } from '../api/types.ts';
 import { sleep } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Informer, Log } from '../runtime/types.ts';
+import { checkEpoch } from './epoch.ts';
 import type { Inventory } from './inventory.ts';
 import { bindingFromObject } from './machine-object.ts';
+
+/** Finds out at once what would otherwise only fail after the hub has answered: a port in use, an unreadable epoch. */
+export async function checkStart({ dataDir, listen, metricsAddress }: { dataDir: string; listen: string; metricsAddress: string }): Promise<void> {
+  checkEpoch(dataDir);
+  await checkFree('--listen', listen);
+  if (metricsAddress !== '0') await checkFree('--metrics-addr', metricsAddress);
+}
+
+async function checkFree(flag: string, address: string): Promise<void> {
+  const colon = address.lastIndexOf(':');
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
+  const probe = createServer();
+  await new Promise<void>((resolve, reject) => {
+    probe.once('error', (error) => reject(new Error(`${flag} ${address}: cannot listen: ${error.message}`)));
+    probe.listen({ port: Number(address.slice(colon + 1)), ...(host !== '' && { host }) }, () => probe.close(() => resolve()));
+  });
+}
 
 const LOOK_MS = 500;
 const REMIND_EVERY = 60;

@@ -38,7 +38,7 @@ export class Progress {
 
 export function progressLine(observation: Observation, now: number): string {
   const { startedAt, machines, pods } = observation;
-  if (startedAt === undefined) return 'starting';
+  if (startedAt === undefined) return 'starting the processes';
   const { submitted, finished, recreated } = observation.counts();
   const waiting = pods.waiting().length;
   const dollars = (machines.microUsdPerHour / 1_000_000).toFixed(2);

@@ -57,7 +57,7 @@ export async function runUp(settings: UpSettings, deps: UpDeps): Promise<number>
   const report = await run.play();
   deps.stdout(settings.output === 'json' ? `${JSON.stringify(report)}\n` : reportText(report));
   const ok = shortcomings(report).length === 0;
-  if (settings.keep && report.stoppedBy === undefined) {
+  if (settings.keep && report.stoppedBy !== 'signal') {
     deps.stderr('Staying up (--keep). Ctrl-C ends everything.\n');
     await aborted(deps.signal);
   }
@@ -231,7 +231,7 @@ class Run {
   private look(): void {
     if (!this.looking) return;
     for (const tail of this.tails) tail.read();
-    if (this.observation.startedAt !== undefined) this.progress.tick(this.observation, this.deps.clock.now());
+    this.progress.tick(this.observation, this.deps.clock.now());
     this.deps.clock.after(LOOK_MS, () => this.look());
   }
 
