@@ -168,6 +168,9 @@ describe('an agent in a cluster', () => {
     const session = await connected();
     const first = await session.wait('rollup');
     expect(first.needs.map((n) => Object.fromEntries(n.aggregateResources))).toEqual([{ cpu: '5' }]);
+    // Without demand it goes, and is forgotten for good.
+    rig.cluster.store.delete(CapacityRequestResource, { namespace: 'default', name: 'wish' });
+    await rig.until<ConfigMap>(ConfigMapResource, { namespace: 'bigfleet-system', name: 'bigfleet-allowances' }, (c) => c?.data?.['allowances.json'] === '{}');
   });
 
   it('removes a lifeless Node of the fleet that nothing but the Node itself reminds of, once the replay does not name it (D18, D20)', async () => {

@@ -63,10 +63,22 @@ describe('the Node of a machine that has left (D20)', () => {
   });
 
   it('is not deleted in place of a namesake', async () => {
+    cluster.put<UpcomingNode>(UpcomingNodeResource, { metadata: { name: 'un-m-1' }, spec: { resources: {} }, status: { phase: 'Drained' } });
+    cluster.put(NodeResource, node('node-a', { machine: 'm-1' }));
+    cluster.lag(); // the cache still shows the first
+    cluster.remove(NodeResource, { name: 'node-a' });
+    cluster.put(NodeResource, node('node-a', { metadata: { name: 'node-a', uid: 'another' } }));
+    news.record(frame('m-1', 'IDLE'));
+    expect(await reconciler.reconcile('m-1', ctx)).toEqual({});
+    expect(cluster.count('delete', 'Node')).toBe(1);
+    expect(cluster.now<Node>(NodeResource, 'node-a')?.metadata.uid).toBe('another');
+  });
+
+  it('is tried again if the API server does not delete it for another reason', async () => {
     cluster.intercept = () => {
-      throw failure(409, 'Conflict', 'the uid in the precondition');
+      throw failure(500, 'InternalError', 'not now');
     };
-    await expect(deleted('Draining', 'IDLE')).resolves.toBe(false);
+    await expect(deleted('Draining', 'IDLE')).rejects.toThrow('not now');
   });
 
   describe('seen only after the life of its machine was cleared away', () => {

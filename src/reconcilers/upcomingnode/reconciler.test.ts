@@ -94,6 +94,15 @@ describe('UpcomingNodes', () => {
       expect(un()?.status?.phase).toBe('Registered');
     });
 
+  it('does not remove a namesake of the object that it saw', async () => {
+    cluster.put<UpcomingNode>(UpcomingNodeResource, { metadata: { name: 'un-m-1', uid: 'first' }, spec: { resources: {} }, status: { phase: 'Ready' } });
+    cluster.lag();
+    cluster.remove(UpcomingNodeResource, { name: 'un-m-1' });
+    cluster.put<UpcomingNode>(UpcomingNodeResource, { metadata: { name: 'un-m-1', uid: 'second' }, spec: { resources: {} } });
+    await expect(hear('IDLE')).rejects.toThrow(); // and is tried again with what the cache shows then
+    expect(un()?.metadata.uid).toBe('second');
+  });
+
   it('removes a machine whose local drain had ended before it turned idle (C9b)', async () => {
     await hear('DRAINING');
     cluster.put(UpcomingNodeResource, { ...un()!, status: { ...un()!.status, phase: 'Drained' } } as UpcomingNode);
