@@ -4,10 +4,13 @@ import { GPU_MILLI, GPU_MODEL_LABEL, RACK_LABEL, ZONES } from '../labels.ts';
 import { gpuModels, onDemandMicroUsdPerHour } from '../prices.ts';
 import { seedInstance } from '../seed-instance.ts';
 import type { SeedInstance } from '../seed-instance.ts';
-import { integer, optionalText, readCsv, requireUnique, text } from './csv.ts';
+import { integer, objectName, optionalText, readCsv, requireUnique } from './csv.ts';
+
+/** A machine's id is also the value of a label of its Node. */
+const MAX_ID_LENGTH = 63;
 
 const columns = {
-  sn: text,
+  sn: objectName(MAX_ID_LENGTH),
   cpu_milli: integer(1),
   memory_mib: integer(1),
   gpu: integer(0, 1024),
@@ -24,7 +27,7 @@ export function readTraceMachines(file: string, content: string): SeedInstance[]
     const wrongModel = row.gpu > 0 ? !gpuModels.includes(row.model) : row.model !== '';
     if (wrongModel) {
       const expected = row.gpu > 0 ? `one of ${gpuModels.join(', ')}` : 'nothing, as gpu is 0';
-      throw new UsageError(`${file}: line ${row.line}, column model: expected ${expected}, found "${row.model}"`);
+      throw new UsageError(`${file}: line ${row.line}, column model: expected ${expected}, found ${JSON.stringify(row.model)}`);
     }
     const rack = Math.floor(index / RACK_SIZE);
     return seedInstance({

@@ -1,22 +1,26 @@
 import { stableHash } from '../../lib/random.ts';
 import type { DemandPlan, PlannedPod } from '../demand/plan.ts';
 import { GPU_MILLI, GPU_MODEL_LABEL, clusterNames } from '../labels.ts';
-import { integer, oneOf, optionalText, readCsv, requireUnique, text } from './csv.ts';
+import { gpuModels } from '../prices.ts';
+import { integer, objectName, oneOf, optionalInteger, optionalListOf, optionalOneOf, readCsv, requireUnique } from './csv.ts';
 
 const PRIORITY_BY_QOS: Readonly<Record<string, number>> = { Guaranteed: 10_000, LS: 1_000, Burstable: 100, BE: 0 };
 
+/** Kubernetes allows 253 characters; the rest is for the `-rN` of a Pod that replaces one. */
+const MAX_NAME_LENGTH = 240;
+
 const columns = {
-  name: text,
+  name: objectName(MAX_NAME_LENGTH),
   cpu_milli: integer(0),
   memory_mib: integer(0),
   num_gpu: integer(0, 1024),
   gpu_milli: integer(0, 1000),
-  gpu_spec: optionalText,
+  gpu_spec: optionalListOf(...gpuModels),
   qos: oneOf(...Object.keys(PRIORITY_BY_QOS)),
-  pod_phase: text,
+  pod_phase: optionalOneOf('Running', 'Succeeded', 'Failed', 'Pending'),
   creation_time: integer(0),
   deletion_time: integer(0),
-  scheduled_time: optionalText,
+  scheduled_time: optionalInteger(0),
 };
 
 const LIFE_DIVISOR = 60;
@@ -61,10 +65,9 @@ function requests(row: { cpu_milli: number; memory_mib: number; num_gpu: number;
 }
 
 /** A Pod that names GPU models (`A|B`) runs on those only. */
-function modelPlacement(row: { gpu_spec: string; num_gpu: number }): Pick<PlannedPod, 'placement'> {
-  if (row.gpu_spec === '' || row.num_gpu === 0) return {};
-  const values = row.gpu_spec.split('|').filter((model) => model !== '');
-  const matchExpressions = [{ key: GPU_MODEL_LABEL, operator: 'In', values }];
+function modelPlacement(row: { gpu_spec: readonly string[]; num_gpu: number }): Pick<PlannedPod, 'placement'> {
+  if (row.gpu_spec.length === 0 || row.num_gpu === 0) return {};
+  const matchExpressions = [{ key: GPU_MODEL_LABEL, operator: 'In', values: row.gpu_spec }];
   return { placement: { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions }] } } } } };
 }
 

@@ -20,8 +20,8 @@ export function readTrace(folder: string, options: TraceDemandOptions): Trace {
   const nodeFile = theFile(folder, 'node');
   const podFile = theFile(folder, 'pod');
   return {
-    machines: readTraceMachines(nodeFile, readFileSync(nodeFile, 'utf8')),
-    demand: readTraceDemand(podFile, readFileSync(podFile, 'utf8'), options),
+    machines: readTraceMachines(nodeFile, contentOf(nodeFile)),
+    demand: readTraceDemand(podFile, contentOf(podFile), options),
   };
 }
 
@@ -33,4 +33,14 @@ function theFile(folder: string, what: 'node' | 'pod'): string {
     throw new UsageError(`--trace ${folder}: expected exactly one CSV file with "${what}" in its name, found ${found.length === 0 ? 'none' : found.join(', ')}`);
   }
   return join(folder, only);
+}
+
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const found = code === 'EISDIR' ? 'a folder' : `none that can be read (${code ?? String(error)})`;
+    throw new UsageError(`--trace: expected a CSV file at ${file}, found ${found}`);
+  }
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,12 +49,19 @@ describe('machines of a trace', () => {
 
   it.each([
     ['n-1,x,1,0,\n', 'nodes.csv: line 2, column cpu_milli: expected a whole number from 1 to', 'found "x"'],
-    ['n-1,8,1,0,\nn-2,8,1,0\n', 'nodes.csv: line 3: expected 5 columns, found 4', ''],
+    ['n-1,8,1,0,\nn-2,8,1,0\n', 'nodes.csv: line 3, column model: expected 5 columns, found 4', 'the first missing one'],
+    ['n-1,8,1,0,,x,y\n', 'nodes.csv: line 2, column 6: expected 5 columns, found 7', 'the first surplus one'],
     ['n-1,8,1,1,Z9\n', 'nodes.csv: line 2, column model: expected one of T4', 'found "Z9"'],
     ['n-1,8,1,0,T4\n', 'nodes.csv: line 2, column model: expected nothing, as gpu is 0', ''],
     ['n-1,8,1,0,\nn-1,8,1,0,\n', 'nodes.csv: line 3, column sn: expected a unique value', 'as on line 2'],
-    [',8,1,0,\n', 'nodes.csv: line 2, column sn: expected a text that is not empty', ''],
-    ['"n-1,8,1,0,\n', 'nodes.csv', 'expected well-formed CSV'],
+    [',8,1,0,\n', 'nodes.csv: line 2, column sn: expected a name of 1 to 63 lowercase letters', 'found ""'],
+    [`${'a'.repeat(64)},8,1,0,\n`, 'nodes.csv: line 2, column sn: expected a name of 1 to 63', ''],
+    ['N-1,8,1,0,\n', 'nodes.csv: line 2, column sn: expected a name', 'found "N-1"'],
+    ['n\0,8,1,0,\n', 'nodes.csv: line 2, column sn: expected UTF-8 text without NUL', 'found NUL'],
+    ['n-1,8,1,0,\uFFFD\n', 'nodes.csv: line 2, column model: expected UTF-8', 'found U+FFFD'],
+    ['', 'nodes.csv: line 2: expected at least one row after the header', ''],
+    ['n-0,8,1,0,\nn-1,8,"1,0,\n\n', 'nodes.csv: line 3, column memory_mib: expected a quote that is closed', ''],
+    ['n-0,8,1,0,\nn-1,"8"8,1,0,\n', 'nodes.csv: line 3, column cpu_milli: expected well-formed CSV', ''],
   ])('refuses %j', (rows, where, what) => {
     const read = (): unknown => readTraceMachines('nodes.csv', NODE_HEADER + rows);
     expect(read).toThrow(where);
@@ -63,8 +70,9 @@ describe('machines of a trace', () => {
   });
 
   it('refuses a header with missing, unknown or no columns', () => {
-    expect(() => readTraceMachines('n.csv', 'sn,cpu_milli\n')).toThrow('n.csv: line 1: expected the columns sn, cpu_milli, memory_mib, gpu, model; missing: memory_mib, gpu, model');
-    expect(() => readTraceMachines('n.csv', `${NODE_HEADER.trim()},extra\n`)).toThrow('unknown: extra');
+    expect(() => readTraceMachines('n.csv', 'sn,cpu_milli\n')).toThrow('n.csv: line 1, column memory_mib: expected the columns sn, cpu_milli, memory_mib, gpu, model; missing: memory_mib, gpu, model');
+    expect(() => readTraceMachines('n.csv', `${NODE_HEADER.trim()},extra\n`)).toThrow('n.csv: line 1, column 6: expected the columns sn, cpu_milli, memory_mib, gpu, model; unknown: "extra"');
+    expect(() => readTraceMachines('n.csv', `${NODE_HEADER.trim()},sn\n`)).toThrow('n.csv: line 1, column 6: expected each column once, found sn again');
     expect(() => readTraceMachines('n.csv', '')).toThrow('the file is empty');
   });
 });
@@ -104,9 +112,27 @@ describe('demand of a trace', () => {
     ['a,1,1,0,0,,Gold,Running,0,1,\n', 'line 2, column qos: expected one of Guaranteed, LS, Burstable, BE, found "Gold"'],
     ['a,1,1,1,1001,,BE,Running,0,1,\n', 'line 2, column gpu_milli: expected a whole number from 0 to 1000, found "1001"'],
     ['a,1,1,0,0,,BE,Running,0,,\n', 'line 2, column deletion_time: expected a whole number'],
+    ['', 'line 2: expected at least one row after the header'],
+    ['A,1,1,0,0,,BE,Running,0,1,\n', 'line 2, column name: expected a name of 1 to 240 lowercase letters'],
+    ['a_b,1,1,0,0,,BE,Running,0,1,\n', 'line 2, column name: expected a name'],
+    ['a..b,1,1,0,0,,BE,Running,0,1,\n', 'line 2, column name: expected a name'],
+    ['a-,1,1,0,0,,BE,Running,0,1,\n', 'line 2, column name: expected a name'],
+    [`${'a'.repeat(241)},1,1,0,0,,BE,Running,0,1,\n`, 'line 2, column name: expected a name'],
+    ['a,1,1,1,1,Z9,BE,Running,0,1,\n', 'line 2, column gpu_spec: expected nothing, or some of T4'],
+    ['a,1,1,1,1,T4||A10,BE,Running,0,1,\n', 'line 2, column gpu_spec: expected nothing, or some of T4'],
+    ['a,1,1,0,0,,BE,Dancing,0,1,\n', 'line 2, column pod_phase: expected nothing or one of Running, Succeeded, Failed, Pending, found "Dancing"'],
+    ['a,1,1,0,0,,BE,Running,0,1,soon\n', 'line 2, column scheduled_time: expected nothing or a whole number'],
+    ['a,1,1,0,0,\0,BE,Running,0,1,\n', 'line 2, column gpu_spec: expected UTF-8 text without NUL'],
     ['a,1,1,0,0,,BE,Running,-3,1,\n', 'line 2, column creation_time: expected a whole number'],
   ])('refuses %j', (rows, message) => {
     expect(() => demandOf(rows)).toThrow(`pods.csv: ${message}`);
+  });
+});
+
+describe('names and phases that are right', () => {
+  it('leaves room for the ending of a replacement, and takes an empty phase', () => {
+    const name = `${'a'.repeat(230)}.b-c.0`;
+    expect(plannedPods(demandOf(`${name},1,1,0,0,,BE,,0,1,7\n`))[0]?.name).toBe(name);
   });
 });
 
@@ -119,6 +145,13 @@ describe('a trace folder', () => {
     writeFileSync(join(folder, 'pod_a.csv'), POD_HEADER);
     writeFileSync(join(folder, 'pod_b.csv'), POD_HEADER);
     expect(() => readTrace(folder, options)).toThrow('found pod_a.csv, pod_b.csv');
+  });
+
+  it('names the path of a folder that stands where a file is expected', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'trace-'));
+    mkdirSync(join(folder, 'node.csv'));
+    writeFileSync(join(folder, 'pod.csv'), POD_HEADER);
+    expect(() => readTrace(folder, options)).toThrow(expect.objectContaining({ name: 'UsageError', message: `--trace: expected a CSV file at ${join(folder, 'node.csv')}, found a folder` }));
   });
 });
 
