@@ -80,7 +80,25 @@ describe('lives', () => {
     await clock.advance(1);
     endTerminating();
     expect(names()).toEqual(['b']);
-    expect(generator.counts()).toEqual({ planned: 2, submitted: 2, bound: 1, finished: 1, recreated: 0 });
+    expect(generator.counts()).toEqual({ planned: 2, submitted: 2, bound: 1, finished: 1, refused: 0, recreated: 0 });
+  });
+
+  it('tells of a Pod that the API server refuses for good, counts it, and goes on with the others', async () => {
+    const plan = planOf(planned('not_a_name', 0, 4_000), { ...planned('bad-cpu', 0, 4_000), requests: { cpu: 'much' } }, planned('a', 1_000, 4_000));
+    const generator = start(plan);
+    expect(told).toEqual([
+      { event: 'refused', cluster: 'c', pod: 'not_a_name', why: expect.stringContaining('Pod "not_a_name" is invalid') as string },
+      { event: 'refused', cluster: 'c', pod: 'bad-cpu', why: expect.stringContaining('resources.requests[cpu]') as string },
+    ]);
+    await clock.advance(1_000);
+    bind('a');
+    await clock.advance(4_000);
+    endTerminating();
+    const counts = { planned: 3, submitted: 3, bound: 1, finished: 3, refused: 2, recreated: 0 };
+    expect([names(), generator.counts()]).toEqual([[], counts]);
+    generator.close();
+    told.length = 0;
+    expect([start(plan).counts(), told, names()]).toEqual([counts, [], []]); // a restart does not try again
   });
 
   it('replaces an evicted Pod with the rest of its life', async () => {
@@ -95,7 +113,7 @@ describe('lives', () => {
     expect(generator.counts().finished).toBe(0);
     await clock.advance(1);
     endTerminating();
-    expect([names(), generator.counts()]).toEqual([[], { planned: 1, submitted: 1, bound: 1, finished: 1, recreated: 1 }]);
+    expect([names(), generator.counts()]).toEqual([[], { planned: 1, submitted: 1, bound: 1, finished: 1, refused: 0, recreated: 1 }]);
   });
 
   it('replaces a Pod that is evicted twice, and one that was never bound', async () => {
@@ -166,7 +184,7 @@ describe('after a kill', () => {
     await clock.advance(4_999);
     expect(second.counts().finished).toBe(0);
     await clock.advance(1); // 10 s after a was bound
-    expect(second.counts()).toEqual({ planned: 3, submitted: 2, bound: 1, finished: 1, recreated: 0 });
+    expect(second.counts()).toEqual({ planned: 3, submitted: 2, bound: 1, finished: 1, refused: 0, recreated: 0 });
   });
 
   it('adopts a binding that nobody saw, and replaces a Pod that was lost meanwhile', async () => {
@@ -180,7 +198,7 @@ describe('after a kill', () => {
     const second = start(plan);
     await clock.advance(1);
     expect(names().sort()).toEqual(['a-r1', 'b']);
-    expect(second.counts()).toMatchObject({ submitted: 2, bound: 2, recreated: 1 });
+    expect(second.counts()).toMatchObject({ submitted: 2, bound: 2, refused: 0, recreated: 1 });
   });
 
   it('creates a Pod whose submission was written but not carried out, and removes one whose end was', async () => {
@@ -192,7 +210,7 @@ describe('after a kill', () => {
     appendFileSync(file, `${JSON.stringify({ t: at, e: 'submit', i: 2, r: 0, cluster: 'c', pod: 'b' })}\n${JSON.stringify({ t: at, e: 'finish', i: 0, r: 0, cluster: 'c', pod: 'a' })}\n`);
     const second = start(plan);
     endTerminating();
-    expect([names(), second.counts()]).toEqual([['b'], { planned: 3, submitted: 2, bound: 1, finished: 1, recreated: 0 }]);
+    expect([names(), second.counts()]).toEqual([['b'], { planned: 3, submitted: 2, bound: 1, finished: 1, refused: 0, recreated: 0 }]);
   });
 
   it('survives a torn last line', async () => {

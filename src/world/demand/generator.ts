@@ -15,7 +15,10 @@ export interface DemandCounts {
   readonly submitted: number;
   /** Planned Pods that have been bound at least once. */
   readonly bound: number;
+  /** Including the refused: nothing more will happen to them. */
   readonly finished: number;
+  /** Pods that the API server will never take; people are told of each. */
+  readonly refused: number;
   /** Pods that replaced one which was evicted or lost. */
   readonly recreated: number;
 }
@@ -63,11 +66,12 @@ export class Generator {
   }
 
   counts(): DemandCounts {
-    const counts = { planned: this.state.lives.size, submitted: 0, bound: 0, finished: 0, recreated: this.state.recreated };
+    const counts = { planned: this.state.lives.size, submitted: 0, bound: 0, finished: 0, refused: 0, recreated: this.state.recreated };
     for (const life of this.state.lives.values()) {
       if (isSubmitted(life)) counts.submitted++;
       if (life.everBound) counts.bound++;
       if (life.state === 'finished') counts.finished++;
+      if (life.refused) counts.refused++;
     }
     return counts;
   }
@@ -162,7 +166,21 @@ export class Generator {
     this.write({ t: this.options.clock.now(), e: 'submit', i, r, cluster: planned.cluster, pod: podName(planned, r) });
     this.live.set(this.keyOf(i, r), i);
     const store = this.storeOf(planned);
-    unlessThere(() => store.create(PodResource, podManifest(planned, r)));
+    try {
+      unlessThere(() => store.create(PodResource, podManifest(planned, r)));
+    } catch (error) {
+      if (!isPermanentRefusal(error)) throw error;
+      this.refuse(i, r, error.message);
+    }
+  }
+
+  /** One Pod that cannot be is no reason to end the world: its life is over before it began, and the others go on. */
+  private refuse(i: number, r: number, why: string): void {
+    const planned = this.podStep(i);
+    const pod = podName(planned, r);
+    this.live.delete(this.keyOf(i, r));
+    this.write({ t: this.options.clock.now(), e: 'finish', i, r, cluster: planned.cluster, pod, refused: why });
+    this.options.tell({ event: 'refused', cluster: planned.cluster, pod, why });
   }
 
   private ensurePriorityClasses(store: EmbeddedStore): void {
@@ -256,6 +274,11 @@ export class Generator {
 /** Its first Pod has been submitted; it may be between two lives. */
 function isSubmitted(life: Life): boolean {
   return life.state !== 'planned' || life.r > 0;
+}
+
+/** The same request would fail again, as long as nobody changes it: a 4xx that asks for neither patience nor a new version. */
+function isPermanentRefusal(error: unknown): error is StatusError {
+  return error instanceof StatusError && error.code >= 400 && error.code < 500 && error.code !== 409 && error.code !== 429;
 }
 
 function unlessThere(create: () => unknown): void {

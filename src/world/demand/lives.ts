@@ -12,6 +12,8 @@ export interface Life {
   boundAt: number;
   /** Whether any of its Pods was ever bound. */
   everBound: boolean;
+  /** The API server would not take its Pod. */
+  refused: boolean;
 }
 
 export interface DemandState {
@@ -28,7 +30,7 @@ export interface DemandState {
 export function replay(plan: DemandPlan, history: readonly DemandEvent[]): DemandState {
   const state: DemandState = { startedAt: undefined, lives: new Map(), done: new Set(), recreated: 0, lastAt: 0 };
   plan.steps.forEach((step, i) => {
-    if (step.kind === 'pod') state.lives.set(i, { r: 0, state: 'planned', leftMs: step.lifeMs, boundAt: 0, everBound: false });
+    if (step.kind === 'pod') state.lives.set(i, { r: 0, state: 'planned', leftMs: step.lifeMs, boundAt: 0, everBound: false, refused: false });
   });
   for (const event of history) record(state, event);
   return state;
@@ -56,6 +58,7 @@ export function record(state: DemandState, event: DemandEvent): void {
       break;
     case 'finish':
       life.state = 'finished';
+      life.refused = event.refused !== undefined;
       break;
     case 'gone':
       life.state = 'planned';

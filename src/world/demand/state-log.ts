@@ -6,8 +6,11 @@ export type DemandEvent =
   /** Written before the Pod is created. `pod` is its name; Pods of one step differ by life. */
   | { readonly t: number; readonly e: 'submit'; readonly i: number; readonly r: number; readonly cluster: string; readonly pod: string }
   | { readonly t: number; readonly e: 'bound'; readonly i: number; readonly r: number }
-  /** Written before the Pod is deleted: its life is over, whatever becomes of it now is nobody's fault. */
-  | { readonly t: number; readonly e: 'finish'; readonly i: number; readonly r: number; readonly cluster: string; readonly pod: string }
+  /**
+   * Written before the Pod is deleted: its life is over, whatever becomes of it now is nobody's fault. `refused` is the
+   * API server's reason if it would not take the Pod at all.
+   */
+  | { readonly t: number; readonly e: 'finish'; readonly i: number; readonly r: number; readonly cluster: string; readonly pod: string; readonly refused?: string }
   /** Gone before its time; `leftMs` is the rest of its life. */
   | { readonly t: number; readonly e: 'gone'; readonly i: number; readonly r: number; readonly leftMs: number | null }
   /** A step that is not a Pod has been carried out. */
