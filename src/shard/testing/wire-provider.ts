@@ -20,21 +20,23 @@ const TRANSITION = {
 
 /**
  * A provider on a real socket which does what a test says, also what no honest provider would: it accepts everything at
- * once, finishes it at once unless told otherwise, and may hold its List back or leave machines out of it. It keeps no
- * revisions, so every List is a full one.
+ * once, finishes it at once unless told otherwise, and may hold its List back or leave machines out of it. Every List is
+ * a full one, unless it keeps revisions.
  */
 export class WireProvider {
   readonly calls: WireCall[] = [];
   /** Machines that the List does not name. */
   readonly omitted = new Set<string>();
-  /** Machines that the next List alone does not name. */
-  readonly omittedOnce = new Set<string>();
   /** Kinds of transition that are begun and not finished; `finish` ends them. */
   readonly unfinished = new Set<CallKind>();
+  /** Answers a List since a revision with what changed after it. */
+  keepsRevisions = false;
   /** Sees every call before it has an effect. */
   onCall: (call: WireCall) => void = () => undefined;
   address = '';
   private readonly machines = new Map<string, Machine>();
+  private readonly changedAt = new Map<string, number>();
+  private revision = 0;
   private readonly server = new Server();
   private gate: { readonly opened: Promise<void>; readonly open: () => void } | undefined;
   private waiting: (() => void)[] = [];
@@ -46,12 +48,13 @@ export class WireProvider {
       drain: serveUnary((r) => this.begin('Drain', r)),
       delete: serveUnary((r) => this.begin('Delete', r)),
       get: serveUnary((r) => Promise.resolve(this.mustGet(r.id))),
-      list: serveUnary(async () => {
+      list: serveUnary(async ({ sinceRevision }) => {
         for (const waiting of this.waiting.splice(0)) waiting();
         await this.gate?.opened;
-        const named = [...this.machines.values()].filter((m) => !this.omitted.has(m.id) && !this.omittedOnce.has(m.id));
-        this.omittedOnce.clear();
-        return { machines: named, revision: new Uint8Array() };
+        const named = [...this.machines.values()].filter((m) => !this.omitted.has(m.id));
+        if (!this.keepsRevisions) return { machines: named, revision: new Uint8Array() };
+        const since = sinceRevision.length > 0 ? Number(Buffer.from(sinceRevision).toString()) : 0;
+        return { machines: named.filter((m) => this.changedAt.get(m.id)! > since), revision: Buffer.from(String(this.revision)) };
       }),
     };
     this.server.addService(CapacityProviderService, service);
@@ -69,7 +72,7 @@ export class WireProvider {
       id, state, instanceType: 'c8', zone: 'a', capacityType: CapacityType.CAPACITY_TYPE_ON_DEMAND, pricePerHour: 0.4, interruptionProbability: 0,
       resources: { resources: new Map([['cpu', '8']]) }, ...(state !== MachineState.MACHINE_STATE_SPECULATIVE && { host: hostOf(id) }), ...fields,
     });
-    this.machines.set(id, machine);
+    this.set(machine);
   }
 
   state(id: string): MachineState {
@@ -113,9 +116,14 @@ export class WireProvider {
     this.onCall(call);
     this.calls.push(call);
     const machine = { ...this.mustGet(request.machineId), ...fields, state: TRANSITION[kind][0] };
-    this.machines.set(machine.id, machine);
+    this.set(machine);
     if (!this.unfinished.has(kind)) setImmediate(() => this.finish(machine.id));
     return Promise.resolve({ operationId: `op-${this.calls.length}`, machine });
+  }
+
+  private set(machine: Machine): void {
+    this.machines.set(machine.id, machine);
+    this.changedAt.set(machine.id, ++this.revision);
   }
 
   private mustGet(id: string): Machine {
