@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { UsageError } from '../lib/usage-error.ts';
-import { integer } from './flags.ts';
+import { integer, listenAddress } from './flags.ts';
 
 interface WorldFlags {
   dataDir: string;
@@ -26,7 +26,7 @@ Examples:
   bigfleet world --data-dir ./w --hub-port 7000 --cluster a=7001 --cluster b=7002 --node-agent-listen 127.0.0.1:7010
   kubectl --kubeconfig ./w/a.kubeconfig get nodes
 
-Exit codes: 0 stopped by SIGTERM or SIGINT · 1 could not start or go on · 2 wrong flags`;
+Exit codes: 0 stopped by SIGTERM or SIGINT · 1 could not start or go on · 2 wrong flags or input files`;
 
 export function register(program: Command): void {
   program
@@ -48,36 +48,51 @@ function collect(value: string, before: string[]): string[] {
   return [...before, value];
 }
 
-function clusterFlag(text: string): { id: string; port: number } {
-  const [id = '', port = ''] = text.split('=');
-  if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(id) || !/^\d+$/.test(port)) throw new UsageError(`--cluster: "${text}" is not ID=PORT; write for instance cluster-1=7001`);
-  return { id, port: integer('--cluster', port, { min: 0, max: 65_535 }) };
+const HUB = 'hub';
+
+/** Reads `--cluster` flags. Throws a UsageError if one is malformed, or takes an id or a port that is taken already. */
+export function clusterFlags(texts: readonly string[], hubPort: number): { id: string; port: number }[] {
+  const ids = new Set<string>();
+  const takenBy = new Map([[hubPort, '--hub-port']]);
+  return texts.map((text) => {
+    const [, id = '', digits = ''] = /^([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)=(\d+)$/.exec(text) ?? [];
+    if (id === '') throw new UsageError(`--cluster: "${text}" is not ID=PORT; write for instance cluster-1=7001`);
+    const port = integer('--cluster', digits, { min: 0, max: 65_535 });
+    if (id === HUB) throw new UsageError(`--cluster: "${text}": the id ${HUB} is the hub's own; choose another`);
+    if (ids.has(id)) throw new UsageError(`--cluster: "${text}": the id ${id} is given twice; every cluster needs its own`);
+    const other = port === 0 ? undefined : takenBy.get(port);
+    if (other !== undefined) throw new UsageError(`--cluster: "${text}": port ${port} is taken by ${other}; every API server needs its own`);
+    ids.add(id);
+    takenBy.set(port, `--cluster ${text}`);
+    return { id, port };
+  });
 }
 
 async function run(flags: WorldFlags): Promise<void> {
-  const clusters = flags.cluster.map(clusterFlag);
+  const hubPort = integer('--hub-port', flags.hubPort, { min: 0, max: 65_535 });
+  const clusters = clusterFlags(flags.cluster, hubPort);
+  listenAddress('--node-agent-listen', flags.nodeAgentListen);
   const at = flags.nodeAgentListen.lastIndexOf(':');
   const nodeAgent = { host: flags.nodeAgentListen.slice(0, at), port: integer('--node-agent-listen', flags.nodeAgentListen.slice(at + 1), { min: 0, max: 65_535 }) };
-  const [{ startWorld }, { isWorldCommand }, { systemClock }, { createLog }, { readFileSync }, { fileURLToPath }] = await Promise.all([
+  const [{ startWorld }, { isWorldCommand }, { systemClock }, { createLog }, { readDemand, readHubObjects }, { fileURLToPath }] = await Promise.all([
     import('../world/world.ts'),
     import('../world/supervision.ts'),
     import('../lib/clock.ts'),
     import('../lib/log.ts'),
-    import('node:fs'),
+    import('../world/input-file.ts'),
     import('node:url'),
   ]);
-  const readJson = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
   const send = (message: object): void => {
     if (process.connected) process.send?.(message);
   };
   const world = await startWorld({
     dataDir: flags.dataDir,
     crdDir: fileURLToPath(new URL('../../config/crd/bases', import.meta.url)),
-    hubPort: integer('--hub-port', flags.hubPort, { min: 0, max: 65_535 }),
+    hubPort,
     clusters,
     nodeAgent,
-    hubObjects: flags.hubObjects === undefined ? [] : (readJson(flags.hubObjects) as []),
-    ...(flags.demand !== undefined && { demand: readJson(flags.demand) as never }),
+    hubObjects: flags.hubObjects === undefined ? [] : readHubObjects(flags.hubObjects),
+    ...(flags.demand !== undefined && { demand: readDemand(flags.demand, clusters.map(({ id }) => id)) }),
     ...(flags.providerAdmin !== undefined && { providerAdmin: flags.providerAdmin }),
     clock: systemClock,
     random: Math.random,
@@ -91,7 +106,12 @@ async function run(flags: WorldFlags): Promise<void> {
   process.on('message', (message) => {
     if (isWorldCommand(message) && generator && !generator.started) generator.start();
   });
-  if (flags.start && generator && !generator.started) generator.start();
+  try {
+    if (flags.start && generator && !generator.started) generator.start();
+  } catch (error) {
+    await world.close(); // its API servers would keep the process alive
+    throw error;
+  }
   const report = setInterval(() => generator && send({ kind: 'counts', ...generator.counts() }), 500);
   const urls = Object.fromEntries([...world.clusters].map(([id, plane]) => [id, plane.url]));
   process.stdout.write(`${JSON.stringify({ event: 'listening', hub: world.hub.url, clusters: urls, nodeAgent: world.nodeAgentUrl })}\n`);

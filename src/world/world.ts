@@ -56,12 +56,35 @@ const CRD_PREFIX = { control: 'control.bigfleet', public: 'bigfleet' } as const;
 
 /**
  * Starts everything that a real site has around BigFleet: API servers, schedulers, kubelets, machines that join, and
- * demand. State lies in the data directory; a new process continues where a killed one stopped.
+ * demand. State lies in the data directory; a new process continues where a killed one stopped. If any of it cannot start
+ * (a port is taken, say), what had started is closed again and the cause is thrown.
  */
 export async function startWorld(options: WorldOptions): Promise<World> {
+  const onClose: (() => unknown)[] = [];
+  try {
+    return await startParts(options, onClose);
+  } catch (error) {
+    await closeAll(onClose).catch((problem: unknown) => options.log.warn({ problem: String(problem) }, 'closing after a failed start'));
+    throw error;
+  }
+}
+
+/** Ends everything in reverse order, also what comes after a part that fails to end; then throws the first failure. */
+async function closeAll(onClose: (() => unknown)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const stop of onClose.splice(0).reverse()) {
+    try {
+      await stop();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+async function startParts(options: WorldOptions, onClose: (() => unknown)[]): Promise<World> {
   const { clock, random, log, dataDir } = options;
   makeFolder(dataDir);
-  const onClose: (() => unknown)[] = [];
   const startPlane = async (name: string, port: number, crds: keyof typeof CRD_PREFIX): Promise<EmbeddedControlPlane> => {
     const plane = await startEmbeddedControlPlane({
       name, port, dataDir: join(dataDir, name), crds: crdFiles(options.crdDir, CRD_PREFIX[crds]), clock, tuning: HISTORY,
@@ -92,26 +115,23 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   }
 
   const agent = new NodeAgent({ clusters: agentClusters, clock, log });
-  await agent.adopt();
   onClose.push(() => agent.close());
+  await agent.adopt();
   const server = await serveNodeAgent(agent, options.nodeAgent.host, options.nodeAgent.port);
   onClose.push(() => server.close());
   await hub.writeKubeconfig(join(dataDir, HUB_KUBECONFIG));
   for (const [id, plane] of clusters) await plane.writeKubeconfig(join(dataDir, kubeconfigName(id)));
-  const generator = options.demand && startDemand(options, options.demand, clusters);
-  if (generator) onClose.push(() => generator.close());
+  const generator = options.demand && startDemand(options, options.demand, clusters, onClose);
   return {
     hub,
     clusters,
     nodeAgentUrl: server.url,
     generator,
-    async close() {
-      for (const stop of onClose.reverse()) await stop();
-    },
+    close: () => closeAll(onClose),
   };
 }
 
-function startDemand(options: WorldOptions, plan: DemandPlan, clusters: ReadonlyMap<string, EmbeddedControlPlane>): Generator {
+function startDemand(options: WorldOptions, plan: DemandPlan, clusters: ReadonlyMap<string, EmbeddedControlPlane>, onClose: (() => unknown)[]): Generator {
   const { providerAdmin } = options;
   const generator = new Generator({
     plan,
@@ -121,6 +141,7 @@ function startDemand(options: WorldOptions, plan: DemandPlan, clusters: Readonly
     tell: options.tell,
     interrupt: (request) => (providerAdmin === undefined ? Promise.resolve([]) : requestInterruption(providerAdmin, request)),
   });
+  onClose.push(() => generator.close());
   // A demand that had begun goes on at once: lives run by the wall clock.
   if (generator.started) generator.start();
   return generator;
