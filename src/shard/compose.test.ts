@@ -270,6 +270,23 @@ describe('a shard by its composition root', () => {
     expect(configure!.epoch).toBeGreaterThan(create!.epoch);
   });
 
+  it('does not act on a binding it found at its start before the cluster has reported', async () => {
+    await world.open({ spec: hold });
+    world.provider.put('m-1');
+    world.provider.unfinished.add('Create');
+    const first = world.startShard();
+    (await world.operator(first)).rollup({ needs: EIGHT_CPUS });
+    await eventually('Create is under way', () => world.provider.state('m-1') === CREATING);
+    await first.stop();
+    world.provider.finish('m-1');
+    const second = world.startShard();
+    const east = await world.operator(second);
+    await world.plans(second);
+    expect(world.provider.count('Configure')).toBe(0);
+    east.rollup({ needs: EIGHT_CPUS });
+    await eventually('it serves', isConfigured('m-1'));
+  });
+
   it('ends cleanly when it is stopped while it waits for a CapacityProvider', async () => {
     await world.open({ withProvider: false });
     const shard = world.startShard();

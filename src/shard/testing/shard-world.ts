@@ -53,10 +53,10 @@ export class ShardWorld {
     this.hubServer = await startEmbeddedControlPlane({ name: 'hub', crds: [crd('machines'), crd('shards'), crd('capacityproviders')], clock: systemClock });
     const { store } = this.hubServer;
     store.create(NamespaceResource, { metadata: { name: NAMESPACE } });
-    // Nothing rests and nothing is capped, so that what may happen happens at once.
+    // Nothing rests and nothing is capped, so that what may happen happens at once; and no plan is made without a reason.
     store.create<Shard>(ShardResource, {
       metadata: { name: 'shard-0', namespace: NAMESPACE },
-      spec: { cycleSeconds: 1, rails: { emptyRollupGuard: false, reclaimCapFraction: '1' }, holds: { onDemandSeconds: 0, spotSeconds: 0, occupiedExcessSeconds: 0 }, ...spec },
+      spec: { cycleSeconds: 3_600, rails: { emptyRollupGuard: false, reclaimCapFraction: '1' }, holds: { onDemandSeconds: 0, spotSeconds: 0, occupiedExcessSeconds: 0 }, ...spec },
     });
     if (withProvider) this.addProvider();
     await this.hubServer.writeKubeconfig(join(this.dir, 'hub.kubeconfig'));
