@@ -31,6 +31,7 @@ describe('verdict', () => {
     [{ pods: { ...good.pods, finished: 8150, pending: 2, pendingByReason: { SupplyExhausted: 2 } } }, '2 Pods pending (SupplyExhausted 2)'],
     [{ pods: { ...good.pods, finished: 8151 } }, '1 Pods not finished'],
     [{ pods: { ...good.pods, submitted: 8000, finished: 8000 } }, '152 of 8152 Pods were never submitted'],
+    [{ pods: { ...good.pods, bound: 8151 } }, '1 Pods never bound'],
     [{ leaks: { ...good.leaks, machinesBound: 1 } }, 'leak: 1 machinesBound'],
     [{ leaks: { ...good.leaks, capacityRequests: 3 } }, 'leak: 3 capacityRequests'],
     [{ leaks: { ...good.leaks, upcomingNodes: 1 } }, 'leak: 1 upcomingNodes'],

@@ -56,6 +56,8 @@ export function shortcomings(report: UpReport): string[] {
   if (pods.pending > 0) found.push(`${pods.pending} Pods pending (${counts(pods.pendingByReason)})`);
   const unfinished = pods.submitted - pods.finished - pods.pending;
   if (unfinished > 0) found.push(`${unfinished} Pods not finished`);
+  const neverBound = pods.submitted - pods.bound - pods.pending;
+  if (neverBound > 0) found.push(`${neverBound} Pods never bound`);
   for (const [what, count] of Object.entries(leaks)) if (count > 0) found.push(`leak: ${count} ${what}`);
   if (leaks.capacityRequests === undefined || leaks.upcomingNodes === undefined) found.push('the API servers could not be asked what is left');
   for (const [what, count] of Object.entries(violations)) if (count > 0) found.push(`violation: ${count} ${what}`);
