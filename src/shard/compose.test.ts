@@ -187,6 +187,29 @@ describe('a shard by its composition root', () => {
     expect(told(west, 'm-west')).toEqual([CONFIGURED, DRAINING, IDLE]);
   });
 
+  it('drains and deletes a machine that a person asked to be released, over a restart, though its demand is still there', async () => {
+    await world.open({ spec: hold });
+    world.provider.put('m-1', { state: CONFIGURED, cluster: 'east' });
+    world.provider.unfinished.add('Drain');
+    const shard = world.startShard();
+    const east = await world.operator(shard);
+    east.rollup({ needs: EIGHT_CPUS });
+    await eventually('the object is ours', () => world.machineObject('m-1')?.status?.phase === 'Configured');
+    world.annotateMachine('m-1', { 'control.bigfleet.lucy.sh/release': 'true' });
+    world.deleteMachineObject('m-1');
+    await eventually('it drains', () => world.provider.state('m-1') === DRAINING);
+    expect(world.machineObject('m-1')?.metadata.deletionTimestamp).toBeDefined();
+    east.close();
+    await shard.stop();
+
+    world.provider.unfinished.delete('Drain');
+    world.provider.put('m-1', { state: IDLE, cluster: '' });
+    world.startShard();
+    await eventually('it is deleted', () => world.provider.state('m-1') === SPECULATIVE);
+    await eventually('its object is gone', () => world.machineObject('m-1') === undefined);
+    expect(world.provider.calls.filter((c) => c.machineId === 'm-1').map((c) => c.kind)).toEqual(['Drain', 'Delete']);
+  });
+
   it('takes nothing away while the Lease is not proven, and acquires all the same', async () => {
     await world.open({ spec: { holds: { onDemandSeconds: 1, spotSeconds: 0, occupiedExcessSeconds: 0 } } });
     world.provider.put('m-1', { state: CONFIGURED, cluster: 'east' });

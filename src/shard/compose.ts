@@ -33,6 +33,7 @@ import { asGone, framesFor, nodeStateUpdate } from './node-state.ts';
 import { OrphanObjects } from './orphan-objects.ts';
 import { PlanReport } from './plan-report.ts';
 import { clusterOf } from './record.ts';
+import { isReleaseRequest, releaseStep } from './release-requests.ts';
 import { checkStart, restoreFromObjects, waitForProvider } from './start.ts';
 import { createShardServer } from './grpc-server.ts';
 import { callDeadlineMs, pollerSettingsOf } from './settings.ts';
@@ -169,7 +170,9 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   /** Listed by our provider, and another shard's by their objects. */
   const foreignMachines = new Set<string>();
   const orphans = new OrphanObjects();
-  const writer = new MachineWriter({ client, inventory, identity: identityOfMachines, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, settleMs: WRITER_SETTLE_MS });
+  /** Machines that a person wants gone. */
+  const releasing = new Set<string>();
+  const writer = new MachineWriter({ client, inventory, identity: identityOfMachines, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, isReleasing: (machineId) => releasing.has(machineId), settleMs: WRITER_SETTLE_MS });
   const poller = new ProviderPoller({
     provider, inventory, clock, random, log,
     settings: () => pollerSettingsOf(currentProvider(), options.pollMs),
@@ -263,6 +266,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       if (object?.spec.hold && object.spec.shardRef === shardId) inventory.update(change.id, { hold: true });
     }
     if (change.after && (change.after.intent || change.after.recheck) && !change.after.busy) machineController.enqueue(change.id);
+    if (releasing.has(change.id) && !change.after?.busy) stepRelease(change.id);
     if (isNewsForThePlan(change)) wakeCycle();
     if (change.before?.intent?.kind === 'bind' && change.after?.seen.state === 'Configured' && change.before.seen.state !== 'Configured') {
       metrics.provisioningSeconds.observe((clock.now() - change.before.intent.decidedAt) / 1000);
@@ -281,6 +285,11 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     if (object.spec.shardRef !== shardId) return;
     // A deleted object says nothing about the machine, and takes no hold with it: it comes back as it was.
     if (event.type !== 'deleted') adoptHold(object);
+    if (event.type !== 'deleted' && isReleaseRequest(object) && !releasing.has(machineId)) {
+      releasing.add(machineId);
+      log.info({ machine: machineId }, 'a person asked for the release of the machine');
+      stepRelease(machineId);
+    }
     writer.observed(machineId, event.type === 'deleted' ? undefined : object);
   });
 
@@ -337,6 +346,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   async function waitForSupply(s: AbortSignal): Promise<void> {
     while (poller.status.lastListAt === 0) await sleep(clock, 50, s);
     restoreFromObjects(machineInformer.store.values(), shardId, inventory);
+    for (const machineId of [...releasing]) stepRelease(machineId);
   }
 
   async function restoreThenWait(s: AbortSignal): Promise<void> {
@@ -360,6 +370,20 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     const hold = spec.hold ?? false;
     const known = inventory.get(spec.machineId);
     if (known && known.hold !== hold) inventory.update(spec.machineId, { hold });
+  }
+
+  /** Drain, then Delete where the capacity is elastic; then the object goes, and comes back if the machine is still there. */
+  function stepRelease(machineId: string): void {
+    const machine = inventory.get(machineId);
+    if (!machine && poller.status.lastListAt === 0) return; // asked before we knew any machine
+    const step = machine ? releaseStep(machine, settings.current.policy.reclaimGraceSeconds, clock.now()) : 'done';
+    if (step === 'wait') return;
+    if (step === 'done') {
+      releasing.delete(machineId);
+      writer.markDirty(machineId);
+    } else {
+      inventory.setIntent(machineId, step);
+    }
   }
 
   function removeOrphanObjects(): void {

@@ -69,7 +69,7 @@ describe('against an API server', () => {
     beforeEach(async () => {
       inventory = new Inventory(systemClock);
       const informer = createInformer<Machine>({ client, clock: systemClock, random: () => 0, log: silentLog, type: MachineResource, namespace: NAMESPACE });
-      writer = new MachineWriter({ client, inventory, clock: systemClock, objects: informer.store, identity: { namespace: NAMESPACE, shard: 'shard-0', provider: 'metal' }, log: silentLog, workers: 4, mode: () => 'NonSpeculative', settleMs: 0 });
+      writer = new MachineWriter({ client, inventory, clock: systemClock, objects: informer.store, identity: { namespace: NAMESPACE, shard: 'shard-0', provider: 'metal' }, log: silentLog, workers: 4, mode: () => 'NonSpeculative', isReleasing: () => false, settleMs: 0 });
       inventory.onChange(({ id }) => writer.markDirty(id));
       informer.subscribe((event) => {
         const object = event.type === 'deleted' ? event.old : event.object;

@@ -33,7 +33,7 @@ function setUp(options: { workers?: number; started?: boolean; mode?: MachineObj
   const warnings: object[] = [];
   const writer = new MachineWriter({
     client: kube, inventory, clock, objects: kube.store, identity: { namespace: 'fleet', shard: 'shard-0', provider: 'metal' },
-    log: { ...silentLog, warn: (fields) => warnings.push(fields) }, workers: options.workers ?? 4, mode: () => options.mode ?? 'NonSpeculative', settleMs: SETTLE_MS,
+    log: { ...silentLog, warn: (fields) => warnings.push(fields) }, workers: options.workers ?? 4, mode: () => options.mode ?? 'NonSpeculative', isReleasing: () => false, settleMs: SETTLE_MS,
   });
   inventory.onChange(({ id, after }) => (after ? writer.markDirty(id) : writer.markGone(id)));
   const stop = new AbortController();

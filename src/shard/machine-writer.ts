@@ -10,6 +10,7 @@ import type { Inventory } from './inventory.ts';
 import { desiredMachine, specPatch } from './machine-object.ts';
 import type { MachineIdentity } from './machine-object.ts';
 import { wantsObject } from './object-policy.ts';
+import { isReleaseRequest } from './release-requests.ts';
 import type { MachineObjects } from './object-policy.ts';
 import type { MachineRecord } from './record.ts';
 
@@ -23,6 +24,8 @@ export interface MachineWriterOptions {
   readonly log: Log;
   readonly workers: number;
   readonly mode: () => MachineObjects;
+  /** A release that a person asked for is under way: the object stays until it is done, so that a restart remembers. */
+  readonly isReleasing: (id: string) => boolean;
   /** Changes of one machine within this time become one write, unless somebody waits for it. */
   readonly settleMs: number;
 }
@@ -192,7 +195,7 @@ export class MachineWriter implements Runnable {
       this.gone.delete(id);
       return;
     }
-    if (known?.metadata.deletionTimestamp) {
+    if (known?.metadata.deletionTimestamp && !(isReleaseRequest(known) && this.options.isReleasing(id))) {
       // A person deleted the object: that says nothing about the machine, so it comes back (spec: control-crds, Machine).
       await this.delete(id, known, signal);
       this.markDirty(id);
@@ -201,7 +204,7 @@ export class MachineWriter implements Runnable {
     const desired = desiredMachine(record, this.options.identity);
     // Our objects come back with what a person had said.
     const created = known ?? (await this.create(record.hold ? { ...desired, spec: { ...desired.spec, hold: true } } : desired, signal));
-    if (created.metadata.deletionTimestamp) throw new Error('the object is being deleted and others keep it from going: it is made anew when it has gone');
+    if (created.metadata.deletionTimestamp && !isReleaseRequest(created)) throw new Error('the object is being deleted and others keep it from going: it is made anew when it has gone');
     const withSpec = await this.writeSpec(record, desired, created, signal);
     if (!withSpec) return this.vanished(id);
     this.last.set(id, withSpec);

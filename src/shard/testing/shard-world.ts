@@ -157,6 +157,12 @@ export class ShardWorld {
     this.hub.store.mutate<Machine>(MachineResource, { namespace: NAMESPACE, name: machineObjectName(id) }, (draft) => ({ ...draft, spec: { ...draft.spec, ...spec } }));
   }
 
+  annotateMachine(id: string, annotations: Record<string, string>): void {
+    this.hub.store.mutate<Machine>(MachineResource, { namespace: NAMESPACE, name: machineObjectName(id) }, (draft) => ({
+      ...draft, metadata: { ...draft.metadata, annotations: { ...draft.metadata.annotations, ...annotations } },
+    }));
+  }
+
   deleteMachineObject(id: string): void {
     this.hub.store.delete(MachineResource, { namespace: NAMESPACE, name: machineObjectName(id) });
   }

@@ -1,0 +1,34 @@
+import { RELEASE_ANNOTATION } from '../api/constants.ts';
+import type { Machine } from '../api/types.ts';
+import type { MachineIntent, MachineRecord } from './record.ts';
+
+/** A person wants the machine itself gone: the annotation, and the object deleted (spec: control-crds, Machine). */
+export function isReleaseRequest(object: Machine | undefined): boolean {
+  return object?.metadata.deletionTimestamp !== undefined && object.metadata.annotations?.[RELEASE_ANNOTATION] === 'true';
+}
+
+/**
+ * Pure: what is to be decided for a machine that a person wants gone. 'wait' = something is under way; 'done' = nothing is
+ * left to take away, so its object may go. Capacity that cannot be bought again is only drained.
+ */
+export function releaseStep(machine: MachineRecord, graceSeconds: number, now: number): MachineIntent | 'wait' | 'done' {
+  const { state, capacityType } = machine.seen;
+  if (machine.hold) return 'wait';
+  const reason = 'A person asked for its release.';
+  switch (state) {
+    case 'Configured':
+      return machine.intent?.kind === 'unbind' ? 'wait' : { kind: 'unbind', reason, graceSeconds, preemptorPriority: 0, decidedAt: now };
+    case 'Idle':
+      if (machine.intent?.kind === 'release' || machine.busy) return 'wait';
+      if (machine.intent?.kind === 'bind' && machine.intent.configureSent) return 'wait';
+      return capacityType === 'OnDemand' || capacityType === 'Spot' ? { kind: 'release', reason, decidedAt: now } : 'done';
+    case 'Speculative':
+    case 'Failed':
+      return 'done';
+    case 'Creating':
+    case 'Configuring':
+    case 'Draining':
+    case 'Deleting':
+      return 'wait';
+  }
+}
