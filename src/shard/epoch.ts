@@ -35,7 +35,7 @@ function readEpoch(file: string): bigint {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0n;
-    throw error;
+    throw new Error(`${file} cannot be read: ${(error as Error).message}`, { cause: error });
   }
   if (!/^\d+\s*$/.test(text)) throw new Error(`${file}: expected a decimal number, found ${JSON.stringify(text.slice(0, 40))}. Restore the file, or delete it if the Shard object's status.epoch is intact.`);
   return BigInt(text.trim());

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -73,6 +73,9 @@ describe('what would fail later fails at once', () => {
   it('an epoch that is none, naming the file', async () => {
     writeFileSync(join(dir, 'epoch'), 'seven');
     await expect(checkStart({ dataDir: dir, listen: '127.0.0.1:0', metricsAddress: '0' })).rejects.toThrow(join(dir, 'epoch'));
+    rmSync(join(dir, 'epoch'));
+    mkdirSync(join(dir, 'epoch'));
+    await expect(checkStart({ dataDir: dir, listen: '127.0.0.1:0', metricsAddress: '0' })).rejects.toThrow(`${join(dir, 'epoch')} cannot be read`);
   });
 });
 
