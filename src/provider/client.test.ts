@@ -145,7 +145,7 @@ describe('against the simulated provider', () => {
 describe('against providers that misbehave', () => {
   it('a call without an answer is ambiguous, whether it timed out or lost its connection', async () => {
     const port = await scripted(() => 'never');
-    const silent = await failure(connect(port, { deadlines: { lifecycleMs: 20 } }).create('m'));
+    const silent = await failure(connect(port).create('m', { timeoutMs: 20 }));
     expect([silent.code, silent.isAmbiguous]).toEqual(['Deadline', true]);
     const abort = new AbortController();
     const call = failure(connect(port).create('m', { signal: abort.signal }));

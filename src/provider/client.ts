@@ -21,7 +21,6 @@ export interface ProviderClientOptions {
   /** The epoch of our leadership; read for every call. */
   readonly epoch: () => bigint;
   readonly clock: Clock;
-  readonly deadlines?: { readonly lifecycleMs?: number; readonly listMs?: number };
   /** PEM. Absent: plaintext. */
   readonly tls?: { readonly ca?: Buffer; readonly certificate?: Buffer; readonly key?: Buffer };
   /**
@@ -46,10 +45,13 @@ export interface ListRequest {
   /** A revision of an earlier List: only what changed since. */
   readonly since?: Uint8Array;
   readonly signal?: AbortSignal;
+  /** How long it may take; 120 s if absent. */
+  readonly timeoutMs?: number;
 }
 
-interface CallLimits {
+export interface CallLimits {
   readonly signal?: AbortSignal;
+  /** How long the call may take; 30 s if absent. */
   readonly timeoutMs?: number;
 }
 
@@ -79,8 +81,6 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
   const { clock, shardId } = options;
   const peer = new Peer(options.address, { credentials: credentialsOf(options) });
   const offset = new ClockOffset();
-  const lifecycleMs = options.deadlines?.lifecycleMs ?? LIFECYCLE_MS;
-  const listMs = options.deadlines?.listMs ?? LIST_MS;
   // Starts from the time, so that two processes that share an epoch by mistake or restart still go upwards.
   let sequence = BigInt(Math.trunc(clock.now())) * 1_000n;
 
@@ -112,26 +112,26 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
   return {
     address: options.address,
     create: (machineId, limits = {}) =>
-      mutation(peer.unary(CapacityProviderService.create, { machineId, ...token() }, callOptions(limits, lifecycleMs, 'create'))),
+      mutation(peer.unary(CapacityProviderService.create, { machineId, ...token() }, callOptions(limits, LIFECYCLE_MS, 'create'))),
     configure: ({ shardMetadata, ...request }, limits = {}) =>
       mutation(peer.unary(
         CapacityProviderService.configure,
         { ...request, shardMetadata: new Map(shardMetadata), ...token() },
-        callOptions(limits, lifecycleMs, 'configure'),
+        callOptions(limits, LIFECYCLE_MS, 'configure'),
       )),
     drain: ({ machineId, gracePeriodSeconds }, limits = {}) =>
       mutation(peer.unary(
         CapacityProviderService.drain,
         { machineId, gracePeriodSeconds: BigInt(Math.ceil(gracePeriodSeconds)), ...token() },
-        callOptions(limits, lifecycleMs, 'drain'),
+        callOptions(limits, LIFECYCLE_MS, 'drain'),
       )),
     delete: (machineId, limits = {}) =>
-      mutation(peer.unary(CapacityProviderService.delete, { machineId, ...token() }, callOptions(limits, lifecycleMs, 'delete'))),
+      mutation(peer.unary(CapacityProviderService.delete, { machineId, ...token() }, callOptions(limits, LIFECYCLE_MS, 'delete'))),
     get: async (id, limits = {}) =>
-      machineFromWire(await peer.unary(CapacityProviderService.get, { id }, callOptions(limits, lifecycleMs)).catch(rethrow)),
-    list: async ({ states = [], maxResults = 0, since = new Uint8Array(), signal } = {}) => {
+      machineFromWire(await peer.unary(CapacityProviderService.get, { id }, callOptions(limits, LIFECYCLE_MS)).catch(rethrow)),
+    list: async ({ states = [], maxResults = 0, since = new Uint8Array(), ...limits } = {}) => {
       const filter = { states: states.map(stateToWire), maxResults, sinceRevision: since };
-      return decodeList(await peer.unary(listMethod, filter, callOptions(signal ? { signal } : {}, listMs)).catch(rethrow));
+      return decodeList(await peer.unary(listMethod, filter, callOptions(limits, LIST_MS)).catch(rethrow));
     },
     providerNow: () => offset.toProviderTime(clock.monotonic()),
     close: () => peer.close(),

@@ -162,7 +162,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   } finally {
     forgetTermination();
   }
-  const provider = createProviderClient({ address: providerObject.spec.address, shardId, epoch: () => epoch, clock, deadlines: { listMs: (providerObject.spec.deadlines?.listSeconds ?? 120) * 1000 } });
+  const provider = createProviderClient({ address: providerObject.spec.address, shardId, epoch: () => epoch, clock });
   const identityOfMachines = { namespace, shard: shardId, provider: providerObject.metadata.name };
 
   const currentProvider = (): CapacityProvider | undefined => providerInformer.store.get(`${namespace}/${identityOfMachines.provider}`);

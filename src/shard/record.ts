@@ -25,6 +25,9 @@ export type MachineIntent =
 
 export type OperationKind = 'Create' | 'Configure' | 'Drain' | 'Delete';
 
+/** All that a provider is asked. */
+export type CallKind = OperationKind | 'Get' | 'List';
+
 /** The provider operation under way, as Machine.status.operation shows it. */
 export interface Operation {
   readonly kind: OperationKind;

@@ -70,10 +70,12 @@ describe('settings of a Shard object', () => {
 
 describe('how long one call to a provider may take', () => {
   it('is what the object says, else what its definition says, of each kind on its own', () => {
-    const provider = { spec: { address: 'a:1', shardRef: 's', deadlines: { createSeconds: 1, configureSeconds: 2, drainSeconds: 3, deleteSeconds: 4 } } };
-    const kinds = ['Create', 'Configure', 'Drain', 'Delete'] as const;
-    expect(kinds.map((kind) => callDeadlineMs(provider, kind))).toEqual([1_000, 2_000, 3_000, 4_000]);
-    expect(kinds.map((kind) => callDeadlineMs(undefined, kind))).toEqual([30_000, 30_000, 30_000, 30_000]);
+    const provider = { spec: { address: 'a:1', shardRef: 's', deadlines: { createSeconds: 1, configureSeconds: 2, drainSeconds: 3, deleteSeconds: 4, getSeconds: 5, listSeconds: 6 } } };
+    const kinds = ['Create', 'Configure', 'Drain', 'Delete', 'Get', 'List'] as const;
+    expect(kinds.map((kind) => callDeadlineMs(provider, kind))).toEqual([1_000, 2_000, 3_000, 4_000, 5_000, 6_000]);
+    const { deadlines } = defaultsOf('capacityproviders') as { deadlines: Record<string, number> };
+    expect(kinds.map((kind) => callDeadlineMs({ spec: { address: 'a:1', shardRef: 's', deadlines } }, kind))).toEqual(kinds.map((kind) => callDeadlineMs(undefined, kind)));
+    expect(kinds.map((kind) => callDeadlineMs(undefined, kind))).toEqual([30_000, 30_000, 30_000, 30_000, 30_000, 120_000]);
   });
 });
 
@@ -83,15 +85,15 @@ describe('settings of a CapacityProvider object', () => {
   it('that says nothing, or is not there, are the defaults of its definition', () => {
     const defaults = defaultsOf('capacityproviders');
     expect(defaults).toMatchObject({ pollSeconds: 10, transitionDeadlines: { creatingSeconds: 900 } });
-    const expected = { pollMs: 10_000, fullListMs: 300_000, transitionMs: { Creating: 900_000, Configuring: 900_000, Draining: 300_000, Deleting: 600_000 }, drainingAddsGrace: true };
+    const expected = { pollMs: 10_000, fullListMs: 300_000, listDeadlineMs: 120_000, transitionMs: { Creating: 900_000, Configuring: 900_000, Draining: 300_000, Deleting: 600_000 }, drainingAddsGrace: true };
     expect(pollerSettingsOf({ spec: { ...address, ...defaults } }, undefined)).toEqual(expected);
     expect(pollerSettingsOf({ spec: address }, undefined)).toEqual(expected);
     expect(pollerSettingsOf(undefined, undefined)).toEqual(expected);
   });
 
   it('are taken from the object; the command line may poll faster', () => {
-    const spec = { ...address, pollSeconds: 1, fullListSeconds: 2, transitionDeadlines: { creatingSeconds: 3, configuringSeconds: 4, drainingSeconds: 5, deletingSeconds: 6 } };
-    const expected = { pollMs: 1_000, fullListMs: 2_000, transitionMs: { Creating: 3_000, Configuring: 4_000, Draining: 5_000, Deleting: 6_000 }, drainingAddsGrace: false };
+    const spec = { ...address, pollSeconds: 1, fullListSeconds: 2, deadlines: { listSeconds: 7 }, transitionDeadlines: { creatingSeconds: 3, configuringSeconds: 4, drainingSeconds: 5, deletingSeconds: 6 } };
+    const expected = { pollMs: 1_000, fullListMs: 2_000, listDeadlineMs: 7_000, transitionMs: { Creating: 3_000, Configuring: 4_000, Draining: 5_000, Deleting: 6_000 }, drainingAddsGrace: false };
     expect(pollerSettingsOf({ spec }, undefined)).toEqual(expected);
     expect(pollerSettingsOf({ spec }, 250)).toEqual({ ...expected, pollMs: 250 });
   });

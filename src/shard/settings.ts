@@ -2,7 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CapacityProvider, Shard } from '../api/types.ts';
 import type { Policy } from '../engine/types.ts';
-import type { OperationKind } from './record.ts';
+import type { CallKind } from './record.ts';
 import type { MachineObjects } from './object-policy.ts';
 import type { PollerSettings } from '../reconcilers/provider/poller.ts';
 
@@ -54,6 +54,7 @@ export function pollerSettingsOf(provider: Pick<CapacityProvider, 'spec'> | unde
   return {
     pollMs: pollMs ?? (spec?.pollSeconds ?? 10) * 1000,
     fullListMs: (spec?.fullListSeconds ?? 300) * 1000,
+    listDeadlineMs: callDeadlineMs(provider, 'List'),
     transitionMs: {
       Creating: (deadlines?.creatingSeconds ?? 900) * 1000,
       Configuring: (deadlines?.configuringSeconds ?? 900) * 1000,
@@ -65,10 +66,17 @@ export function pollerSettingsOf(provider: Pick<CapacityProvider, 'spec'> | unde
 }
 
 /** How long one call to the provider may take, in ms (spec: control-crds, CapacityProvider). */
-export function callDeadlineMs(provider: Pick<CapacityProvider, 'spec'> | undefined, kind: OperationKind): number {
+export function callDeadlineMs(provider: Pick<CapacityProvider, 'spec'> | undefined, kind: CallKind): number {
   const deadlines = provider?.spec.deadlines;
-  const seconds = { Create: deadlines?.createSeconds, Configure: deadlines?.configureSeconds, Drain: deadlines?.drainSeconds, Delete: deadlines?.deleteSeconds }[kind];
-  return (seconds ?? 30) * 1000;
+  const seconds: Readonly<Record<CallKind, number>> = {
+    Create: deadlines?.createSeconds ?? 30,
+    Configure: deadlines?.configureSeconds ?? 30,
+    Drain: deadlines?.drainSeconds ?? 30,
+    Delete: deadlines?.deleteSeconds ?? 30,
+    Get: deadlines?.getSeconds ?? 30,
+    List: deadlines?.listSeconds ?? 120,
+  };
+  return seconds[kind] * 1000;
 }
 
 /**

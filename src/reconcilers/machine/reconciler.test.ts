@@ -9,7 +9,7 @@ import { createController } from '../../runtime/controller.ts';
 import { createWorkQueue } from '../../runtime/queue/work-queue.ts';
 import { silentLog } from '../../runtime/types.ts';
 import { Inventory } from '../../shard/inventory.ts';
-import type { MachineIntent } from '../../shard/record.ts';
+import type { CallKind, MachineIntent } from '../../shard/record.ts';
 import { FakeProvider } from '../../shard/testing/fake-provider.ts';
 import { seen, toEast } from '../../shard/testing/machines.ts';
 import { MachineReconciler } from './reconciler.ts';
@@ -31,6 +31,7 @@ function setUp(options: { concurrency?: number } = {}) {
   const inventory = new Inventory(clock);
   const provider = new FakeProvider();
   const world = {
+    deadlineMs: (_kind: CallKind): number => 30_000,
     active: true, leaseProven: true, connected: true, reported: true,
     log: [] as string[],
     outcomes: [] as string[],
@@ -57,7 +58,7 @@ function setUp(options: { concurrency?: number } = {}) {
       },
       requirementsOf: () => [{ key: 'zone', operator: 'Exists', values: [] }],
       written: (id, signal) => world.written(id, signal),
-      deadlineMs: () => 30_000,
+      deadlineMs: (kind) => world.deadlineMs(kind),
       slot: (run) => slots.run(run),
       onFenced: (id) => world.fenced.push(id),
       onOutcome: (kind, outcome) => world.outcomes.push(`${kind} ${outcome}`),
@@ -255,6 +256,81 @@ describe('a definite refusal', () => {
     expect(t.world.outcomes).toEqual([`Delete ${label}`]);
     // A Get that finds nothing removes nothing: that is the List's business.
     expect(t.inventory.get('m')).toMatchObject({ intent: undefined, recheck: false });
+  });
+});
+
+describe('every call', () => {
+  it('has the deadline of its kind, as it is by then', async () => {
+    const t = setUp();
+    let factor = 1;
+    t.world.deadlineMs = (kind) => factor * { Create: 1, Configure: 2, Drain: 3, Delete: 4, Get: 5, List: 6 }[kind];
+    t.provider.next('create', unavailable);
+    t.have('m', 'Speculative', bind);
+    await t.clock.advance(1_000);
+    await t.moves('m', 'Idle');
+    await t.moves('m', 'Configured');
+    factor = 10;
+    t.inventory.setIntent('m', unbind);
+    await t.settle();
+    await t.moves('m', 'Idle');
+    t.provider.next('delete', unavailable);
+    t.inventory.setIntent('m', release);
+    await t.clock.advance(1_000);
+    expect(t.provider.calls.map((c) => [c.kind, c.timeoutMs])).toEqual([
+      ['create', 1], ['get', 5], ['create', 1], ['configure', 2], ['drain', 30], ['delete', 40], ['get', 50], ['delete', 40],
+    ]);
+  });
+});
+
+describe('a machine that becomes another shard\'s', () => {
+  it('while we look at it is not brought back by the answer', async () => {
+    const t = setUp();
+    const got = Promise.withResolvers<{ machine: ReturnType<typeof seen> }>();
+    t.provider.next('create', unavailable);
+    t.provider.next('get', () => got.promise);
+    t.have('m', 'Speculative', bind);
+    await t.clock.advance(1_000);
+    expect(t.provider.made()).toEqual(['create m', 'get m']);
+    t.inventory.disown('m');
+    got.resolve({ machine: seen('m', 'Speculative') });
+    await t.clock.advance(60_000);
+    expect(t.inventory.get('m')).toBeUndefined();
+    expect(t.provider.made()).toEqual(['create m', 'get m']);
+  });
+
+  it.each<[string, (t: Setup) => (then: () => void) => void]>([
+    ['while it waits for its object', (t) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      t.world.written = () => promise;
+      return (then) => (then(), resolve());
+    }],
+    ['while it waits for the operator', (t) => {
+      const { promise, resolve } = Promise.withResolvers<Blob>();
+      t.world.blob = () => promise;
+      return (then) => (then(), resolve({ userData: BLOB, expiresAt: undefined }));
+    }],
+  ])('%s is not called any more', async (_name, hinder) => {
+    const t = setUp();
+    const release = hinder(t);
+    t.have('m', 'Idle', bind);
+    await t.settle();
+    release(() => t.inventory.disown('m'));
+    await t.clock.advance(60_000);
+    expect(t.provider.made()).toEqual([]);
+    expect(t.inventory.get('m')).toBeUndefined();
+  });
+
+  it.each([['an answer', undefined], ['a refusal', rejected], ['no answer', unavailable]])('while a call is under way, which brings %s, stays gone and is not called again', async (_name, failure) => {
+    const t = setUp();
+    const answered = Promise.withResolvers<void>();
+    t.provider.next('create', () => answered.promise.then(() => failure?.() ?? { operationId: 'op-1', machine: seen('m', 'Creating') }));
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    t.inventory.disown('m');
+    answered.resolve();
+    await t.clock.advance(60_000);
+    expect(t.provider.made()).toEqual(['create m']);
+    expect(t.inventory.get('m')).toBeUndefined();
   });
 });
 

@@ -9,7 +9,7 @@ import type { Acknowledgement, ProviderClient } from '../../provider/client.ts';
 import { after, done } from '../../runtime/types.ts';
 import type { Log, ReconcileContext, Reconciler, Result } from '../../runtime/types.ts';
 import type { Inventory } from '../../shard/inventory.ts';
-import type { MachineRecord, OperationKind } from '../../shard/record.ts';
+import type { CallKind, MachineRecord, OperationKind } from '../../shard/record.ts';
 import { nextStep } from './next-step.ts';
 import type { BindIntent, Step, UnbindIntent } from './next-step.ts';
 
@@ -38,7 +38,7 @@ export interface MachineReconcilerDeps {
   /** Resolves when the machine's object says what was decided. */
   readonly written: (id: string, signal: AbortSignal) => Promise<void>;
   /** How long one call may take. */
-  readonly deadlineMs: (kind: OperationKind) => number;
+  readonly deadlineMs: (kind: CallKind) => number;
   /** At most so many provider calls at a time. */
   readonly slot: <T>(run: () => Promise<T>) => Promise<T>;
   readonly onFenced: (machineId: string, message: string) => void;
@@ -93,7 +93,7 @@ export class MachineReconciler implements Reconciler {
     }
   }
 
-  private limits(kind: OperationKind, signal: AbortSignal): { signal: AbortSignal; timeoutMs: number } {
+  private limits(kind: CallKind, signal: AbortSignal): { signal: AbortSignal; timeoutMs: number } {
     return { signal, timeoutMs: this.deps.deadlineMs(kind) };
   }
 
@@ -214,7 +214,9 @@ export class MachineReconciler implements Reconciler {
     const { inventory, provider } = this.deps;
     const mark = inventory.mark();
     try {
-      const answer = await provider.get(id, { signal });
+      const answer = await provider.get(id, this.limits('Get', signal));
+      // Gone to another shard, or from the List, while we asked: it must not come back by our answer.
+      if (!inventory.get(id)) return;
       if ('machine' in answer) inventory.observe(answer.machine, mark);
       else inventory.forgetRecheck(id);
     } catch (error) {

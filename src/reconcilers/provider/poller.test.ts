@@ -12,8 +12,10 @@ import type { PollerSettings } from './poller.ts';
 const SETTINGS: PollerSettings = {
   pollMs: 10_000,
   fullListMs: 300_000,
+  listDeadlineMs: 120_000,
   transitionMs: { Creating: 900_000, Configuring: 900_000, Draining: 300_000, Deleting: 600_000 }, drainingAddsGrace: true,
 };
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 const CURSOR = new Uint8Array([7]);
 const unbind: MachineIntent = { kind: 'unbind', reason: '', graceSeconds: 60, preemptorPriority: 0, decidedAt: 0 };
 const away = (): ProviderError => new ProviderError('Unavailable', 'connection refused');
@@ -96,6 +98,57 @@ describe('polling', () => {
     t.provider.next('list', away);
     await t.clock.advance(60_000);
     expect(t.lists().slice(1, 3).map((l) => l.since)).toEqual([new Uint8Array([1]), new Uint8Array([1])]);
+  });
+
+  describe('a full List that was asked for', () => {
+    it('is the next one to begin, once', async () => {
+      const t = setUp();
+      t.provider.revision = CURSOR;
+      await t.start();
+      t.poller.listFully();
+      await t.clock.advance(20_000);
+      expect(t.lists().map((l) => l.since)).toEqual([undefined, undefined, CURSOR]);
+    });
+
+    it.each([undefined, CURSOR])('while a List is under way is the one after it (under way since %j)', async (since) => {
+      const t = setUp();
+      t.provider.revision = CURSOR;
+      const list = Promise.withResolvers<never>();
+      if (since === undefined) t.provider.next('list', () => list.promise);
+      await t.start();
+      if (since !== undefined) {
+        t.provider.next('list', () => list.promise);
+        await t.clock.advance(10_000);
+      }
+      expect(t.lists().at(-1)?.since).toEqual(since);
+      t.poller.listFully();
+      list.resolve({ machines: [], rejected: [], revision: CURSOR } as never);
+      await t.clock.advance(20_000);
+      expect(t.lists().slice(-2).map((l) => l.since)).toEqual([undefined, CURSOR]);
+    });
+
+    it('is asked for again when it fails', async () => {
+      const t = setUp({ settings: { pollMs: 1_000 } });
+      t.provider.revision = CURSOR;
+      await t.start();
+      t.poller.listFully();
+      t.provider.next('list', away);
+      await t.clock.advance(1_000 + 2_000 + 1_000);
+      expect(t.lists().map((l) => l.since)).toEqual([undefined, undefined, undefined, CURSOR]);
+    });
+  });
+
+  it('allows each List what the settings say by then', async () => {
+    const settings: Partial<Writable<PollerSettings>> = {};
+    const t = setUp({ settings });
+    t.provider.revision = CURSOR;
+    await t.start();
+    settings.listDeadlineMs = 7_000;
+    await t.clock.advance(10_000);
+    settings.listDeadlineMs = 8_000;
+    t.poller.listFully();
+    await t.clock.advance(10_000);
+    expect(t.provider.calls.map((c) => c.timeoutMs)).toEqual([120_000, 7_000, 8_000]);
   });
 
   it('does not see machines of other shards (D15)', async () => {

@@ -2,7 +2,7 @@ import type { MachineState } from '../../engine/types.ts';
 import { sleep } from '../../lib/clock.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
-import type { ProviderClient } from '../../provider/client.ts';
+import type { DecodedList, ProviderClient } from '../../provider/client.ts';
 import type { Log, Runnable } from '../../runtime/types.ts';
 import type { Inventory } from '../../shard/inventory.ts';
 import { removalVerdict } from './removal.ts';
@@ -11,6 +11,8 @@ import type { KnownMachine } from './removal.ts';
 export interface PollerSettings {
   readonly pollMs: number;
   readonly fullListMs: number;
+  /** How long one List may take. */
+  readonly listDeadlineMs: number;
   /** After this long in a transitional state a machine is stuck. */
   readonly transitionMs: Readonly<Record<'Creating' | 'Configuring' | 'Draining' | 'Deleting', number>>;
   /** The time for Draining comes on top of the grace that the drain was given. */
@@ -57,6 +59,7 @@ export class ProviderPoller implements Runnable {
   readonly name = 'provider-poller';
   private readonly options: PollerOptions;
   private cursor: Uint8Array | undefined;
+  private wantsFullList = true;
   private trusted = false;
   private quarantined = false;
   private lastListAt = 0;
@@ -83,9 +86,9 @@ export class ProviderPoller implements Runnable {
     };
   }
 
-  /** Makes the next List a complete one: a machine that was not looked at has become ours. */
+  /** Makes the next List to begin a complete one: a machine that was not looked at has become ours. */
   listFully(): void {
-    this.cursor = undefined;
+    this.wantsFullList = true;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -111,11 +114,11 @@ export class ProviderPoller implements Runnable {
   }
 
   private async poll(settings: PollerSettings, signal: AbortSignal): Promise<void> {
-    const { provider, inventory, clock } = this.options;
+    const { inventory, clock } = this.options;
     const startedMono = clock.monotonic();
-    const full = this.cursor === undefined || startedMono - this.lastFullListMono >= settings.fullListMs || this.quarantined;
+    const full = this.wantsFullList || this.cursor === undefined || startedMono - this.lastFullListMono >= settings.fullListMs || this.quarantined;
     const mark = inventory.mark();
-    const answer = await provider.list({ signal, ...(!full && this.cursor && { since: this.cursor }) });
+    const answer = await this.list(full ? undefined : this.cursor, settings.listDeadlineMs, signal);
     for (const rejected of answer.rejected) {
       this.rejectedCount++;
       this.options.onRejected(rejected.reason);
@@ -139,6 +142,18 @@ export class ProviderPoller implements Runnable {
     this.cancelStale = clock.after(staleMs(settings) + 1, () => this.judge(settings));
     if (this.lastError) this.options.log.info({}, 'the provider answers again');
     this.lastError = '';
+  }
+
+  /** A wish for a full List is met by one that begins after it was made, and that succeeds. */
+  private async list(since: Uint8Array | undefined, timeoutMs: number, signal: AbortSignal): Promise<DecodedList> {
+    if (since) return this.options.provider.list({ signal, timeoutMs, since });
+    this.wantsFullList = false;
+    try {
+      return await this.options.provider.list({ signal, timeoutMs });
+    } catch (error) {
+      this.wantsFullList = true;
+      throw error;
+    }
   }
 
   private remove(named: ReadonlySet<string>): void {

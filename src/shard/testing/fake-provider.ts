@@ -1,4 +1,4 @@
-import type { Acknowledgement, DecodedList, ListRequest, ProviderClient } from '../../provider/client.ts';
+import type { Acknowledgement, CallLimits, DecodedList, ListRequest, ProviderClient } from '../../provider/client.ts';
 import type { ProviderMachine, RejectedMachine } from '../../provider/provider-machine.ts';
 import type { MachineState } from '../../engine/types.ts';
 import { seen } from './machines.ts';
@@ -9,6 +9,7 @@ export interface ProviderCall {
   readonly id: string;
   readonly request: Record<string, unknown>;
   readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number | undefined;
 }
 
 type Answer<T> = T | Error | Promise<T>;
@@ -49,24 +50,24 @@ export class FakeProvider implements ProviderClient {
     return this.calls.filter((c) => (kind ? c.kind === kind : c.kind !== 'list')).map((c) => `${c.kind} ${c.id}`);
   }
 
-  create(id: string, limits: { signal?: AbortSignal } = {}): Promise<Acknowledgement> {
-    return this.mutate('create', id, {}, limits.signal);
+  create(id: string, limits: CallLimits = {}): Promise<Acknowledgement> {
+    return this.mutate('create', id, {}, limits);
   }
 
-  configure(request: { machineId: string; clusterId: string; bootstrapBlob: Uint8Array; shardMetadata: ReadonlyMap<string, string> }, limits: { signal?: AbortSignal } = {}): Promise<Acknowledgement> {
-    return this.mutate('configure', request.machineId, request, limits.signal, { cluster: request.clusterId, shardMetadata: request.shardMetadata });
+  configure(request: { machineId: string; clusterId: string; bootstrapBlob: Uint8Array; shardMetadata: ReadonlyMap<string, string> }, limits: CallLimits = {}): Promise<Acknowledgement> {
+    return this.mutate('configure', request.machineId, request, limits, { cluster: request.clusterId, shardMetadata: request.shardMetadata });
   }
 
-  drain(request: { machineId: string; gracePeriodSeconds: number }, limits: { signal?: AbortSignal } = {}): Promise<Acknowledgement> {
-    return this.mutate('drain', request.machineId, request, limits.signal);
+  drain(request: { machineId: string; gracePeriodSeconds: number }, limits: CallLimits = {}): Promise<Acknowledgement> {
+    return this.mutate('drain', request.machineId, request, limits);
   }
 
-  delete(id: string, limits: { signal?: AbortSignal } = {}): Promise<Acknowledgement> {
-    return this.mutate('delete', id, {}, limits.signal);
+  delete(id: string, limits: CallLimits = {}): Promise<Acknowledgement> {
+    return this.mutate('delete', id, {}, limits);
   }
 
-  get(id: string, limits: { signal?: AbortSignal } = {}): Promise<{ machine: ProviderMachine } | { rejected: RejectedMachine }> {
-    return this.answer({ kind: 'get', id, request: {}, signal: limits.signal }, () => {
+  get(id: string, limits: CallLimits = {}): Promise<{ machine: ProviderMachine } | { rejected: RejectedMachine }> {
+    return this.answer({ kind: 'get', id, request: {}, signal: limits.signal, timeoutMs: limits.timeoutMs }, () => {
       const rejected = this.rejected.get(id);
       const machine = this.machines.get(id);
       if (rejected) return { rejected };
@@ -76,7 +77,7 @@ export class FakeProvider implements ProviderClient {
   }
 
   list(request: ListRequest = {}): Promise<DecodedList> {
-    return this.answer({ kind: 'list', id: '', request: { since: request.since }, signal: request.signal }, () => ({
+    return this.answer({ kind: 'list', id: '', request: { since: request.since }, signal: request.signal, timeoutMs: request.timeoutMs }, () => ({
       machines: [...this.machines.values()].filter((m) => !this.rejected.has(m.id)),
       rejected: [...this.rejected.values()],
       revision: this.revision,
@@ -89,8 +90,8 @@ export class FakeProvider implements ProviderClient {
 
   close(): void {}
 
-  private mutate(kind: keyof typeof AFTER, id: string, request: Record<string, unknown>, signal: AbortSignal | undefined, fields: Partial<ProviderMachine> = {}): Promise<Acknowledgement> {
-    return this.answer({ kind, id, request, signal }, () => {
+  private mutate(kind: keyof typeof AFTER, id: string, request: Record<string, unknown>, limits: CallLimits, fields: Partial<ProviderMachine> = {}): Promise<Acknowledgement> {
+    return this.answer({ kind, id, request, signal: limits.signal, timeoutMs: limits.timeoutMs }, () => {
       this.move(id, AFTER[kind], fields);
       return { operationId: `op-${this.calls.length}`, machine: this.machines.get(id)! };
     });
