@@ -18,6 +18,8 @@ export function createEngine(policy: Policy): Engine {
       applyTo(state, change);
     },
     plan: (now) => makePlan(state, now),
+    planInFull: (now) => makePlan(state, now),
+    settle: () => false,
     snapshot: () => snapshotOf(state),
   };
 }

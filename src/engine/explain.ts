@@ -14,6 +14,10 @@ export function explainMachine(reason: MachineReason): string {
       return `To be bought for demand ${demand(reason)} at ${dollars(reason.effectiveMicroUsdPerHour)} effective.`;
     case 'InFlight':
       return `On its way for demand ${demand(reason)}.`;
+    case 'Preempted':
+      return `Taken from cluster ${reason.cluster} (priority ${reason.victimPriority}) for demand ${reason.fingerprint} of cluster ${reason.forCluster} (priority ${reason.priority}).`;
+    case 'Reserved':
+      return `Preempted for demand ${demand(reason)} and on its way to it.`;
     case 'Excess':
       return `Taken back: no demand of cluster ${reason.cluster} has needed it since ${formatInstant(reason.sinceMs)}.`;
     case 'ExcessWithinPatience':

@@ -4,13 +4,13 @@ import type { PlanDraft } from './plan-draft.ts';
 import { ownerOf } from './role.ts';
 import type { EngineState } from './state.ts';
 import type { Tally } from './tally.ts';
-import type { EngineMachine, MachineReason } from './types.ts';
+import type { EngineMachine, MachineReason, MachineReasons } from './types.ts';
 
 /**
  * By machine id: every machine that is not Speculative, and every one that something was decided about. Walks the whole
  * fleet once, and on the way decides about free Idle machines and stamps their idle clocks.
  */
-export function settleMachines(state: EngineState, draft: PlanDraft, tallies: readonly Tally[]): Map<string, MachineReason> {
+export function settleMachines(state: EngineState, draft: PlanDraft, tallies: readonly Tally[]): MachineReasons {
   const { inventory, memory } = state;
   const served = new ServedReasons(tallies);
   const reasons = new Map<string, MachineReason>();
@@ -23,7 +23,12 @@ export function settleMachines(state: EngineState, draft: PlanDraft, tallies: re
   for (const id of memory.idleSince.keys()) {
     if (inventory.find(id)?.state !== 'Idle') draft.remember('idleSince', id, null);
   }
-  return reasons;
+  return reasonsOf(reasons);
+}
+
+/** Reasons that are known all together. */
+export function reasonsOf(reasons: ReadonlyMap<string, MachineReason>): MachineReasons {
+  return { get: (id) => reasons.get(id), changed: { [Symbol.iterator]: () => reasons.keys() }, [Symbol.iterator]: () => reasons.entries() };
 }
 
 function settle(slot: number, machine: EngineMachine, state: EngineState, draft: PlanDraft, served: ServedReasons): MachineReason | undefined {

@@ -1,6 +1,6 @@
 /** What is remembered between plans. A plan only reads it; what it wants remembered it returns, and the caller commits that. */
 import { compareText } from '../lib/compare-text.ts';
-import type { MemoryChange, Millis } from './types.ts';
+import type { Assignment, MemoryChange, Millis } from './types.ts';
 
 type Instants = Map<string, Millis>;
 
@@ -9,11 +9,17 @@ export class Memory {
   readonly leftOverSince: Instants = new Map();
   readonly idleSince: Instants = new Map();
   readonly reclaims = new Map<string, readonly Millis[]>();
+  readonly reservations = new Map<string, Assignment>();
 
   commit(change: MemoryChange): void {
     if (change.what === 'reclaims') {
       if (change.at === null) this.reclaims.delete(change.key);
       else this.reclaims.set(change.key, change.at);
+      return;
+    }
+    if (change.what === 'reservation') {
+      if (change.to === null) this.reservations.delete(change.key);
+      else this.reservations.set(change.key, change.to);
       return;
     }
     const instants = this[change.what];
@@ -27,7 +33,8 @@ export class Memory {
       [...this[what]].map(([key, at]): MemoryChange => ({ what, key, at })),
     );
     const reclaims = [...this.reclaims].map(([key, at]): MemoryChange => ({ what: 'reclaims', key, at }));
-    return [...instants, ...reclaims].sort(compareMemoryChanges);
+    const reservations = [...this.reservations].map(([key, to]): MemoryChange => ({ what: 'reservation', key, to }));
+    return [...instants, ...reclaims, ...reservations].sort(compareMemoryChanges);
   }
 }
 

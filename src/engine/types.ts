@@ -87,6 +87,8 @@ export interface Policy {
   readonly holds: { readonly onDemandMs: number; readonly spotMs: number; readonly occupiedExcessMs: number };
   readonly limits: { readonly machines?: number; readonly microUsdPerHour?: number };
   readonly reclaimGraceSeconds: number;
+  /** Grace of a preempted machine's Pods by the gap between the priorities (spec: engine 8.6): above 900,000, 500,000, 100,000, and otherwise. */
+  readonly preemptionGraceSeconds: readonly [number, number, number, number];
 }
 
 /** What is remembered between plans: explicit, snapshotable, changed only by `apply` of what `plan` returned. */
@@ -94,7 +96,9 @@ export type MemoryChange =
   | { readonly what: 'arrival'; readonly key: string; readonly at: Millis | null } // key: arrivalKey(cluster, fingerprint, group) (D5)
   | { readonly what: 'leftOverSince'; readonly key: string; readonly at: Millis | null } // key: machine id (D32)
   | { readonly what: 'idleSince'; readonly key: string; readonly at: Millis | null } // key: machine id
-  | { readonly what: 'reclaims'; readonly key: string; readonly at: readonly Millis[] | null }; // key: cluster, newest last
+  | { readonly what: 'reclaims'; readonly key: string; readonly at: readonly Millis[] | null } // key: cluster, newest last
+  /** A preempted machine is its preemptor's until it has arrived there (X2). Key: machine id. */
+  | { readonly what: 'reservation'; readonly key: string; readonly to: Assignment | null };
 
 export type Change =
   | { readonly kind: 'machines'; readonly upserted: readonly EngineMachine[]; readonly removed: readonly string[] }
@@ -128,6 +132,13 @@ export type UnmetReason =
   | 'PRIORITY_STARVED' | 'NO_MATCHING_SUPPLY' | 'TOPOLOGY_UNSATISFIABLE' | 'PREEMPTION_EXHAUSTED' | 'PREEMPTION_IN_PROGRESS'
   | 'SUPPLY_EXHAUSTED' | 'SPREAD_UNSATISFIABLE' | 'LIMIT_REACHED' | 'NO_SESSION' | 'DISRUPTION_BLOCKED';
 
+export interface DomainCoverage {
+  readonly domain: string;
+  /** The least covered dimension, creditable and free machines together, at most 1000. */
+  readonly coveragePerMille: number;
+  readonly satisfiable: boolean;
+}
+
 /** What became of one Need in a plan. Everything that reports on demand prints this record. */
 export interface NeedVerdict {
   readonly need: Need;
@@ -142,6 +153,14 @@ export interface NeedVerdict {
   readonly bootstraps: number;
   readonly provisions: number;
   readonly sameDomain?: string;
+  /** Same Needs only: some domain can hold all of it. */
+  readonly sameSatisfiable?: boolean;
+  /** Same Needs that are unmet only: the best domains, best first, at most 5 (spec: engine 16). */
+  readonly sameCandidates?: readonly DomainCoverage[];
+  /** Machines preempted for it, in this plan or earlier, that have not arrived yet; present when there are any. Not part of `machines`. */
+  readonly preemption?: { readonly victims: number; readonly freed: ResourceVector };
+  /** So many gangs of equal size, this one among them, were planned as one because each fits on one machine; counts are of all of them. */
+  readonly sharedBy?: number;
   /** Unmet only: shard-wide machines that match and cover min_unit, claims ignored, each capped at 256 (spec: engine 6.8). */
   readonly matchingSupply?: { readonly idle: number; readonly speculative: number; readonly configured: number; readonly capped: boolean };
 }
@@ -151,6 +170,17 @@ export type MachineReason =
   | { readonly code: 'Serving'; readonly cluster: string; readonly fingerprint: string; readonly priority: number }
   | { readonly code: 'AcquiredIdle' | 'AcquiredSpeculative'; readonly cluster: string; readonly fingerprint: string; readonly priority: number; readonly effectiveMicroUsdPerHour: number }
   | { readonly code: 'InFlight'; readonly cluster: string; readonly fingerprint: string; readonly priority: number }
+  /** Taken from `cluster`, where it served demand of priority `victimPriority` or none, for demand that ranks above. */
+  | {
+      readonly code: 'Preempted';
+      readonly cluster: string;
+      readonly victimPriority: number;
+      readonly forCluster: string;
+      readonly fingerprint: string;
+      readonly priority: number;
+    }
+  /** Preempted earlier and on its way to its preemptor. */
+  | { readonly code: 'Reserved'; readonly cluster: string; readonly fingerprint: string; readonly priority: number }
   | { readonly code: 'Excess'; readonly cluster: string; readonly sinceMs: Millis }
   | { readonly code: 'ExcessWithinPatience'; readonly cluster: string; readonly sinceMs: Millis; readonly untilMs: Millis; readonly pods: number }
   | { readonly code: 'ExcessCapped'; readonly cluster: string; readonly rail: 'fraction' | 'perMinute' | 'concurrentDrains' }
@@ -170,14 +200,23 @@ export type MachineReason =
   | { readonly code: 'Leaving'; readonly cluster: string }
   | { readonly code: 'Failed' };
 
+/**
+ * Why each machine is where it is: of every machine that is not Speculative, and of every machine acted on. Iterates by
+ * machine id. Read it before the engine's next plan: it is a view, not a copy.
+ */
+export interface MachineReasons extends Iterable<readonly [machineId: string, reason: MachineReason]> {
+  get(machineId: string): MachineReason | undefined;
+  /** Every machine whose reason is not what it was in the engine's last plan, and perhaps a few more. The reason may be gone. */
+  readonly changed: Iterable<string>;
+}
+
 export interface Plan {
   readonly at: Millis;
   /** Acquisitions first, then withdrawals, reclaims (most expensive first), deletes. */
   readonly actions: readonly Action[];
   /** One per Need, in the engine's order. */
   readonly verdicts: readonly NeedVerdict[];
-  /** Every machine that is not Speculative, and every machine acted on. */
-  readonly machineReasons: ReadonlyMap<string, MachineReason>;
+  readonly machineReasons: MachineReasons;
   readonly memory: readonly MemoryChange[];
   /** When the passage of time alone may change the plan (a hold or a patience runs out); absent = only a change can. */
   readonly wakeAt?: Millis;
@@ -205,7 +244,11 @@ export interface Snapshot {
 export interface Engine {
   /** Feeds a change; cost follows the change. Throws on a change that breaks an invariant, naming the machine or row and the field. */
   apply(change: Change): void;
-  /** Decides; mutates nothing. The caller commits `plan.memory` and what it did with the actions by `apply`. */
+  /** Decides; changes no fact. The caller commits `plan.memory` and what it did with the actions by `apply`. */
   plan(now: Millis): Plan;
+  /** The same plan, worked out without what was kept from the last one: what `plan` is checked against. */
+  planInFull(now: Millis): Plan;
+  /** Does about `machines` machines' worth of the filing that the next plan needs; false = nothing is left to do. */
+  settle(machines: number): boolean;
   snapshot(): Snapshot;
 }

@@ -87,6 +87,7 @@ function assertHint(cluster: string, hint: NodeHint): void {
 }
 
 function assertMemory(change: MemoryChange): void {
+  if (change.what === 'reservation') return;
   const instants = change.at === null ? [] : typeof change.at === 'number' ? [change.at] : change.at;
   for (const at of instants) {
     if (!Number.isFinite(at)) fail(`memory ${change.what} of "${change.key}"`, 'at', 'must be a finite time', at);

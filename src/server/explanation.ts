@@ -9,6 +9,8 @@ const KINDS: Readonly<Record<MachineReason['code'], DecisionKind>> = {
   AcquiredIdle: DecisionKind.DECISION_KIND_ACQUIRED,
   AcquiredSpeculative: DecisionKind.DECISION_KIND_ACQUIRED,
   InFlight: DecisionKind.DECISION_KIND_ACQUIRED,
+  Preempted: DecisionKind.DECISION_KIND_PREEMPTED,
+  Reserved: DecisionKind.DECISION_KIND_PREEMPTED,
   Excess: DecisionKind.DECISION_KIND_RECLAIMED,
   ExcessWithinPatience: DecisionKind.DECISION_KIND_HELD,
   ExcessCapped: DecisionKind.DECISION_KIND_BLOCKED,

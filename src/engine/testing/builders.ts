@@ -23,6 +23,7 @@ export const RAILS_OFF: Policy = {
   holds: { onDemandMs: 10 * MINUTE, spotMs: MINUTE, occupiedExcessMs: 5 * MINUTE },
   limits: {},
   reclaimGraceSeconds: 600,
+  preemptionGraceSeconds: [10, 30, 120, 600],
 };
 
 export function policy(over: Partial<Policy> = {}): Policy {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../engine/engine.ts';
+import { reasonsOf } from '../../engine/machine-reasons.ts';
 import { amounts, need, policy } from '../../engine/testing/builders.ts';
-import type { Action, Change, Engine, Plan } from '../../engine/types.ts';
+import type { Action, Change, Engine, MachineReason, Plan } from '../../engine/types.ts';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
 import { silentLog } from '../../runtime/types.ts';
 import type { AuditLog, AuditOutcome } from '../../shard/audit-log.ts';
@@ -46,6 +47,8 @@ function scripted(actions: readonly Action[], fields: Partial<Plan> = {}) {
   const engine: Engine = {
     apply: (change) => void changes.push(change),
     plan: (at) => plan([], { at, actions, ...fields, stats: {} }),
+    planInFull: () => expect.unreachable(),
+    settle: () => false,
     snapshot: () => expect.unreachable(),
   };
   return { engine, changes };
@@ -94,7 +97,7 @@ describe('a cycle', () => {
   });
 
   it('says why each machine is where it is', async () => {
-    const { engine } = scripted([], { machineReasons: new Map([['m', { code: 'Available' }], ['gone', { code: 'Failed' }]]) });
+    const { engine } = scripted([], { machineReasons: reasonsOf(new Map<string, MachineReason>([['m', { code: 'Available' }], ['gone', { code: 'Failed' }]])) });
     const t = setUp({ engine });
     t.inventory.observe(seen('m', 'Idle'), 0);
     await t.cycle();
