@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MACHINE_FINALIZER } from '../api/constants.ts';
 import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import type { FakeOperator } from '../session/server/testing/fake-operator.ts';
 import { wireRow } from './testing/needs.ts';
@@ -99,6 +100,34 @@ describe('a shard by its composition root', () => {
     });
   });
 
+  it('leaves to its shard the machine of another that a person asked to be released', async () => {
+    const RELEASE = { annotations: { 'control.bigfleet.lucy.sh/release': 'true' }, finalizers: ['example.org/other'] };
+    await world.open({ spec: hold });
+    world.createMachineObject('m-other', { shardRef: 'shard-1' }, RELEASE);
+    world.createMachineObject('m-ours', {}, RELEASE);
+    const shard = world.startShard();
+    await shard.address;
+    world.deleteMachineObject('m-other');
+    world.deleteMachineObject('m-ours');
+    // Events come in the order in which things happened.
+    const released = 'a person asked for the release of the machine';
+    await eventually('our own is noticed', () => world.said.includes(released));
+    expect(world.said.filter((message) => message === released)).toHaveLength(1);
+  });
+
+  it('releases also a machine that is listed only after a person asked for it', async () => {
+    await world.open({ spec: hold });
+    // Only the first List is a full one: the object is not taken for that of a machine that is no more.
+    world.provider.keepsRevisions = true;
+    world.createMachineObject('m-1', {}, { annotations: { 'control.bigfleet.lucy.sh/release': 'true' }, finalizers: [MACHINE_FINALIZER] });
+    world.deleteMachineObject('m-1');
+    const shard = world.startShard();
+    await shard.address;
+    world.provider.put('m-1', { state: IDLE });
+    await eventually('it is deleted', () => world.provider.state('m-1') === SPECULATIVE);
+    await eventually('its object is gone', () => world.machineObject('m-1') === undefined);
+  });
+
   describe('a held machine', () => {
     const drained = (): boolean => world.provider.count('Drain', 'm-1') > 0;
 
@@ -141,6 +170,15 @@ describe('a shard by its composition root', () => {
       expect(world.machineObject('m-1')?.spec.hold).toBe(true);
       world.editMachine('m-1', { hold: false });
       await eventually('it is drained', drained);
+    });
+
+    it('is held from the first moment, whether or not its object can be written', async () => {
+      world.hub.faults.fail({ plural: 'machines', verb: 'patch', times: Infinity, code: 503, reason: 'ServiceUnavailable' });
+      const shard = world.startShard();
+      (await world.operator(shard)).rollup({ needs: [] });
+      await world.plans(shard);
+      expect((await world.explain(shard, 'm-1')).machine?.why?.code).toBe('HeldByPerson');
+      expect(drained()).toBe(false);
     });
   });
 

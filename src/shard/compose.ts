@@ -1,44 +1,44 @@
-import { hostname } from 'node:os';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
-import { makeFolder } from '../lib/make-folder.ts';
+import { machineObjectName } from '../api/names.ts';
 import { CapacityProviderResource, MachineResource, ShardResource } from '../api/resources.ts';
 import type { CapacityProvider, Machine, Shard } from '../api/types.ts';
 import { createEngine } from '../engine/engine.ts';
 import type { Plan } from '../engine/types.ts';
 import { sleep } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
+import { makeFolder } from '../lib/make-folder.ts';
 import type { Random } from '../lib/random.ts';
 import { Semaphore } from '../lib/semaphore.ts';
 import { createProviderClient } from '../provider/client.ts';
-import { CYCLE_KEY, CycleReconciler } from '../reconcilers/shard/cycle.ts';
 import { MachineReconciler } from '../reconcilers/machine/reconciler.ts';
 import { ProviderPoller } from '../reconcilers/provider/poller.ts';
+import { CYCLE_KEY, CycleReconciler } from '../reconcilers/shard/cycle.ts';
 import { createController, createHealthServer, createInformer, createKubeClient, createLeaseElection, createManager, createRuntimeMetrics, createWorkQueue, loadKubeConfig } from '../runtime/index.ts';
-import type { LeaseDurations, Log, Runnable } from '../runtime/index.ts';
+import type { LeaseDurations, Log } from '../runtime/index.ts';
 import { obstacle } from '../server/explanation.ts';
 import { ShardView } from '../server/shard-view.ts';
 import { SessionHub } from '../session/server/session-hub.ts';
 import { AuditLog } from './audit-log.ts';
 import { Demand } from './demand.ts';
 import { advanceEpoch } from './epoch.ts';
+import { createShardServer } from './grpc-server.ts';
 import { Inventory } from './inventory.ts';
 import type { InventoryChange } from './inventory.ts';
 import { LiveSettings } from './live-settings.ts';
 import { MachineWriter } from './machine-writer.ts';
 import { createShardMetrics } from './metrics.ts';
-import { machineObjectName } from '../api/names.ts';
 import { NeedStatusPublisher } from './need-status.ts';
 import { asGone, framesFor, nodeStateUpdate } from './node-state.ts';
+import { machineObjectsMode } from './object-policy.ts';
+import type { MachineObjects } from './object-policy.ts';
 import { OrphanObjects } from './orphan-objects.ts';
 import { PlanReport } from './plan-report.ts';
 import { clusterOf } from './record.ts';
 import { isReleaseRequest, releaseStep } from './release-requests.ts';
-import { checkStart, restoreFromObjects, waitForProvider } from './start.ts';
-import { createShardServer } from './grpc-server.ts';
 import { callDeadlineMs, pollerSettingsOf } from './settings.ts';
-import { machineObjectsMode } from './object-policy.ts';
-import type { MachineObjects } from './object-policy.ts';
+import { checkStart, restoreFromObjects, waitForProvider } from './start.ts';
 import { ShardStatusPublisher } from './status-publisher.ts';
 import { wireRequirements } from './wire-names.ts';
 
@@ -87,7 +87,10 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const settings = new LiveSettings(options.dataDir, options.reclaimGraceSeconds);
 
   // What the shard knows and decides.
-  const inventory = new Inventory(clock);
+  const inventory = new Inventory(clock, (machineId) => {
+    const object = machineInformer.store.get(`${namespace}/${machineObjectName(machineId)}`);
+    return object?.spec.hold === true && object.spec.shardRef === shardId;
+  });
   const engine = createEngine(settings.current.policy);
   // Until the first List nothing is known about supply, so nothing may be taken away by it.
   engine.apply({ kind: 'supply', trusted: false });
@@ -261,10 +264,6 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     }
     if (change.after) writer.markDirty(change.id);
     else writer.markGone(change.id);
-    if (!change.before) {
-      const object = machineInformer.store.get(`${namespace}/${machineObjectName(change.id)}`);
-      if (object?.spec.hold && object.spec.shardRef === shardId) inventory.update(change.id, { hold: true });
-    }
     if (change.after && (change.after.intent || change.after.recheck) && !change.after.busy) machineController.enqueue(change.id);
     if (releasing.has(change.id) && !change.after?.busy) stepRelease(change.id);
     if (isNewsForThePlan(change)) wakeCycle();
@@ -283,6 +282,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     const foreign = event.type !== 'deleted' && object.spec.shardRef !== shardId;
     if (foreign !== foreignMachines.has(machineId)) setForeign(machineId, foreign);
     if (object.spec.shardRef !== shardId) return;
+    if (event.type === 'deleted' && !inventory.get(machineId)) releasing.delete(machineId);
     // A deleted object says nothing about the machine, and takes no hold with it: it comes back as it was.
     if (event.type !== 'deleted') adoptHold(object);
     if (event.type !== 'deleted' && isReleaseRequest(object) && !releasing.has(machineId)) {
@@ -314,14 +314,13 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   health.addReadiness('fence', () => (fenced ? `fenced: ${fenced}` : undefined));
   health.addReadiness('provider', () => (poller.status.lastListAt > 0 ? undefined : 'no successful List yet'));
 
-  const restore: Runnable = { name: 'restore', run: (s) => restoreThenWait(s) };
   const manager = createManager({
     clock, log, health, graceMs: 10_000,
     groups: [
       { name: 'leader', runnables: [election], ready: (s) => waitForLeadership(s) },
       // Whose a machine is must be known before the first List is looked at.
       { name: 'objects', runnables: [], ready: (s) => machineInformer.waitForSync(s) },
-      { name: 'supply', runnables: [restore, poller], ready: (s) => waitForSupply(s) },
+      { name: 'supply', runnables: [poller], ready: (s) => waitForSupply(s) },
       { name: 'actuation', runnables: [writer, machineController] },
       { name: 'decisions', runnables: [cycleController, statusPublisher] },
       { name: 'sessions', runnables: [server] },
@@ -346,12 +345,6 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   async function waitForSupply(s: AbortSignal): Promise<void> {
     while (poller.status.lastListAt === 0) await sleep(clock, 50, s);
     restoreFromObjects(machineInformer.store.values(), shardId, inventory);
-    for (const machineId of [...releasing]) stepRelease(machineId);
-  }
-
-  async function restoreThenWait(s: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => (s.aborted ? resolve() : s.addEventListener('abort', () => resolve(), { once: true })));
-    hub.closeAll('the shard is stopping');
   }
 
   /** A machine's owner is what its object says, else the shard of its provider (D15). */
@@ -375,8 +368,8 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   /** Drain, then Delete where the capacity is elastic; then the object goes, and comes back if the machine is still there. */
   function stepRelease(machineId: string): void {
     const machine = inventory.get(machineId);
-    if (!machine && poller.status.lastListAt === 0) return; // asked before we knew any machine
-    const step = machine ? releaseStep(machine, settings.current.policy.reclaimGraceSeconds, clock.now()) : 'done';
+    if (!machine) return; // not listed, or not yet; the wish lasts as long as its object
+    const step = releaseStep(machine, settings.current.policy.reclaimGraceSeconds, clock.now());
     if (step === 'wait') return;
     if (step === 'done') {
       releasing.delete(machineId);

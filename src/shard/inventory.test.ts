@@ -27,6 +27,17 @@ describe('what a List says', () => {
     expect(inventory.takeEngineChanges()).toBeUndefined();
   });
 
+  it('is of a machine that a person may hold from the first moment', () => {
+    const held = new Set(['held']);
+    const inventory = new Inventory(new VirtualClock(), (id) => held.has(id));
+    for (const id of ['held', 'free']) inventory.observe(seen(id, 'Idle'), inventory.mark());
+    expect(inventory.takeEngineChanges()?.upserted.map((m) => [m.id, m.hold])).toEqual([['held', true], ['free', false]]);
+    // Afterwards only `update` says so.
+    held.clear();
+    inventory.observe(seen('held', 'Configured', { cluster: 'east' }), inventory.mark());
+    expect(inventory.get('held')?.hold).toBe(true);
+  });
+
   it('updates price and labels also when the state stays', () => {
     const { inventory } = setUp();
     inventory.observe(seen('m', 'Idle'), inventory.mark());

@@ -20,6 +20,7 @@ export interface InventoryChange {
  */
 export class Inventory {
   private readonly clock: Clock;
+  private readonly isHeld: (id: string) => boolean;
   private readonly records = new Map<string, MachineRecord>();
   private readonly listeners: ((change: InventoryChange) => void)[] = [];
   private readonly dirty = new Set<string>();
@@ -28,8 +29,10 @@ export class Inventory {
   private touches = 0;
   private readonly touched = new Map<string, number>();
 
-  constructor(clock: Clock) {
+  /** `isHeld`: whether a person holds the machine; asked when it is first seen, so that not even one plan passes it over. */
+  constructor(clock: Clock, isHeld: (id: string) => boolean = () => false) {
     this.clock = clock;
+    this.isHeld = isHeld;
   }
 
   get size(): number {
@@ -157,7 +160,7 @@ export class Inventory {
       seen,
       assigned: settleAssignment(before, seen),
       intent: settleIntent(base?.intent, seen),
-      hold: base?.hold ?? false,
+      hold: base?.hold ?? this.isHeld(seen.id),
       since: sameState && before ? before.since : now,
       operation: base?.operation,
       busy: base?.busy ?? false,

@@ -72,6 +72,10 @@ describe('the object of a machine', () => {
   ])('has the conditions of a machine that %s', (_name, fields, expected) => {
     expect(conditions(desiredMachine(record(fields), identity))).toMatchObject(expected);
   });
+
+  it('has conditions that say of which generation they are', () => {
+    expect(desiredMachine(record(), identity, 7).status?.conditions?.map((c) => c.observedGeneration)).toEqual([7, 7, 7, 7]);
+  });
 });
 
 describe('what a shard takes over from an object after a restart', () => {

@@ -34,10 +34,6 @@ describe('what a new process takes over from the objects', () => {
     expect(restored(state, { binding })?.intent).toBeUndefined();
   });
 
-  it('a hold', () => {
-    expect(restored('Configured', { hold: true })?.hold).toBe(true);
-  });
-
   it('nothing that takes away: an object that nobody could update must not drain or delete', () => {
     expect(restored('Configured', { unbind: { reason: 'old' } })?.intent).toBeUndefined();
     expect(restored('Idle', { release: { reason: 'old' } })?.intent).toBeUndefined();

@@ -40,7 +40,7 @@ export async function waitForProvider(providers: Informer<CapacityProvider>, sha
 }
 
 /**
- * Takes over, from the objects of an earlier process, holds and the bindings that were decided and not carried out (D34).
+ * Takes over, from the objects of an earlier process, the bindings that were decided and not carried out (D34).
  * Call after the first List and before the first plan.
  */
 export function restoreFromObjects(objects: Iterable<Machine>, shardId: string, inventory: Inventory): void {
@@ -48,7 +48,6 @@ export function restoreFromObjects(objects: Iterable<Machine>, shardId: string, 
     const id = object.spec.machineId;
     const known = inventory.get(id);
     if (!known || object.spec.shardRef !== shardId) continue;
-    if (object.spec.hold) inventory.update(id, { hold: true });
     const binding = bindingFromObject(object);
     const { state } = known.seen;
     if (binding && !known.intent && (state === 'Speculative' || state === 'Creating' || state === 'Idle')) inventory.setIntent(id, binding);

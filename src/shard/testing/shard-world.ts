@@ -36,6 +36,8 @@ export interface RunningShard {
 export class ShardWorld {
   readonly provider = new WireProvider();
   readonly dir = mkdtempSync(join(tmpdir(), 'shard-'));
+  /** What the shards logged, warnings and errors apart. */
+  readonly said: string[] = [];
   private edits = 100;
   private hubServer: EmbeddedControlPlane | undefined;
   private readonly shards: RunningShard[] = [];
@@ -73,7 +75,13 @@ export class ShardWorld {
   startShard(): RunningShard {
     const abort = new AbortController();
     const serving = Promise.withResolvers<string>();
-    const log = { ...silentLog, info: (fields: object, message: string) => message === 'serving operators' && serving.resolve(`127.0.0.1:${(fields as { port: number }).port}`) };
+    const log = {
+      ...silentLog,
+      info: (fields: object, message: string) => {
+        this.said.push(message);
+        if (message === 'serving operators') serving.resolve(`127.0.0.1:${(fields as { port: number }).port}`);
+      },
+    };
     const finished = runShard({
       id: 'shard-0', listen: '127.0.0.1:0', metricsAddress: '0', kubeconfig: join(this.dir, 'hub.kubeconfig'), namespace: NAMESPACE, dataDir: join(this.dir, 'data'),
       lease: { leaseMs: 2_000, renewDeadlineMs: 1_000, retryMs: 100 }, pollMs: 25, minCycleMs: 5, reclaimGraceSeconds: 0, qps: 10_000, burst: 10_000,
@@ -147,9 +155,9 @@ export class ShardWorld {
   }
 
   /** As another shard, or a person, would make it. */
-  createMachineObject(id: string, spec: Partial<Machine['spec']> = {}): void {
+  createMachineObject(id: string, spec: Partial<Machine['spec']> = {}, metadata: Partial<Machine['metadata']> = {}): void {
     this.hub.store.create<Machine>(MachineResource, {
-      metadata: { name: machineObjectName(id), namespace: NAMESPACE }, spec: { machineId: id, providerRef: 'metal', shardRef: 'shard-0', ...spec },
+      metadata: { name: machineObjectName(id), namespace: NAMESPACE, ...metadata }, spec: { machineId: id, providerRef: 'metal', shardRef: 'shard-0', ...spec },
     });
   }
 
