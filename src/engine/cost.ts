@@ -15,8 +15,14 @@ export function effectiveCost(machine: Priced, bucket: number): number {
   return machine.priceMicroUsdPerHour + machine.interruptionProbability * upperBoundDollars(bucket) * MICRO_PER_UNIT;
 }
 
+/** Numbers that compare, one after the other, as `compareCost` does. */
+export function compareCostKey(machine: Priced, bucket: number): readonly [risk: number, cost: number] {
+  return [bucket >= PINNED_BUCKET ? machine.interruptionProbability : 0, effectiveCost(machine, bucket)];
+}
+
 /** Ascending for a Need with this interruption bucket: by (probability, price) when pinned, else by effective cost. */
 export function compareCost(a: Priced, b: Priced, bucket: number): number {
-  const risk = bucket >= PINNED_BUCKET ? a.interruptionProbability - b.interruptionProbability : 0;
-  return risk || effectiveCost(a, bucket) - effectiveCost(b, bucket);
+  const [riskA, costA] = compareCostKey(a, bucket);
+  const [riskB, costB] = compareCostKey(b, bucket);
+  return riskA - riskB || costA - costB;
 }

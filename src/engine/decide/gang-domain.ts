@@ -1,0 +1,83 @@
+/**
+ * Which domain a Same Need lives in (spec: engine 6.3 as changed by D7). Coverage is compared exactly: sums of ratios over
+ * one common denominator, so that equal coverages are equal whatever the order of summation.
+ */
+import { compareText } from '../../lib/compare-text.ts';
+
+/** What one domain offers, by dimension of the Need; sums stop at `MOST`, which is more than any Need asks for. */
+export interface DomainOffer {
+  readonly value: string;
+  /** Machines. */
+  count: number;
+  /** Creditable and free together. */
+  readonly total: number[];
+  readonly creditable: number[];
+  /** The part of `creditable` that was bound for this very gang. */
+  readonly own: number[];
+  /** What could be preempted there; absent = was not looked for. */
+  victims?: number[];
+  /** The exact sum of creditable, free and victims, for those who must tell how much is too much. */
+  readonly exactTotal: () => readonly bigint[];
+}
+
+export const MOST = Number.MAX_SAFE_INTEGER;
+
+/** Sums that stay exact below `MOST` and stop there. */
+export function addUpTo(sum: number, count: number, amount: number): number {
+  const more = count * amount;
+  return more >= MOST - sum ? MOST : sum + more;
+}
+
+/** Without preempting anybody. */
+export function isWhole(offer: DomainOffer, wanted: readonly number[]): boolean {
+  return wanted.every((w, i) => (offer.total[i] as number) >= w);
+}
+
+export function isWholeWithVictims(offer: DomainOffer, wanted: readonly number[]): boolean {
+  return wanted.every((w, i) => (offer.total[i] as number) + (offer.victims?.[i] ?? 0) >= w);
+}
+
+/** The best domain, or undefined if there is none. The result does not depend on the order of `offers`. */
+export function chooseDomain(offers: readonly DomainOffer[], wanted: readonly number[]): DomainOffer | undefined {
+  let best: DomainOffer | undefined;
+  for (const offer of offers) {
+    if (offer.count > 0 && (best === undefined || compareOffers(offer, best, wanted) < 0)) best = offer;
+  }
+  return best;
+}
+
+/** Ranks by what is held already: nothing that others leave or take changes it. */
+export function compareHeld(a: DomainOffer, b: DomainOffer, wanted: readonly number[]): number {
+  return -compareCapped(a.creditable, b.creditable, wanted) || -compareCapped(a.own, b.own, wanted);
+}
+
+function compareOffers(a: DomainOffer, b: DomainOffer, wanted: readonly number[]): number {
+  const whole = isWholeWithVictims(a, wanted);
+  if (whole !== isWholeWithVictims(b, wanted)) return whole ? -1 : 1;
+  const rest = whole
+    ? compareHeld(a, b, wanted) || Number(isWhole(b, wanted)) - Number(isWhole(a, wanted)) || compareSlack(a, b, wanted)
+    : -compareCapped(a.creditable, b.creditable, wanted) || -compareCapped(a.total, b.total, wanted);
+  return rest || b.count - a.count || compareText(a.value, b.value);
+}
+
+/** Compares Σ min(have, want) / want. */
+function compareCapped(a: readonly number[], b: readonly number[], wanted: readonly number[]): number {
+  const cap = (have: readonly number[]): number[] => wanted.map((w, i) => Math.min(have[i] as number, w));
+  const x = cap(a);
+  const y = cap(b);
+  if (x.every((amount, i) => amount === y[i])) return 0;
+  return compareRatios(x.map(BigInt), y.map(BigInt), wanted);
+}
+
+/** The least over-commitment first. */
+function compareSlack(a: DomainOffer, b: DomainOffer, wanted: readonly number[]): number {
+  return compareRatios(a.exactTotal(), b.exactTotal(), wanted);
+}
+
+function compareRatios(a: readonly bigint[], b: readonly bigint[], wanted: readonly number[]): number {
+  const wants = wanted.map(BigInt);
+  const product = wants.reduce((p, w) => (w > 0n ? p * w : p), 1n);
+  const score = (have: readonly bigint[]): bigint => wants.reduce((s, w, i) => (w > 0n ? s + (have[i] as bigint) * (product / w) : s), 0n);
+  const difference = score(a) - score(b);
+  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
+}

@@ -1,0 +1,115 @@
+/** Why each machine is where it is, worked out when it is asked for. */
+import type { Cluster } from '../facts/cluster.ts';
+import type { Facts } from '../facts/facts.ts';
+import type { Inventory } from '../facts/inventory.ts';
+import { CONFIGURED, IDLE, ROLE, SPECULATIVE, STATES } from '../facts/role.ts';
+import type { MachineReason, MachineReasons, MachineState, Millis, Policy } from '../types.ts';
+import type { Holders } from './holders.ts';
+import { whyIdle } from './release.ts';
+
+/** Reasons that are known all together. */
+export function reasonsOf(reasons: ReadonlyMap<string, MachineReason>): MachineReasons {
+  return { get: (id) => reasons.get(id), changed: { [Symbol.iterator]: () => reasons.keys() }, [Symbol.iterator]: () => reasons.entries() };
+}
+
+/** Notes on the machines of a cluster who was credited with them; returns the slots for which that is news through `changed`. */
+export function noteCredits(cluster: Cluster, inventory: Inventory, holders: Holders, changed: (slot: number) => void): void {
+  const { credited } = inventory;
+  for (const shelf of cluster.shelves()) {
+    for (const { members, shares } of shelf.groups()) {
+      let i = 0;
+      for (const { holder, end } of shares) {
+        const number = holders.of(holder.row);
+        for (; i < end; i++) note(members[i] as number, number);
+      }
+      for (; i < members.length; i++) note(members[i] as number, -1);
+    }
+  }
+  function note(slot: number, number: number): void {
+    if (credited[slot] === number) return;
+    credited[slot] = number;
+    changed(slot);
+  }
+}
+
+export class ReasonsInPlan implements MachineReasons {
+  readonly changed: Iterable<string>;
+  readonly #inventory: Inventory;
+  readonly #policy: Policy;
+  readonly #holders: Holders;
+  readonly #special: ReadonlyMap<number, MachineReason>;
+  readonly #now: Millis;
+  /** One reason for all machines of a holder. */
+  readonly #made = new Map<string, MachineReason>();
+
+  constructor(facts: Facts, holders: Holders, special: ReadonlyMap<number, MachineReason>, now: Millis, changed: Iterable<string>) {
+    this.#inventory = facts.inventory;
+    this.#policy = facts.policy;
+    this.#holders = holders;
+    this.#special = special;
+    this.#now = now;
+    this.changed = changed;
+  }
+
+  get(machineId: string): MachineReason | undefined {
+    const slot = this.#inventory.slot(machineId);
+    return slot === undefined ? undefined : this.#of(slot);
+  }
+
+  *[Symbol.iterator](): Iterator<readonly [string, MachineReason]> {
+    for (const slot of this.#inventory.slots()) {
+      const reason = this.#of(slot);
+      if (reason !== undefined) yield [this.#inventory.id(slot), reason];
+    }
+  }
+
+  #of(slot: number): MachineReason | undefined {
+    const special = this.#special.get(slot);
+    if (special !== undefined) return special;
+    const role = this.#inventory.role(slot);
+    const holder = this.#inventory.credited[slot] as number;
+    return holder >= 0 ? this.#served(holder, slot, role) : this.#byRole(slot, role);
+  }
+
+  #served(number: number, slot: number, role: number): MachineReason {
+    const code = role === ROLE.reserved ? 'Reserved' : this.#inventory.state(slot) === CONFIGURED ? 'Serving' : 'InFlight';
+    const key = `${code}${number}`;
+    let reason = this.#made.get(key);
+    if (reason === undefined) {
+      reason = { code, ...this.#holders.at(number) };
+      this.#made.set(key, reason);
+    }
+    return reason;
+  }
+
+  #byRole(slot: number, role: number): MachineReason | undefined {
+    const inventory = this.#inventory;
+    const state = inventory.state(slot);
+    const silent = state === SPECULATIVE;
+    switch (role) {
+      case ROLE.held:
+        return silent ? undefined : { code: 'HeldByPerson' };
+      case ROLE.stuck:
+        return silent ? undefined : { code: 'Stuck', state: STATES[state] as MachineState };
+      case ROLE.failed:
+        return { code: 'Failed' };
+      case ROLE.pending:
+        return { code: 'ArrivingForNobody' };
+      case ROLE.bound:
+      case ROLE.promised:
+        // Nobody was credited with it, and it is too late or too early to take it back.
+        return { code: 'ExcessConfiguring', cluster: inventory.owner(slot) };
+      case ROLE.leaving:
+        return { code: 'Leaving', cluster: inventory.owner(slot) };
+      case ROLE.speculative:
+        return undefined;
+      default:
+        return state === IDLE ? this.#idle(slot) : { code: 'Leaving', cluster: inventory.owner(slot) };
+    }
+  }
+
+  #idle(slot: number): MachineReason {
+    const since = this.#inventory.idleSince[slot] as number;
+    return whyIdle(this.#inventory.shape(slot).capacityType, Number.isNaN(since) ? this.#now : since, this.#policy);
+  }
+}

@@ -1,0 +1,164 @@
+/** Everything one plan hands out, and how far it has got: shared by the steps of the ordered pass. */
+import type { Cluster } from '../facts/cluster.ts';
+import type { Facts } from '../facts/facts.ts';
+import type { Group } from '../facts/group.ts';
+import type { NeedRow } from '../facts/need-row.ts';
+import type { MachineClass } from '../facts/shapes.ts';
+import type { Fit } from '../facts/fit.ts';
+import type { Assignment } from '../types.ts';
+import type { Forecasts, Stretch } from './forecast.ts';
+import { Room } from './room.ts';
+import type { Tally } from './tally.ts';
+
+export type Tie = readonly Group<Tally>[];
+
+export class Market {
+  readonly facts: Facts;
+  readonly room: Room;
+  readonly rank: Int32Array;
+  /** Groups of free machines that something was taken from. */
+  readonly drawnOn = new Set<Group<Tally>>();
+  /** In clusters that are not planned anew: taking a machine there changes what was kept of them. */
+  readonly isKept: (cluster: Cluster) => boolean;
+  /** Something was taken in a cluster whose plan was to be kept: it cannot be. */
+  keptWasTaken = false;
+  /** Machines that were preempted in this plan. */
+  readonly takenOut = new Set<number>();
+  forecasts: Forecasts | undefined;
+  readonly #serial: number;
+  readonly #originals = new Map<Group<Tally>, number[]>();
+  readonly #withoutVictims = new Map<Fit, number>();
+  #lowestStamps: Float64Array | undefined;
+  readonly #spare = new Map<Cluster, Tie[]>();
+
+  constructor(facts: Facts, serial: number, isKept: (cluster: Cluster) => boolean) {
+    this.facts = facts;
+    this.#serial = serial;
+    this.isKept = isKept;
+    this.room = new Room(facts.inventory, facts.policy.limits);
+    this.rank = facts.inventory.rank;
+  }
+
+  classOf(group: Group<Tally>): MachineClass {
+    return this.facts.inventory.shapes.class(group.classIndex) as MachineClass;
+  }
+
+  /**
+   * What a Need may be credited with, in order: its cluster's bound machines, what was decided for it (D34), and what was
+   * decided for Needs of its cluster that have had their turn and do without it. The last follows from the first: a
+   * machine that becomes ready early is credited to whoever comes first, and what was on its way to that Need must then
+   * serve the one it was taken from, or constant demand would withdraw the one and buy another.
+   */
+  creditable(row: NeedRow): { readonly bound: readonly Tie[]; readonly arriving: readonly Tie[] } {
+    const cluster = this.cluster(row);
+    const arriving: Tie[] = [];
+    for (const key of demandKeysOf(row)) arriving.push(...(cluster.promised.get(key)?.ties() ?? []));
+    arriving.push(...(this.#spare.get(cluster) ?? []));
+    return { bound: cluster.bound.ties(), arriving };
+  }
+
+  /** Machines preempted for the row's demand: first those that have arrived, then those on their way. */
+  reserved(row: NeedRow): readonly Tie[] {
+    const cluster = this.cluster(row);
+    return demandKeysOf(row).flatMap((key) => cluster.reserved.get(key)?.ties() ?? []);
+  }
+
+  /** All rows of this row's demand have had their turn: what is left of what was decided for it is spare. */
+  closeDemand(row: NeedRow): void {
+    const cluster = this.cluster(row);
+    for (const key of demandKeysOf(row)) {
+      const left = cluster.promised.get(key)?.ties().filter((tie) => tie.some((group) => group.left > 0)) ?? [];
+      if (left.length === 0) continue;
+      const spare = this.#spare.get(cluster);
+      if (spare === undefined) this.#spare.set(cluster, [...left]);
+      else spare.push(...left);
+    }
+  }
+
+  cluster(row: NeedRow): Cluster {
+    return this.facts.clusters.named(row.need.cluster);
+  }
+
+  /** For whom the group's machines were bound, if that is known. */
+  stampOf(group: Group<Tally>): Assignment | undefined {
+    return group.assigned < 0 ? undefined : this.facts.inventory.assignments.at(group.assigned).to;
+  }
+
+  stretches(cluster: Cluster): readonly Stretch[] {
+    if (this.forecasts === undefined) throw new Error('nobody preempts before the pass has begun');
+    return this.forecasts.of(cluster);
+  }
+
+  /** Takes bound machines out of this plan; their group has them back when it is over. */
+  takeOut(group: Group<Tally>, from: number, n: number, cluster: Cluster): readonly number[] {
+    if (this.isKept(cluster)) this.keptWasTaken = true;
+    if (!this.#originals.has(group)) {
+      this.#originals.set(group, group.members);
+      group.members = group.members.slice();
+    }
+    const slots = group.members.splice(from, n);
+    for (const slot of slots) this.takenOut.add(slot);
+    this.forecasts?.forget(cluster);
+    return slots;
+  }
+
+  /** The plan is made: groups are whole again. */
+  close(): void {
+    for (const [group, members] of this.#originals) group.members = members;
+  }
+
+  /** False if no bound machine that the Need accepts was bound for a lower priority: then there is no need to search. */
+  mayHaveVictims(fit: Fit, priority: number): boolean {
+    if (priority <= (this.#withoutVictims.get(fit) ?? -Infinity)) return false;
+    const lowest = (this.#lowestStamps ??= this.#findLowestStamps());
+    return fit.classes.some((cls) => (lowest[cls.index] as number) < priority);
+  }
+
+  /** A search has found none; nothing that comes later in the plan frees any. */
+  noVictims(fit: Fit, priority: number): void {
+    this.#withoutVictims.set(fit, Math.max(priority, this.#withoutVictims.get(fit) ?? -Infinity));
+  }
+
+  #findLowestStamps(): Float64Array {
+    const lowest = new Float64Array(this.facts.inventory.shapes.classCapacity).fill(Infinity);
+    for (const cluster of this.facts.clusters.all()) {
+      if (cluster.demand === undefined || !cluster.connected) continue;
+      for (const group of cluster.bound.groups()) {
+        if (group.kind !== 'configured') continue;
+        lowest[group.classIndex] = Math.min(lowest[group.classIndex] as number, this.stampOf(group)?.priority ?? -Infinity);
+      }
+    }
+    return lowest;
+  }
+
+  /** The free machines that the Need accepts, in the order in which it would take them, Idle or Speculative. */
+  *free(tally: Tally, speculative: boolean): Iterable<Tie> {
+    const { fit } = tally;
+    const { inventory } = this.facts;
+    const kind = speculative ? 'speculative' : 'idle';
+    const { cursor } = fit;
+    if (cursor.plan !== this.#serial) {
+      cursor.plan = this.#serial;
+      cursor.idle = cursor.speculative = 0;
+    }
+    const ties = fit[kind];
+    let exhausted = true;
+    for (let i = cursor[kind]; i < ties.length; i++) {
+      const groups: Group<Tally>[] = [];
+      for (const cls of ties[i] as readonly MachineClass[]) {
+        const group = speculative ? inventory.speculative(cls.index) : inventory.idle(cls.index);
+        if (group !== undefined && group.left > 0) groups.push(group);
+      }
+      if (groups.length > 0) {
+        exhausted = false;
+        yield groups;
+      } else if (exhausted) cursor[kind] = i + 1; // machines only become fewer within a plan
+    }
+  }
+}
+
+/** A folded row also stands for the demands of its gangs: what was decided for them is decided for it. */
+export function demandKeysOf(row: NeedRow): readonly string[] {
+  if (row.gangs === undefined) return [row.demandKey];
+  return [...new Set([row.demandKey, ...row.gangs.map((gang) => gang.demandKey)])];
+}

@@ -1,0 +1,68 @@
+/** The one ordered pass (spec: engine 6.9): each Need in turn is credited, acquires, then preempts. No displacement, no retries. */
+import type { Cluster } from '../facts/cluster.ts';
+import type { NeedRow } from '../facts/need-row.ts';
+import { Forecasts } from './forecast.ts';
+import type { Turns } from './forecast.ts';
+import type { Market } from './market.ts';
+import { acquirePlain, creditPlain } from './plain.ts';
+import { preempt } from './preempt.ts';
+import { serveSame } from './same.ts';
+import { acquireSpread, creditSpread, preemptSpread } from './spread.ts';
+import { Tally } from './tally.ts';
+
+/** Rows of several clusters, each cluster's in order, as one list in the engine's order. `clusters` by name. */
+export function interleave(clusters: readonly (readonly NeedRow[])[]): NeedRow[] {
+  const tiers = new Map<number, NeedRow[]>();
+  for (const rows of clusters) {
+    for (const row of rows) {
+      const tier = tiers.get(row.precedence);
+      if (tier === undefined) tiers.set(row.precedence, [row]);
+      else tier.push(row);
+    }
+  }
+  // Sorting is stable: rows of equal age stay in order of cluster, and within a cluster in its own.
+  return [...tiers].sort(([a], [b]) => b - a).flatMap(([, rows]) => rows.sort((a, b) => (a.arrival < b.arrival ? -1 : a.arrival > b.arrival ? 1 : 0)));
+}
+
+/** Serves the rows of `turns`. */
+export function servePass(market: Market, turns: ReadonlyMap<Cluster, Turns>): Tally[] {
+  const order = interleave([...turns.values()].map(({ rows }) => rows));
+  market.forecasts = new Forecasts(turns, (row) => creditOnly(market, row));
+  const tallies: Tally[] = [];
+  order.forEach((row, i) => {
+    const cluster = market.cluster(row);
+    const tally = new Tally(row, market.facts.fits.of(row));
+    (turns.get(cluster) as Turns).next++;
+    serve(market, tally, cluster.connected);
+    market.forecasts?.forget(cluster);
+    if (order[i + 1]?.demandKey !== row.demandKey) market.closeDemand(row); // rows of one demand are neighbours
+    tallies.push(tally);
+  });
+  return tallies;
+}
+
+function serve(market: Market, tally: Tally, mayAcquire: boolean): void {
+  const { sameKey, spread } = tally.row;
+  if (sameKey !== undefined) {
+    serveSame(market, tally, sameKey, mayAcquire);
+    return;
+  }
+  const counts = spread && creditSpread(market, tally, spread);
+  if (counts === undefined) creditPlain(market, tally);
+  if (tally.covered) return;
+  if (!mayAcquire) tally.blocked = 'session';
+  else if (spread !== undefined && counts !== undefined) {
+    acquireSpread(market, tally, spread, counts);
+    if (!tally.covered && tally.blocked !== 'limit') preemptSpread(market, tally, spread, counts);
+  } else {
+    acquirePlain(market, tally);
+    if (!tally.covered) preempt(market, tally);
+  }
+}
+
+function creditOnly(market: Market, row: NeedRow): void {
+  const tally = new Tally(row, market.facts.fits.of(row));
+  if (row.sameKey !== undefined) serveSame(market, tally, row.sameKey, false);
+  else if (row.spread !== undefined) creditSpread(market, tally, row.spread);
+  else creditPlain(market, tally);
+}

@@ -1,0 +1,76 @@
+/** A Need without topology: credit what its cluster has, then acquire the cheapest (spec: engine 6.1, 6.5). */
+import type { Group } from '../facts/group.ts';
+import type { MachineClass } from '../facts/shapes.ts';
+import { drainTies } from './drain.ts';
+import type { Market } from './market.ts';
+import type { Tally } from './tally.ts';
+
+export function creditPlain(market: Market, tally: Tally): void {
+  if (tally.covered) return;
+  const { bound, arriving } = market.creditable(tally.row);
+  const take = crediting(tally);
+  drainTies(bound, { market, tally, take });
+  drainTies(arriving, { market, tally, take });
+  creditReserved(market, tally);
+}
+
+/**
+ * Machines that were preempted for the Need: on their way they only keep it from looking further; arrived ones it picks,
+ * unless its cluster has no session: they are free again then.
+ */
+export function creditReserved(market: Market, tally: Tally, admits: (cls: MachineClass) => boolean = () => true): void {
+  const ties = market.reserved(tally.row);
+  if (ties.length === 0) return;
+  const mayAcquire = market.cluster(tally.row).connected;
+  drainTies(ties, {
+    market,
+    tally,
+    admits: (group, cls) => (group.kind === 'leaving' || mayAcquire) && admits(cls),
+    take: (group, n, cls) => {
+      const first = group.taken;
+      group.take(tally, n);
+      if (group.kind === 'leaving') tally.reserve(cls, n);
+      else {
+        pick(tally, group, first, false);
+        tally.subtract(cls, n);
+      }
+      return n;
+    },
+  });
+}
+
+function pick(tally: Tally, group: Group<Tally>, first: number, speculative: boolean): void {
+  for (let i = first; i < group.taken; i++) tally.picks.push({ slot: group.members[i] as number, speculative });
+}
+
+/** Counts the group's next machines for the Need: they are there, or on their way to it. */
+export function crediting(tally: Tally): (group: Group<Tally>, n: number, cls: MachineClass) => number {
+  return (group, n, cls) => {
+    group.take(tally, n);
+    tally.credited += n;
+    if (group.kind !== 'configured') tally.arriving += n;
+    tally.subtract(cls, n);
+    return n;
+  };
+}
+
+/** Picks free machines, as far as there is room for them. */
+export function picking(market: Market, tally: Tally, speculative: boolean): (group: Group<Tally>, n: number, cls: MachineClass) => number {
+  return (group, wanted, cls) => {
+    const n = speculative ? market.room.book(cls.priceMicroUsdPerHour, wanted) : wanted;
+    const first = group.taken;
+    if (n > 0) group.take(tally, n);
+    pick(tally, group, first, speculative);
+    tally.subtract(cls, n);
+    market.drawnOn.add(group);
+    if (n < wanted) tally.blocked = 'limit';
+    return n;
+  };
+}
+
+export function acquirePlain(market: Market, tally: Tally): void {
+  for (const speculative of [false, true]) {
+    if (tally.covered) return;
+    if (!drainTies(market.free(tally, speculative), { market, tally, take: picking(market, tally, speculative) })) return;
+  }
+}

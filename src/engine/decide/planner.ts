@@ -1,0 +1,275 @@
+/**
+ * Makes plans: serve the Needs, withdraw, reclaim, release, then say what became of everything. Reads the facts and changes
+ * none. Clusters in which nothing has changed and nothing was left open keep what the last plan gave them: they neither
+ * take from the others nor give to them, so leaving them out changes nothing.
+ */
+import { compareText } from '../../lib/compare-text.ts';
+import { effectiveCost } from '../cost.ts';
+import type { Cluster } from '../facts/cluster.ts';
+import type { Facts } from '../facts/facts.ts';
+import type { Group } from '../facts/group.ts';
+import type { NeedRow } from '../facts/need-row.ts';
+import { ROLE } from '../facts/role.ts';
+import { clusterOfArrivalKey } from '../keys.ts';
+import type { Action, ActionKind, MachineReason, Millis, NeedVerdict, Plan } from '../types.ts';
+import { Folding } from './fold.ts';
+import { Holders } from './holders.ts';
+import { noteCredits, ReasonsInPlan } from './machine-reasons.ts';
+import { Market } from './market.ts';
+import { interleave, servePass } from './ordered-pass.ts';
+import { PlanDraft } from './plan-draft.ts';
+import { graceSeconds } from './preempt.ts';
+import { reclaimExcess } from './reclaim.ts';
+import { releaseExpired, tendIdleClocks } from './release.ts';
+import type { Tally } from './tally.ts';
+import { Ranks, verdictsOf } from './verdict.ts';
+import { withdrawUnwanted } from './withdraw.ts';
+
+export class Planner {
+  readonly #facts: Facts;
+  readonly #holders = new Holders();
+  readonly #folding: Folding;
+  #serial = 0;
+  #drawnOn: Iterable<Group<Tally>> = [];
+  /** Special reasons of the last plan. */
+  #reasons: ReadonlyMap<number, MachineReason> = new Map();
+  #last: { readonly plan: Plan; readonly version: number; readonly quiet: boolean } | undefined;
+  #order: { readonly rows: readonly NeedRow[]; readonly version: number } | undefined;
+
+  constructor(facts: Facts) {
+    this.#facts = facts;
+    this.#folding = new Folding(facts);
+  }
+
+  plan(now: Millis): Plan {
+    const last = this.#last;
+    if (last?.quiet === true && last.version === this.#facts.version && now >= last.plan.at && now < (last.plan.wakeAt ?? Infinity)) {
+      return { ...last.plan, at: now, machineReasons: new ReasonsInPlan(this.#facts, this.#holders, this.#reasons, now, []) };
+    }
+    return this.#make(now, false) ?? (this.#make(now, true) as Plan);
+  }
+
+  planInFull(now: Millis): Plan {
+    return this.#make(now, true) as Plan;
+  }
+
+  /** Undefined if something was taken where a plan was to be kept: then all have to be made anew. */
+  #make(now: Millis, inFull: boolean): Plan | undefined {
+    const facts = this.#facts;
+    const { inventory } = facts;
+    while (inventory.settle(Number.POSITIVE_INFINITY));
+    const clusters = this.#clustersToPlan(inFull);
+    const anew = new Set(clusters);
+    const market = new Market(facts, ++this.#serial, (cluster) => !anew.has(cluster));
+    this.#reset(clusters);
+    const turns = new Map(clusters.map((cluster) => [cluster, { rows: this.#folding.rowsOf(cluster), next: 0 }]));
+    const tallies = servePass(market, turns);
+    this.#drawnOn = market.drawnOn;
+    if (market.keptWasTaken) {
+      market.close();
+      return undefined;
+    }
+    const draft = new PlanDraft(now, facts, market, clusters);
+    for (const tally of tallies) acquire(tally, draft);
+    for (const tally of tallies) for (const victim of tally.victims) draft.act(victim.slot, preemption(victim, tally, facts));
+    this.#tendReservations(tallies, draft);
+    withdrawUnwanted(draft);
+    reclaimExcess(draft);
+    releaseExpired(draft);
+    tendIdleClocks(draft, (id, at) => draft.remember('idleSince', id, at));
+    rememberArrivals(clusters, draft);
+
+    const ranks = new Ranks(market, tallies);
+    for (const tally of tallies) {
+      for (const [row, verdict] of verdictsOf(tally, now, market, ranks)) row.verdict = sameVerdict(row.verdict, verdict) ? row.verdict : verdict;
+    }
+    const changed = this.#noteReasons(clusters, draft);
+    market.close();
+    closeClusters(clusters, tallies, draft);
+    return this.#finish(draft, changed);
+  }
+
+  #clustersToPlan(inFull: boolean): Cluster[] {
+    const foldsDiffer = this.#folding.update();
+    const all = this.#facts.clusters.all();
+    const some = inFull ? [...all] : all.filter((c) => c.dirty || !c.closed || (foldsDiffer && c.foldsByFree));
+    return some.sort((a, b) => compareText(a.name, b.name));
+  }
+
+  #reset(clusters: readonly Cluster[]): void {
+    for (const group of this.#drawnOn) group.reset();
+    for (const cluster of clusters) {
+      cluster.prune();
+      for (const shelf of cluster.shelves()) for (const group of shelf.groups()) group.reset();
+    }
+  }
+
+  /** What was preempted is its preemptor's until it is bound for it, or until the preemptor can do without. */
+  #tendReservations(tallies: readonly Tally[], draft: PlanDraft): void {
+    const { inventory } = this.#facts;
+    for (const { victims, row } of tallies) for (const { slot } of victims) draft.reserve(inventory.id(slot), row.assignment);
+    const wanted = new Set<number>();
+    for (const cluster of draft.clusters) {
+      for (const shelf of cluster.reserved.values()) {
+        for (const group of shelf.groups()) for (const slot of group.members.slice(0, group.taken)) wanted.add(slot);
+      }
+    }
+    for (const [id] of inventory.reservations()) {
+      const slot = inventory.slot(id);
+      if (slot === undefined || inventory.role(slot) !== ROLE.reserved || !wanted.has(slot)) draft.reserve(id, null);
+    }
+  }
+
+  /** Slots of machines whose reason may be another than in the last plan. */
+  #noteReasons(clusters: readonly Cluster[], draft: PlanDraft): Set<number> {
+    const { inventory } = this.#facts;
+    const changed = new Set(inventory.touched);
+    for (const cluster of clusters) noteCredits(cluster, inventory, this.#holders, (slot) => changed.add(slot));
+    for (const [slot, reason] of this.#reasons) if (draft.reasons.get(slot) !== reason) changed.add(slot);
+    for (const slot of draft.reasons.keys()) changed.add(slot);
+    this.#reasons = draft.reasons;
+    return changed;
+  }
+
+  #finish(draft: PlanDraft, changed: ReadonlySet<number>): Plan {
+    const facts = this.#facts;
+    const { inventory } = facts;
+    const ids = [...changed].filter((slot) => inventory.role(slot) !== ROLE.none).map((slot) => inventory.id(slot));
+    ids.push(...inventory.removedIds);
+    inventory.touched = [];
+    inventory.removedIds = [];
+    const verdicts = this.#verdicts();
+    const memory = draft.memoryChanges();
+    const plan: Plan = {
+      at: draft.now,
+      actions: draft.actions,
+      verdicts,
+      machineReasons: new ReasonsInPlan(facts, this.#holders, draft.reasons, draft.now, ids),
+      memory,
+      ...(draft.earliestWake !== undefined && { wakeAt: draft.earliestWake }),
+      stats: {
+        machines: inventory.size,
+        needs: verdicts.length,
+        unmet: verdicts.reduce((n, { satisfied }) => n + Number(!satisfied), 0),
+        byState: { ...inventory.byState },
+        microUsdPerHour: inventory.paid.microUsdPerHour,
+        actions: countActions(draft.actions),
+      },
+    };
+    this.#last = { plan, version: facts.version, quiet: draft.actions.length === 0 && memory.length === 0 };
+    return plan;
+  }
+
+  /** Of all clusters, in the engine's order. */
+  #verdicts(): NeedVerdict[] {
+    const { rowsVersion, clusters } = this.#facts;
+    if (this.#order?.version !== rowsVersion) {
+      const byName = [...clusters.all()].sort((a, b) => compareText(a.name, b.name));
+      this.#order = { version: rowsVersion, rows: interleave(byName.map(({ demand }) => demand?.ordered() ?? [])) };
+    }
+    return this.#order.rows.map((row) => row.verdict as NeedVerdict);
+  }
+}
+
+/** Idle machines first, then Speculative ones, each in the order in which they were chosen. */
+function acquire(tally: Tally, draft: PlanDraft): void {
+  if (tally.picks.length === 0) return;
+  for (const speculative of [false, true]) {
+    for (const pick of tally.picks) if (pick.speculative === speculative) draft.act(pick.slot, acquisition(pick.slot, speculative, tally, draft.facts));
+  }
+}
+
+function acquisition(slot: number, speculative: boolean, tally: Tally, { inventory }: Facts): Action {
+  const { need, assignment } = tally.row;
+  const { cluster, fingerprint, profile } = need;
+  return {
+    kind: speculative ? 'Provision' : 'Bootstrap',
+    machineId: inventory.id(slot),
+    to: assignment,
+    need,
+    cluster,
+    graceSeconds: 0,
+    preemptorPriority: 0,
+    reason: {
+      code: speculative ? 'AcquiredSpeculative' : 'AcquiredIdle',
+      cluster,
+      fingerprint,
+      priority: profile.priority,
+      effectiveMicroUsdPerHour: Math.round(effectiveCost(inventory.shape(slot), profile.interruptionBucket)),
+    },
+  };
+}
+
+function preemption({ slot, priority: victimPriority }: Tally['victims'][number], { row }: Tally, { inventory, policy }: Facts): Action {
+  const { cluster: forCluster, fingerprint, profile } = row.need;
+  const cluster = inventory.owner(slot);
+  return {
+    kind: 'Preempt',
+    machineId: inventory.id(slot),
+    cluster,
+    graceSeconds: graceSeconds(profile.priority, victimPriority, policy.preemptionGraceSeconds),
+    preemptorPriority: profile.priority,
+    reason: { code: 'Preempted', cluster, victimPriority, forCluster, fingerprint, priority: profile.priority },
+  };
+}
+
+/** A demand's age starts when it is first seen and ends when its cluster stops asking (D5); silence ends nothing. */
+function rememberArrivals(clusters: readonly Cluster[], draft: PlanDraft): void {
+  const { memory } = draft.facts;
+  for (const cluster of clusters) {
+    for (const [key, [row]] of cluster.demand?.byDemandKey ?? []) {
+      if (row?.arrival !== Number.POSITIVE_INFINITY) continue;
+      draft.unfinished.add(cluster);
+      draft.remember('arrival', key, draft.now);
+    }
+  }
+  for (const key of memory.arrivalsToCheck) {
+    const name = clusterOfArrivalKey(key);
+    const demand = name === undefined ? undefined : draft.facts.clusters.find(name)?.demand;
+    if (!memory.arrival.has(key) || demand?.byDemandKey.has(key) === true) memory.arrivalsToCheck.delete(key);
+    else if (name === undefined || demand !== undefined) draft.remember('arrival', key, null);
+  }
+}
+
+/** Clusters of which every plan will say the same until something of them changes. */
+function closeClusters(clusters: readonly Cluster[], tallies: readonly Tally[], draft: PlanDraft): void {
+  for (const tally of tallies) {
+    if (tally.open || !tally.satisfied || tally.picks.length > 0 || tally.reserved > 0) draft.unfinished.add(draft.market.cluster(tally.row));
+  }
+  for (const cluster of clusters) {
+    cluster.dirty = false;
+    cluster.closed = !draft.unfinished.has(cluster) && cluster.reserved.size === 0;
+  }
+}
+
+/** Equal in all that may change from plan to plan: then the old one stays, so that readers see at a glance what is news. */
+function sameVerdict(before: NeedVerdict | undefined, after: NeedVerdict): boolean {
+  return (
+    before !== undefined &&
+    before.need === after.need &&
+    before.arrival === after.arrival &&
+    before.satisfied === after.satisfied &&
+    before.reason === after.reason &&
+    before.machines === after.machines &&
+    before.inFlight === after.inFlight &&
+    before.bootstraps === after.bootstraps &&
+    before.provisions === after.provisions &&
+    before.sameDomain === after.sameDomain &&
+    before.sameSatisfiable === after.sameSatisfiable &&
+    before.sharedBy === after.sharedBy &&
+    equalParts(before.deficit, after.deficit) &&
+    equalParts(before.preemption, after.preemption) &&
+    equalParts(before.matchingSupply, after.matchingSupply) &&
+    equalParts(before.sameCandidates, after.sameCandidates)
+  );
+}
+
+function equalParts(a: unknown, b: unknown): boolean {
+  return a === b || (a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b));
+}
+
+function countActions(actions: readonly Action[]): Partial<Record<ActionKind, number>> {
+  const counts: Partial<Record<ActionKind, number>> = {};
+  for (const { kind } of actions) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
+}

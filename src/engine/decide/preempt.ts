@@ -1,0 +1,147 @@
+/**
+ * Taking machines from those who rank below (spec: engine 8; X2, X3, X24). What is taken is reserved for its preemptor
+ * until it has arrived there; never one's own machine nor an equal's, and what nobody needs goes first.
+ */
+import { upperBoundDollars } from '../../api/profile.ts';
+import type { Cluster } from '../facts/cluster.ts';
+import type { Fit } from '../facts/fit.ts';
+import type { Group } from '../facts/group.ts';
+import type { Policy } from '../types.ts';
+import type { Stretch } from './forecast.ts';
+import type { Market } from './market.ts';
+import type { Tally } from './tally.ts';
+
+/** Machines that may be taken, at positions from..to of their group. */
+export interface Lot {
+  readonly cluster: Cluster;
+  readonly group: Group<Tally>;
+  from: number;
+  to: number;
+  /** Nobody needs them. */
+  readonly excess: boolean;
+  /** Of what they serve or were bound for, whichever is higher. */
+  readonly priority: number;
+  /** Higher = better to take. */
+  readonly score: number;
+}
+
+const LOWEST_PRIORITY = -(2 ** 31);
+const DRAIN_SECONDS = 30;
+const WEIGHTS = { priority: 1, drain: 0.1, interruption: 0.1, reclamation: 0.1 };
+const LEAST_DOLLARS = 0.01;
+
+/** How good a victim is (spec: engine 8.4). */
+export function victimScore(preemptor: number, victim: { readonly priority: number; readonly interruptionBucket: number; readonly reclamationBucket: number }): number {
+  const dollars = (bucket: number): number => Math.max(LEAST_DOLLARS, upperBoundDollars(bucket));
+  return (
+    Math.max(0, preemptor - victim.priority) * WEIGHTS.priority +
+    WEIGHTS.drain / DRAIN_SECONDS +
+    WEIGHTS.interruption / dollars(victim.interruptionBucket) +
+    WEIGHTS.reclamation / dollars(victim.reclamationBucket)
+  );
+}
+
+/** The wider the gap, the shorter the grace (spec: engine 8.6). */
+export function graceSeconds(preemptor: number, victim: number, graces: Policy['preemptionGraceSeconds']): number {
+  const gap = preemptor - victim;
+  return gap > 900_000 ? graces[0] : gap > 500_000 ? graces[1] : gap > 100_000 ? graces[2] : graces[3];
+}
+
+/** Takes what still lacks; `admits` narrows the choice to classes. */
+export function preempt(market: Market, tally: Tally, admits?: (lot: Lot) => boolean): void {
+  const ties = lotsFor(market, tally);
+  const all = ties.flat();
+  for (const tie of ties) {
+    while (!tally.covered) {
+      const lot = smallestHead(market, tally, tie, admits);
+      if (lot === undefined) break;
+      const n = Math.min(tie.length === 1 ? lot.to - lot.from : 1, tally.wants(market.classOf(lot.group)));
+      takeVictims(market, tally, lot, n, all);
+    }
+  }
+}
+
+function smallestHead(market: Market, tally: Tally, tie: readonly Lot[], admits: ((lot: Lot) => boolean) | undefined): Lot | undefined {
+  let best: Lot | undefined;
+  let bestRank = Infinity;
+  for (const lot of tie) {
+    if (lot.from >= lot.to || admits?.(lot) === false || !tally.contributes(market.classOf(lot.group))) continue;
+    const rank = market.rank[lot.group.members[lot.from] as number] as number;
+    if (rank >= bestRank) continue;
+    best = lot;
+    bestRank = rank;
+  }
+  return best;
+}
+
+/** The next `n` machines of the lot go to the tally: out of this plan for everybody else. `lots` are all that were offered. */
+export function takeVictims(market: Market, tally: Tally, lot: Lot, n: number, lots: readonly Lot[]): void {
+  const cls = market.classOf(lot.group);
+  for (const slot of market.takeOut(lot.group, lot.from, n, lot.cluster)) tally.victims.push({ slot, priority: lot.priority });
+  lot.to -= n;
+  for (const other of lots) {
+    if (other === lot || other.group !== lot.group || other.from < lot.to) continue;
+    other.from -= n;
+    other.to -= n;
+  }
+  tally.reserve(cls, n);
+}
+
+/** What the Need may take, best first; lots of equal rank together. Marks the tally if only a ban on disruption keeps it from more. */
+export function lotsFor(market: Market, tally: Tally): Lot[][] {
+  if (!market.facts.supplyTrusted || tally.covered) return [];
+  const { priority } = tally.row.need.profile;
+  const own = market.cluster(tally.row);
+  if (!market.mayHaveVictims(tally.fit, priority)) return [];
+  const lots: Lot[] = [];
+  for (const cluster of market.facts.clusters.all()) {
+    // What a cluster serves that has not reported, nobody knows; and without a session nobody could move its Pods.
+    if (cluster === own || cluster.demand === undefined || !cluster.connected) continue;
+    if (!offersAny(market, cluster, tally.fit, priority)) continue;
+    for (const stretch of market.stretches(cluster)) {
+      const lot = lotOf(stretch, cluster, market, tally, priority);
+      if (lot !== undefined) lots.push(lot);
+    }
+  }
+  if (lots.length === 0 && !tally.undisruptable) market.noVictims(tally.fit, priority);
+  return inTies(lots);
+}
+
+function offersAny(market: Market, cluster: Cluster, { accepts }: Fit, priority: number): boolean {
+  for (const group of cluster.bound.groups()) {
+    if (group.kind === 'configured' && accepts[group.classIndex] === 1 && (market.stampOf(group)?.priority ?? LOWEST_PRIORITY) < priority) return true;
+  }
+  return false;
+}
+
+function lotOf({ group, from, to, holder }: Stretch, cluster: Cluster, market: Market, tally: Tally, priority: number): Lot | undefined {
+  const { accepts } = tally.fit;
+  if (accepts[group.classIndex] !== 1 || !tally.contributes(market.classOf(group))) return undefined;
+  const stamp = market.stampOf(group);
+  const served = holder?.need.profile.priority ?? LOWEST_PRIORITY;
+  const victimPriority = Math.max(stamp?.priority ?? LOWEST_PRIORITY, served);
+  if (victimPriority >= priority) return undefined;
+  if (isUndisruptable(group)) {
+    tally.undisruptable = true;
+    return undefined;
+  }
+  const victim = { priority: victimPriority, interruptionBucket: stamp?.interruptionBucket ?? 0, reclamationBucket: stamp?.reclamationBucket ?? 0 };
+  return { cluster, group, from, to, excess: holder === undefined, priority: victimPriority, score: victimScore(priority, victim) };
+}
+
+/** Of bound machines the second rank tells what must not be disrupted. */
+function isUndisruptable(group: Group<Tally>): boolean {
+  return group.order[1] === 0;
+}
+
+function inTies(lots: Lot[]): Lot[][] {
+  lots.sort((a, b) => Number(b.excess) - Number(a.excess) || b.score - a.score);
+  const ties: Lot[][] = [];
+  let before: Lot | undefined;
+  for (const lot of lots) {
+    if (before?.excess === lot.excess && before.score === lot.score) ties.at(-1)?.push(lot);
+    else ties.push([lot]);
+    before = lot;
+  }
+  return ties;
+}

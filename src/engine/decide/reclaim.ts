@@ -1,0 +1,135 @@
+/**
+ * What is taken back: Configured machines that no Need was credited with (spec: engine 9.1, 10.3; D13, D32). A machine is
+ * taken only when nothing speaks against it; what does is its reason.
+ */
+import type { Cluster } from '../facts/cluster.ts';
+import type { Facts } from '../facts/facts.ts';
+import { CONFIGURED } from '../facts/role.ts';
+import type { MachineReason, Millis } from '../types.ts';
+import type { PlanDraft } from './plan-draft.ts';
+
+const MINUTE_MS = 60_000;
+
+export function reclaimExcess(draft: PlanDraft): void {
+  const { memory } = draft.facts;
+  const taking = new Set<string>();
+  for (const cluster of draft.clusters) {
+    const excess: number[] = [];
+    for (const group of cluster.bound.groups()) for (let i = group.taken; i < group.members.length; i++) excess.push(group.members[i] as number);
+    if (excess.length === 0) continue;
+    draft.unfinished.add(cluster);
+    if (reclaimFrom(cluster, excess, draft)) taking.add(cluster.name);
+  }
+  for (const [cluster, times] of memory.reclaims) {
+    if (!taking.has(cluster) && times.every((at) => at <= draft.now - MINUTE_MS)) draft.rememberReclaims(cluster, null);
+  }
+}
+
+/** True if it took any. */
+function reclaimFrom(cluster: Cluster, excess: readonly number[], draft: PlanDraft): boolean {
+  const { inventory, policy } = draft.facts;
+  const ready: number[] = [];
+  for (const slot of excess) {
+    const obstacle = obstacleTo(slot, cluster, draft);
+    if (obstacle === undefined) ready.push(slot);
+    else draft.explain(slot, obstacle);
+  }
+  const rails = new Rails(cluster, draft.facts, draft.now);
+  const taken: Millis[] = [];
+  for (const slot of inReclaimOrder(ready, cluster, draft.facts)) {
+    const rail = rails.admit();
+    if (rail !== undefined) {
+      draft.explain(slot, { code: 'ExcessCapped', cluster: cluster.name, rail });
+      continue;
+    }
+    taken.push(draft.now);
+    const id = inventory.id(slot);
+    draft.act(slot, {
+      kind: 'Reclaim',
+      machineId: id,
+      cluster: cluster.name,
+      graceSeconds: policy.reclaimGraceSeconds,
+      preemptorPriority: 0,
+      reason: { code: 'Excess', cluster: cluster.name, sinceMs: sinceOf(id, draft) },
+    });
+  }
+  rails.remember(taken, draft);
+  return taken.length > 0;
+}
+
+/** Why an excess machine stays for now; undefined = only the rails can keep it. */
+function obstacleTo(slot: number, { name, demand, connected, hints }: Cluster, draft: PlanDraft): MachineReason | undefined {
+  const { inventory, supplyTrusted, policy } = draft.facts;
+  // Demand that was never heard of is not zero demand, and time that passes meanwhile is no time left over.
+  if (demand === undefined) return { code: 'ExcessNoRollupYet', cluster: name };
+  if (inventory.state(slot) !== CONFIGURED) return { code: 'ExcessConfiguring', cluster: name };
+  const id = inventory.id(slot);
+  const since = sinceOf(id, draft);
+  draft.rememberLeftOver(id, since);
+  if (!supplyTrusted) return { code: 'SupplyUntrusted' };
+  if (!connected) return { code: 'ExcessNoSession', cluster: name };
+  const hint = hints?.get(id);
+  if (hint?.doNotDisrupt === true) return { code: 'ExcessDoNotDisrupt', cluster: name };
+  const untilMs = since + policy.holds.occupiedExcessMs;
+  if (hint !== undefined && hint.pods > 0 && untilMs > draft.now) {
+    draft.wakeAt(untilMs);
+    return { code: 'ExcessWithinPatience', cluster: name, sinceMs: since, untilMs, pods: hint.pods };
+  }
+  return undefined;
+}
+
+function sinceOf(machineId: string, { facts, now }: PlanDraft): Millis {
+  return facts.memory.leftOverSince.get(machineId) ?? now;
+}
+
+/** What is given up first: cheapest to disturb, then dearest to keep (D13; spec: engine 9.1 with X15). */
+function inReclaimOrder(slots: readonly number[], { hints }: Cluster, { inventory }: Facts): number[] {
+  return slots
+    .map((slot) => ({
+      slot,
+      disruptionCost: hints?.get(inventory.id(slot))?.disruptionCost ?? 0,
+      price: inventory.price(slot),
+      reclamation: (inventory.assigned(slot) ?? inventory.intentTo(slot))?.reclamationBucket ?? 0,
+      rank: inventory.rank[slot] as number,
+    }))
+    .sort((a, b) => a.disruptionCost - b.disruptionCost || b.price - a.price || a.reclamation - b.reclamation || a.rank - b.rank)
+    .map(({ slot }) => slot);
+}
+
+type Rail = (MachineReason & { readonly code: 'ExcessCapped' })['rail'];
+
+/** How many machines one plan may take from a cluster. */
+class Rails {
+  readonly #cluster: string;
+  readonly #perMinute: boolean;
+  readonly #recent: readonly Millis[];
+  readonly #left: [Rail, number][];
+
+  constructor({ name, configured, drains }: Cluster, { policy, memory }: Facts, now: Millis) {
+    this.#cluster = name;
+    this.#perMinute = policy.maxReclaimsPerMinute > 0;
+    this.#recent = (memory.reclaims.get(name) ?? []).filter((at) => at > now - MINUTE_MS);
+    const { reclaimCapFraction: fraction, maxReclaimsPerMinute, maxConcurrentDrainsPerCluster } = policy;
+    this.#left = [
+      ['fraction', fraction > 0 ? Math.max(1, Math.floor(fraction * configured)) : Infinity],
+      ['concurrentDrains', maxConcurrentDrainsPerCluster > 0 ? maxConcurrentDrainsPerCluster - drains : Infinity],
+      ['perMinute', this.#perMinute ? maxReclaimsPerMinute - this.#recent.length : Infinity],
+    ];
+  }
+
+  /** Counts one machine; the rail that forbids it, if any does. */
+  admit(): Rail | undefined {
+    const full = this.#left.find(([, left]) => left <= 0);
+    if (full !== undefined) return full[0];
+    for (const rail of this.#left) rail[1]--;
+    return undefined;
+  }
+
+  remember(taken: readonly Millis[], draft: PlanDraft): void {
+    if (!this.#perMinute) return;
+    const all = [...this.#recent, ...taken];
+    if (taken.length > 0) draft.rememberReclaims(this.#cluster, all);
+    const oldest = all[0];
+    if (oldest !== undefined && this.#left.some(([rail, left]) => rail === 'perMinute' && left <= 0)) draft.wakeAt(oldest + MINUTE_MS);
+  }
+}

@@ -1,0 +1,36 @@
+/** The safety rail on purchases (D12). Idle machines cost money already: only Speculative ones are stopped by it. */
+import type { Inventory } from '../facts/inventory.ts';
+import type { Policy } from '../types.ts';
+
+export class Room {
+  #machines: number;
+  #microUsdPerHour: number;
+  #closed = false;
+
+  constructor(inventory: Inventory, limits: Policy['limits']) {
+    const { paid, promisedPurchases } = inventory;
+    this.#machines = (limits.machines ?? Infinity) - paid.machines - promisedPurchases.machines;
+    this.#microUsdPerHour = (limits.microUsdPerHour ?? Infinity) - paid.microUsdPerHour - promisedPurchases.microUsdPerHour;
+  }
+
+  /**
+   * Books up to `wanted` machines of one price; returns how many there was room for. The first that does not fit closes
+   * the room for the rest of the plan: else a lower Need's cheaper machine would eat, plan after plan, the money that the
+   * higher one waits for.
+   */
+  book(priceMicroUsdPerHour: number, wanted: number): number {
+    if (this.#closed) return 0;
+    const affordable = priceMicroUsdPerHour > 0 ? Math.floor(this.#microUsdPerHour / priceMicroUsdPerHour) : this.#microUsdPerHour < 0 ? 0 : Infinity;
+    const n = Math.max(0, Math.min(wanted, this.#machines, affordable));
+    this.#machines -= n;
+    this.#microUsdPerHour -= n * priceMicroUsdPerHour;
+    if (n < wanted) this.#closed = true;
+    return n;
+  }
+
+  /** Gives back what was booked for a gang that did not fit in whole. The room stays closed. */
+  release(priceMicroUsdPerHour: number, n: number): void {
+    this.#machines += n;
+    this.#microUsdPerHour += n * priceMicroUsdPerHour;
+  }
+}

@@ -1,0 +1,247 @@
+/**
+ * A Same Need: all its machines share one value of a label, and it acquires all that it lacks or nothing (D7). What it
+ * holds it keeps: an incomplete gang neither grows nor shrinks nor moves to another incomplete place.
+ */
+import { compareText } from '../../lib/compare-text.ts';
+import type { Group } from '../facts/group.ts';
+import type { MachineClass } from '../facts/shapes.ts';
+import { attribute } from '../match.ts';
+import type { DomainCoverage } from '../types.ts';
+import { drainTies } from './drain.ts';
+import { addUpTo, chooseDomain, compareHeld, isWhole, isWholeWithVictims } from './gang-domain.ts';
+import type { DomainOffer } from './gang-domain.ts';
+import type { Market, Tie } from './market.ts';
+import { crediting, creditReserved, picking } from './plain.ts';
+import { lotsFor, preempt } from './preempt.ts';
+import type { Tally } from './tally.ts';
+
+const MOST_CANDIDATES = 5;
+
+/** `mayAcquire`: else it is only credited with what its cluster has. */
+export function serveSame(market: Market, tally: Tally, key: string, mayAcquire: boolean): void {
+  if (tally.covered) return;
+  const wanted = tally.row.wanted;
+  const offers = new Offers(market, tally, key);
+  if (mayAcquire) offers.addFree();
+  const chosen = choose(offers, market, tally, wanted, mayAcquire);
+  tally.open = chosen === undefined || !isSettled(chosen, offers.all(), wanted);
+  if (chosen === undefined) {
+    tally.blocked = mayAcquire ? 'topology' : 'session';
+    tally.satisfiable = false;
+    return;
+  }
+  const whole = isWholeWithVictims(chosen, wanted);
+  tally.domain = chosen.value;
+  tally.satisfiable = whole;
+  if (!whole) tally.candidates = coverages(offers.all(), wanted);
+  creditInside(market, tally, offers, chosen.value);
+  if (!whole) keepOwnElsewhere(market, tally, offers);
+  if (tally.covered) return;
+  if (!mayAcquire) tally.blocked = 'session';
+  else if (!whole) tally.blocked = 'topology';
+  else acquireInside(market, tally, key, chosen.value);
+}
+
+/** What could be preempted is looked for only where it could change the choice. */
+function choose(offers: Offers, market: Market, tally: Tally, wanted: readonly number[], mayAcquire: boolean): DomainOffer | undefined {
+  const best = chooseDomain(offers.all(), wanted);
+  if (!mayAcquire) return best;
+  const settled = best !== undefined && isWhole(best, wanted);
+  const rivals = offers.all().some((offer) => !isWhole(offer, wanted) && best !== undefined && compareHeld(offer, best, wanted) < 0);
+  if (settled && !rivals) return best;
+  if (!offers.addVictims(lotsFor(market, tally))) return best;
+  return chooseDomain(offers.all(), wanted);
+}
+
+/** The choice rests on what the gang holds alone. */
+function isSettled(chosen: DomainOffer, offers: readonly DomainOffer[], wanted: readonly number[]): boolean {
+  if (!wanted.every((w, i) => (chosen.creditable[i] as number) >= w)) return false;
+  return offers.every((offer) => offer === chosen || compareHeld(chosen, offer, wanted) < 0);
+}
+
+interface Held {
+  readonly ties: readonly Tie[];
+  readonly bound: boolean;
+}
+
+/** What each domain has to offer. */
+class Offers {
+  readonly #market: Market;
+  readonly #tally: Tally;
+  readonly #key: string;
+  readonly #offers = new Map<string, DomainOffer>();
+  readonly #parts = new Map<string, [cls: MachineClass, count: number][]>();
+  readonly held: readonly Held[];
+
+  constructor(market: Market, tally: Tally, key: string) {
+    this.#market = market;
+    this.#tally = tally;
+    this.#key = key;
+    const { bound, arriving } = market.creditable(tally.row);
+    this.held = [{ ties: bound, bound: true }, { ties: arriving, bound: false }];
+    for (const { ties } of this.held) this.#addCreditable(ties, (group) => this.isOwn(group));
+    const mayTakeArrived = market.cluster(tally.row).connected;
+    this.#addCreditable(
+      market.reserved(tally.row).map((tie) => tie.filter((group) => group.kind === 'leaving' || mayTakeArrived)),
+      () => true,
+    );
+  }
+
+  all(): readonly DomainOffer[] {
+    return [...this.#offers.values()];
+  }
+
+  domainOf(cls: MachineClass): string | undefined {
+    return attribute(this.#key, cls);
+  }
+
+  /** Bound, or decided, for this very gang. */
+  isOwn(group: Group<Tally>): boolean {
+    const stamp = this.#market.stampOf(group);
+    const { need } = this.#tally.row;
+    return stamp !== undefined && stamp.fingerprint === need.fingerprint && stamp.group === need.group;
+  }
+
+  addFree(): void {
+    const { inventory } = this.#market.facts;
+    for (const cls of this.#tally.fit.classes) {
+      const free = (inventory.idle(cls.index)?.left ?? 0) + (inventory.speculative(cls.index)?.left ?? 0);
+      const offer = free > 0 ? this.#offerOf(cls) : undefined;
+      if (offer === undefined) continue;
+      offer.count += free;
+      this.#add(offer.total, cls, free);
+      this.#parts.get(offer.value)?.push([cls, free]);
+    }
+  }
+
+  /** False if there is nothing to be had. */
+  addVictims(lots: ReturnType<typeof lotsFor>): boolean {
+    for (const { group, from, to } of lots.flat()) {
+      const cls = this.#market.classOf(group);
+      const offer = this.#offerOf(cls);
+      if (offer === undefined) continue;
+      offer.count += to - from;
+      offer.victims ??= this.#zeros();
+      this.#add(offer.victims, cls, to - from);
+      this.#parts.get(offer.value)?.push([cls, to - from]);
+    }
+    return lots.length > 0;
+  }
+
+  #addCreditable(ties: readonly Tie[], isOwn: (group: Group<Tally>) => boolean): void {
+    for (const tie of ties) {
+      for (const group of tie) {
+        if (group.left <= 0 || this.#tally.fit.accepts[group.classIndex] !== 1) continue;
+        const cls = this.#market.classOf(group);
+        const offer = this.#offerOf(cls);
+        if (offer === undefined) continue;
+        offer.count += group.left;
+        this.#add(offer.total, cls, group.left);
+        this.#add(offer.creditable, cls, group.left);
+        if (isOwn(group)) this.#add(offer.own, cls, group.left);
+        this.#parts.get(offer.value)?.push([cls, group.left]);
+      }
+    }
+  }
+
+  #offerOf(cls: MachineClass): DomainOffer | undefined {
+    const value = this.domainOf(cls);
+    if (value === undefined) return undefined;
+    let offer = this.#offers.get(value);
+    if (offer === undefined) {
+      const parts: [MachineClass, number][] = [];
+      const { dims } = this.#tally.row;
+      const exactTotal = (): bigint[] => dims.map((dim) => parts.reduce((sum, [of, count]) => sum + BigInt(count) * BigInt(of.amounts[dim] ?? 0), 0n));
+      offer = { value, count: 0, total: this.#zeros(), creditable: this.#zeros(), own: this.#zeros(), exactTotal };
+      this.#offers.set(value, offer);
+      this.#parts.set(value, parts);
+    }
+    return offer;
+  }
+
+  #zeros(): number[] {
+    return this.#tally.row.dims.map(() => 0);
+  }
+
+  #add(to: number[], cls: MachineClass, count: number): void {
+    this.#tally.row.dims.forEach((dim, i) => (to[i] = addUpTo(to[i] as number, count, cls.amounts[dim] ?? 0)));
+  }
+}
+
+/**
+ * Own machines first: one that has just become ready must not push a serving one out (spec: engine 6.2). But what is not
+ * bound yet comes after everything that is (D34): it takes over once it is there.
+ */
+function creditInside(market: Market, tally: Tally, offers: Offers, domain: string): void {
+  const take = crediting(tally);
+  for (const { ties } of offers.held) {
+    for (const own of [true, false]) {
+      drainTies(ties, { market, tally, take, admits: (group, cls) => offers.isOwn(group) === own && offers.domainOf(cls) === domain });
+    }
+  }
+  creditReserved(market, tally, (cls) => offers.domainOf(cls) === domain);
+}
+
+/** Members outside the chosen domain serve nothing yet, but nothing is taken from a gang that has nowhere whole to go. */
+function keepOwnElsewhere(market: Market, tally: Tally, offers: Offers): void {
+  const { accepts } = tally.fit;
+  for (const { ties } of offers.held) {
+    for (const group of ties.flat()) {
+      if (group.left <= 0 || accepts[group.classIndex] !== 1 || !offers.isOwn(group) || offers.domainOf(market.classOf(group)) === undefined) continue;
+      if (group.kind !== 'configured') tally.arriving += group.left;
+      tally.credited += group.left;
+      group.take(tally, group.left);
+    }
+  }
+  for (const group of market.reserved(tally.row).flat()) {
+    if (group.kind !== 'leaving' || group.left <= 0) continue;
+    tally.reserved += group.left;
+    group.take(tally, group.left);
+  }
+}
+
+/** All of it or nothing: Idle, then Speculative, then what others must give up. */
+function acquireInside(market: Market, tally: Tally, key: string, domain: string): void {
+  const before = { remaining: tally.remaining.slice(), lacking: tally.lacking.slice(), picks: tally.picks.length };
+  const taken: [group: Group<Tally>, n: number, priceMicroUsdPerHour: number | undefined][] = [];
+  const isInside = (_group: Group<Tally>, cls: MachineClass): boolean => attribute(key, cls) === domain;
+  for (const speculative of [false, true]) {
+    const pick = picking(market, tally, speculative);
+    drainTies(market.free(tally, speculative), {
+      market,
+      tally,
+      admits: isInside,
+      take: (group, n, cls) => {
+        const got = pick(group, n, cls);
+        taken.push([group, got, speculative ? cls.priceMicroUsdPerHour : undefined]);
+        return got;
+      },
+    });
+  }
+  if (tally.blocked !== 'limit') {
+    preempt(market, tally, (lot) => attribute(key, market.classOf(lot.group)) === domain);
+    if (!tally.covered) throw new Error(`gang ${tally.row.demandKey}: domain "${domain}" is whole but has run out`);
+    return;
+  }
+  for (const [group, n, price] of taken.reverse()) {
+    group.giveBack(n);
+    if (price !== undefined) market.room.release(price, n);
+  }
+  tally.restore(before.remaining, before.lacking);
+  tally.picks.length = before.picks;
+}
+
+/** The best covered domains, for people (spec: engine 16). */
+function coverages(offers: readonly DomainOffer[], wanted: readonly number[]): DomainCoverage[] {
+  const perMille = (offer: DomainOffer): number =>
+    wanted.reduce((least, w, i) => {
+      if (w <= 0) return least;
+      const have = BigInt(Math.min(w, (offer.total[i] as number) + (offer.victims?.[i] ?? 0)));
+      return Math.min(least, Number((have * 1000n) / BigInt(w)));
+    }, 1000);
+  return offers
+    .filter((offer) => offer.count > 0)
+    .map((offer) => ({ domain: offer.value, coveragePerMille: perMille(offer), satisfiable: isWholeWithVictims(offer, wanted) }))
+    .sort((a, b) => b.coveragePerMille - a.coveragePerMille || compareText(a.domain, b.domain))
+    .slice(0, MOST_CANDIDATES);
+}

@@ -1,0 +1,96 @@
+/** What is known of one cluster. */
+import type { Tally } from '../decide/tally.ts';
+import type { NodeHint } from '../types.ts';
+import type { Demand } from './demand.ts';
+import type { NeedRow } from './need-row.ts';
+import { Shelf } from './group.ts';
+
+export type HintsById = ReadonlyMap<string, NodeHint>;
+
+export class Cluster {
+  readonly index: number;
+  readonly name: string;
+  /** Undefined until the cluster has reported: demand that was never heard of is not zero demand. */
+  demand: Demand | undefined;
+  connected = false;
+  /** null = its operator sends none; undefined = it has not said. */
+  hints: HintsById | null | undefined;
+  /** Its Configured and Configuring machines in keep-priority order (D13). */
+  readonly bound = new Shelf<Tally>();
+  /** By demand: what was decided for it and is not bound yet, nearest to being ready first (D34). */
+  readonly promised = new Map<string, Shelf<Tally>>();
+  /** By demand: what was preempted for it and has not been bound yet. */
+  readonly reserved = new Map<string, Shelf<Tally>>();
+  /** What the reclaim rails count. */
+  configured = 0;
+  drains = 0;
+
+  /** Rows that stand for gangs planned as one, by what they ask for. */
+  readonly folded = new Map<string, NeedRow>();
+
+  /** Something of it has changed since the last plan. */
+  dirty = true;
+  /** The last plan left nothing open here: until something of the cluster changes, every plan says the same of it. */
+  closed = false;
+  /** Whether some gang of it folds depends on free machines. */
+  foldsByFree = false;
+
+  constructor(index: number, name: string) {
+    this.index = index;
+    this.name = name;
+  }
+
+  shelfFor(kind: 'promised' | 'reserved', demandKey: string): Shelf<Tally> {
+    let shelf = this[kind].get(demandKey);
+    if (shelf === undefined) {
+      shelf = new Shelf();
+      this[kind].set(demandKey, shelf);
+    }
+    return shelf;
+  }
+
+  *shelves(): Iterable<Shelf<Tally>> {
+    yield this.bound;
+    yield* this.promised.values();
+    yield* this.reserved.values();
+  }
+
+  /** Forgets demands for which nothing is on its way any more. */
+  prune(): void {
+    for (const shelves of [this.promised, this.reserved]) {
+      for (const [key, shelf] of shelves) if (shelf.size === 0) shelves.delete(key);
+    }
+  }
+}
+
+export class Clusters {
+  readonly #byName = new Map<string, Cluster>();
+  readonly #all: Cluster[] = [];
+
+  /** The cluster of that name, made if it was not known. */
+  named(name: string): Cluster {
+    let cluster = this.#byName.get(name);
+    if (cluster === undefined) {
+      cluster = new Cluster(this.#all.length, name);
+      this.#all.push(cluster);
+      this.#byName.set(name, cluster);
+    }
+    return cluster;
+  }
+
+  find(name: string): Cluster | undefined {
+    return this.#byName.get(name);
+  }
+
+  at(index: number): Cluster {
+    return this.#all[index] as Cluster;
+  }
+
+  all(): readonly Cluster[] {
+    return this.#all;
+  }
+
+  allDirty(): void {
+    for (const cluster of this.#all) cluster.dirty = true;
+  }
+}

@@ -1,0 +1,97 @@
+/** What one cluster asks for, as it last said (spec: engine 4, D2). */
+import { compareUnitClassDescending } from '../../api/profile.ts';
+import type { Profile } from '../../api/profile.ts';
+import { compareText } from '../../lib/compare-text.ts';
+import type { Millis, Need, ResourceVector } from '../types.ts';
+import type { Dimensions } from './dimensions.ts';
+import { identityOf, mergeNeeds, needRow, profileFacts } from './need-row.ts';
+import type { NeedRow, ProfileFacts } from './need-row.ts';
+
+/** Profiles are few and come again with every report: what follows from them is worked out once. */
+export class Profiles {
+  readonly #byObject = new WeakMap<Profile, ProfileFacts>();
+  readonly #byKey = new Map<string, ProfileFacts>();
+
+  of(profile: Profile): ProfileFacts {
+    const known = this.#byObject.get(profile);
+    if (known !== undefined) return known;
+    const key = JSON.stringify([profile.priority, profile.interruptionBucket, profile.reclamationBucket, profile.requirements, profile.spread]);
+    let facts = this.#byKey.get(key);
+    if (facts === undefined) {
+      if (this.#byKey.size > MAX_REMEMBERED) this.#byKey.clear();
+      facts = profileFacts(profile);
+      this.#byKey.set(key, facts);
+    }
+    this.#byObject.set(profile, facts);
+    return facts;
+  }
+}
+
+const MAX_REMEMBERED = 100_000;
+
+export class Demand {
+  readonly rows: readonly NeedRow[];
+  readonly byDemandKey = new Map<string, NeedRow[]>();
+  #ordered: readonly NeedRow[] | undefined;
+  readonly #byIdentity: ReadonlyMap<string, NeedRow>;
+
+  /** Rows that say what `before` said already are kept, and with them what is known of them. */
+  constructor(needs: readonly Need[], before: Demand | undefined, profiles: Profiles, dimensions: Dimensions) {
+    const merged = new Map<string, Need>();
+    for (const need of needs) {
+      const identity = identityOf(need, profiles.of(need.profile));
+      const known = merged.get(identity);
+      merged.set(identity, known === undefined ? need : mergeNeeds(known, need));
+    }
+    const rows = new Map<string, NeedRow>();
+    for (const [identity, need] of merged) {
+      const known = before === undefined ? undefined : before.#byIdentity.get(identity);
+      const same = known !== undefined && equalVectors(known.need.aggregate, need.aggregate) && equalVectors(known.need.minUnit, need.minUnit);
+      rows.set(identity, same ? known : needRow(need, profiles.of(need.profile), dimensions));
+    }
+    this.#byIdentity = rows;
+    this.rows = [...rows.values()];
+    for (const row of this.rows) {
+      const known = this.byDemandKey.get(row.demandKey);
+      if (known === undefined) this.byDemandKey.set(row.demandKey, [row]);
+      else known.push(row);
+    }
+  }
+
+  /** In the engine's order. */
+  ordered(): readonly NeedRow[] {
+    return (this.#ordered ??= [...this.rows].sort(compareRows));
+  }
+
+  setArrival(demandKey: string, at: Millis): void {
+    for (const row of this.byDemandKey.get(demandKey) ?? []) {
+      row.arrival = at;
+      row.verdict = undefined;
+    }
+    this.#ordered = undefined;
+  }
+}
+
+function equalVectors(a: ResourceVector, b: ResourceVector): boolean {
+  return a === b || (a.length === b.length && a.every(([name, amount], i) => name === b[i]?.[0] && amount === b[i][1]));
+}
+
+/**
+ * The order in which Needs choose (spec: engine 6.9, D2): precedence first, then age, then names; among rows of one
+ * profile the larger unit chooses first, because a small unit fits where a large one does not.
+ */
+export function compareRows(a: NeedRow, b: NeedRow): number {
+  return (
+    b.precedence - a.precedence ||
+    compareNumbers(a.arrival, b.arrival) ||
+    compareText(a.need.cluster, b.need.cluster) ||
+    compareText(a.need.group, b.need.group) ||
+    compareText(a.need.fingerprint, b.need.fingerprint) ||
+    compareUnitClassDescending(a.need.unitClass, b.need.unitClass) ||
+    compareText(a.identity, b.identity)
+  );
+}
+
+function compareNumbers(a: number, b: number): number {
+  return a < b ? -1 : a > b ? 1 : 0; // not a − b: two rows that nobody has seen yet both stand at +∞
+}

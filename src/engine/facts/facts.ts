@@ -1,0 +1,206 @@
+/** Everything the engine knows. Only `apply` changes it; a plan reads it. */
+import { compareText } from '../../lib/compare-text.ts';
+import { keysOf } from '../match.ts';
+import type { Change, MemoryChange, Millis, Need, NodeHint, Policy, Snapshot } from '../types.ts';
+import { Clusters } from './cluster.ts';
+import type { HintsById } from './cluster.ts';
+import { Demand, Profiles } from './demand.ts';
+import { Dimensions } from './dimensions.ts';
+import { Fits } from './fit.ts';
+import { IdleClocks } from './idle-clocks.ts';
+import { Inventory } from './inventory.ts';
+import { clusterOfArrivalKey } from '../keys.ts';
+import { commitTo, compareMemoryChanges, Memory } from './memory.ts';
+
+export class Facts {
+  readonly dimensions = new Dimensions();
+  readonly clusters = new Clusters();
+  readonly inventory = new Inventory(this.dimensions, this.clusters);
+  readonly fits = new Fits(this.inventory.shapes);
+  readonly memory = new Memory();
+  /** By capacity type that is ever released. */
+  readonly idleClocks = { OnDemand: new IdleClocks(), Spot: new IdleClocks() };
+  policy: Policy;
+  /** Trusted until somebody says otherwise. */
+  supplyTrusted = true;
+  /** Grows with every change. */
+  version = 0;
+  /** Grows whenever the set of rows or their order may have changed. */
+  rowsVersion = 0;
+  readonly #profiles = new Profiles();
+
+  constructor(policy: Policy) {
+    this.policy = policy;
+  }
+
+  apply(change: Change): void {
+    this.version++;
+    switch (change.kind) {
+      case 'machines':
+        for (const id of change.removed) this.#remove(id);
+        for (const machine of change.upserted) this.#upsert(machine);
+        return;
+      case 'needs':
+        return this.#replaceDemand(change.cluster, change.needs);
+      case 'hints':
+        this.clusters.named(change.cluster).hints = hintsById(change.hints);
+        this.clusters.named(change.cluster).dirty = true;
+        this.inventory.rerank(change.cluster);
+        return;
+      case 'session': {
+        const cluster = this.clusters.named(change.cluster);
+        if (cluster.connected !== change.connected) cluster.dirty = true;
+        cluster.connected = change.connected;
+        return;
+      }
+      case 'supply':
+        if (this.supplyTrusted !== change.trusted) this.clusters.allDirty();
+        this.supplyTrusted = change.trusted;
+        return;
+      case 'policy':
+        this.policy = change.policy;
+        this.clusters.allDirty();
+        return;
+      case 'memory':
+        for (const memory of change.changes) this.#commit(memory);
+        return;
+    }
+  }
+
+  snapshot(): Snapshot {
+    while (this.inventory.settle(Number.POSITIVE_INFINITY));
+    const clusters = [...this.clusters.all()].sort((a, b) => compareText(a.name, b.name));
+    return {
+      machines: [...this.inventory.slots()].map((slot) => this.inventory.machine(slot)),
+      needs: new Map(clusters.flatMap(({ name, demand }) => (demand ? [[name, needsOf(demand)]] : []))),
+      hints: new Map(clusters.flatMap(({ name, hints }) => (hints === undefined ? [] : [[name, hints && sortedHints(hints)]]))),
+      sessions: new Set(clusters.flatMap(({ name, connected }) => (connected ? [name] : []))),
+      supplyTrusted: this.supplyTrusted,
+      policy: this.policy,
+      memory: this.#allMemory(),
+    };
+  }
+
+  #upsert(machine: Parameters<Inventory['upsert']>[0]): void {
+    const known = this.inventory.slot(machine.id);
+    const type = known === undefined ? undefined : this.inventory.shape(known).capacityType;
+    this.inventory.upsert(machine);
+    if (known !== undefined && type !== machine.capacityType) this.noteClock(known);
+    const stray = this.memory.strayIdleSince.get(machine.id);
+    if (stray === undefined) return;
+    this.memory.strayIdleSince.delete(machine.id);
+    this.#setIdleSince(machine.id, stray);
+  }
+
+  #remove(id: string): void {
+    const since = this.inventory.remove(id);
+    if (since !== undefined) this.memory.strayIdleSince.set(id, since);
+  }
+
+  #replaceDemand(name: string, needs: readonly Need[]): void {
+    const cluster = this.clusters.named(name);
+    const before = cluster.demand;
+    const after = new Demand(needs, before, this.#profiles, this.dimensions);
+    cluster.demand = after;
+    cluster.dirty = true;
+    this.rowsVersion++;
+    for (const key of before?.byDemandKey.keys() ?? []) if (!after.byDemandKey.has(key)) this.memory.arrivalsToCheck.add(key);
+    if (before === undefined) for (const key of this.memory.arrival.keys()) this.memory.arrivalsToCheck.add(key);
+    for (const row of after.rows) row.arrival = this.memory.arrival.get(row.demandKey) ?? Number.POSITIVE_INFINITY;
+    const keys = new Set(this.inventory.shapes.labelKeys);
+    const news = needs.flatMap((need) => keysOf(need.profile)).filter((key) => !keys.has(key));
+    if (news.length > 0) this.inventory.distinguishBy(news);
+  }
+
+  #commit(change: MemoryChange): void {
+    const { memory, inventory } = this;
+    switch (change.what) {
+      case 'arrival': {
+        commitTo(memory.arrival, change.key, change.at);
+        memory.arrivalsToCheck.add(change.key);
+        const name = clusterOfArrivalKey(change.key);
+        const cluster = name === undefined ? undefined : this.clusters.find(name);
+        if (cluster?.demand?.byDemandKey.has(change.key) !== true) return;
+        cluster.demand.setArrival(change.key, change.at ?? Number.POSITIVE_INFINITY);
+        cluster.dirty = true;
+        this.rowsVersion++;
+        return;
+      }
+      case 'leftOverSince': {
+        commitTo(memory.leftOverSince, change.key, change.at);
+        const slot = inventory.slot(change.key);
+        if (slot !== undefined) this.clusters.named(inventory.owner(slot)).dirty = true;
+        return;
+      }
+      case 'reclaims':
+        commitTo(memory.reclaims, change.key, change.at);
+        this.clusters.named(change.key).dirty = true;
+        return;
+      case 'reservation':
+        inventory.reserve(change.key, change.to ?? undefined);
+        return;
+      case 'idleSince':
+        if (inventory.slot(change.key) === undefined) commitTo(memory.strayIdleSince, change.key, change.at);
+        else this.#setIdleSince(change.key, change.at ?? Number.NaN);
+    }
+  }
+
+  #setIdleSince(id: string, at: number): void {
+    const slot = this.inventory.slot(id);
+    if (slot === undefined) return;
+    this.inventory.setIdleSince(slot, at);
+    this.noteClock(slot);
+  }
+
+  /** The machine's idle clock or capacity type may be new: it takes its place among those that may be released. */
+  noteClock(slot: number): void {
+    const since = this.inventory.idleSince[slot] as number;
+    if (Number.isNaN(since)) return;
+    const type = this.inventory.shape(slot).capacityType;
+    if (type === 'OnDemand' || type === 'Spot') this.idleClocks[type].add(slot, since);
+  }
+
+  #allMemory(): MemoryChange[] {
+    const { memory, inventory } = this;
+    const all: MemoryChange[] = [];
+    for (const what of ['arrival', 'leftOverSince', 'reclaims'] as const) {
+      for (const [key, at] of memory[what]) all.push({ what, key, at } as MemoryChange);
+    }
+    for (const [key, at] of memory.strayIdleSince) all.push({ what: 'idleSince', key, at });
+    for (const slot of inventory.slots()) {
+      const at: Millis = inventory.idleSince[slot] as number;
+      if (!Number.isNaN(at)) all.push({ what: 'idleSince', key: inventory.id(slot), at });
+    }
+    for (const [key, to] of inventory.reservations()) all.push({ what: 'reservation', key, to });
+    return all.sort(compareMemoryChanges);
+  }
+}
+
+function needsOf(demand: Demand): readonly Need[] {
+  return [...demand.rows].sort((a, b) => compareText(a.identity, b.identity)).map((row) => row.need);
+}
+
+/** A machine named twice gets the more cautious reading. */
+function hintsById(hints: readonly NodeHint[] | null): HintsById | null {
+  if (hints === null) return null;
+  const byId = new Map<string, NodeHint>();
+  for (const hint of hints) {
+    const known = byId.get(hint.machineId);
+    byId.set(hint.machineId, known === undefined ? hint : cautious(known, hint));
+  }
+  return byId;
+}
+
+function sortedHints(hints: HintsById): readonly NodeHint[] {
+  return [...hints.values()].sort((a, b) => compareText(a.machineId, b.machineId));
+}
+
+function cautious(a: NodeHint, b: NodeHint): NodeHint {
+  return {
+    machineId: a.machineId,
+    ready: a.ready || b.ready,
+    pods: Math.max(a.pods, b.pods),
+    disruptionCost: Math.max(a.disruptionCost, b.disruptionCost),
+    doNotDisrupt: a.doNotDisrupt || b.doNotDisrupt,
+  };
+}

@@ -1,0 +1,110 @@
+/** Which classes a Need accepts and in which order it would buy from them; worked out once per (requirements, bucket, min_unit) and kept up to date with the classes. */
+import { compareCost } from '../cost.ts';
+import { matches } from '../match.ts';
+import type { Profile } from '../../api/profile.ts';
+import type { MachineClass, Shapes } from './shapes.ts';
+
+/** Classes that cost the same: between their machines the id decides. */
+export type Tie = readonly MachineClass[];
+
+export interface Asker {
+  readonly fitKey: string;
+  readonly need: { readonly profile: Profile };
+  readonly minDims: readonly number[];
+  readonly minAmounts: readonly number[];
+}
+
+export class Fit {
+  readonly #asker: Asker;
+  readonly #shapes: Shapes;
+  /** 1 at the index of every accepted class: matches and covers min_unit. */
+  accepts = new Uint8Array(0);
+  classes: readonly MachineClass[] = [];
+  /** By price (spec: engine 6.5). */
+  idle: readonly Tie[] = [];
+  /** By effective cost at the Need's interruption bound, or by risk if pinned (D11). */
+  speculative: readonly Tie[] = [];
+  #seen = 0;
+  #fresh = true;
+  /** Within one plan: ties before these have nothing left. */
+  readonly cursor = { plan: -1, idle: 0, speculative: 0 };
+
+  constructor(asker: Asker, shapes: Shapes) {
+    this.#asker = asker;
+    this.#shapes = shapes;
+  }
+
+  /** Takes in the classes that have begun or ended since. */
+  update(): void {
+    const log = this.#shapes.classLog;
+    if (this.#seen === log.length && !this.#fresh) return;
+    if (this.accepts.length < this.#shapes.classCapacity) {
+      const bigger = new Uint8Array(this.#shapes.classCapacity + 16);
+      bigger.set(this.accepts);
+      this.accepts = bigger;
+    }
+    const changed = new Set<number>();
+    for (; this.#seen < log.length; this.#seen++) changed.add(log[this.#seen] as number);
+    const kept = this.classes.filter((cls) => !changed.has(cls.index));
+    let differs = kept.length !== this.classes.length;
+    for (const index of changed) {
+      const cls = this.#shapes.class(index);
+      const accepted = cls !== undefined && covers(cls.amounts, this.#asker.minDims, this.#asker.minAmounts) && matches(this.#asker.need.profile, cls);
+      this.accepts[index] = accepted ? 1 : 0;
+      if (!accepted) continue;
+      kept.push(cls);
+      differs = true;
+    }
+    this.#fresh = false;
+    if (differs) this.#sort(kept);
+  }
+
+  #sort(accepted: readonly MachineClass[]): void {
+    const bucket = this.#asker.need.profile.interruptionBucket;
+    this.classes = accepted;
+    this.idle = ties(accepted, (a, b) => a.priceMicroUsdPerHour - b.priceMicroUsdPerHour);
+    this.speculative = ties(accepted, (a, b) => compareCost(a, b, bucket));
+    this.cursor.plan = -1;
+  }
+}
+
+const MAX_REMEMBERED = 50_000;
+
+export class Fits {
+  readonly #shapes: Shapes;
+  readonly #known = new Map<string, Fit>();
+
+  constructor(shapes: Shapes) {
+    this.#shapes = shapes;
+  }
+
+  of(asker: Asker): Fit {
+    let fit = this.#known.get(asker.fitKey);
+    if (fit === undefined) {
+      if (this.#known.size > MAX_REMEMBERED) this.#known.clear();
+      fit = new Fit(asker, this.#shapes);
+      this.#known.set(asker.fitKey, fit);
+    }
+    fit.update();
+    return fit;
+  }
+}
+
+function covers(have: readonly number[], dims: readonly number[], want: readonly number[]): boolean {
+  for (let i = 0; i < dims.length; i++) {
+    if ((have[dims[i] as number] ?? 0) < (want[i] as number)) return false;
+  }
+  return true;
+}
+
+function ties(classes: readonly MachineClass[], compare: (a: MachineClass, b: MachineClass) => number): Tie[] {
+  const sorted = [...classes].sort(compare);
+  const out: MachineClass[][] = [];
+  sorted.forEach((cls, i) => {
+    const before = sorted[i - 1];
+    const last = out.at(-1);
+    if (before !== undefined && last !== undefined && compare(before, cls) === 0) last.push(cls);
+    else out.push([cls]);
+  });
+  return out;
+}

@@ -1,0 +1,180 @@
+/**
+ * Machines that every Need treats alike, by id: of one class, in one pool, of one rank in it, decided for the same demand.
+ * Needs always take a group's machines from the front, so a plan describes who has what by counts, not by machines.
+ */
+
+/** Where a group's machines stand in the present plan; written by the pass, reset before the next. */
+export interface Share<H> {
+  readonly holder: H;
+  /** Position after the holder's last machine. */
+  end: number;
+}
+
+/** Where a group's machines are: bound and ready or nearly; decided and not bound; preempted and arrived or not; free. */
+export type GroupKind = 'configured' | 'configuring' | 'promised' | 'arrived' | 'leaving' | 'idle' | 'speculative';
+
+export class Group<H = unknown> {
+  readonly kind: GroupKind;
+  readonly classIndex: number;
+  /** For whom its machines are or are to be bound: an index of the assignments; -1 = for nobody. */
+  readonly assigned: number;
+  /** Rank in its pool, compared number by number; smaller comes first. */
+  readonly order: readonly number[];
+  readonly #shelf: Shelf<H> | undefined;
+  readonly #key: string | number;
+  /** By id, as of the last `settle`. */
+  members: number[] = [];
+  /** Members now, those that are not settled included. */
+  size = 0;
+  stale = false;
+  #added: number[] = [];
+
+  taken = 0;
+  shares: Share<H>[] = [];
+
+  /** `shelf` holds the group under `key` for as long as it has machines. */
+  constructor(kind: GroupKind, classIndex: number, assigned: number, order: readonly number[], shelf?: Shelf<H>, key: string | number = 0) {
+    this.kind = kind;
+    this.classIndex = classIndex;
+    this.assigned = assigned;
+    this.order = order;
+    this.#shelf = shelf;
+    this.#key = key;
+  }
+
+  add(slot: number): void {
+    this.#added.push(slot);
+    this.size++;
+    this.stale = true;
+  }
+
+  /** The caller has already noted that the slot is in another group. */
+  delete(): void {
+    this.size--;
+    this.stale = true;
+    // Its rank is that of its assignment, whose number may stand for another one soon.
+    if (this.size === 0) this.#shelf?.delete(this.#key);
+  }
+
+  /** Every member, in no order. */
+  slots(groupOf: readonly (Group<H> | undefined)[]): number[] {
+    return [...new Set([...this.members, ...this.#added])].filter((slot) => groupOf[slot] === this);
+  }
+
+  /** Puts the members in order. `groupOf` and `rank` by slot; `waiting` marks slots that were added and not settled yet. */
+  settle(groupOf: readonly (Group<H> | undefined)[], rank: Int32Array, waiting: Uint8Array): void {
+    if (!this.stale) return;
+    this.stale = false;
+    const { members } = this;
+    let kept = 0;
+    for (const slot of members) {
+      if (groupOf[slot] === this && waiting[slot] === 0) members[kept++] = slot;
+    }
+    members.length = kept;
+    const fresh: number[] = [];
+    for (const slot of this.#added) {
+      if (groupOf[slot] !== this || waiting[slot] === 0) continue;
+      waiting[slot] = 0;
+      fresh.push(slot);
+    }
+    this.#added = [];
+    if (fresh.length === 0) return;
+    if (fresh.length > 1) fresh.sort((a, b) => (rank[a] as number) - (rank[b] as number));
+    this.#merge(fresh, rank);
+  }
+
+  /** Makes `n` machines more the holder's; they are the next ones from the front. */
+  take(holder: H, n: number): void {
+    this.taken += n;
+    const last = this.shares.at(-1);
+    if (last?.holder === holder) last.end = this.taken;
+    else this.shares.push({ holder, end: this.taken });
+  }
+
+  /** Takes back the last `n` machines that were taken. */
+  giveBack(n: number): void {
+    this.taken -= n;
+    const last = this.shares.at(-1);
+    if (last === undefined) return;
+    last.end = this.taken;
+    const before = this.shares.at(-2)?.end ?? 0;
+    if (last.end <= before) this.shares.pop();
+  }
+
+  /** Takes `n` machines from position `from` on out of this plan: nobody can have them. Returns them. */
+  withdraw(from: number, n: number): number[] {
+    return this.members.splice(from, n);
+  }
+
+  reset(): void {
+    this.taken = 0;
+    if (this.shares.length > 0) this.shares = [];
+  }
+
+  get left(): number {
+    return this.members.length - this.taken;
+  }
+
+  #merge(fresh: readonly number[], rank: Int32Array): void {
+    const { members } = this;
+    let from = members.length - 1;
+    let to = members.length + fresh.length - 1;
+    for (let i = fresh.length - 1; i >= 0; i--) {
+      const slot = fresh[i] as number;
+      const at = rank[slot] as number;
+      while (from >= 0 && (rank[members[from] as number] as number) > at) members[to--] = members[from--] as number;
+      members[to--] = slot;
+    }
+  }
+}
+
+/** Groups of one pool in order of rank; groups of equal rank form a tie, between whose machines the id decides. */
+export class Shelf<H = unknown> {
+  readonly #groups = new Map<string | number, Group<H>>();
+  #ties: readonly (readonly Group<H>[])[] | undefined;
+
+  get size(): number {
+    return this.#groups.size;
+  }
+
+  find(key: string | number): Group<H> | undefined {
+    return this.#groups.get(key);
+  }
+
+  add(key: string | number, group: Group<H>): void {
+    this.#groups.set(key, group);
+    this.#ties = undefined;
+  }
+
+  groups(): Iterable<Group<H>> {
+    return this.#groups.values();
+  }
+
+  ties(): readonly (readonly Group<H>[])[] {
+    return (this.#ties ??= tiesOf([...this.#groups.values()]));
+  }
+
+  delete(key: string | number): void {
+    if (this.#groups.delete(key)) this.#ties = undefined;
+  }
+}
+
+function tiesOf<H>(groups: Group<H>[]): Group<H>[][] {
+  groups.sort((a, b) => compareOrders(a.order, b.order));
+  const ties: Group<H>[][] = [];
+  let before: Group<H> | undefined;
+  for (const group of groups) {
+    if (before !== undefined && compareOrders(before.order, group.order) === 0) ties.at(-1)?.push(group);
+    else ties.push([group]);
+    before = group;
+  }
+  return ties;
+}
+
+function compareOrders(a: readonly number[], b: readonly number[]): number {
+  for (let i = 0; i < a.length; i++) {
+    const difference = (a[i] as number) - (b[i] as number);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}

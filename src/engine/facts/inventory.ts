@@ -1,0 +1,513 @@
+/**
+ * All machines, as columns by slot, filed in groups under what they count for. A change refiles only the machines it
+ * names; groups are put in order when a plan next reads them, or before, by `settle`.
+ */
+import type { Tally } from '../decide/tally.ts';
+import { compareCostKey } from '../cost.ts';
+import type { Assignment, EngineMachine, Intent, MachineState, Millis } from '../types.ts';
+import { Assignments } from './assignments.ts';
+import type { Clusters } from './cluster.ts';
+import { Group } from './group.ts';
+import type { Shelf } from './group.ts';
+import { IdOrder } from './id-order.ts';
+import { grown, growBytes, growInstants, growInts } from './int-column.ts';
+import { BIND, CONFIGURED, CREATING, DRAINING, FAILED, IDLE, NO_INTENT, RELEASE, ROLE, roleOf, SPECULATIVE, STATES, UNBIND } from './role.ts';
+import { Shapes } from './shapes.ts';
+import type { Shape } from './shapes.ts';
+import type { Dimensions } from './dimensions.ts';
+
+const HOLD = 1;
+const STUCK = 2;
+const SENT = 4;
+const INTENT_SHIFT = 3;
+const NONE = -1;
+
+export class Inventory {
+  readonly shapes: Shapes;
+  readonly assignments = new Assignments();
+  readonly byState: Record<MachineState, number> = {
+    Speculative: 0, Creating: 0, Idle: 0, Configuring: 0, Configured: 0, Draining: 0, Deleting: 0, Failed: 0,
+  };
+  /** Of everything that costs money: neither Speculative nor Failed; and what was decided to be bought. */
+  readonly paid = { machines: 0, microUsdPerHour: 0 };
+  readonly promisedPurchases = { machines: 0, microUsdPerHour: 0 };
+  /** Slots whose machine has changed since the last plan; some more than once. */
+  touched: number[] = [];
+  /** Ids of machines that were removed since the last plan. */
+  removedIds: string[] = [];
+  /** Slots whose idle clock may have to be started or stopped. */
+  readonly clocksToCheck = new Set<number>();
+  /** Bindings that can still be withdrawn, of machines that no longer count as promised. */
+  readonly strayBindings = new Set<number>();
+  /** Counts how often some class has begun or ceased to have free machines: what folds may change with it. */
+  freeVersion = 0;
+
+  readonly groupOf: (Group<Tally> | undefined)[] = [];
+  readonly #ids: (string | undefined)[] = [];
+  readonly #slotOf = new Map<string, number>();
+  readonly #order = new IdOrder(this.#ids);
+  readonly #clusters: Clusters;
+  readonly #reservations = new Map<string, number>();
+  readonly #idle: (Group<Tally> | undefined)[] = [];
+  readonly #speculative: (Group<Tally> | undefined)[] = [];
+  readonly #staleGroups = new Set<Group<Tally>>();
+  #freeSlots: number[] = [];
+  #capacity = 0;
+  #used = 0;
+
+  #state = new Uint8Array(0);
+  #flags = new Uint8Array(0);
+  #role = new Uint8Array(0);
+  #waiting = new Uint8Array(0);
+  #shape = new Int32Array(0);
+  #cluster = new Int32Array(0);
+  #assigned = new Int32Array(0);
+  #intentTo = new Int32Array(0);
+  idleSince = new Float64Array(0);
+  /** Who was credited with the machine by the last plan: an index of the plan's holders; -1 = nobody. */
+  credited = new Int32Array(0);
+
+  constructor(dimensions: Dimensions, clusters: Clusters) {
+    this.shapes = new Shapes(dimensions);
+    this.#clusters = clusters;
+  }
+
+  get size(): number {
+    return this.#slotOf.size;
+  }
+
+  /** Rank of each slot's id among all ids. */
+  get rank(): Int32Array {
+    return this.#order.rank;
+  }
+
+  slot(id: string): number | undefined {
+    return this.#slotOf.get(id);
+  }
+
+  id(slot: number): string {
+    return this.#ids[slot] as string;
+  }
+
+  /** By id. Everything must be settled. */
+  slots(): Iterable<number> {
+    return this.#order;
+  }
+
+  state(slot: number): number {
+    return this.#state[slot] as number;
+  }
+
+  role(slot: number): number {
+    return this.#role[slot] as number;
+  }
+
+  shape(slot: number): Shape {
+    return this.shapes.shape(this.#shape[slot] as number);
+  }
+
+  price(slot: number): number {
+    return this.shape(slot).priceMicroUsdPerHour;
+  }
+
+  assigned(slot: number): Assignment | undefined {
+    const ref = this.#assigned[slot] as number;
+    return ref < 0 ? undefined : this.assignments.at(ref).to;
+  }
+
+  intentTo(slot: number): Assignment | undefined {
+    const ref = this.#intentTo[slot] as number;
+    return ref < 0 ? undefined : this.assignments.at(ref).to;
+  }
+
+  isUnsent(slot: number): boolean {
+    return this.#intent(slot) === BIND && ((this.#flags[slot] as number) & SENT) === 0;
+  }
+
+  /** The cluster the machine belongs to or is becoming part of: the provider's word, else what we decided; '' = none. */
+  owner(slot: number): string {
+    const ref = this.#ownerRef(slot);
+    return ref < 0 ? '' : this.#clusters.at(ref).name;
+  }
+
+  /** For whom a reserved machine is. */
+  reservedFor(slot: number): Assignment | undefined {
+    const ref = this.#reservations.get(this.id(slot));
+    return ref === undefined ? undefined : this.assignments.at(ref).to;
+  }
+
+  reservations(): Iterable<[id: string, to: Assignment]> {
+    return [...this.#reservations].map(([id, ref]): [string, Assignment] => [id, this.assignments.at(ref).to]);
+  }
+
+  /** Free machines of one class. */
+  idle(classIndex: number): Group<Tally> | undefined {
+    return this.#idle[classIndex];
+  }
+
+  speculative(classIndex: number): Group<Tally> | undefined {
+    return this.#speculative[classIndex];
+  }
+
+  /** The machine as it was told. */
+  machine(slot: number): EngineMachine {
+    const { instanceType, zone, capacityType, labels, allocatable, priceMicroUsdPerHour, interruptionProbability } = this.shape(slot);
+    const cluster = this.#cluster[slot] as number;
+    const assigned = this.assigned(slot);
+    const intent = this.#intentOf(slot);
+    const flags = this.#flags[slot] as number;
+    return {
+      id: this.id(slot),
+      state: STATES[this.state(slot)] as MachineState,
+      cluster: cluster < 0 ? '' : this.#clusters.at(cluster).name,
+      instanceType, zone, capacityType, labels, allocatable, priceMicroUsdPerHour, interruptionProbability,
+      ...(assigned && { assigned }),
+      ...(intent && { intent }),
+      hold: (flags & HOLD) !== 0,
+      stuck: (flags & STUCK) !== 0,
+    };
+  }
+
+  upsert(machine: EngineMachine): void {
+    const known = this.#slotOf.get(machine.id);
+    if (known !== undefined && this.#isUnchanged(known, machine)) return;
+    const slot = known ?? this.#claimSlot(machine.id);
+    if (known !== undefined) this.#count(slot, -1);
+    this.#write(slot, machine, known !== undefined);
+    this.#refile(slot);
+    this.#count(slot, 1);
+    this.#noteChange(slot);
+  }
+
+  remove(id: string): Millis | undefined {
+    const slot = this.#slotOf.get(id);
+    if (slot === undefined) return undefined;
+    this.#count(slot, -1);
+    this.#noteChange(slot);
+    this.#move(slot, undefined);
+    this.#role[slot] = ROLE.none;
+    this.#leaveParts(slot);
+    this.clocksToCheck.delete(slot);
+    this.strayBindings.delete(slot);
+    this.#slotOf.delete(id);
+    this.#order.remove(slot);
+    this.#ids[slot] = undefined;
+    this.removedIds.push(id);
+    const since = this.idleSince[slot] as number;
+    return Number.isNaN(since) ? undefined : since;
+  }
+
+  /** Starts, sets or (NaN) stops the machine's idle clock. */
+  setIdleSince(slot: number, at: number): void {
+    this.idleSince[slot] = at;
+    this.clocksToCheck.add(slot);
+  }
+
+  reserve(id: string, to: Assignment | undefined): void {
+    const before = this.#reservations.get(id);
+    const slot = this.#slotOf.get(id);
+    if (slot !== undefined) this.#count(slot, -1);
+    if (to === undefined) this.#reservations.delete(id);
+    else this.#reservations.set(id, this.assignments.enter(to));
+    if (slot !== undefined) {
+      this.#refile(slot);
+      this.#count(slot, 1);
+      this.#noteChange(slot);
+    }
+    if (before !== undefined) {
+      this.#clusters.named(this.assignments.at(before).to.cluster).dirty = true;
+      this.assignments.leave(before);
+    }
+  }
+
+  /** Makes machines that differ in one of these labels distinguishable; files anew those that this moves to another class. */
+  distinguishBy(keys: readonly string[]): void {
+    const usable = this.shapes.distinguishBy(keys);
+    if (usable.length === 0) return;
+    for (const cls of this.shapes.classes()) Object.assign(cls.usable, { idle: 0, speculative: 0, configured: 0 });
+    this.freeVersion++;
+    for (const slot of this.#slotOf.values()) {
+      this.#countUsable(slot, 1);
+      this.#refile(slot);
+    }
+    this.#clusters.allDirty();
+  }
+
+  /** Hints of a cluster have changed: its machines may rank differently. */
+  rerank(cluster: string): void {
+    const known = this.#clusters.find(cluster);
+    if (known === undefined) return;
+    for (const group of [...known.bound.groups()]) for (const slot of group.slots(this.groupOf)) this.#refile(slot);
+  }
+
+  /** Does about `limit` machines' worth of filing; false = nothing is left to do. */
+  settle(limit: number): boolean {
+    if (this.#order.waiting > 0) {
+      this.#order.settle(limit);
+      return true;
+    }
+    this.#freeSlots.push(...this.#order.released());
+    let budget = limit;
+    for (const group of this.#staleGroups) {
+      group.settle(this.groupOf, this.#order.rank, this.#waiting);
+      this.#staleGroups.delete(group);
+      budget -= group.members.length + 1;
+      if (budget <= 0) break;
+    }
+    return this.#staleGroups.size > 0;
+  }
+
+  #intent(slot: number): number {
+    return (this.#flags[slot] as number) >> INTENT_SHIFT;
+  }
+
+  #intentOf(slot: number): Intent | undefined {
+    switch (this.#intent(slot)) {
+      case BIND:
+        return { kind: 'bind', to: this.intentTo(slot) as Assignment, configureSent: !this.isUnsent(slot) };
+      case UNBIND:
+        return { kind: 'unbind' };
+      case RELEASE:
+        return { kind: 'release' };
+      default:
+        return undefined;
+    }
+  }
+
+  #ownerRef(slot: number): number {
+    const cluster = this.#cluster[slot] as number;
+    if (cluster >= 0) return cluster;
+    const to = this.intentTo(slot) ?? this.assigned(slot);
+    return to === undefined || to.cluster === '' ? NONE : this.#clusters.named(to.cluster).index;
+  }
+
+  #isUnchanged(slot: number, machine: EngineMachine): boolean {
+    return (
+      this.#state[slot] === STATES.indexOf(machine.state) &&
+      this.#flags[slot] === flagsOf(machine) &&
+      this.#cluster[slot] === this.#clusterRef(machine.cluster) &&
+      this.shapes.isOf(this.shape(slot), machine) &&
+      this.assignments.is(this.#assigned[slot] as number, machine.assigned) &&
+      this.assignments.is(this.#intentTo[slot] as number, intentTo(machine))
+    );
+  }
+
+  #clusterRef(name: string): number {
+    return name === '' ? NONE : this.#clusters.named(name).index;
+  }
+
+  #claimSlot(id: string): number {
+    if (this.#freeSlots.length === 0 && this.#order.waiting === 0) this.#freeSlots.push(...this.#order.released());
+    const slot = this.#freeSlots.pop() ?? this.#used++;
+    if (slot >= this.#capacity) this.#grow(slot + 1);
+    this.#ids[slot] = id;
+    this.#slotOf.set(id, slot);
+    this.#order.add(slot);
+    this.#waiting[slot] = 0;
+    this.idleSince[slot] = Number.NaN;
+    this.credited[slot] = NONE;
+    this.groupOf[slot] = undefined;
+    this.#shape[slot] = this.#assigned[slot] = this.#intentTo[slot] = this.#cluster[slot] = NONE;
+    this.#role[slot] = ROLE.none;
+    return slot;
+  }
+
+  #grow(needed: number): void {
+    this.#capacity = grown(this.#capacity, needed);
+    this.#state = growBytes(this.#state, this.#capacity);
+    this.#flags = growBytes(this.#flags, this.#capacity);
+    this.#role = growBytes(this.#role, this.#capacity);
+    this.#waiting = growBytes(this.#waiting, this.#capacity);
+    this.#shape = growInts(this.#shape, this.#capacity, NONE);
+    this.#cluster = growInts(this.#cluster, this.#capacity, NONE);
+    this.#assigned = growInts(this.#assigned, this.#capacity, NONE);
+    this.#intentTo = growInts(this.#intentTo, this.#capacity, NONE);
+    this.credited = growInts(this.credited, this.#capacity, NONE);
+    this.idleSince = growInstants(this.idleSince, this.#capacity);
+    this.#order.grow(this.#capacity);
+  }
+
+  #write(slot: number, machine: EngineMachine, known: boolean): void {
+    if (known) this.#noteChange(slot); // where it was
+    const sameShape = known && this.shapes.isOf(this.shape(slot), machine);
+    if (!sameShape) {
+      const shape = this.shapes.enter(machine);
+      if (known) this.shapes.leave(this.shape(slot));
+      this.#shape[slot] = shape.index;
+    }
+    const assigned = this.assignments.enter(machine.assigned);
+    const to = this.assignments.enter(intentTo(machine));
+    this.assignments.leave(this.#assigned[slot] as number);
+    this.assignments.leave(this.#intentTo[slot] as number);
+    this.#assigned[slot] = assigned;
+    this.#intentTo[slot] = to;
+    this.#state[slot] = STATES.indexOf(machine.state);
+    this.#flags[slot] = flagsOf(machine);
+    this.#cluster[slot] = this.#clusterRef(machine.cluster);
+  }
+
+  #leaveParts(slot: number): void {
+    this.shapes.leave(this.shape(slot));
+    this.assignments.leave(this.#assigned[slot] as number);
+    this.assignments.leave(this.#intentTo[slot] as number);
+    this.#shape[slot] = this.#assigned[slot] = this.#intentTo[slot] = NONE;
+  }
+
+  /** Marks what a plan has to look at again: the machine's clusters as they are now. */
+  #noteChange(slot: number): void {
+    this.touched.push(slot);
+    const owner = this.#ownerRef(slot);
+    if (owner >= 0) this.#clusters.at(owner).dirty = true;
+    const reserved = this.#reservations.get(this.id(slot));
+    if (reserved !== undefined) this.#clusters.named(this.assignments.at(reserved).to.cluster).dirty = true;
+  }
+
+  #refile(slot: number): void {
+    const flags = this.#flags[slot] as number;
+    const role = roleOf({
+      state: this.state(slot),
+      intent: flags >> INTENT_SHIFT,
+      hold: (flags & HOLD) !== 0,
+      stuck: (flags & STUCK) !== 0,
+      hasOwner: this.#ownerRef(slot) >= 0,
+      reserved: this.#reservations.has(this.id(slot)),
+    });
+    this.#role[slot] = role;
+    this.#move(slot, this.#groupFor(slot, role));
+    const isIdle = this.state(slot) === IDLE;
+    if (isIdle === Number.isNaN(this.idleSince[slot])) this.clocksToCheck.add(slot);
+    if (this.isUnsent(slot) && role !== ROLE.promised) this.strayBindings.add(slot);
+    else this.strayBindings.delete(slot);
+  }
+
+  #move(slot: number, to: Group<Tally> | undefined): void {
+    const from = this.groupOf[slot];
+    if (from === to) return;
+    this.groupOf[slot] = to;
+    this.credited[slot] = NONE;
+    if (from !== undefined) {
+      from.delete();
+      this.#staleGroups.add(from);
+    }
+    if (to === undefined) return;
+    this.#waiting[slot] = 1;
+    to.add(slot);
+    this.#staleGroups.add(to);
+  }
+
+  #groupFor(slot: number, role: number): Group<Tally> | undefined {
+    const cls = this.shape(slot).class;
+    switch (role) {
+      case ROLE.idle:
+        return (this.#idle[cls.index] ??= new Group<Tally>('idle', cls.index, NONE, []));
+      case ROLE.speculative:
+        return (this.#speculative[cls.index] ??= new Group<Tally>('speculative', cls.index, NONE, []));
+      case ROLE.bound:
+        return this.#boundGroup(slot, cls.index);
+      case ROLE.promised:
+        return this.#promisedGroup(slot, cls.index);
+      case ROLE.reserved:
+        return this.#reservedGroup(slot, cls.index);
+      default:
+        return undefined;
+    }
+  }
+
+  /** Busy machines first, so that what is left over is mostly empty; without hints price decides (D13). */
+  #boundGroup(slot: number, classIndex: number): Group<Tally> {
+    const cluster = this.#clusters.at(this.#ownerRef(slot));
+    const hint = cluster.hints?.get(this.id(slot));
+    const stage = this.state(slot) === CONFIGURED ? 0 : 1;
+    const disruptable = hint?.doNotDisrupt === true ? 0 : 1;
+    const cost = hint?.disruptionCost ?? 0;
+    const assigned = (this.#assigned[slot] as number) >= 0 ? (this.#assigned[slot] as number) : (this.#intentTo[slot] as number);
+    const key = groupKey(classIndex, assigned, stage * 2 + disruptable, cost);
+    const known = cluster.bound.find(key);
+    if (known !== undefined) return known;
+    // Buckets are compared as ordinals, which grow with the penalty; pinned is the highest.
+    const reclamation = assigned >= 0 ? this.assignments.at(assigned).to.reclamationBucket : 0;
+    const order = [stage, disruptable, -cost, this.price(slot), -reclamation];
+    return made(cluster.bound, key, new Group<Tally>(stage === 0 ? 'configured' : 'configuring', classIndex, assigned, order, cluster.bound, key));
+  }
+
+  /**
+   * What can no longer be withdrawn first, then what will be ready soonest, then in the order in which it was chosen, so
+   * that each row of a demand is credited with what it chose.
+   */
+  #promisedGroup(slot: number, classIndex: number): Group<Tally> {
+    const ref = this.#intentTo[slot] as number;
+    const { to, demandKey } = this.assignments.at(ref);
+    const shelf = this.#clusters.named(to.cluster).shelfFor('promised', demandKey);
+    const state = this.state(slot);
+    const nearness = (this.isUnsent(slot) ? 10 : 0) + (state === IDLE ? 0 : state === CREATING ? 1 : 2);
+    const key = groupKey(classIndex, ref, nearness, 0);
+    const known = shelf.find(key);
+    if (known !== undefined) return known;
+    const [risk, cost] = state === IDLE ? [0, this.price(slot)] : compareCostKey(this.shape(slot), to.interruptionBucket);
+    return made(shelf, key, new Group<Tally>('promised', classIndex, ref, [nearness, risk, cost], shelf, key));
+  }
+
+  /** Arrived machines first. */
+  #reservedGroup(slot: number, classIndex: number): Group<Tally> {
+    const ref = this.#reservations.get(this.id(slot)) as number;
+    const { to, demandKey } = this.assignments.at(ref);
+    const shelf = this.#clusters.named(to.cluster).shelfFor('reserved', demandKey);
+    const arrived = this.state(slot) === IDLE ? 0 : 1;
+    const key = groupKey(classIndex, ref, arrived, 0);
+    return shelf.find(key) ?? made(shelf, key, new Group<Tally>(arrived === 0 ? 'arrived' : 'leaving', classIndex, ref, [arrived], shelf, key));
+  }
+
+  #count(slot: number, by: 1 | -1): void {
+    const state = this.state(slot);
+    const price = this.price(slot);
+    this.byState[STATES[state] as MachineState] += by;
+    if (state !== SPECULATIVE && state !== FAILED) {
+      this.paid.machines += by;
+      this.paid.microUsdPerHour += by * price;
+    } else if (state === SPECULATIVE && this.#intent(slot) === BIND) {
+      this.promisedPurchases.machines += by;
+      this.promisedPurchases.microUsdPerHour += by * price;
+    }
+    this.#countUsable(slot, by);
+    const owner = this.#ownerRef(slot);
+    if (owner < 0) return;
+    const cluster = this.#clusters.at(owner);
+    if (state === CONFIGURED) cluster.configured += by;
+    // On its way out: what the rail on concurrent drains counts.
+    if (state === DRAINING || this.#intent(slot) === UNBIND) cluster.drains += by;
+  }
+
+  #countUsable(slot: number, by: 1 | -1): void {
+    const role = this.role(slot);
+    if (role === ROLE.leaving || role === ROLE.held || role === ROLE.stuck) return;
+    const state = this.state(slot);
+    const { usable } = this.shape(slot).class;
+    const before = usable.idle + usable.speculative;
+    if (state === IDLE) usable.idle += by;
+    else if (state === SPECULATIVE) usable.speculative += by;
+    else if (state === CONFIGURED && role === ROLE.bound) usable.configured += by;
+    const after = usable.idle + usable.speculative;
+    if ((before === 0) !== (after === 0)) this.freeVersion++;
+  }
+}
+
+function made(shelf: Shelf<Tally>, key: string | number, group: Group<Tally>): Group<Tally> {
+  shelf.add(key, group);
+  return group;
+}
+
+/** A number while the parts are small, which they nearly always are: numbers are cheaper keys than texts. */
+function groupKey(classIndex: number, assigned: number, kind: number, cost: number): string | number {
+  if (cost < 256 && assigned < 2 ** 20 && classIndex < 2 ** 20) return ((classIndex * 2 ** 20 + assigned + 1) * 16 + kind) * 256 + cost;
+  return `${classIndex}/${assigned}/${kind}/${cost}`;
+}
+
+function intentTo(machine: EngineMachine): Assignment | undefined {
+  return machine.intent?.kind === 'bind' ? machine.intent.to : undefined;
+}
+
+function flagsOf({ hold, stuck, intent }: EngineMachine): number {
+  const kind = intent === undefined ? NO_INTENT : intent.kind === 'bind' ? BIND : intent.kind === 'unbind' ? UNBIND : RELEASE;
+  const sent = intent?.kind === 'bind' && intent.configureSent;
+  return (hold ? HOLD : 0) | (stuck ? STUCK : 0) | (sent ? SENT : 0) | (kind << INTENT_SHIFT);
+}

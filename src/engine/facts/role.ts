@@ -1,0 +1,59 @@
+/** For what a machine counts. Exactly one role each: the pools of a plan are the roles. */
+import type { MachineState } from '../types.ts';
+
+export const STATES: readonly MachineState[] = ['Speculative', 'Creating', 'Idle', 'Configuring', 'Configured', 'Draining', 'Deleting', 'Failed'];
+export const SPECULATIVE = 0;
+export const CREATING = 1;
+export const IDLE = 2;
+export const CONFIGURING = 3;
+export const CONFIGURED = 4;
+export const DRAINING = 5;
+export const DELETING = 6;
+export const FAILED = 7;
+
+export const NO_INTENT = 0;
+export const BIND = 1;
+export const UNBIND = 2;
+export const RELEASE = 3;
+
+export type Role = keyof typeof ROLE;
+
+export const ROLE = {
+  none: 0,
+  /** Configured or Configuring: counts for its cluster, whatever it was bought for. */
+  bound: 1,
+  /** Decided for a demand and not bound yet (D34). */
+  promised: 2,
+  /** Preempted for a demand: on its way out of another cluster, or out of it and not bound yet (X2). */
+  reserved: 3,
+  idle: 4,
+  speculative: 5,
+  /** In transition for nobody; counts once it is Idle. */
+  pending: 6,
+  leaving: 7,
+  failed: 8,
+  held: 9,
+  stuck: 10,
+} as const;
+
+export interface RoleFacts {
+  readonly state: number;
+  readonly intent: number;
+  readonly hold: boolean;
+  readonly stuck: boolean;
+  readonly hasOwner: boolean;
+  readonly reserved: boolean;
+}
+
+export function roleOf({ state, intent, hold, stuck, hasOwner, reserved }: RoleFacts): number {
+  if (state === FAILED) return ROLE.failed;
+  if (hold) return ROLE.held;
+  if (stuck) return ROLE.stuck;
+  if (intent === RELEASE || state === DELETING) return ROLE.leaving;
+  if (intent === UNBIND || state === DRAINING) return reserved ? ROLE.reserved : ROLE.leaving;
+  if (state === CONFIGURED || state === CONFIGURING) return hasOwner ? ROLE.bound : ROLE.pending;
+  if (intent === BIND) return ROLE.promised;
+  if (state === CREATING) return ROLE.pending;
+  if (state === IDLE) return reserved ? ROLE.reserved : ROLE.idle;
+  return ROLE.speculative;
+}
