@@ -1,7 +1,9 @@
+import { conditionMaker } from '../api/conditions.ts';
 import { formatResources } from '../api/resource-vector.ts';
 import type { CapacityProvider, CapacityProviderOffer, Condition, Shard, ShardShortfall } from '../api/types.ts';
 import { explainNeed } from '../engine/explain.ts';
 import type { NeedVerdict, Plan } from '../engine/types.ts';
+import { timestamp } from '../lib/timestamp.ts';
 import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
 import type { Inventory } from './inventory.ts';
 import type { MachineObjects } from './object-policy.ts';
@@ -102,24 +104,4 @@ function shortfall(verdict: NeedVerdict): ShardShortfall {
     message: explainNeed(verdict),
     sinceTime: timestamp(verdict.arrival),
   };
-}
-
-/** Keeps lastTransitionTime while a condition's status stays. */
-function conditionMaker(previous: readonly Condition[], generation: number, at: number) {
-  return (type: string, holds: boolean, reason: string, message: string): Condition => {
-    const status = holds ? 'True' : 'False';
-    const old = previous.find((c) => c.type === type);
-    return {
-      type,
-      status,
-      reason,
-      message,
-      observedGeneration: generation,
-      lastTransitionTime: old && old.status === status ? old.lastTransitionTime : timestamp(at),
-    };
-  };
-}
-
-function timestamp(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }
