@@ -24,12 +24,12 @@ import { AuditLog } from './audit-log.ts';
 import { Demand } from './demand.ts';
 import { advanceEpoch } from './epoch.ts';
 import { createShardServer } from './grpc-server.ts';
-import { Inventory } from './inventory.ts';
+import { Inventory, isWork } from './inventory.ts';
 import type { InventoryChange } from './inventory.ts';
 import { LiveSettings } from './live-settings.ts';
 import { MachineWriter } from './machine-writer.ts';
 import { createShardMetrics } from './metrics.ts';
-import { NeedStatusPublisher } from './need-status.ts';
+import { NeedStatusPublisher, bindObstacles } from './need-status.ts';
 import { asGone, framesFor, nodeStateUpdate } from './node-state.ts';
 import { machineObjectsMode } from './object-policy.ts';
 import type { MachineObjects } from './object-policy.ts';
@@ -139,6 +139,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     clock,
     clusters: () => hub.clusters(),
     timestampOf: (cluster) => demand.timestampOf(cluster),
+    obstacles: () => bindObstacles(inventory.hindered()),
     send: (cluster, statuses) => hub.sendNeedStatus(cluster, statuses),
   });
 
@@ -264,7 +265,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     }
     if (change.after) writer.markDirty(change.id);
     else writer.markGone(change.id);
-    if (change.after && (change.after.intent || change.after.recheck) && !change.after.busy) machineController.enqueue(change.id);
+    if (isWork(change)) machineController.enqueue(change.id);
     if (releasing.has(change.id) && !change.after?.busy) stepRelease(change.id);
     if (isNewsForThePlan(change)) wakeCycle();
     if (change.before?.intent?.kind === 'bind' && change.after?.seen.state === 'Configured' && change.before.seen.state !== 'Configured') {

@@ -131,7 +131,7 @@ function conditionsOf(record: MachineRecord, generation: number): Condition[] {
   const progressing = intent !== undefined || !['Speculative', 'Idle', 'Configured', 'Failed'].includes(seen.state);
   return [
     condition('Ready', seen.state === 'Configured' || (seen.state === 'Idle' && !intent), seen.state, seen.lastError),
-    condition('Progressing', progressing, intent ? `Wants${intent.kind[0]!.toUpperCase()}${intent.kind.slice(1)}` : seen.state, ''),
+    condition('Progressing', progressing, intent ? `Wants${intent.kind[0]!.toUpperCase()}${intent.kind.slice(1)}` : seen.state, record.obstacle),
     condition('Stuck', record.stuck, record.stuck ? 'DeadlineExceeded' : 'InTime', record.operation?.lastError ?? ''),
     condition('Disrupting', intent?.kind === 'unbind' || seen.state === 'Draining', seen.state, intent?.kind === 'unbind' ? intent.reason : ''),
   ];

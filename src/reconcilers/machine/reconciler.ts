@@ -68,7 +68,7 @@ export class MachineReconciler implements Reconciler {
     const machine = inventory.get(id);
     if (!machine) return done;
     // Rested: the engine is to hear of it, since it sees only changes.
-    if (machine.coolUntil !== 0 && machine.coolUntil <= clock.now()) inventory.update(id, { coolUntil: 0 });
+    if (machine.coolUntil !== 0 && machine.coolUntil <= clock.now()) inventory.update(id, { coolUntil: 0, ...(!machine.intent && { obstacle: '' }) });
     const step = this.stepOf(machine);
     switch (step.do) {
       case 'nothing':
@@ -114,11 +114,16 @@ export class MachineReconciler implements Reconciler {
   }
 
   private async configure(machine: MachineRecord, intent: BindIntent, signal: AbortSignal): Promise<Result> {
+    const { inventory } = this.deps;
     const id = machine.seen.id;
     const requirements = this.deps.requirementsOf(intent.to) ?? intent.requirements;
     const limit = deadline(this.deps.clock, BLOB_TIMEOUT_MS, signal);
     const [blob] = await Promise.all([
-      this.deps.requestBlob(intent.to.cluster, requirements, limit.signal),
+      this.deps.requestBlob(intent.to.cluster, requirements, limit.signal).catch((error: unknown) => {
+        // The machine counts for its demand meanwhile, so somebody has to be told why it does not come.
+        if (!signal.aborted && inventory.get(id)?.intent === machine.intent) inventory.update(id, { obstacle: error instanceof Error ? error.message : String(error) });
+        throw error;
+      }),
       this.writeAhead(id, signal),
     ]).finally(() => limit.clear());
     const metadata = encodeShardMetadata({
@@ -137,7 +142,7 @@ export class MachineReconciler implements Reconciler {
         if (blob.expiresAt !== undefined && this.deps.clock.monotonic() >= blob.expiresAt) {
           throw new Error(`bootstrap blob of cluster ${intent.to.cluster} expired before it could be used`);
         }
-        this.deps.inventory.setIntent(id, { ...intent, configureSent: true });
+        inventory.setIntent(id, { ...intent, configureSent: true });
       },
     );
   }
@@ -205,7 +210,7 @@ export class MachineReconciler implements Reconciler {
     if (ambiguous) throw error;
     const machine = inventory.get(id);
     if (machine?.intent && (machine.intent.kind !== 'bind' || kind === machine.operation?.kind)) inventory.setIntent(id, undefined);
-    inventory.update(id, { coolUntil: clock.now() + COOLDOWN_MS });
+    inventory.update(id, { coolUntil: clock.now() + COOLDOWN_MS, obstacle: `${kind.toLowerCase()}: ${message}` });
     this.deps.log.warn({ machine: id, operation: kind, error: message }, 'the provider refused: decision dropped, machine rests');
     return after(COOLDOWN_MS);
   }

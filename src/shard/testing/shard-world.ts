@@ -38,6 +38,8 @@ export class ShardWorld {
   readonly dir = mkdtempSync(join(tmpdir(), 'shard-'));
   /** What the shards logged, warnings and errors apart. */
   readonly said: string[] = [];
+  /** What operators say instead of handing out bootstrap blobs; '' = they hand them out. */
+  blobError = '';
   private edits = 100;
   private hubServer: EmbeddedControlPlane | undefined;
   private readonly shards: RunningShard[] = [];
@@ -108,7 +110,7 @@ export class ShardWorld {
     operator.hello(cluster, additions);
     await operator.ack('hello');
     void (async () => {
-      for (;;) operator.answer((await operator.wait('bootstrapRequest')).requestId, { userData: Buffer.from(`join ${cluster}`) });
+      for (;;) operator.answer((await operator.wait('bootstrapRequest')).requestId, this.blobError ? { error: this.blobError } : { userData: Buffer.from(`join ${cluster}`) });
     })();
     return operator;
   }

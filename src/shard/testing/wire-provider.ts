@@ -29,6 +29,8 @@ export class WireProvider {
   readonly omitted = new Set<string>();
   /** Kinds of transition that are begun and not finished; `finish` ends them. */
   readonly unfinished = new Set<CallKind>();
+  /** Kinds of transition that are refused, with what is said about it. */
+  readonly refusals = new Map<CallKind, string>();
   /** Answers a List since a revision with what changed after it. */
   keepsRevisions = false;
   /** Sees every call before it has an effect. */
@@ -115,6 +117,8 @@ export class WireProvider {
     const call = { kind, machineId: request.machineId, epoch: request.shardEpoch };
     this.onCall(call);
     this.calls.push(call);
+    const refusal = this.refusals.get(kind);
+    if (refusal) throw new GrpcError(GrpcCode.ABORTED, refusal);
     const machine = { ...this.mustGet(request.machineId), ...fields, state: TRANSITION[kind][0] };
     this.set(machine);
     if (!this.unfinished.has(kind)) setImmediate(() => this.finish(machine.id));
