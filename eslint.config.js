@@ -19,15 +19,15 @@ export default ts.config(
     },
   },
   {
-    files: ['src/engine/**/*.ts'],
+    files: ['src/engine/**/*.ts', 'src/simulator/**/*.ts'],
     ignores: ['**/*.test.ts'],
     rules: {
       'no-restricted-globals': ['error', ...impure],
       'no-restricted-syntax': ['error',
-        { selector: ':function[async=true]', message: 'The engine decides at once: no promises.' },
-        { selector: 'AwaitExpression', message: 'The engine decides at once: no promises.' },
-        { selector: 'Identifier[name="Promise"]', message: 'The engine decides at once: no promises.' }],
-      'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'The engine has no randomness.' }],
+        { selector: ':function[async=true]', message: 'The engine and its simulator decide at once: no promises.' },
+        { selector: 'AwaitExpression', message: 'The engine and its simulator decide at once: no promises.' },
+        { selector: 'Identifier[name="Promise"]', message: 'The engine and its simulator decide at once: no promises.' }],
+      'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'Randomness is handed in.' }],
     },
   },
 );
