@@ -414,10 +414,15 @@ describe('the bootstrap blob', () => {
 
   it('that the operator cannot make for one reason after another is asked for no sooner', async () => {
     const t = setUp();
-    t.world.blob = () => Promise.reject(new Error(`failure ${t.world.log.length}`));
+    const failures = Array.from({ length: 50 }, (_, i) => `failure ${i}`);
+    t.world.blob = () => {
+      const failure = failures.shift();
+      return failure === undefined ? Promise.resolve({ userData: BLOB, expiresAt: undefined }) : Promise.reject(new Error(failure));
+    };
     t.have('m', 'Idle', bind);
     await t.clock.advance(60_000);
     expect(t.world.log.length).toBeLessThan(15);
+    expect(t.provider.made()).toEqual([]);
   });
 
   it('that comes to nothing after the decision was withdrawn is no obstacle', async () => {
