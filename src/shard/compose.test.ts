@@ -128,6 +128,26 @@ describe('a shard by its composition root', () => {
     await eventually('its object is gone', () => world.machineObject('m-1') === undefined);
   });
 
+  it('forgets the wish to release a machine that it does not know when the object goes', async () => {
+    const RELEASE = { annotations: { 'control.bigfleet.lucy.sh/release': 'true' }, finalizers: ['example.org/other'] };
+    await world.open({ spec: hold });
+    world.provider.keepsRevisions = true;
+    const shard = world.startShard();
+    await shard.address;
+    const asked = (times: number) => (): boolean => world.said.filter((message) => message === 'a person asked for the release of the machine').length === times;
+    for (const [i, id] of ['m-1', 'm-2'].entries()) {
+      world.createMachineObject(id, {}, RELEASE);
+      world.deleteMachineObject(id);
+      await eventually('it is noticed', asked(i + 1));
+      // The second one's event comes after the departure of the first.
+      if (id === 'm-1') world.letGo(id);
+    }
+    world.provider.put('m-1', { state: IDLE });
+    await eventually('it is ours', () => world.machineObject('m-1')?.status?.phase === 'Idle');
+    await world.plans(shard);
+    expect(world.provider.calls).toEqual([]);
+  });
+
   describe('a held machine', () => {
     const drained = (): boolean => world.provider.count('Drain', 'm-1') > 0;
 

@@ -173,6 +173,11 @@ export class ShardWorld {
     }));
   }
 
+  /** Takes every finalizer off: an object that is being deleted goes. */
+  letGo(id: string): void {
+    this.hub.store.mutate<Machine>(MachineResource, { namespace: NAMESPACE, name: machineObjectName(id) }, (draft) => ({ ...draft, metadata: { ...draft.metadata, finalizers: [] } }));
+  }
+
   deleteMachineObject(id: string): void {
     this.hub.store.delete(MachineResource, { namespace: NAMESPACE, name: machineObjectName(id) });
   }
