@@ -24,6 +24,7 @@ export class Fleet {
   readonly #byState = new Map<MachineState, number>();
   #expected: number;
   #rate = 0;
+  #rateInUse = 0;
 
   constructor(machines: readonly EngineMachine[], dwell: Dwell, events: FleetEvents) {
     this.#dwell = dwell;
@@ -49,6 +50,11 @@ export class Fleet {
   /** Of all machines that cost money now. */
   get microUsdPerHour(): number {
     return this.#rate;
+  }
+
+  /** The same without the fleet's own machines that stand Idle: those are paid for whatever is decided. */
+  get microUsdPerHourInUse(): number {
+    return this.#rateInUse;
   }
 
   count(...states: readonly MachineState[]): number {
@@ -121,6 +127,8 @@ export class Fleet {
 
   #count(machine: EngineMachine, by: 1 | -1): void {
     this.#byState.set(machine.state, (this.#byState.get(machine.state) ?? 0) + by);
-    if (!FREE.includes(machine.state)) this.#rate += by * machine.priceMicroUsdPerHour;
+    if (FREE.includes(machine.state)) return;
+    this.#rate += by * machine.priceMicroUsdPerHour;
+    if (machine.state !== 'Idle' || machine.capacityType === 'OnDemand' || machine.capacityType === 'Spot') this.#rateInUse += by * machine.priceMicroUsdPerHour;
   }
 }

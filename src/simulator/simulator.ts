@@ -75,6 +75,7 @@ export class Simulator {
   #sequence = 0;
   #evicted = 0;
   #spent = 0;
+  #spentInUse = 0;
   #news = true;
 
   constructor(options: SimulatorOptions) {
@@ -135,9 +136,7 @@ export class Simulator {
 
   /** One moment of the world and, when there is anything to decide on, one plan. */
   step(): Tick {
-    this.#spent += (this.fleet.microUsdPerHour * this.#options.tickMs) / 3_600_000;
     this.cycle++;
-    this.now += this.#options.tickMs;
     this.#evicted = 0;
     this.fleet.mature(this.now);
     this.#finishPods();
@@ -149,15 +148,25 @@ export class Simulator {
     for (const cluster of this.clusters.values()) for (const pod of cluster.schedule(this.now)) this.#noteBound(pod);
     this.fleet.check();
     for (const cluster of this.clusters.values()) cluster.check((id) => this.fleet.ownerOf(id));
-    return this.#tick(plan);
+    const tick = this.#tick(plan);
+    this.#spent += (this.fleet.microUsdPerHour * this.#options.tickMs) / 3_600_000;
+    this.#spentInUse += (this.fleet.microUsdPerHourInUse * this.#options.tickMs) / 3_600_000;
+    this.now += this.#options.tickMs;
+    return tick;
   }
 
   run(cycles: number): Tick[] {
     return Array.from({ length: cycles }, () => this.step());
   }
 
+  /** On everything that stands. */
   get spentMicroUsd(): number {
     return Math.round(this.#spent);
+  }
+
+  /** Without the fleet's own machines while they stand Idle. */
+  get spentInUseMicroUsd(): number {
+    return Math.round(this.#spentInUse);
   }
 
   get livePods(): number {
