@@ -55,7 +55,7 @@ export function framesFor(before: MachineRecord | undefined, after: MachineRecor
  * cluster prepared for it goes. One that was bound goes on serving, and nobody is told anything.
  */
 export function framesForDisowned(before: MachineRecord): ClusterFrame[] {
-  const isOnItsWay = before.seen.cluster === '' && before.intent?.kind === 'bind' && !before.intent.configureSent;
+  const isOnItsWay = before.intent?.kind === 'bind' && !before.intent.configureSent;
   return isOnItsWay ? framesFor(before, undefined) : [];
 }
 

@@ -60,7 +60,7 @@ describe('statuses', () => {
   });
 
   it('of a provider do not wait for a plan, when there is news of it', async () => {
-    const objects: { provider: CapacityProvider } = { provider };
+    const objects: { shard: Shard; provider: CapacityProvider } = { shard, provider };
     const t = setUp(objects);
     // As the informer would bring it back.
     const news = async (): Promise<unknown[]> => {

@@ -303,7 +303,9 @@ describe('quarantine', () => {
     it.each([['another word', 'yes'], ['the count alone', '20'], ['nothing', '']])('needs its token: %s removes nothing', async (_name, text) => {
       const t = await lose(20);
       t.confirmed.token = text;
+      const before = t.believed.count;
       await t.clock.advance(30_000);
+      expect(t.believed.count).toBe(before);
       expect(t.inventory.size).toBe(100);
       expect(t.poller.status).toMatchObject({ trusted: false, quarantine: { known: 100 } });
     });

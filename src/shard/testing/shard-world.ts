@@ -182,6 +182,22 @@ export class ShardWorld {
     this.hub.store.delete(MachineResource, { namespace: NAMESPACE, name: machineObjectName(id) });
   }
 
+  providerObject(): CapacityProvider {
+    return this.hub.store.get<CapacityProvider>(CapacityProviderResource, { namespace: NAMESPACE, name: 'metal' })!;
+  }
+
+  /** As a person would edit it; `undefined` takes a field away. */
+  editProvider(spec: { [K in keyof CapacityProvider['spec']]?: CapacityProvider['spec'][K] | undefined }, annotations: Record<string, string> = {}): void {
+    this.hub.store.mutate<CapacityProvider>(CapacityProviderResource, { namespace: NAMESPACE, name: 'metal' }, (draft) => ({
+      ...draft, metadata: { ...draft.metadata, annotations: { ...draft.metadata.annotations, ...annotations } },
+      spec: JSON.parse(JSON.stringify({ ...draft.spec, ...spec })) as CapacityProvider['spec'],
+    }));
+  }
+
+  deleteProvider(): void {
+    this.hub.store.delete(CapacityProviderResource, { namespace: NAMESPACE, name: 'metal' });
+  }
+
   shardObject(): Shard {
     return this.hub.store.get<Shard>(ShardResource, { namespace: NAMESPACE, name: 'shard-0' })!;
   }

@@ -1,4 +1,4 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type handleUnaryCall } from '@grpc/grpc-js';
 import { CapacityType, CapacityProviderService, Machine, MachineState } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
 import type { CapacityProviderServer, TransitionAck } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
 import { GrpcCode, GrpcError, listen, serveUnary, shutdown } from '../../api/grpc.ts';
@@ -25,6 +25,8 @@ const TRANSITION = {
  */
 export class WireProvider {
   readonly calls: WireCall[] = [];
+  /** What every call, by the name of its method, was allowed to take, to the nearest hundred seconds. */
+  readonly allowed: { readonly name: string; readonly seconds: number }[] = [];
   /** Machines that the List does not name. */
   readonly omitted = new Set<string>();
   /** Kinds of transition that are begun and not finished; `finish` ends them. */
@@ -45,19 +47,19 @@ export class WireProvider {
 
   async start(): Promise<void> {
     const service: CapacityProviderServer = {
-      create: serveUnary((r) => this.begin('Create', r)),
-      configure: serveUnary((r) => this.begin('Configure', r, { cluster: r.clusterId, shardMetadata: r.shardMetadata })),
-      drain: serveUnary((r) => this.begin('Drain', r)),
-      delete: serveUnary((r) => this.begin('Delete', r)),
-      get: serveUnary((r) => Promise.resolve(this.mustGet(r.id))),
-      list: serveUnary(async ({ sinceRevision }) => {
+      create: this.timed('create', serveUnary((r) => this.begin('Create', r))),
+      configure: this.timed('configure', serveUnary((r) => this.begin('Configure', r, { cluster: r.clusterId, shardMetadata: r.shardMetadata }))),
+      drain: this.timed('drain', serveUnary((r) => this.begin('Drain', r))),
+      delete: this.timed('delete', serveUnary((r) => this.begin('Delete', r))),
+      get: this.timed('get', serveUnary((r) => Promise.resolve(this.mustGet(r.id)))),
+      list: this.timed('list', serveUnary(async ({ sinceRevision }) => {
         for (const waiting of this.waiting.splice(0)) waiting();
         await this.gate?.opened;
         const named = [...this.machines.values()].filter((m) => !this.omitted.has(m.id));
         if (!this.keepsRevisions) return { machines: named, revision: new Uint8Array() };
         const since = sinceRevision.length > 0 ? Number(Buffer.from(sinceRevision).toString()) : 0;
         return { machines: named.filter((m) => this.changedAt.get(m.id)! > since), revision: Buffer.from(String(this.revision)) };
-      }),
+      })),
     };
     this.server.addService(CapacityProviderService, service);
     this.address = `127.0.0.1:${await listen(this.server, '127.0.0.1:0', ServerCredentials.createInsecure())}`;
@@ -95,6 +97,15 @@ export class WireProvider {
   /** Resolves when the next List has been asked for; after two of them, the answer of the first has been taken in. */
   async asked(times = 1): Promise<void> {
     for (let left = times; left > 0; left--) await new Promise<void>((resolve) => this.waiting.push(resolve));
+  }
+
+  /** Notes of every call how long it may take. */
+  private timed<Q, S>(name: string, handle: handleUnaryCall<Q, S>): handleUnaryCall<Q, S> {
+    return (call, callback) => {
+      const leftMs = new Date(call.getDeadline()).getTime() - Date.now();
+      this.allowed.push({ name, seconds: Math.round(leftMs / 100_000) * 100 });
+      handle(call, callback);
+    };
   }
 
   /** Ends what `unfinished` left open. */
