@@ -8,7 +8,7 @@ import type { BenchOptions, Suite } from './suite.ts';
 /** A suite is loaded only when it is asked for: `./NAME.ts` beside this file. */
 const SUITES: Readonly<Record<string, string>> = {
   engine: 'the decision engine, up to 2.4 million machines',
-  policy: 'what policies cost and bring',
+  policy: 'what the policies on demand and disruption cost and bring, on a recorded trace',
 };
 
 const USAGE = `usage: npm run bench -- SUITE [flags]
@@ -17,6 +17,7 @@ const USAGE = `usage: npm run bench -- SUITE [flags]
   --samples N       samples per row (default 50)
   --budget SECONDS  most that a row may spend on samples (default 30; at least 3 samples are taken)
   --slice N         machines per slice where a suite loads in slices (default 2000)
+  --trace DIR       a trace, for suites that play one
   --gate            a missed goal fails the run
   -o json           one BenchReport on stdout; progress and table on stderr
   -h, --help
@@ -45,6 +46,7 @@ async function bench(argv: readonly string[]): Promise<number> {
       samples: { type: 'string', default: '50' },
       budget: { type: 'string', default: '30' },
       slice: { type: 'string', default: '2000' },
+      trace: { type: 'string' },
       gate: { type: 'boolean', default: false },
       output: { type: 'string', short: 'o', default: 'text' },
       help: { type: 'boolean', short: 'h', default: false },
@@ -59,6 +61,7 @@ async function bench(argv: readonly string[]): Promise<number> {
   if (values.output !== 'json' && values.output !== 'text') throw new UsageError(`--output must be json or text, is "${values.output}"`);
   const options = {
     ...(values.shape !== undefined && { shape: values.shape }),
+    ...(values.trace !== undefined && { trace: values.trace }),
     samples: atLeast(3, 'samples', values.samples),
     budgetSeconds: atLeast(1, 'budget', values.budget),
     slice: atLeast(1, 'slice', values.slice),
@@ -76,7 +79,7 @@ async function report(suite: Suite, given: Omit<BenchOptions, 'progress' | 'sign
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
   const progress = (line: string): void => void process.stderr.write(`${line}\n`);
   const { rows, failures } = await suite.run({ ...given, progress, signal: stop.signal });
-  (json ? process.stderr : process.stdout).write(`\n${benchTable(rows)}\n`);
+  (json ? process.stderr : process.stdout).write(`\n${(suite.table ?? benchTable)(rows)}\n`);
   if (json) process.stdout.write(`${JSON.stringify(benchReport(rows, failures), null, 2)}\n`);
   for (const failure of failures) process.stderr.write(`WRONG: ${failure}\n`);
   const missed = rows.flatMap((row) => row.goals ?? []).filter((goal) => !goal.met).length;

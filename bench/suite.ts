@@ -7,6 +7,8 @@ export interface BenchOptions {
   readonly samples: number;
   /** Seconds that one row may spend on samples. */
   readonly budgetSeconds: number;
+  /** A folder with a trace, for suites that play one. */
+  readonly trace?: string;
   /** Machines per slice where a suite loads in slices. */
   readonly slice: number;
   /** One line of progress, for stderr. */
@@ -52,4 +54,6 @@ export interface Suite {
   readonly run: (options: BenchOptions) => Promise<SuiteResult>;
   /** Printed by `bench SUITE --help` below the flags. */
   readonly help?: string;
+  /** The suite's own table for people; absent = the common one. */
+  readonly table?: (rows: readonly BenchRow[]) => string;
 }

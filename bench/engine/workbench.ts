@@ -32,6 +32,7 @@ export const POLICY: Policy = {
 
 const LOAD_SLICE = 5_000;
 const SETTLE_AT_ONCE = 20_000;
+const PLANS_TO_REST = 20;
 
 export class Workbench {
   readonly run: ShapeRun;
@@ -148,8 +149,7 @@ export class Workbench {
 
   /** `engine/unchanged`: everything that was decided is committed, and nothing happens but that a second passes. */
   unchanged(expected: Omit<Expected, 'actions'>): void {
-    this.commit(this.tick());
-    this.commit(this.tick()); // what was decided has now been seen by a plan
+    this.rest();
     const floor = floorMs(undefined, this.rowsOfDemand);
     let last = this.tick();
     const times = sample(this.run, () => {
@@ -215,6 +215,16 @@ export class Workbench {
     };
     this.run.rows.push({ ...row, goals: goalsFor(row) });
     this.run.progress(`${this.run.shape}: ${bench} p50 ${row.p50Ms} ms, p99 ${row.p99Ms} ms, floor ${row.floorMs} ms, ${samples} samples`);
+  }
+
+  /** Commits plan after plan until one wants nothing. */
+  rest(): void {
+    for (let n = 0; n < PLANS_TO_REST; n++) {
+      const plan = this.tick();
+      if (plan.actions.length === 0 && plan.memory.length === 0) return;
+      this.commit(plan);
+    }
+    this.#fail('constant demand', [`the engine has not come to rest after ${PLANS_TO_REST} plans`]);
   }
 
   /** A second passes, and there is a plan. */
