@@ -57,16 +57,21 @@ export interface CallLimits {
   readonly timeoutMs?: number;
 }
 
+export interface MutationLimits extends CallLimits {
+  /** Hears the sequence of the call's fencing token, right before it is sent. */
+  readonly onSequence?: (sequence: bigint) => void;
+}
+
 /** A provider as a shard sees it. All methods reject with ProviderError; every attempt carries a fresh sequence. */
 export interface ProviderClient {
   readonly address: string;
-  create(machineId: string, limits?: CallLimits): Promise<Acknowledgement>;
+  create(machineId: string, limits?: MutationLimits): Promise<Acknowledgement>;
   configure(
     request: { machineId: string; clusterId: string; bootstrapBlob: Uint8Array; shardMetadata: ReadonlyMap<string, string> },
-    limits?: CallLimits,
+    limits?: MutationLimits,
   ): Promise<Acknowledgement>;
-  drain(request: { machineId: string; gracePeriodSeconds: number }, limits?: CallLimits): Promise<Acknowledgement>;
-  delete(machineId: string, limits?: CallLimits): Promise<Acknowledgement>;
+  drain(request: { machineId: string; gracePeriodSeconds: number }, limits?: MutationLimits): Promise<Acknowledgement>;
+  delete(machineId: string, limits?: MutationLimits): Promise<Acknowledgement>;
   /** A machine that exists but whose record is unusable comes back as `rejected`. */
   get(machineId: string, limits?: CallLimits): Promise<{ machine: ProviderMachine } | { rejected: RejectedMachine }>;
   list(request?: ListRequest): Promise<DecodedList>;
@@ -86,8 +91,11 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
   // Starts from the time, so that two processes that share an epoch by mistake or restart still go upwards.
   let sequence = BigInt(Math.trunc(clock.now())) * 1_000n;
 
-  const token = (): { shardId: string; shardEpoch: bigint; sequenceNumber: bigint } =>
-    ({ shardId, shardEpoch: options.epoch(), sequenceNumber: (sequence += 1n) });
+  const token = ({ onSequence }: MutationLimits): { shardId: string; shardEpoch: bigint; sequenceNumber: bigint } => {
+    const sequenceNumber = (sequence += 1n);
+    onSequence?.(sequenceNumber);
+    return { shardId, shardEpoch: options.epoch(), sequenceNumber };
+  };
 
   const onMetadata = (metadata: Metadata): void => {
     const now = Number(metadata.get(NOW_METADATA)[0] ?? NaN);
@@ -119,21 +127,21 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
   return {
     address: options.address,
     create: (machineId, limits = {}) =>
-      mutation(unary(CapacityProviderService.create, { machineId, ...token() }, callOptions(limits, LIFECYCLE_MS, 'create'))),
+      mutation(unary(CapacityProviderService.create, { machineId, ...token(limits) }, callOptions(limits, LIFECYCLE_MS, 'create'))),
     configure: ({ shardMetadata, ...request }, limits = {}) =>
       mutation(unary(
         CapacityProviderService.configure,
-        { ...request, shardMetadata: new Map(shardMetadata), ...token() },
+        { ...request, shardMetadata: new Map(shardMetadata), ...token(limits) },
         callOptions(limits, LIFECYCLE_MS, 'configure'),
       )),
     drain: ({ machineId, gracePeriodSeconds }, limits = {}) =>
       mutation(unary(
         CapacityProviderService.drain,
-        { machineId, gracePeriodSeconds: BigInt(Math.ceil(gracePeriodSeconds)), ...token() },
+        { machineId, gracePeriodSeconds: BigInt(Math.ceil(gracePeriodSeconds)), ...token(limits) },
         callOptions(limits, LIFECYCLE_MS, 'drain'),
       )),
     delete: (machineId, limits = {}) =>
-      mutation(unary(CapacityProviderService.delete, { machineId, ...token() }, callOptions(limits, LIFECYCLE_MS, 'delete'))),
+      mutation(unary(CapacityProviderService.delete, { machineId, ...token(limits) }, callOptions(limits, LIFECYCLE_MS, 'delete'))),
     get: async (id, limits = {}) =>
       machineFromWire(await unary(CapacityProviderService.get, { id }, callOptions(limits, LIFECYCLE_MS))),
     list: async ({ states = [], maxResults = 0, since = new Uint8Array(), ...limits } = {}) => {

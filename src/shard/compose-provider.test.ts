@@ -98,12 +98,16 @@ describe('a shard and the object of its provider', () => {
 
     it('while it runs is called no more, though the object be deleted', async () => {
       await world.open();
+      world.provider.put('m-1');
       const shard = world.startShard();
-      await shard.address;
+      const east = await world.operator(shard);
       world.editProvider({ tls: { secretName: 'keys' } });
       await eventually('the condition says why', () => condition('Reachable')?.reason === 'TLSNotSupported');
       const before = world.provider.allowed.length;
       world.deleteProvider();
+      await world.plans(shard);
+      east.rollup({ needs: EIGHT_CPUS });
+      await eventually('the machine is wanted', () => world.machineObject('m-1')?.status?.operation?.kind === 'Create');
       await world.plans(shard);
       expect(world.provider.allowed.length).toBe(before);
     });

@@ -260,7 +260,6 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   inventory.onChange((change) => {
     if (change.disowned) {
       writer.forget(change.id);
-      releasing.delete(change.id);
       for (const { cluster, update } of change.before ? framesForDisowned(change.before) : []) hub.sendNodeState(cluster, update);
       wakeCycle();
       return;

@@ -85,6 +85,12 @@ export class Inventory {
     this.replace(before, { ...before, busy: true, operation });
   }
 
+  /** The call that was begun is sent under this fencing sequence. */
+  sent(id: string, sequence: bigint): void {
+    const before = this.records.get(id);
+    if (before?.operation) this.replace(before, { ...before, operation: { ...before.operation, sequence: Number(sequence) } });
+  }
+
   /** Ends a provider call: with the machine as the answer describes it, or with the error text. */
   end(id: string, outcome: { readonly seen: ProviderMachine; readonly operationId: string } | { readonly error: string; readonly recheck: boolean }): void {
     this.touch(id);

@@ -115,6 +115,7 @@ function statusOf(record: MachineRecord, generation: number): NonNullable<Machin
       operation: {
         kind: operation.kind,
         operationId: operation.operationId,
+        ...(operation.sequence !== undefined && { sequence: operation.sequence }),
         startedAt: timestamp(operation.startedAt),
         attempts: operation.attempts,
         lastError: operation.lastError,

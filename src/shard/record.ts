@@ -38,6 +38,8 @@ export type CallKind = OperationKind | 'Get' | 'List';
 export interface Operation {
   readonly kind: OperationKind;
   readonly operationId: string;
+  /** Of the fencing token of the last call; absent until it was sent. */
+  readonly sequence?: number;
   readonly startedAt: Millis;
   readonly attempts: number;
   readonly lastError: string;

@@ -283,6 +283,30 @@ describe('every call', () => {
   });
 });
 
+describe('the sequence of the last call', () => {
+  it.each<[string, MachineState, MachineIntent]>([['create', 'Speculative', bind], ['configure', 'Idle', bind], ['drain', 'Configured', unbind], ['delete', 'Idle', release]])(
+    'is known while %s is under way, and is another one for the next attempt', async (kind, state, intent) => {
+      const t = setUp();
+      const call = kind as 'create' | 'configure' | 'drain' | 'delete';
+      t.provider.next(call, unavailable);
+      t.provider.next(call, () => new Promise<never>(() => undefined));
+      t.have('m', state, intent);
+      const known: (number | undefined)[] = [];
+      t.inventory.onChange(({ after }) => after?.busy && known.push(after.operation?.sequence));
+      await t.clock.advance(1_000);
+      expect(t.provider.made()).toEqual([`${kind} m`, 'get m', `${kind} m`]);
+      expect(known).toEqual([undefined, 1, undefined, 3]);
+    });
+
+  it('of one that is another shard\'s by then is of no use', () => {
+    const t = setUp();
+    t.inventory.sent('m', 1n);
+    t.have('m', 'Idle');
+    t.inventory.sent('m', 1n);
+    expect(t.inventory.get('m')?.operation).toBeUndefined();
+  });
+});
+
 describe('a machine that becomes another shard\'s', () => {
   it('while we look at it is not brought back by the answer', async () => {
     const t = setUp();

@@ -5,7 +5,7 @@ import { assertNever } from '../../lib/assert-never.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { deadline } from '../../lib/deadline.ts';
 import { ProviderError } from '../../provider/client.ts';
-import type { Acknowledgement, ProviderClient } from '../../provider/client.ts';
+import type { Acknowledgement, MutationLimits, ProviderClient } from '../../provider/client.ts';
 import { after, done } from '../../runtime/types.ts';
 import type { Log, ReconcileContext, Reconciler, Result } from '../../runtime/types.ts';
 import type { Inventory } from '../../shard/inventory.ts';
@@ -79,7 +79,7 @@ export class MachineReconciler implements Reconciler {
         return this.untilRested(id);
       case 'create':
         await this.writeAhead(id, ctx.signal);
-        return this.call(machine, 'Create', (signal) => this.deps.provider.create(id, this.limits('Create', signal)), ctx.signal);
+        return this.call(machine, 'Create', (signal) => this.deps.provider.create(id, this.mutationLimits(id, 'Create', signal)), ctx.signal);
       case 'configure':
         return this.configure(machine, step.intent, ctx.signal);
       case 'drain':
@@ -87,7 +87,7 @@ export class MachineReconciler implements Reconciler {
         return this.call(machine, 'Drain', (signal) => this.drain(machine, step.intent, signal), ctx.signal);
       case 'delete':
         await this.writeAhead(id, ctx.signal);
-        return this.call(machine, 'Delete', (signal) => this.deps.provider.delete(id, this.limits('Delete', signal)), ctx.signal);
+        return this.call(machine, 'Delete', (signal) => this.deps.provider.delete(id, this.mutationLimits(id, 'Delete', signal)), ctx.signal);
       default:
         return assertNever(step);
     }
@@ -95,6 +95,10 @@ export class MachineReconciler implements Reconciler {
 
   private limits(kind: CallKind, signal: AbortSignal): { signal: AbortSignal; timeoutMs: number } {
     return { signal, timeoutMs: this.deps.deadlineMs(kind) };
+  }
+
+  private mutationLimits(id: string, kind: OperationKind, signal: AbortSignal): MutationLimits {
+    return { ...this.limits(kind, signal), onSequence: (sequence) => this.deps.inventory.sent(id, sequence) };
   }
 
   private stepOf(machine: MachineRecord): Step {
@@ -136,7 +140,7 @@ export class MachineReconciler implements Reconciler {
     return this.call(
       machine,
       'Configure',
-      (s) => this.deps.provider.configure({ machineId: id, clusterId: intent.to.cluster, bootstrapBlob: blob.userData, shardMetadata: metadata }, this.limits('Configure', s)),
+      (s) => this.deps.provider.configure({ machineId: id, clusterId: intent.to.cluster, bootstrapBlob: blob.userData, shardMetadata: metadata }, this.mutationLimits(id, 'Configure', s)),
       signal,
       () => {
         if (blob.expiresAt !== undefined && this.deps.clock.monotonic() >= blob.expiresAt) {
@@ -152,7 +156,7 @@ export class MachineReconciler implements Reconciler {
     if (!this.deps.sendReclaim(machine, intent)) {
       this.deps.log.warn({ machine: machineId, cluster: machine.seen.cluster }, 'draining without the operator: Pods are not evicted through their budgets');
     }
-    return this.deps.provider.drain({ machineId, gracePeriodSeconds: intent.graceSeconds }, this.limits('Drain', signal));
+    return this.deps.provider.drain({ machineId, gracePeriodSeconds: intent.graceSeconds }, this.mutationLimits(machineId, 'Drain', signal));
   }
 
   /**
