@@ -34,7 +34,7 @@ export async function run(options: BenchOptions): Promise<SuiteResult> {
     const result = await inOwnProcess(shape, options);
     rows.push(...result.rows);
     failures.push(...result.failures);
-    for (const failure of result.failures) options.progress(`WRONG: ${failure}`);
+    if (result.failures.length > 0) options.progress(`${shape.name}: ${result.failures.length} numbers are WRONG, see below`);
     if (options.signal.aborted) break;
   }
   return { rows, failures };
