@@ -15,6 +15,7 @@ const verbs = {
   bigfleet: (node, args) => run(node, ['src/main.ts', ...args]),
   e2e: (node, args) => run(node, ['e2e/run.ts', ...args]),
   generate: (node, args) => run(node, ['hack/generate.ts', ...args]),
+  bench: (node, args) => run(node, ['bench/main.ts', ...args]),
   'check-report': (node, args) => run(node, ['hack/check-report.ts', ...args]),
   test: runTests,
 };
@@ -25,7 +26,7 @@ async function runTests(node, args) {
   const checks = [
     ['dependency rules', ['hack/check-dependencies.ts']],
     ['types', [tool('typescript', 'bin/tsc'), '--noEmit', '-p', '.']],
-    ['lint', [tool('eslint', 'bin/eslint.js'), '--max-warnings', '0', 'src', 'e2e', 'hack']],
+    ['lint', [tool('eslint', 'bin/eslint.js'), '--max-warnings', '0', 'src', 'e2e', 'hack', 'bench']],
     ['tests', [tool('vitest', 'vitest.mjs'), 'run', ...args]],
   ];
   for (const [name, command] of checks) {

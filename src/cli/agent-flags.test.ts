@@ -87,8 +87,8 @@ describe('the flags of operator, pod controller and agent', () => {
   });
 
   it('refuse Lease times that cannot work together', () => {
-    expect(() => commonOptions(parse(...needed, '--lease-renew', '15s'))).toThrow(/--lease-renew must be shorter than --lease-duration/);
-    expect(() => commonOptions(parse(...needed, '--lease-retry', '10s'))).toThrow(/--lease-retry must be shorter than --lease-renew/);
+    expect(() => commonOptions(parse(...needed, '--lease-renew', '15s'))).toThrow(/--lease-renew: "15s" must be shorter than --lease-duration \(15s\)/);
+    expect(() => commonOptions(parse(...needed, '--lease-retry', '10s'))).toThrow(/--lease-retry: "10s" must be shorter than --lease-renew \(10s\)/);
   });
 
   it('refuse values and flags that do not exist', () => {

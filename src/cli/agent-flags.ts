@@ -3,20 +3,11 @@ import { UsageError } from '../lib/usage-error.ts';
 import type { AgentOptions } from '../operator/compose.ts';
 import type { OperatorOptions } from '../operator/operator-wiring.ts';
 import type { PodControllerOptions } from '../operator/pod-wiring.ts';
-import { durationMs, integer, listenAddress } from './flags.ts';
+import { addClientFlags, clientOptions, type ClientFlags } from './client-flags.ts';
+import { durationMs, integer } from './flags.ts';
 
 /** Flags that `operator`, `pod-controller` and `agent` share, and how they become options. */
-export interface CommonFlags {
-  kubeconfig?: string;
-  metricsAddr: string;
-  namespace: string;
-  qps: string;
-  burst: string;
-  leaseDuration: string;
-  leaseRenew: string;
-  leaseRetry: string;
-  apiBackoff: string;
-}
+export type CommonFlags = ClientFlags;
 
 export interface OperatorFlags {
   clusterId?: string;
@@ -43,16 +34,7 @@ export interface PodControllerFlags {
 }
 
 export function addCommonFlags(command: Command, metricsAddress: string): Command {
-  return command
-    .option('--kubeconfig <file>', 'the managed cluster; default: $KUBECONFIG, then in-cluster')
-    .option('--metrics-addr <host:port>', 'serve /metrics, /healthz and /readyz here; 0 turns it off', metricsAddress)
-    .option('--namespace <name>', 'namespace of the Lease; made if it does not exist', 'bigfleet-system')
-    .option('--qps <n>', 'requests per second to the API server', '50')
-    .option('--burst <n>', 'requests at once to the API server', '100')
-    .option('--lease-duration <time>', 'how long the Lease lasts', '15s')
-    .option('--lease-renew <time>', 'how long a renewal may be tried', '10s')
-    .option('--lease-retry <time>', 'pause between tries', '2s')
-    .option('--api-backoff <time>', 'longest pause between tries to reach the API server', '30s');
+  return addClientFlags(command, { apiServer: 'the managed cluster', metricsAddress, namespace: 'namespace of the Lease; made if it does not exist', qps: 50, burst: 100 });
 }
 
 export function addOperatorFlags(command: Command): Command {
@@ -82,21 +64,9 @@ export function addPodControllerFlags(command: Command): Command {
 }
 
 export function commonOptions(flags: CommonFlags): Omit<AgentOptions, 'clock' | 'random' | 'log' | 'operator' | 'podController' | 'syncTimeoutMs'> {
-  const lease = {
-    leaseMs: durationMs('--lease-duration', flags.leaseDuration),
-    renewDeadlineMs: durationMs('--lease-renew', flags.leaseRenew),
-    retryMs: durationMs('--lease-retry', flags.leaseRetry),
-  };
-  if (lease.renewDeadlineMs >= lease.leaseMs) throw new UsageError('--lease-renew must be shorter than --lease-duration');
-  if (lease.retryMs >= lease.renewDeadlineMs) throw new UsageError('--lease-retry must be shorter than --lease-renew');
   return {
-    ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
-    metricsAddress: flags.metricsAddr === '0' ? '0' : listenAddress('--metrics-addr', flags.metricsAddr),
-    namespace: flags.namespace,
-    qps: integer('--qps', flags.qps, { min: 1 }),
-    burst: integer('--burst', flags.burst, { min: 1 }),
-    lease,
-    apiMaxBackoffMs: durationMs('--api-backoff', flags.apiBackoff),
+    ...clientOptions(flags),
+    apiMaxBackoffMs: durationMs('--api-backoff', flags.apiBackoff, 100),
   };
 }
 

@@ -65,7 +65,7 @@ async function run(flags: NodeAgentFlags): Promise<void> {
   const clusters = clients.map(({ id, client }) => ({ id, client, pods: pollNodePods(client, systemClock) }));
   const agent = new NodeAgent({ clusters, clock: systemClock, log, readyDelayMs, annotations });
   await agent.adopt();
-  const server = await serveNodeAgent(agent, flags.listen.slice(0, at), port);
+  const server = await serveNodeAgent(agent, { flag: '--listen', host: flags.listen.slice(0, at), port });
   process.stdout.write(`${JSON.stringify({ event: 'listening', url: server.url })}\n`);
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', () => resolve());

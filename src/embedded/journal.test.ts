@@ -162,9 +162,9 @@ test('one directory serves one server', async () => {
   // Another living process: the one that runs the tests of this one.
   const stat = readFileSync(`/proc/${process.ppid}/stat`, 'utf8');
   const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  writeFileSync(path.join(dataDir, 'owner'), `${process.ppid} ${started}\n`);
+  writeFileSync(path.join(dataDir, 'lock'), `${process.ppid} ${started}`);
   await expect(start({ dataDir, crds: [] })).rejects.toThrow(`in use by process ${process.ppid}`);
-  writeFileSync(path.join(dataDir, 'owner'), `${process.ppid} 1\n`); // the number of a process that has gone, used again
+  writeFileSync(path.join(dataDir, 'lock'), `${process.ppid} 1`); // the number of a process that has gone, used again
   await start({ dataDir, crds: [] });
 });
 

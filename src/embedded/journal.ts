@@ -8,8 +8,8 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { lockDirectory } from '../lib/directory-lock.ts';
 import { makeFolder } from '../lib/make-folder.ts';
-import { claimDirectory } from './directory-claim.ts';
 import type { ChangeLog } from './database.ts';
 import { isObject } from './json.ts';
 
@@ -43,7 +43,7 @@ export class Journal implements ChangeLog {
    */
   static open(directory: string, restore: (entry: JournalEntry) => void): Journal {
     makeFolder(directory);
-    const journal = new Journal(directory, claimDirectory(directory));
+    const journal = new Journal(directory, lockDirectory(directory));
     try {
       journal.load(restore);
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { ReclaimAck, ReclaimInstruction } from '../api/gen/bigfleet/v1alpha1/shard.ts';
+import { timestamp } from '../lib/timestamp.ts';
 import type { ObjectMeta } from '../runtime/types.ts';
-import { timestamp } from './conditions.ts';
 import { DRAIN_DEADLINE_ANNOTATION, DRAIN_INSTRUCTION_ANNOTATION } from './labels.ts';
 
 const DEFAULT_GRACE_SECONDS = 30;

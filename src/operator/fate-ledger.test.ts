@@ -149,6 +149,7 @@ describe('the fate ledger', () => {
     const items = Array.from({ length: 20_000 }, (_, i) => ({ ...item(false, 2), fingerprint: `fp-${i}` }));
     ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items });
     expect(armed).toBe(1);
+    expect(ledger.appointments).toBe(1);
     await clock.advance(1_000);
     for (let i = 0; i < 1_000; i++) ledger.needStatuses({ rollupTimestampUnixNanos: 2n, items: [{ ...item(false, 2), fingerprint: `more-${i}` }] });
     expect(armed).toBe(1); // an earlier appointment stands

@@ -64,6 +64,11 @@ export class FateLedger {
     this.options = { settleMs: 800, patienceMs: 5_000, ...options };
   }
 
+  /** Moments at which something is to be looked at again. */
+  get appointments(): number {
+    return this.due.length;
+  }
+
   /** A request that takes part in roll-ups; `acknowledged` if its status says so already. */
   track(key: string, acknowledged: boolean): void {
     if (acknowledged) this.unacknowledged.delete(key);

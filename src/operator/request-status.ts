@@ -1,7 +1,8 @@
+import { withConditions, type Finding } from '../api/conditions.ts';
 import { CapacityRequestCondition as Type, Reason } from '../api/constants.ts';
 import { UnmetReason } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
 import type { CapacityRequest, CapacityRequestStatus } from '../api/types.ts';
-import { timestamp, withConditions, type Finding } from './conditions.ts';
+import { timestamp } from '../lib/timestamp.ts';
 import type { Rejection } from './contribution.ts';
 import { conditionOf } from './projections.ts';
 

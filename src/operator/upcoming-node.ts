@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
+import { withConditions, type Finding } from '../api/conditions.ts';
 import type { NodeStateUpdate } from '../api/gen/bigfleet/v1alpha1/shard.ts';
 import { upcomingNodeName } from '../api/names.ts';
 import { canonicalQuantity } from '../api/quantity.ts';
-import type { Node, UpcomingNode, UpcomingNodeSpec, UpcomingNodeStatus, UpcomingNodeTaint } from '../api/types.ts';
-import { timestamp, withConditions, type Finding } from './conditions.ts';
-import { isReady } from './fleet-nodes.ts';
 import { apiVersionOf, UpcomingNodeResource } from '../api/resources.ts';
+import type { Node, UpcomingNode, UpcomingNodeSpec, UpcomingNodeStatus, UpcomingNodeTaint } from '../api/types.ts';
+import { timestamp } from '../lib/timestamp.ts';
+import { isReady } from './fleet-nodes.ts';
 import { MACHINE_ID_LABEL } from './labels.ts';
 import type { Phase } from './machine-life.ts';
 

@@ -47,6 +47,36 @@ async function scripted(answer: (request: CreateRequest, metadata: Metadata) => 
 const failure = (call: Promise<unknown>): Promise<ProviderError> => call.then(() => expect.fail('it succeeded'), (error: unknown) => error as ProviderError);
 
 describe('against the simulated provider', () => {
+  it('tells the sequence of every mutation before its answer', async () => {
+    const h = await sim();
+    const client = connect(h.sim.provider.port);
+    const id = h.fresh();
+    const sequences: bigint[] = [];
+    const limits = { onSequence: (sequence: bigint) => sequences.push(sequence) };
+    const refused = (call: Promise<unknown>): Promise<unknown> => call.catch(() => undefined);
+    const calls = [
+      client.create(id, limits), client.configure({ machineId: id, clusterId: 'c1', bootstrapBlob: Buffer.from('x'), shardMetadata: new Map() }, limits),
+      client.drain({ machineId: id, gracePeriodSeconds: 1 }, limits), client.delete(id, limits),
+    ];
+    expect(sequences.map((s) => s - sequences[0]!)).toEqual([0n, 1n, 2n, 3n]);
+    await Promise.all(calls.map(refused));
+  });
+
+  it('asks nothing while there is an obstacle, and goes on when it is gone', async () => {
+    const h = await sim();
+    let obstacle: string | undefined = 'spec.tls';
+    const client = connect(h.sim.provider.port, { obstacle: () => obstacle });
+    const id = h.fresh();
+    const calls = [
+      () => client.list(), () => client.get(id), () => client.create(id), () => client.delete(id), () => client.drain({ machineId: id, gracePeriodSeconds: 1 }),
+      () => client.configure({ machineId: id, clusterId: 'c1', bootstrapBlob: Buffer.from('x'), shardMetadata: new Map() }),
+    ];
+    for (const call of calls) expect(await failure(call())).toMatchObject({ name: 'ProviderError', code: 'Unavailable', message: 'spec.tls' });
+    obstacle = undefined;
+    const { machines } = await client.list();
+    expect(machines.find((m) => m.id === id)?.state).toBe('Speculative');
+  });
+
   it('walks a machine through its life', async () => {
     const h = await sim();
     const client = connect(h.sim.provider.port);

@@ -1,13 +1,13 @@
 import { credentials, Metadata, type ChannelCredentials } from '@grpc/grpc-js';
 import { CapacityProviderService, type TransitionAck } from '../api/gen/bigfleet/v1alpha1/provider.ts';
-import { Peer, toGrpcError, type CallOptions } from '../api/grpc.ts';
+import { Peer, toGrpcError, type CallOptions, type UnaryMethod } from '../api/grpc.ts';
 import type { MachineState } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import { ClockOffset } from './clock-offset.ts';
 import { NOT_AFTER_METADATA, NOW_METADATA } from '../api/constants.ts';
 import { stateToWire } from './kit/wire.ts';
 import { decodeList, type DecodedList } from './list-decoder.ts';
-import { toProviderError } from './provider-error.ts';
+import { ProviderError, toProviderError } from './provider-error.ts';
 import { machineFromWire, type ProviderMachine, type RejectedMachine } from './provider-machine.ts';
 
 export { ProviderError, type ProviderErrorCode } from './provider-error.ts';
@@ -21,6 +21,8 @@ export interface ProviderClientOptions {
   /** The epoch of our leadership; read for every call. */
   readonly epoch: () => bigint;
   readonly clock: Clock;
+  /** Why the provider must not be called, asked before every call; undefined if it may be. */
+  readonly obstacle?: () => string | undefined;
   /** PEM. Absent: plaintext. */
   readonly tls?: { readonly ca?: Buffer; readonly certificate?: Buffer; readonly key?: Buffer };
   /**
@@ -55,16 +57,21 @@ export interface CallLimits {
   readonly timeoutMs?: number;
 }
 
+export interface MutationLimits extends CallLimits {
+  /** Hears the sequence of the call's fencing token, right before it is sent. */
+  readonly onSequence?: (sequence: bigint) => void;
+}
+
 /** A provider as a shard sees it. All methods reject with ProviderError; every attempt carries a fresh sequence. */
 export interface ProviderClient {
   readonly address: string;
-  create(machineId: string, limits?: CallLimits): Promise<Acknowledgement>;
+  create(machineId: string, limits?: MutationLimits): Promise<Acknowledgement>;
   configure(
     request: { machineId: string; clusterId: string; bootstrapBlob: Uint8Array; shardMetadata: ReadonlyMap<string, string> },
-    limits?: CallLimits,
+    limits?: MutationLimits,
   ): Promise<Acknowledgement>;
-  drain(request: { machineId: string; gracePeriodSeconds: number }, limits?: CallLimits): Promise<Acknowledgement>;
-  delete(machineId: string, limits?: CallLimits): Promise<Acknowledgement>;
+  drain(request: { machineId: string; gracePeriodSeconds: number }, limits?: MutationLimits): Promise<Acknowledgement>;
+  delete(machineId: string, limits?: MutationLimits): Promise<Acknowledgement>;
   /** A machine that exists but whose record is unusable comes back as `rejected`. */
   get(machineId: string, limits?: CallLimits): Promise<{ machine: ProviderMachine } | { rejected: RejectedMachine }>;
   list(request?: ListRequest): Promise<DecodedList>;
@@ -84,8 +91,11 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
   // Starts from the time, so that two processes that share an epoch by mistake or restart still go upwards.
   let sequence = BigInt(Math.trunc(clock.now())) * 1_000n;
 
-  const token = (): { shardId: string; shardEpoch: bigint; sequenceNumber: bigint } =>
-    ({ shardId, shardEpoch: options.epoch(), sequenceNumber: (sequence += 1n) });
+  const token = ({ onSequence }: MutationLimits): { shardId: string; shardEpoch: bigint; sequenceNumber: bigint } => {
+    const sequenceNumber = (sequence += 1n);
+    onSequence?.(sequenceNumber);
+    return { shardId, shardEpoch: options.epoch(), sequenceNumber };
+  };
 
   const onMetadata = (metadata: Metadata): void => {
     const now = Number(metadata.get(NOW_METADATA)[0] ?? NaN);
@@ -104,34 +114,39 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
     if (providerTime !== undefined) metadata.set(NOT_AFTER_METADATA, String(Math.floor(providerTime)));
     return metadata;
   };
+  const unary = async <Q, S>(method: UnaryMethod<Q, S>, request: Q, limits: CallOptions): Promise<S> => {
+    const obstacle = options.obstacle?.();
+    if (obstacle !== undefined) throw new ProviderError('Unavailable', obstacle);
+    return peer.unary(method, request, limits).catch(rethrow);
+  };
   const mutation = async (call: Promise<TransitionAck>): Promise<Acknowledgement> => {
-    const { operationId, machine } = await call.catch(rethrow);
+    const { operationId, machine } = await call;
     return { operationId, ...(machine && machineFromWire(machine)) };
   };
 
   return {
     address: options.address,
     create: (machineId, limits = {}) =>
-      mutation(peer.unary(CapacityProviderService.create, { machineId, ...token() }, callOptions(limits, LIFECYCLE_MS, 'create'))),
+      mutation(unary(CapacityProviderService.create, { machineId, ...token(limits) }, callOptions(limits, LIFECYCLE_MS, 'create'))),
     configure: ({ shardMetadata, ...request }, limits = {}) =>
-      mutation(peer.unary(
+      mutation(unary(
         CapacityProviderService.configure,
-        { ...request, shardMetadata: new Map(shardMetadata), ...token() },
+        { ...request, shardMetadata: new Map(shardMetadata), ...token(limits) },
         callOptions(limits, LIFECYCLE_MS, 'configure'),
       )),
     drain: ({ machineId, gracePeriodSeconds }, limits = {}) =>
-      mutation(peer.unary(
+      mutation(unary(
         CapacityProviderService.drain,
-        { machineId, gracePeriodSeconds: BigInt(Math.ceil(gracePeriodSeconds)), ...token() },
+        { machineId, gracePeriodSeconds: BigInt(Math.ceil(gracePeriodSeconds)), ...token(limits) },
         callOptions(limits, LIFECYCLE_MS, 'drain'),
       )),
     delete: (machineId, limits = {}) =>
-      mutation(peer.unary(CapacityProviderService.delete, { machineId, ...token() }, callOptions(limits, LIFECYCLE_MS, 'delete'))),
+      mutation(unary(CapacityProviderService.delete, { machineId, ...token(limits) }, callOptions(limits, LIFECYCLE_MS, 'delete'))),
     get: async (id, limits = {}) =>
-      machineFromWire(await peer.unary(CapacityProviderService.get, { id }, callOptions(limits, LIFECYCLE_MS)).catch(rethrow)),
+      machineFromWire(await unary(CapacityProviderService.get, { id }, callOptions(limits, LIFECYCLE_MS))),
     list: async ({ states = [], maxResults = 0, since = new Uint8Array(), ...limits } = {}) => {
       const filter = { states: states.map(stateToWire), maxResults, sinceRevision: since };
-      return decodeList(await peer.unary(listMethod, filter, callOptions(limits, LIST_MS)).catch(rethrow));
+      return decodeList(await unary(listMethod, filter, callOptions(limits, LIST_MS)));
     },
     providerNow: () => offset.toProviderTime(clock.monotonic()),
     close: () => peer.close(),

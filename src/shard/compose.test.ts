@@ -128,6 +128,26 @@ describe('a shard by its composition root', () => {
     await eventually('its object is gone', () => world.machineObject('m-1') === undefined);
   });
 
+  it('forgets the wish to release a machine that it does not know when the object goes', async () => {
+    const RELEASE = { annotations: { 'control.bigfleet.lucy.sh/release': 'true' }, finalizers: ['example.org/other'] };
+    await world.open({ spec: hold });
+    world.provider.keepsRevisions = true;
+    const shard = world.startShard();
+    await shard.address;
+    const asked = (times: number) => (): boolean => world.said.filter((message) => message === 'a person asked for the release of the machine').length === times;
+    for (const [i, id] of ['m-1', 'm-2'].entries()) {
+      world.createMachineObject(id, {}, RELEASE);
+      world.deleteMachineObject(id);
+      await eventually('it is noticed', asked(i + 1));
+      // The second one's event comes after the departure of the first.
+      if (id === 'm-1') world.letGo(id);
+    }
+    world.provider.put('m-1', { state: IDLE });
+    await eventually('it is ours', () => world.machineObject('m-1')?.status?.phase === 'Idle');
+    await world.plans(shard);
+    expect(world.provider.calls).toEqual([]);
+  });
+
   describe('a held machine', () => {
     const drained = (): boolean => world.provider.count('Drain', 'm-1') > 0;
 
@@ -246,6 +266,48 @@ describe('a shard by its composition root', () => {
     await eventually('it is deleted', () => world.provider.state('m-1') === SPECULATIVE);
     await eventually('its object is gone', () => world.machineObject('m-1') === undefined);
     expect(world.provider.calls.filter((c) => c.machineId === 'm-1').map((c) => c.kind)).toEqual(['Drain', 'Delete']);
+  });
+
+  it('deletes a machine that a person asked to be released also when it has failed, or says why it cannot', async () => {
+    await world.open({ spec: hold });
+    world.provider.put('m-1', { state: MachineState.MACHINE_STATE_FAILED, lastError: 'burnt' });
+    world.provider.put('m-2', { state: MachineState.MACHINE_STATE_FAILED, lastError: 'burnt' });
+    const shard = world.startShard();
+    await shard.address;
+    const release = (id: string): void => {
+      world.annotateMachine(id, { 'control.bigfleet.lucy.sh/release': 'true' });
+      world.deleteMachineObject(id);
+    };
+    await eventually('the objects are ours', () => ['m-1', 'm-2'].every((id) => world.machineObject(id)?.status?.phase === 'Failed'));
+    release('m-1');
+    await eventually('it is deleted', () => world.provider.state('m-1') === SPECULATIVE);
+    await eventually('its object is gone', () => world.machineObject('m-1') === undefined);
+    world.provider.refusals.set('Delete', 'not while it burns');
+    release('m-2');
+    const progressing = (): unknown => world.machineObject('m-2')?.status?.conditions?.find((c) => c.type === 'Progressing');
+    await eventually('the object says why not', () => JSON.stringify(progressing()).includes('delete: '));
+    expect(progressing()).toMatchObject({ status: 'True', reason: 'WantsRelease', message: expect.stringContaining('not while it burns') as string });
+    expect(world.machineObject('m-2')?.metadata.deletionTimestamp).toBeDefined();
+  });
+
+  it('says at the machine and to the operator why a machine that is meant for it does not come', async () => {
+    await world.open();
+    world.provider.put('m-1', { state: IDLE });
+    world.blobError = 'no credentials';
+    const shard = world.startShard();
+    const east = await world.operator(shard);
+    east.rollup({ needs: EIGHT_CPUS });
+    const why = 'operator of cluster east cannot make a bootstrap blob: no credentials';
+    await eventually('the object says so', () => world.machineObject('m-1')?.status?.conditions?.some((c) => c.type === 'Progressing' && c.message === why) ?? false);
+    await world.plans(shard);
+    const said = (): unknown => {
+      const statuses = east.received.flatMap((p) => (p.$case === 'needStatus' ? p.value.items : []));
+      return statuses.map((i) => `${i.satisfied} ${i.reasonText}`).at(-1);
+    };
+    await eventually('the operator is told', () => said() === `false A machine chosen for it does not come: ${why}.`);
+    world.blobError = '';
+    await eventually('it comes', isConfigured('m-1'));
+    await eventually('the operator is told that, too', () => said() === 'true ');
   });
 
   it('takes nothing away while the Lease is not proven, and acquires all the same', async () => {

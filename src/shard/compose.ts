@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
 import { machineObjectName } from '../api/names.ts';
+import { CONFIRM_REMOVAL_ANNOTATION } from '../api/constants.ts';
 import { CapacityProviderResource, MachineResource, ShardResource } from '../api/resources.ts';
 import type { CapacityProvider, Machine, Shard } from '../api/types.ts';
 import { createEngine } from '../engine/engine.ts';
@@ -24,20 +25,20 @@ import { AuditLog } from './audit-log.ts';
 import { Demand } from './demand.ts';
 import { advanceEpoch } from './epoch.ts';
 import { createShardServer } from './grpc-server.ts';
-import { Inventory } from './inventory.ts';
+import { Inventory, isWork } from './inventory.ts';
 import type { InventoryChange } from './inventory.ts';
 import { LiveSettings } from './live-settings.ts';
 import { MachineWriter } from './machine-writer.ts';
 import { createShardMetrics } from './metrics.ts';
-import { NeedStatusPublisher } from './need-status.ts';
-import { asGone, framesFor, nodeStateUpdate } from './node-state.ts';
+import { NeedStatusPublisher, bindObstacles } from './need-status.ts';
+import { asGone, framesFor, framesForDisowned, nodeStateUpdate } from './node-state.ts';
 import { machineObjectsMode } from './object-policy.ts';
 import type { MachineObjects } from './object-policy.ts';
 import { OrphanObjects } from './orphan-objects.ts';
 import { PlanReport } from './plan-report.ts';
 import { clusterOf } from './record.ts';
 import { isReleaseRequest, releaseStep } from './release-requests.ts';
-import { callDeadlineMs, pollerSettingsOf } from './settings.ts';
+import { callDeadlineMs, callObstacle, pollerSettingsOf } from './settings.ts';
 import { checkStart, restoreFromObjects, waitForProvider } from './start.ts';
 import { ShardStatusPublisher } from './status-publisher.ts';
 import { wireRequirements } from './wire-names.ts';
@@ -139,6 +140,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     clock,
     clusters: () => hub.clusters(),
     timestampOf: (cluster) => demand.timestampOf(cluster),
+    obstacles: () => bindObstacles(inventory.hindered()),
     send: (cluster, statuses) => hub.sendNeedStatus(cluster, statuses),
   });
 
@@ -165,10 +167,12 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   } finally {
     forgetTermination();
   }
-  const provider = createProviderClient({ address: providerObject.spec.address, shardId, epoch: () => epoch, clock });
+  const provider = createProviderClient({ address: providerObject.spec.address, shardId, epoch: () => epoch, clock, obstacle: () => callObstacle(lastProvider())?.message });
   const identityOfMachines = { namespace, shard: shardId, provider: providerObject.metadata.name };
 
   const currentProvider = (): CapacityProvider | undefined => providerInformer.store.get(`${namespace}/${identityOfMachines.provider}`);
+  // A deleted object changes nothing about how its provider is called.
+  const lastProvider = (): CapacityProvider => (providerObject = currentProvider() ?? providerObject);
 
   /** Listed by our provider, and another shard's by their objects. */
   const foreignMachines = new Set<string>();
@@ -178,8 +182,9 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const writer = new MachineWriter({ client, inventory, identity: identityOfMachines, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, isReleasing: (machineId) => releasing.has(machineId), settleMs: WRITER_SETTLE_MS });
   const poller = new ProviderPoller({
     provider, inventory, clock, random, log,
-    settings: () => pollerSettingsOf(currentProvider(), options.pollMs),
+    settings: () => pollerSettingsOf(lastProvider(), options.pollMs),
     isForeign: (machineId) => foreignMachines.has(machineId),
+    confirmation: () => currentProvider()?.metadata.annotations?.[CONFIRM_REMOVAL_ANNOTATION],
     onTrust: (trusted) => {
       supplyTrusted = trusted;
       applySupplyTrust();
@@ -216,7 +221,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       }),
       requirementsOf: (to) => demand.requirementsOf(to),
       written: (machineId, writeSignal) => writer.written(machineId, writeSignal),
-      deadlineMs: (kind) => callDeadlineMs(currentProvider(), kind),
+      deadlineMs: (kind) => callDeadlineMs(lastProvider(), kind),
       slot: (run) => slots.run(run),
       onFenced: (machineId, message) => {
         fenced = `machine ${machineId}: ${message}`;
@@ -255,6 +260,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   inventory.onChange((change) => {
     if (change.disowned) {
       writer.forget(change.id);
+      for (const { cluster, update } of change.before ? framesForDisowned(change.before) : []) hub.sendNodeState(cluster, update);
       wakeCycle();
       return;
     }
@@ -264,7 +270,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     }
     if (change.after) writer.markDirty(change.id);
     else writer.markGone(change.id);
-    if (change.after && (change.after.intent || change.after.recheck) && !change.after.busy) machineController.enqueue(change.id);
+    if (isWork(change)) machineController.enqueue(change.id);
     if (releasing.has(change.id) && !change.after?.busy) stepRelease(change.id);
     if (isNewsForThePlan(change)) wakeCycle();
     if (change.before?.intent?.kind === 'bind' && change.after?.seen.state === 'Configured' && change.before.seen.state !== 'Configured') {
@@ -320,9 +326,9 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       { name: 'leader', runnables: [election], ready: (s) => waitForLeadership(s) },
       // Whose a machine is must be known before the first List is looked at.
       { name: 'objects', runnables: [], ready: (s) => machineInformer.waitForSync(s) },
-      { name: 'supply', runnables: [poller], ready: (s) => waitForSupply(s) },
+      { name: 'supply', runnables: [statusPublisher, poller], ready: (s) => waitForSupply(s) },
       { name: 'actuation', runnables: [writer, machineController] },
-      { name: 'decisions', runnables: [cycleController, statusPublisher] },
+      { name: 'decisions', runnables: [cycleController] },
       { name: 'sessions', runnables: [server] },
     ],
   });

@@ -155,7 +155,7 @@ describe('against an API server', () => {
         client, namespace: NAMESPACE, shardId: 'shard-0', provider: 'metal', clock, log: silentLog, inventory,
         shardObject: () => hub.store.get<Shard>(ShardResource, { namespace: NAMESPACE, name: 'shard-0' }),
         providerObject: () => hub.store.get<CapacityProvider>(CapacityProviderResource, { namespace: NAMESPACE, name: 'metal' }),
-        listStatus: () => ({ trusted: true, lastListAt: clock.now(), lastFullListAt: clock.now(), rejected: 1, lastError: '', quarantined: false }),
+        listStatus: () => ({ trusted: true, lastListAt: clock.now(), lastFullListAt: clock.now(), rejected: 1, lastError: '', quarantine: undefined }),
         facts: () => ({ epoch: 5n, holder: 'me', sessions: 2, leaseProven: true, supplyTrusted: true, fenced: '', objectsMode: 'NonSpeculative' }),
       });
       const wanted = need({ cluster: 'east', requirements: [requirement('zone', 'In', 'a'), requirement('rack', 'Same')] });

@@ -38,6 +38,43 @@ describe('what a List says', () => {
     expect(inventory.get('held')?.hold).toBe(true);
   });
 
+  it('ends with the state the obstacle that was met in it, as does another decision and an accepted call', () => {
+    const { inventory } = setUp();
+    const meet = (state: 'Speculative' | 'Idle'): void => {
+      inventory.observe(seen('m', state), inventory.mark());
+      inventory.setIntent('m', bind);
+      inventory.update('m', { obstacle: 'no blob' });
+      inventory.observe(seen('m', state, { priceMicroUsdPerHour: 7 }), inventory.mark());
+      inventory.setIntent('m', { ...bind });
+      expect([...inventory.hindered()].map((m) => [m.seen.id, m.obstacle])).toEqual([['m', 'no blob']]);
+    };
+    const isOver = (): void => expect([[...inventory.hindered()], inventory.get('m')?.obstacle]).toEqual([[], '']);
+    meet('Speculative');
+    inventory.observe(seen('m', 'Creating'), inventory.mark());
+    isOver();
+    meet('Idle');
+    inventory.setIntent('m', undefined);
+    isOver();
+    meet('Idle');
+    inventory.begin('m', operation);
+    inventory.end('m', { seen: seen('m', 'Idle'), operationId: 'op' });
+    isOver();
+    meet('Idle');
+    inventory.remove('m');
+    expect([...inventory.hindered()]).toEqual([]);
+  });
+
+  it('keeps a release by a person, and no other, over a failure', () => {
+    const { inventory } = setUp();
+    inventory.observe(seen('m', 'Idle'), inventory.mark());
+    inventory.setIntent('m', { kind: 'release', reason: '', decidedAt: 0, byPerson: true });
+    inventory.observe(seen('m', 'Failed'), inventory.mark());
+    expect(inventory.get('m')?.intent?.kind).toBe('release');
+    inventory.setIntent('m', { kind: 'release', reason: '', decidedAt: 0 });
+    inventory.observe(seen('m', 'Failed', { lastError: 'x' }), inventory.mark());
+    expect(inventory.get('m')?.intent).toBeUndefined();
+  });
+
   it('updates price and labels also when the state stays', () => {
     const { inventory } = setUp();
     inventory.observe(seen('m', 'Idle'), inventory.mark());

@@ -14,6 +14,12 @@ export interface InventoryChange {
   readonly disowned?: true;
 }
 
+/** Whether there may be something to do about the machine now. Whoever has just met an obstacle waits before the next try. */
+export function isWork({ before, after }: InventoryChange): boolean {
+  if (!after || after.busy || !(after.intent || after.recheck)) return false;
+  return after.obstacle === '' || after.obstacle === before?.obstacle;
+}
+
 /**
  * The machines of this shard, in memory: the provider's word on their state, our decisions about them. Records are
  * immutable; every change goes through here, marks the machine for the engine and tells the listeners.
@@ -25,6 +31,7 @@ export class Inventory {
   private readonly listeners: ((change: InventoryChange) => void)[] = [];
   private readonly dirty = new Set<string>();
   private readonly gone = new Set<string>();
+  private readonly withObstacle = new Set<string>();
   /** Grows with every start and end of a provider call; a List that began earlier may be older than that call's answer. */
   private touches = 0;
   private readonly touched = new Map<string, number>();
@@ -45,6 +52,11 @@ export class Inventory {
 
   all(): Iterable<MachineRecord> {
     return this.records.values();
+  }
+
+  /** The machines about which something is decided that could not be carried out. */
+  *hindered(): Iterable<MachineRecord> {
+    for (const id of this.withObstacle) yield this.mustGet(id);
   }
 
   onChange(listener: (change: InventoryChange) => void): void {
@@ -73,6 +85,12 @@ export class Inventory {
     this.replace(before, { ...before, busy: true, operation });
   }
 
+  /** The call that was begun is sent under this fencing sequence. */
+  sent(id: string, sequence: bigint): void {
+    const before = this.records.get(id);
+    if (before?.operation) this.replace(before, { ...before, operation: { ...before.operation, sequence: Number(sequence) } });
+  }
+
   /** Ends a provider call: with the machine as the answer describes it, or with the error text. */
   end(id: string, outcome: { readonly seen: ProviderMachine; readonly operationId: string } | { readonly error: string; readonly recheck: boolean }): void {
     this.touch(id);
@@ -80,7 +98,7 @@ export class Inventory {
     if (!before) return;
     if ('seen' in outcome) {
       const operation = before.operation && { ...before.operation, operationId: outcome.operationId, lastError: '' };
-      this.adopt(before, outcome.seen, { ...before, busy: false, operation });
+      this.adopt(before, outcome.seen, { ...before, busy: false, operation, obstacle: '' });
       return;
     }
     const operation = before.operation && { ...before.operation, lastError: outcome.error };
@@ -90,7 +108,8 @@ export class Inventory {
   setIntent(id: string, intent: MachineIntent | undefined): void {
     const before = this.mustGet(id);
     // A decision starts a new story: the operation of the last one is over.
-    this.replace(before, { ...before, intent, operation: before.busy ? before.operation : undefined });
+    const isOther = before.intent?.kind !== intent?.kind;
+    this.replace(before, { ...before, intent, operation: before.busy ? before.operation : undefined, ...(isOther && { obstacle: '' }) });
   }
 
   forgetRecheck(id: string): void {
@@ -98,7 +117,7 @@ export class Inventory {
     if (before?.recheck) this.replace(before, { ...before, recheck: false });
   }
 
-  update(id: string, fields: Partial<Pick<MachineRecord, 'hold' | 'stuck' | 'coolUntil' | 'missedLists'>>): void {
+  update(id: string, fields: Partial<Pick<MachineRecord, 'hold' | 'stuck' | 'coolUntil' | 'obstacle' | 'missedLists'>>): void {
     const before = this.records.get(id);
     if (before) this.replace(before, { ...before, ...fields });
   }
@@ -149,6 +168,7 @@ export class Inventory {
     this.records.delete(id);
     this.touched.delete(id);
     this.dirty.delete(id);
+    this.withObstacle.delete(id);
     this.gone.add(id);
     return before;
   }
@@ -167,6 +187,7 @@ export class Inventory {
       recheck: base?.recheck ?? false,
       stuck: sameState ? (base?.stuck ?? false) : false,
       coolUntil: base?.coolUntil ?? 0,
+      obstacle: sameState ? (base?.obstacle ?? '') : '',
       missedLists: 0,
       why: base?.why,
     };
@@ -177,6 +198,8 @@ export class Inventory {
   private replace(before: MachineRecord | undefined, after: MachineRecord): void {
     const id = after.seen.id;
     this.records.set(id, after);
+    if (after.obstacle) this.withObstacle.add(id);
+    else this.withObstacle.delete(id);
     if (before && !matters(before, after)) return;
     this.dirty.add(id);
     this.tell({ id, before, after });
@@ -205,6 +228,7 @@ function matters(a: MachineRecord, b: MachineRecord): boolean {
     a.recheck !== b.recheck ||
     a.stuck !== b.stuck ||
     a.coolUntil !== b.coolUntil ||
+    a.obstacle !== b.obstacle ||
     a.operation !== b.operation ||
     a.assigned !== b.assigned ||
     differs(a.seen, b.seen)

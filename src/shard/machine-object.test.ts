@@ -14,7 +14,7 @@ const release: MachineIntent = { kind: 'release', reason: 'idle', decidedAt: AT 
 function record(fields: Partial<MachineRecord> = {}): MachineRecord {
   return {
     seen: seen('m', 'Idle'), assigned: undefined, intent: undefined, hold: false, since: AT, operation: undefined,
-    busy: false, recheck: false, stuck: false, coolUntil: 0, missedLists: 0, why: undefined, ...fields,
+    busy: false, recheck: false, stuck: false, coolUntil: 0, obstacle: '', missedLists: 0, why: undefined, ...fields,
   };
 }
 
@@ -55,9 +55,9 @@ describe('the object of a machine', () => {
 
   it('tells why, and what is under way', () => {
     const { status } = desiredMachine(record({
-      why: { code: 'Available' }, operation: { kind: 'Create', operationId: 'op-1', startedAt: AT, attempts: 2, lastError: 'create: quota' },
+      why: { code: 'Available' }, operation: { kind: 'Create', operationId: 'op-1', sequence: 1_767_323_045_000_001, startedAt: AT, attempts: 2, lastError: 'create: quota' },
     }), identity);
-    expect(status).toMatchObject({ reason: 'Available', message: 'Free for any demand.', operation: { kind: 'Create', operationId: 'op-1', startedAt: '2026-01-02T03:04:05Z', attempts: 2, lastError: 'create: quota' } });
+    expect(status).toMatchObject({ reason: 'Available', message: 'Free for any demand.', operation: { kind: 'Create', operationId: 'op-1', sequence: 1_767_323_045_000_001, startedAt: '2026-01-02T03:04:05Z', attempts: 2, lastError: 'create: quota' } });
   });
 
   it.each<[string, Partial<MachineRecord>, Record<string, string>]>([

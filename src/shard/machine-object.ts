@@ -1,8 +1,10 @@
+import { conditionMaker } from '../api/conditions.ts';
 import { MACHINE_FINALIZER, MACHINE_LABELS } from '../api/constants.ts';
 import { labelValue, machineObjectName } from '../api/names.ts';
 import { formatResources } from '../api/resource-vector.ts';
 import type { Condition, Machine } from '../api/types.ts';
 import { explainMachine } from '../engine/explain.ts';
+import { timestamp } from '../lib/timestamp.ts';
 import type { MachineRecord, MachineIntent } from './record.ts';
 
 export interface MachineIdentity {
@@ -113,6 +115,7 @@ function statusOf(record: MachineRecord, generation: number): NonNullable<Machin
       operation: {
         kind: operation.kind,
         operationId: operation.operationId,
+        ...(operation.sequence !== undefined && { sequence: operation.sequence }),
         startedAt: timestamp(operation.startedAt),
         attempts: operation.attempts,
         lastError: operation.lastError,
@@ -125,26 +128,14 @@ function statusOf(record: MachineRecord, generation: number): NonNullable<Machin
 
 function conditionsOf(record: MachineRecord, generation: number): Condition[] {
   const { seen, intent } = record;
-  const at = timestamp(record.since);
-  const condition = (type: string, holds: boolean, reason: string, message: string): Condition => ({
-    type,
-    status: holds ? 'True' : 'False',
-    reason,
-    message,
-    observedGeneration: generation,
-    lastTransitionTime: at,
-  });
+  const condition = conditionMaker([], generation, record.since);
   const progressing = intent !== undefined || !['Speculative', 'Idle', 'Configured', 'Failed'].includes(seen.state);
   return [
     condition('Ready', seen.state === 'Configured' || (seen.state === 'Idle' && !intent), seen.state, seen.lastError),
-    condition('Progressing', progressing, intent ? `Wants${intent.kind[0]!.toUpperCase()}${intent.kind.slice(1)}` : seen.state, ''),
+    condition('Progressing', progressing, intent ? `Wants${intent.kind[0]!.toUpperCase()}${intent.kind.slice(1)}` : seen.state, record.obstacle),
     condition('Stuck', record.stuck, record.stuck ? 'DeadlineExceeded' : 'InTime', record.operation?.lastError ?? ''),
     condition('Disrupting', intent?.kind === 'unbind' || seen.state === 'Draining', seen.state, intent?.kind === 'unbind' ? intent.reason : ''),
   ];
-}
-
-function timestamp(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 function time(text: string | undefined): number {

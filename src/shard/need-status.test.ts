@@ -3,7 +3,10 @@ import type { NeedStatus } from '../api/gen/bigfleet/v1alpha1/shard.ts';
 import { amounts, need } from '../engine/testing/builders.ts';
 import type { NeedVerdict } from '../engine/types.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
-import { NeedStatusPublisher } from './need-status.ts';
+import { Inventory } from './inventory.ts';
+import { NeedStatusPublisher, bindObstacles } from './need-status.ts';
+import type { MachineRecord } from './record.ts';
+import { seen } from './testing/machines.ts';
 import { verdict } from './testing/needs.ts';
 
 const small = need({ cluster: 'east', priority: 1 });
@@ -13,10 +16,12 @@ function setUp() {
   const clock = new VirtualClock();
   const stamps = new Map<string, bigint>([['east', 1n]]);
   let clusters = ['east'];
+  const hindered: MachineRecord[] = [];
   const sent: { at: number; cluster: string; stamp: bigint; rows: [fingerprint: string, satisfied: boolean][]; items: NeedStatus[] }[] = [];
   const publisher = new NeedStatusPublisher({
     clock,
     clusters: () => clusters,
+    obstacles: () => bindObstacles(hindered),
     timestampOf: (cluster) => stamps.get(cluster) ?? 0n,
     send: (cluster, { rollupTimestampUnixNanos: stamp, items }) => sent.push({ at: clock.monotonic(), cluster, stamp, rows: items.map((i) => [i.fingerprint, i.satisfied]), items }),
   });
@@ -28,7 +33,7 @@ function setUp() {
     publisher.planned(verdicts);
     await clock.advance(0);
   };
-  return { clock, stamps, publisher, sent, plan, connect: (...names: string[]) => (clusters = names) };
+  return { clock, stamps, hindered, publisher, sent, plan, connect: (...names: string[]) => (clusters = names) };
 }
 
 const stops: (() => void)[] = [];
@@ -44,6 +49,23 @@ describe('need statuses', () => {
     await t.plan(verdict(small), verdict(large, { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 1 }) }));
     expect(t.sent.map((s) => s.rows)).toEqual([[[small.fingerprint, true], [large.fingerprint, true]], [[large.fingerprint, false]]]);
     expect(t.sent[1]?.items[0]).toMatchObject({ reason: 102, reasonText: expect.stringMatching(/^Lacks .*: every machine that matches is in use already\.$/) as string });
+  });
+
+  it('do not call a row satisfied by a machine that cannot come, and say why', async () => {
+    const t = setUp();
+    const inventory = new Inventory(t.clock);
+    for (const [id, { cluster, fingerprint, group }] of [['m-1', small], ['m-2', { ...large, cluster: 'west' }]] as const) {
+      inventory.observe(seen(id, 'Idle'), inventory.mark());
+      inventory.setIntent(id, { kind: 'bind', to: { cluster, fingerprint, group, priority: 0, interruptionBucket: 0, reclamationBucket: 0 }, requirements: [], reason: '', decidedAt: 0, configureSent: false });
+      inventory.update(id, { obstacle: 'no blob' });
+    }
+    t.hindered.push(...inventory.hindered());
+    await t.plan(verdict(small), verdict(large));
+    expect(t.sent[0]?.items.map((i) => [i.satisfied, i.reasonText])).toEqual([[false, 'A machine chosen for it does not come: no blob.'], [true, '']]);
+    t.hindered.length = 0;
+    await t.clock.advance(1_000);
+    await t.plan(verdict(small), verdict(large));
+    expect(t.sent[1]?.rows).toEqual([[small.fingerprint, true]]);
   });
 
   it.each<[string, Partial<NeedVerdict>]>([

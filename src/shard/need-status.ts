@@ -3,6 +3,7 @@ import { formatResources } from '../api/resource-vector.ts';
 import { explainNeed } from '../engine/explain.ts';
 import type { NeedVerdict } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { MachineRecord } from './record.ts';
 import { reasonNumber } from './wire-names.ts';
 
 const MIN_INTERVAL_MS = 1_000;
@@ -11,6 +12,8 @@ export interface NeedStatusDeps {
   readonly clock: Clock;
   readonly clusters: () => readonly string[];
   readonly timestampOf: (cluster: string) => bigint;
+  /** Why machines that rows count on do not come, by `rowKey`. */
+  readonly obstacles: () => ReadonlyMap<string, string>;
   readonly send: (cluster: string, statuses: { rollupTimestampUnixNanos: bigint; items: NeedStatus[] }) => void;
 }
 
@@ -66,6 +69,7 @@ export class NeedStatusPublisher {
 
   private publish(): void {
     this.lastAt = this.deps.clock.monotonic();
+    const obstacles = this.deps.obstacles();
     for (const cluster of this.deps.clusters()) {
       const timestamp = this.timestamps.get(cluster) ?? 0n;
       if (timestamp === 0n) continue; // no plan has seen a roll-up of it yet: there is no verdict to tell
@@ -73,7 +77,7 @@ export class NeedStatusPublisher {
       const rows = new Map<string, string>();
       const items: NeedStatus[] = [];
       for (const verdict of this.latest.get(cluster) ?? []) {
-        const status = needStatus(verdict);
+        const status = needStatus(verdict, obstacles.get(rowKey(cluster, verdict.need.fingerprint, verdict.need.group)));
         const key = JSON.stringify([status.fingerprint, status.group, verdict.need.unitClass]);
         const text = JSON.stringify([status.satisfied, status.reason, status.reasonText, status.machines, status.inFlight, [...status.minUnit]]);
         rows.set(key, text);
@@ -86,14 +90,31 @@ export class NeedStatusPublisher {
   }
 }
 
-function needStatus(verdict: NeedVerdict): NeedStatus {
+function rowKey(cluster: string, fingerprint: string, group: string): string {
+  return JSON.stringify([cluster, fingerprint, group]);
+}
+
+/** What keeps machines from coming to the rows that they were chosen for; of several machines the first one's. */
+export function bindObstacles(hindered: Iterable<MachineRecord>): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { intent, obstacle } of hindered) {
+    if (intent?.kind !== 'bind') continue;
+    const key = rowKey(intent.to.cluster, intent.to.fingerprint, intent.to.group);
+    if (!found.has(key)) found.set(key, obstacle);
+  }
+  return found;
+}
+
+/** A row is not satisfied by a machine that cannot come (spec: engine 20). */
+function needStatus(verdict: NeedVerdict, obstacle: string | undefined): NeedStatus {
+  const isHindered = verdict.satisfied && obstacle !== undefined;
   return {
     fingerprint: verdict.need.fingerprint,
     group: verdict.need.group,
     minUnit: formatResources(verdict.need.minUnit),
-    satisfied: verdict.satisfied,
+    satisfied: verdict.satisfied && !isHindered,
     reason: reasonNumber(verdict.reason),
-    reasonText: verdict.satisfied ? '' : explainNeed(verdict),
+    reasonText: isHindered ? `A machine chosen for it does not come: ${obstacle}.` : verdict.satisfied ? '' : explainNeed(verdict),
     machines: verdict.machines,
     inFlight: verdict.inFlight,
   };

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { Inventory } from './inventory.ts';
-import { framesFor } from './node-state.ts';
+import { framesFor, framesForDisowned } from './node-state.ts';
 import type { MachineIntent } from './record.ts';
 import { seen, toEast } from './testing/machines.ts';
 
@@ -71,5 +71,31 @@ describe('frames to operators', () => {
 
   it('are not sent for a machine that nobody has', () => {
     expect(frames((inventory) => inventory.observe(seen('m', 'Idle'), inventory.mark()))).toEqual([]);
+  });
+});
+
+describe('a machine that becomes another shard\'s', () => {
+  const told = (state: 'Speculative' | 'Creating' | 'Idle' | 'Configuring' | 'Configured' | 'Draining', intent?: MachineIntent): [string, number][] => {
+    const inventory = new Inventory(new VirtualClock());
+    inventory.observe(seen('m', state), inventory.mark());
+    if (intent) inventory.setIntent('m', intent);
+    return framesForDisowned(inventory.get('m')!).map(({ cluster, update }) => [cluster, update.state]);
+  };
+
+  it.each(['Speculative', 'Creating', 'Idle'] as const)('on its way, still %s, is said never to arrive', (state) => {
+    expect(told(state, bind)).toEqual([['east', MachineState.MACHINE_STATE_DELETING]]);
+  });
+
+  it.each(['Configuring', 'Configured', 'Draining'] as const)('while it is %s goes on serving, and nothing is said', (state) => {
+    expect(told(state)).toEqual([]);
+    expect(told(state, { kind: 'unbind', reason: '', graceSeconds: 1, preemptorPriority: 0, decidedAt: 0 })).toEqual([]);
+  });
+
+  it('may still arrive once its Configure was sent, and nothing is said', () => {
+    expect(told('Idle', { ...bind, configureSent: true })).toEqual([]);
+  });
+
+  it('of which nothing was decided is of no cluster\'s concern', () => {
+    expect(told('Idle')).toEqual([]);
   });
 });

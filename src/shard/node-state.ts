@@ -51,6 +51,15 @@ export function framesFor(before: MachineRecord | undefined, after: MachineRecor
 }
 
 /**
+ * The frames that its transfer to another shard means: a machine on its way never arrives as far as we can tell, so what its
+ * cluster prepared for it goes. One that was bound goes on serving, and nobody is told anything.
+ */
+export function framesForDisowned(before: MachineRecord): ClusterFrame[] {
+  const isOnItsWay = before.intent?.kind === 'bind' && !before.intent.configureSent;
+  return isOnItsWay ? framesFor(before, undefined) : [];
+}
+
+/**
  * States alone are ambiguous once frames supersede each other: IDLE is how a machine leaves and, from the decision on
  * (D34), how it comes. An operator that understands our additions hears of every departure as DELETING; others get the
  * true state, which they expect after DRAINING.

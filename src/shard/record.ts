@@ -21,7 +21,13 @@ export type MachineIntent =
       readonly preemptorPriority: number;
       readonly decidedAt: Millis;
     }
-  | { readonly kind: 'release'; readonly reason: string; readonly decidedAt: Millis };
+  | {
+      readonly kind: 'release';
+      readonly reason: string;
+      readonly decidedAt: Millis;
+      /** A person asked for it: also a Failed machine is to go. */
+      readonly byPerson?: true;
+    };
 
 export type OperationKind = 'Create' | 'Configure' | 'Drain' | 'Delete';
 
@@ -32,6 +38,8 @@ export type CallKind = OperationKind | 'Get' | 'List';
 export interface Operation {
   readonly kind: OperationKind;
   readonly operationId: string;
+  /** Of the fencing token of the last call; absent until it was sent. */
+  readonly sequence?: number;
   readonly startedAt: Millis;
   readonly attempts: number;
   readonly lastError: string;
@@ -57,6 +65,8 @@ export interface MachineRecord {
   readonly stuck: boolean;
   /** After a definite refusal by the provider the machine is chosen for nothing until then. */
   readonly coolUntil: Millis;
+  /** What kept the last attempt from carrying out what was decided, in words; '' = nothing. */
+  readonly obstacle: string;
   /** Consecutive successful full Lists that did not name it. */
   readonly missedLists: number;
   /** The engine's current reason. */

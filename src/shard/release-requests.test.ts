@@ -26,6 +26,14 @@ describe('a machine that a person wants gone', () => {
     expect(kind(record('Speculative'))).toBe('done');
   });
 
+  it('is deleted also when it has failed', () => {
+    expect(releaseStep(record('Failed'), 5, 1)).toEqual({ kind: 'release', reason: 'A person asked for its release.', decidedAt: 1, byPerson: true });
+    expect(kind(record('Failed', {}, 'BareMetal'))).toBe('done');
+    expect(kind(record('Failed', { busy: true }))).toBe('wait');
+    expect(kind(record('Failed', { intent: { kind: 'release', reason: '', decidedAt: 0, byPerson: true } }))).toBe('wait');
+    expect(kind(record('Failed', { hold: true }))).toBe('wait');
+  });
+
   it('is only drained where it cannot', () => {
     expect(kind(record('Idle', {}, 'BareMetal'))).toBe('done');
     expect(kind(record('Configured', {}, 'BareMetal'))).toBe('unbind');

@@ -15,15 +15,20 @@ export function releaseStep(machine: MachineRecord, graceSeconds: number, now: n
   const { state, capacityType } = machine.seen;
   if (machine.hold) return 'wait';
   const reason = 'A person asked for its release.';
+  const isElastic = capacityType === 'OnDemand' || capacityType === 'Spot';
+  const release: MachineIntent = { kind: 'release', reason, decidedAt: now, byPerson: true };
   switch (state) {
     case 'Configured':
       return machine.intent?.kind === 'unbind' ? 'wait' : { kind: 'unbind', reason, graceSeconds, preemptorPriority: 0, decidedAt: now };
     case 'Idle':
       if (machine.intent?.kind === 'release' || machine.busy) return 'wait';
       if (machine.intent?.kind === 'bind' && machine.intent.configureSent) return 'wait';
-      return capacityType === 'OnDemand' || capacityType === 'Spot' ? { kind: 'release', reason, decidedAt: now } : 'done';
-    case 'Speculative':
+      return isElastic ? release : 'done';
     case 'Failed':
+      // What is left of it may cost money. A provider that cannot delete it says so, and is asked again until it is back.
+      if (machine.intent?.kind === 'release' || machine.busy) return 'wait';
+      return isElastic ? release : 'done';
+    case 'Speculative':
       return 'done';
     case 'Creating':
     case 'Configuring':

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { createEngine } from '../engine/engine.ts';
-import { callDeadlineMs, DEFAULT_RECLAIM_GRACE_SECONDS, pollerSettingsOf, RememberedSpec, settingsOf } from './settings.ts';
+import { callDeadlineMs, callObstacle, DEFAULT_RECLAIM_GRACE_SECONDS, pollerSettingsOf, RememberedSpec, settingsOf } from './settings.ts';
 
 interface Schema {
   default?: unknown;
@@ -34,7 +34,7 @@ describe('settings of a Shard object', () => {
       policy: {
         reclaimCapFraction: 0.05, maxConcurrentDrainsPerCluster: 10, maxReclaimsPerMinute: 0,
         holds: { onDemandMs: 600_000, spotMs: 60_000, occupiedExcessMs: 300_000 },
-        limits: {}, reclaimGraceSeconds: DEFAULT_RECLAIM_GRACE_SECONDS,
+        limits: {}, reclaimGraceSeconds: DEFAULT_RECLAIM_GRACE_SECONDS, preemptionGraceSeconds: [10, 30, 120, 600],
       },
     });
   });
@@ -53,7 +53,7 @@ describe('settings of a Shard object', () => {
       policy: {
         reclaimCapFraction: 0.5, maxReclaimsPerMinute: 4, maxConcurrentDrainsPerCluster: 5,
         holds: { onDemandMs: 6_000, spotMs: 7_000, occupiedExcessMs: 8_000 },
-        limits: { machines: 9, microUsdPerHour: 10 }, reclaimGraceSeconds: 12,
+        limits: { machines: 9, microUsdPerHour: 10 }, reclaimGraceSeconds: 12, preemptionGraceSeconds: [10, 30, 120, 600],
       },
     });
   });
@@ -76,6 +76,15 @@ describe('how long one call to a provider may take', () => {
     const { deadlines } = defaultsOf('capacityproviders') as { deadlines: Record<string, number> };
     expect(kinds.map((kind) => callDeadlineMs({ spec: { address: 'a:1', shardRef: 's', deadlines } }, kind))).toEqual(kinds.map((kind) => callDeadlineMs(undefined, kind)));
     expect(kinds.map((kind) => callDeadlineMs(undefined, kind))).toEqual([30_000, 30_000, 30_000, 30_000, 30_000, 120_000]);
+  });
+});
+
+describe('a CapacityProvider that asks for TLS', () => {
+  const spec = { address: 'metal:1', shardRef: 's' };
+  it('is not to be called, and it is said why', () => {
+    expect(callObstacle({ spec: { ...spec, tls: { secretName: 'keys' } } })).toEqual({ reason: 'TLSNotSupported', message: expect.stringMatching(/spec\.tls names Secret keys.*nothing is sent to metal:1.*Remove spec\.tls/) as string });
+    expect(callObstacle({ spec })).toBeUndefined();
+    expect(callObstacle(undefined)).toBeUndefined();
   });
 });
 

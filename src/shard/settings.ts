@@ -20,8 +20,11 @@ export interface ShardSettings {
 /** Grace that Pods get when an excess machine is reclaimed (spec: engine 9.1). */
 export const DEFAULT_RECLAIM_GRACE_SECONDS = 600;
 
+/** Grace by the gap between the priorities (spec: engine 8.6). */
+export const DEFAULT_PREEMPTION_GRACE_SECONDS: Policy['preemptionGraceSeconds'] = [10, 30, 120, 600];
+
 /** Reads a Shard object; absent fields take the defaults of its CRD (spec: control-crds). */
-export function settingsOf(shard: Pick<Shard, 'spec'>, reclaimGraceSeconds = DEFAULT_RECLAIM_GRACE_SECONDS): ShardSettings {
+export function settingsOf(shard: Pick<Shard, 'spec'>, reclaimGraceSeconds = DEFAULT_RECLAIM_GRACE_SECONDS, preemptionGraceSeconds = DEFAULT_PREEMPTION_GRACE_SECONDS): ShardSettings {
   const { spec } = shard;
   return {
     mode: spec.mode ?? 'Active',
@@ -43,6 +46,7 @@ export function settingsOf(shard: Pick<Shard, 'spec'>, reclaimGraceSeconds = DEF
         ...(spec.limits?.microUsdPerHour !== undefined && { microUsdPerHour: spec.limits.microUsdPerHour }),
       },
       reclaimGraceSeconds,
+      preemptionGraceSeconds,
     },
   };
 }
@@ -62,6 +66,15 @@ export function pollerSettingsOf(provider: Pick<CapacityProvider, 'spec'> | unde
       Deleting: (deadlines?.deletingSeconds ?? 600) * 1000,
     },
     drainingAddsGrace: deadlines?.drainingSeconds === undefined,
+  };
+}
+
+/** Why the provider must not be called as its object stands, as a condition says it; undefined if it may be. */
+export function callObstacle(provider: Pick<CapacityProvider, 'spec'> | undefined): { readonly reason: string; readonly message: string } | undefined {
+  if (!provider?.spec.tls) return undefined;
+  return {
+    reason: 'TLSNotSupported',
+    message: `spec.tls names Secret ${provider.spec.tls.secretName}, and a shard can call its provider in plain text only: nothing is sent to ${provider.spec.address} while spec.tls is there. Remove spec.tls if the way to the provider is safe otherwise.`,
   };
 }
 

@@ -27,7 +27,7 @@ export function settleIntent(intent: MachineIntent | undefined, seen: ProviderMa
     case 'unbind':
       return seen.state === 'Configured' || seen.state === 'Configuring' || seen.state === 'Draining' ? intent : undefined;
     case 'release':
-      return seen.state === 'Idle' || seen.state === 'Deleting' ? intent : undefined;
+      return seen.state === 'Idle' || seen.state === 'Deleting' || (seen.state === 'Failed' && intent.byPerson) ? intent : undefined;
   }
 }
 

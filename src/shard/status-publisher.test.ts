@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { CapacityProvider, Shard } from '../api/types.ts';
+import type { CapacityProvider, Condition, Shard } from '../api/types.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { ApiError } from '../runtime/client/api-error.ts';
 import type { KubeClient } from '../runtime/types.ts';
@@ -21,6 +21,7 @@ function setUp(objects: { shard?: Shard; provider?: CapacityProvider } = { shard
   const patches: { at: number; kind: string; ref: unknown; status: Record<string, unknown>; subresource: unknown }[] = [];
   const warnings: string[] = [];
   let failure: Error | undefined;
+  const list = { trusted: true, lastListAt: 0, lastFullListAt: 0, rejected: 0, lastError: '', quarantine: undefined };
   const client = {
     patch: (type: { kind: string }, ref: unknown, { status }: { status: Record<string, unknown> }, { subresource }: { subresource: unknown }) => {
       patches.push({ at: clock.monotonic(), kind: type.kind, ref, status, subresource });
@@ -30,7 +31,7 @@ function setUp(objects: { shard?: Shard; provider?: CapacityProvider } = { shard
   const publisher = new ShardStatusPublisher({
     client, namespace: 'fleet', shardId: 'shard-0', provider: 'metal', clock, log: { ...silentLog, warn: (_f, message) => warnings.push(message) },
     shardObject: () => objects.shard, providerObject: () => objects.provider, inventory: new Inventory(clock),
-    listStatus: () => ({ trusted: true, lastListAt: 1, lastFullListAt: 1, rejected: 0, lastError: '', quarantined: false }),
+    listStatus: () => list,
     facts: () => ({ epoch: 5n, holder: 'me', sessions: 2, leaseProven: true, supplyTrusted: true, fenced: '', objectsMode: 'NonSpeculative' }),
   });
   const stop = new AbortController();
@@ -41,7 +42,7 @@ function setUp(objects: { shard?: Shard; provider?: CapacityProvider } = { shard
     expect(clock.pending).toBe(0);
   });
   const planned = (cycle: number): void => publisher.planned(plan(), { cycle, seconds: 0, withheld: 0 });
-  return { clock, patches, warnings, planned, fail: (error?: Error) => (failure = error) };
+  return { clock, list, patches, warnings, planned, fail: (error?: Error) => (failure = error) };
 }
 
 describe('statuses', () => {
@@ -56,6 +57,29 @@ describe('statuses', () => {
       ['CapacityProvider', { namespace: 'fleet', name: 'metal' }, 'status'],
     ]);
     expect(t.patches[0]?.status).toMatchObject({ cycle: 7, epoch: 5, holder: 'me', conditions: expect.arrayContaining([expect.objectContaining({ type: 'Ready', observedGeneration: 4 })]) as unknown });
+  });
+
+  it('of a provider do not wait for a plan, when there is news of it', async () => {
+    const objects: { shard: Shard; provider: CapacityProvider } = { shard, provider };
+    const t = setUp(objects);
+    // As the informer would bring it back.
+    const news = async (): Promise<unknown[]> => {
+      t.patches.length = 0;
+      await t.clock.advance(6_000);
+      for (const { status } of t.patches.slice(-1)) objects.provider = { ...provider, status };
+      await t.clock.advance(6_000);
+      return t.patches.map((p) => [p.kind, (p.status['conditions'] as Condition[]).find((c) => c.type === 'Reachable')?.message]);
+    };
+    expect(await news()).toEqual([]); // nobody has been asked yet
+    t.list.lastError = 'refused';
+    t.fail(new Error('later'));
+    expect(await news()).toEqual(Array.from({ length: 3 }, () => ['CapacityProvider', 'refused']));
+    t.fail();
+    t.list.lastError = 'refused again';
+    expect((await news()).at(-1)).toEqual(['CapacityProvider', 'refused again']);
+    expect(await news()).toEqual([]);
+    Object.assign(t.list, { lastError: '', lastListAt: 1 });
+    expect((await news()).at(-1)).toEqual(['CapacityProvider', '']);
   });
 
   it('come at most every two seconds, with the newest plan', async () => {

@@ -27,7 +27,10 @@ export interface ShardStatusPublisherOptions {
 
 const INTERVAL_MS = 2_000;
 
-/** Writes Shard.status and CapacityProvider.status after cycles, at most every two seconds; feeds nothing back. */
+/**
+ * Writes Shard.status and CapacityProvider.status after cycles, at most every two seconds; feeds nothing back. What there is
+ * to say of the provider's conditions does not wait for a cycle: without a List there is none.
+ */
 export class ShardStatusPublisher implements Runnable {
   readonly name = 'status';
   private readonly options: ShardStatusPublisherOptions;
@@ -46,22 +49,33 @@ export class ShardStatusPublisher implements Runnable {
     while (!signal.aborted) {
       const latest = this.latest;
       this.latest = undefined;
-      if (latest) await this.publish(latest, signal);
+      if (latest || this.isNews()) await this.publish(latest, signal);
       await sleep(this.options.clock, INTERVAL_MS, signal).catch(() => undefined);
     }
   }
 
-  private async publish({ plan, facts }: { plan: Plan; facts: CycleFacts }, signal: AbortSignal): Promise<void> {
+  /** Whether the provider's conditions are others than its object says. */
+  private isNews(): boolean {
+    const provider = this.options.providerObject();
+    const list = this.options.listStatus();
+    const isUnasked = list.lastListAt === 0 && list.lastError === '';
+    if (!provider || isUnasked) return false;
+    const said = provider.status?.conditions ?? [];
+    const { conditions = [] } = providerStatus(this.options.inventory, list, provider, this.options.clock.now());
+    return conditions.some((now) => !said.some((c) => c.type === now.type && c.status === now.status && c.reason === now.reason && c.message === now.message));
+  }
+
+  private async publish(latest: { plan: Plan; facts: CycleFacts } | undefined, signal: AbortSignal): Promise<void> {
     const { client, namespace, clock, log } = this.options;
     const at = clock.now();
     const shard = this.options.shardObject();
     const provider = this.options.providerObject();
     try {
-      if (shard) {
-        const status = shardStatus(plan, {
+      if (shard && latest) {
+        const status = shardStatus(latest.plan, {
           ...this.options.facts(),
-          cycle: facts.cycle,
-          withheld: facts.withheld,
+          cycle: latest.facts.cycle,
+          withheld: latest.facts.withheld,
           at,
           generation: shard.metadata.generation ?? 0,
           previous: shard.status?.conditions ?? [],
@@ -69,7 +83,7 @@ export class ShardStatusPublisher implements Runnable {
         await client.patch(ShardResource, { namespace, name: this.options.shardId }, { status }, { subresource: 'status', signal });
       }
       if (provider) {
-        const status = providerStatus(this.options.inventory, this.options.listStatus(), provider.status?.conditions ?? [], provider.metadata.generation ?? 0, at);
+        const status = providerStatus(this.options.inventory, this.options.listStatus(), provider, at);
         await client.patch(CapacityProviderResource, { namespace, name: this.options.provider }, { status }, { subresource: 'status', signal });
       }
       this.failing = false;

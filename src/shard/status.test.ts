@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Condition } from '../api/types.ts';
+import type { CapacityProvider, Condition } from '../api/types.ts';
 import { amounts, need, requirement } from '../engine/testing/builders.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
@@ -75,7 +75,10 @@ describe('the status of a Shard', () => {
 });
 
 describe('the status of a CapacityProvider', () => {
-  const listed = (fields: Partial<ProviderStatus> = {}): ProviderStatus => ({ trusted: true, lastListAt: AT, lastFullListAt: AT - 60_000, rejected: 2, lastError: '', quarantined: false, ...fields });
+  const metal: CapacityProvider = { metadata: { name: 'metal', namespace: 'fleet', generation: 4 }, spec: { address: 'metal:1', shardRef: 'shard-0' } };
+  const quarantine = { since: AT, missing: ['a'], known: 20, token: '4-abc' };
+  const conditionOf = (status: CapacityProvider['status'], type: string): Condition | undefined => status?.conditions?.find((c) => c.type === type);
+  const listed = (fields: Partial<ProviderStatus> = {}): ProviderStatus => ({ trusted: true, lastListAt: AT, lastFullListAt: AT - 60_000, rejected: 2, lastError: '', quarantine: undefined, ...fields });
 
   function inventoryOf(...machines: ReturnType<typeof seen>[]): Inventory {
     const inventory = new Inventory(new VirtualClock());
@@ -88,7 +91,7 @@ describe('the status of a CapacityProvider', () => {
       seen('a', 'Speculative', { priceMicroUsdPerHour: 5 }), seen('b', 'Speculative', { priceMicroUsdPerHour: 3 }), seen('c', 'Speculative', { priceMicroUsdPerHour: 4 }),
       seen('d', 'Speculative', { zone: 'zone-b' }), seen('e', 'Speculative', { capacityType: 'Spot' }), seen('f', 'Idle'),
     );
-    const status = providerStatus(inventory, listed(), [], 1, AT);
+    const status = providerStatus(inventory, listed(), metal, AT);
     expect(status.offers).toEqual([
       { instanceType: 'c8', zone: 'zone-a', capacityType: 'OnDemand', available: 3, priceMicroUsdPerHour: { min: 3, max: 5 } },
       { instanceType: 'c8', zone: 'zone-a', capacityType: 'Spot', available: 1, priceMicroUsdPerHour: { min: 400_000, max: 400_000 } },
@@ -99,19 +102,44 @@ describe('the status of a CapacityProvider', () => {
 
   it('lists at most 50 offers', () => {
     const slots = Array.from({ length: 60 }, (_, i) => seen(`m${i}`, 'Speculative', { instanceType: `type-${i}` }));
-    expect(providerStatus(inventoryOf(...slots), listed(), [], 1, AT).offers).toHaveLength(50);
+    expect(providerStatus(inventoryOf(...slots), listed(), metal, AT).offers).toHaveLength(50);
   });
 
   it.each<[string, Partial<ProviderStatus>, Record<string, string>]>([
     ['answers', {}, { Ready: 'True', Reachable: 'True', InventoryTrusted: 'True' }],
     ['was never reached', { trusted: false, lastListAt: 0, lastFullListAt: 0 }, { Ready: 'False', Reachable: 'False', InventoryTrusted: 'False' }],
     ['stopped answering a moment ago', { lastError: 'refused' }, { Ready: 'False', Reachable: 'False', InventoryTrusted: 'True' }],
-    ['lists too little', { trusted: false, quarantined: true }, { Ready: 'False', Reachable: 'True', InventoryTrusted: 'False' }],
+    ['lists too little', { trusted: false, quarantine }, { Ready: 'False', Reachable: 'True', InventoryTrusted: 'False' }],
   ])('says so when the provider %s', (_name, fields, expected) => {
-    const status = providerStatus(inventoryOf(), listed(fields), [], 1, AT);
+    const status = providerStatus(inventoryOf(), listed(fields), metal, AT);
     expect(statusOf(status.conditions)).toEqual(expected);
-    if (fields.quarantined) expect(status.conditions?.find((c) => c.type === 'InventoryTrusted')?.reason).toBe('Quarantined');
+    if (fields.quarantine) expect(conditionOf(status, 'InventoryTrusted')?.reason).toBe('Quarantined');
     if (fields.lastError) expect(status.conditions?.find((c) => c.type === 'Reachable')?.message).toBe('refused');
     if (fields.lastListAt === 0) expect(status).not.toHaveProperty('lastListTime');
+    expect(status.conditions?.map((c) => c.observedGeneration)).toEqual([4, 4, 4]);
+  });
+
+  it('says of a quarantine what is missing and the one command that confirms it', () => {
+    const message = (missing: string[], object = metal): string | undefined =>
+      conditionOf(providerStatus(inventoryOf(), listed({ trusted: false, quarantine: { ...quarantine, missing } }), object, AT), 'InventoryTrusted')?.message;
+    expect(message(['a', 'b', 'c', 'd'])).toBe(
+      'The last List lacks 4 of 20 known machines (a, b, c, ...): nothing is removed or taken away. If they are gone for good, confirm it: ' +
+      'kubectl annotate --overwrite -n fleet capacityprovider metal control.bigfleet.lucy.sh/confirm-removal=4-abc',
+    );
+    expect(message(['a', 'b', 'c'])).toContain('(a, b, c)');
+    expect(conditionOf(providerStatus(inventoryOf(), listed(), metal, AT), 'InventoryTrusted')?.message).toBe('');
+  });
+
+  it('is not ready when TLS is asked for, which there is not, whatever was heard of it before', () => {
+    const status = providerStatus(inventoryOf(), listed(), { ...metal, spec: { ...metal.spec, tls: { secretName: 'keys' } } }, AT);
+    for (const type of ['Ready', 'Reachable']) {
+      expect(conditionOf(status, type)).toMatchObject({ status: 'False', reason: 'TLSNotSupported', message: expect.stringContaining('Secret keys') as string });
+    }
+  });
+
+  it('keeps the time of a condition until its status turns', () => {
+    const first = providerStatus(inventoryOf(), listed(), metal, AT);
+    const second = providerStatus(inventoryOf(), listed({ trusted: false }), { ...metal, status: first }, AT + 60_000);
+    expect(['Ready', 'Reachable'].map((type) => conditionOf(second, type)?.lastTransitionTime)).toEqual(['2026-05-06T07:09:09Z', '2026-05-06T07:08:09Z']);
   });
 });

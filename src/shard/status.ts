@@ -1,13 +1,19 @@
+import { conditionMaker } from '../api/conditions.ts';
+import { CONFIRM_REMOVAL_ANNOTATION } from '../api/constants.ts';
 import { formatResources } from '../api/resource-vector.ts';
 import type { CapacityProvider, CapacityProviderOffer, Condition, Shard, ShardShortfall } from '../api/types.ts';
 import { explainNeed } from '../engine/explain.ts';
 import type { NeedVerdict, Plan } from '../engine/types.ts';
+import { timestamp } from '../lib/timestamp.ts';
 import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
+import type { Quarantine } from '../reconcilers/provider/removal.ts';
 import type { Inventory } from './inventory.ts';
 import type { MachineObjects } from './object-policy.ts';
+import { callObstacle } from './settings.ts';
 
 const MAX_SHORTFALLS = 20;
 const MAX_OFFERS = 50;
+const MAX_NAMED = 3;
 
 export interface ShardFacts {
   readonly generation: number;
@@ -55,10 +61,12 @@ export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['s
   };
 }
 
-/** Pure: CapacityProvider.status; Speculative slots are counts per offer. */
-export function providerStatus(inventory: Inventory, list: ProviderStatus, previous: readonly Condition[], generation: number, at: number): NonNullable<CapacityProvider['status']> {
-  const condition = conditionMaker(previous, generation, at);
-  const reachable = list.lastError === '' && list.lastListAt > 0;
+/** Pure: CapacityProvider.status for its object; Speculative slots are counts per offer. */
+export function providerStatus(inventory: Inventory, list: ProviderStatus, object: CapacityProvider, at: number): NonNullable<CapacityProvider['status']> {
+  const condition = conditionMaker(object.status?.conditions ?? [], object.metadata.generation ?? 0, at);
+  const obstacle = callObstacle(object);
+  const reachable = !obstacle && list.lastError === '' && list.lastListAt > 0;
+  const message = obstacle?.message ?? list.lastError;
   return {
     offers: offers(inventory),
     machines: inventory.countByState(),
@@ -66,11 +74,20 @@ export function providerStatus(inventory: Inventory, list: ProviderStatus, previ
     ...(list.lastFullListAt > 0 && { lastFullListTime: timestamp(list.lastFullListAt) }),
     rejected: list.rejected,
     conditions: [
-      condition('Ready', reachable && list.trusted, reachable ? (list.trusted ? 'Listed' : 'Untrusted') : 'Unreachable', list.lastError),
-      condition('Reachable', reachable, reachable ? 'Answered' : 'NoAnswer', list.lastError),
-      condition('InventoryTrusted', list.trusted, list.quarantined ? 'Quarantined' : list.trusted ? 'ListSucceeded' : 'ListStale', ''),
+      condition('Ready', reachable && list.trusted, reachable ? (list.trusted ? 'Listed' : 'Untrusted') : (obstacle?.reason ?? 'Unreachable'), message),
+      condition('Reachable', reachable, reachable ? 'Answered' : (obstacle?.reason ?? 'NoAnswer'), message),
+      condition('InventoryTrusted', list.trusted, list.quarantine ? 'Quarantined' : list.trusted ? 'ListSucceeded' : 'ListStale', list.quarantine ? howToConfirm(list.quarantine, object) : ''),
     ],
   };
+}
+
+function howToConfirm({ missing, known, token }: Quarantine, { metadata }: CapacityProvider): string {
+  const names = missing.slice(0, MAX_NAMED).join(', ') + (missing.length > MAX_NAMED ? ', ...' : '');
+  const where = metadata.namespace === undefined ? '' : ` -n ${metadata.namespace}`;
+  return (
+    `The last List lacks ${missing.length} of ${known} known machines (${names}): nothing is removed or taken away. ` +
+    `If they are gone for good, confirm it: kubectl annotate --overwrite${where} capacityprovider ${metadata.name} ${CONFIRM_REMOVAL_ANNOTATION}=${token}`
+  );
 }
 
 function offers(inventory: Inventory): CapacityProviderOffer[] {
@@ -102,24 +119,4 @@ function shortfall(verdict: NeedVerdict): ShardShortfall {
     message: explainNeed(verdict),
     sinceTime: timestamp(verdict.arrival),
   };
-}
-
-/** Keeps lastTransitionTime while a condition's status stays. */
-function conditionMaker(previous: readonly Condition[], generation: number, at: number) {
-  return (type: string, holds: boolean, reason: string, message: string): Condition => {
-    const status = holds ? 'True' : 'False';
-    const old = previous.find((c) => c.type === type);
-    return {
-      type,
-      status,
-      reason,
-      message,
-      observedGeneration: generation,
-      lastTransitionTime: old && old.status === status ? old.lastTransitionTime : timestamp(at),
-    };
-  };
-}
-
-function timestamp(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }

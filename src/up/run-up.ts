@@ -1,9 +1,9 @@
 import { accessSync, constants, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { makeFolder } from '../lib/make-folder.ts';
 import { sleep } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
+import { makeFolder } from '../lib/make-folder.ts';
 import type { Random } from '../lib/random.ts';
 import { UsageError } from '../lib/usage-error.ts';
 import { createKubeClient } from '../runtime/client/kube-client.ts';
@@ -31,6 +31,7 @@ import { reportText, shortcomings } from './report.ts';
 import type { UpReport } from './report.ts';
 import { ResourceUsage } from './resource-usage.ts';
 import type { UpSettings } from './settings.ts';
+import { toldText } from './told-text.ts';
 
 export interface UpDeps {
   readonly clock: Clock;
@@ -270,15 +271,6 @@ class Run {
       ...(ending !== 'done' && { stoppedBy: ending }),
     };
   }
-}
-
-function toldText(event: Readonly<Record<string, unknown>>): string {
-  if (event['event'] === 'act') return `▶ ${String(event['act'])}: ${String(event['why'])}`;
-  if (event['event'] === 'interrupted') {
-    const machines = event['machines'] as readonly string[];
-    return machines.length === 0 ? `  no ${String(event['capacityType'])} machine was bound, so none was interrupted` : `  interrupted: ${machines.join(', ')}`;
-  }
-  return JSON.stringify(event);
 }
 
 async function sleepOr(clock: Clock, ms: number, limit: AbortSignal, late: string, fleet: Fleet): Promise<void> {

@@ -12,18 +12,25 @@ export interface NodeAgentServer {
   close(): Promise<void>;
 }
 
+export interface NodeAgentListen {
+  /** The flag that the address came from, for the error if it cannot be had. */
+  readonly flag: string;
+  readonly host: string;
+  readonly port: number;
+}
+
 /**
  * The node agent over HTTP, for a provider in another process: `POST /join`, `/leave` and `/kill` answer 204; 400 with
  * `{"error": …}` means that repeating the same request is of no use, 500 that it may help.
  */
-export async function serveNodeAgent(agent: NodeAgent, host: string, port: number): Promise<NodeAgentServer> {
+export async function serveNodeAgent(agent: NodeAgent, { flag, host, port }: NodeAgentListen): Promise<NodeAgentServer> {
   const server = createServer((request, response) => {
     void answer(agent, request, response);
   });
   // A leave is answered only when the Pods are gone, which may take as long as the grace.
   server.requestTimeout = 0;
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error) => reject(new Error(`${flag} ${host}:${port}: cannot listen: ${error.message}`, { cause: error })));
     server.listen(port, host, resolve);
   });
   const address = server.address() as AddressInfo;

@@ -275,7 +275,7 @@ describe('over HTTP', () => {
   }
 
   it('answers 204, 400 with the reason, and 500 for what may work later', async () => {
-    const server = await serveNodeAgent(agent, '127.0.0.1', 0);
+    const server = await serveNodeAgent(agent, { flag: '--listen', host: '127.0.0.1', port: 0 });
     try {
       expect(await post(server.url, '/join', JSON.stringify(request('a')))).toEqual([204, '']);
       expect(await post(server.url, '/join', JSON.stringify(request('a', { machineId: 'm-9', blob: 'aGk=' })))).toEqual([400, '{"error":"blob: the bootstrap blob has no line \\"cluster: a\\""}']);

@@ -42,12 +42,12 @@ const start = (options: Partial<WorldOptions>): Promise<World> =>
 
 describe('a start that fails', () => {
   it.each([
-    ['the port of a cluster is taken', () => ({ clusters: [{ id: 'a', port: 0 }, { id: 'b', port: takenPort }] })],
-    ['the port of the node agent is taken', () => ({ clusters: [{ id: 'a', port: 0 }], nodeAgent: { host: '127.0.0.1', port: takenPort } })],
-  ])('closes what had started when %s', async (_, options) => {
+    ['the port of a cluster is taken', () => ({ clusters: [{ id: 'a', port: 0 }, { id: 'b', port: takenPort }] }), () => `port ${takenPort}`],
+    ['the port of the node agent is taken', () => ({ clusters: [{ id: 'a', port: 0 }], nodeAgent: { host: '127.0.0.1', port: takenPort } }), () => `--node-agent-listen 127.0.0.1:${takenPort}: cannot listen`],
+  ])('closes what had started when %s, and names it', async (_, options, message) => {
     const hubPort = await freePort();
     const dataDir = mkdtempSync(join(tmpdir(), 'world-'));
-    await expect(start({ hubPort, dataDir, ...options() })).rejects.toThrow(String(takenPort));
+    await expect(start({ hubPort, dataDir, ...options() })).rejects.toThrow(message());
     // Ports and the claims on the folders are free again: the same world can start.
     const world = await start({ hubPort, dataDir, clusters: [{ id: 'a', port: 0 }, { id: 'b', port: 0 }] });
     expect(world.hub.port).toBe(hubPort);

@@ -117,7 +117,7 @@ async function startParts(options: WorldOptions, onClose: (() => unknown)[]): Pr
   const agent = new NodeAgent({ clusters: agentClusters, clock, log });
   onClose.push(() => agent.close());
   await agent.adopt();
-  const server = await serveNodeAgent(agent, options.nodeAgent.host, options.nodeAgent.port);
+  const server = await serveNodeAgent(agent, { flag: '--node-agent-listen', ...options.nodeAgent });
   onClose.push(() => server.close());
   await hub.writeKubeconfig(join(dataDir, HUB_KUBECONFIG));
   for (const [id, plane] of clusters) await plane.writeKubeconfig(join(dataDir, kubeconfigName(id)));

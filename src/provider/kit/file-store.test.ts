@@ -167,7 +167,7 @@ describe('the file store', () => {
 
   it('is opened by one at a time; a lock left by the dead is taken over', async () => {
     store();
-    expect(() => openFileStore({ directory })).toThrow(/already open/);
+    expect(() => openFileStore({ directory })).toThrow(/in use by this process/);
     await open.pop()!.close();
     fs.writeFileSync(join(directory, 'lock'), `${process.ppid} 12345-another-start`);
     store();

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { lockDirectory } from '../../lib/directory-lock.ts';
 import { makeFolder } from '../../lib/make-folder.ts';
-import { acquireDirectoryLock } from './directory-lock.ts';
 import { readLines } from './line-reader.ts';
 import { decodeChange, encodeChange } from './state-codec.ts';
 import type { StateChange, StateStore } from './state-store.ts';
@@ -45,7 +45,7 @@ class FileStore implements StateStore {
     this.syncs = options.durability !== 'process';
     this.compactAfter = options.compactAfterLines ?? 5_000;
     makeFolder(this.directory);
-    this.unlock = acquireDirectoryLock(this.directory);
+    this.unlock = lockDirectory(this.directory);
   }
 
   load(): Iterable<StateChange> | undefined {

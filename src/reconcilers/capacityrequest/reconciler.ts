@@ -1,7 +1,7 @@
+import type { Finding } from '../../api/conditions.ts';
 import { CapacityRequestResource } from '../../api/resources.ts';
 import type { CapacityRequest, Pod } from '../../api/types.ts';
 import type { Clock } from '../../lib/clock.ts';
-import type { Finding } from '../../operator/conditions.ts';
 import type { RequestFates } from '../../operator/request-fates.ts';
 import type { WriteThrough } from '../../operator/write-through.ts';
 import { parseKey } from '../../runtime/cache/store.ts';

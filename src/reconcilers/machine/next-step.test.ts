@@ -18,7 +18,7 @@ const intents = {
 function record(state: MachineState, intent: MachineIntent | undefined, fields: Partial<MachineRecord> = {}): MachineRecord {
   return {
     seen: seen('m', state), assigned: undefined, intent, hold: false, since: 0, operation: undefined,
-    busy: false, recheck: false, stuck: false, coolUntil: 0, missedLists: 0, why: undefined, ...fields,
+    busy: false, recheck: false, stuck: false, coolUntil: 0, obstacle: '', missedLists: 0, why: undefined, ...fields,
   };
 }
 
@@ -42,6 +42,10 @@ describe('when nothing stands in the way', () => {
       expect(step(record(state, intents[kind]))).toBe(expected);
     });
   }
+  test('a failed machine is deleted if a person asked for it, and holds and Leases count there too', () => {
+    const machine = record('Failed', { kind: 'release', reason: '', decidedAt: 0, byPerson: true });
+    expect([step(machine), step({ ...machine, hold: true }), step(machine, { leaseProven: false })]).toEqual(['delete', 'wait:hold', 'wait:lease']);
+  });
   test.each(STATES)('nothing, if nothing is decided for a machine that is %s', (state) => {
     expect(step(record(state, undefined))).toBe('nothing');
   });

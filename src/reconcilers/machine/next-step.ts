@@ -43,7 +43,7 @@ export function nextStep(machine: MachineRecord, circumstances: Circumstances): 
       if (machine.hold) return { do: 'wait', for: 'hold' };
       return circumstances.leaseProven ? { do: 'drain', intent } : { do: 'wait', for: 'lease' };
     case 'release':
-      if (machine.seen.state !== 'Idle') return { do: 'wait', for: 'provider' };
+      if (machine.seen.state !== 'Idle' && !(machine.seen.state === 'Failed' && intent.byPerson)) return { do: 'wait', for: 'provider' };
       if (machine.hold) return { do: 'wait', for: 'hold' };
       return circumstances.leaseProven ? { do: 'delete' } : { do: 'wait', for: 'lease' };
   }

@@ -8,7 +8,7 @@ import { ProviderError } from '../../provider/client.ts';
 import { createController } from '../../runtime/controller.ts';
 import { createWorkQueue } from '../../runtime/queue/work-queue.ts';
 import { silentLog } from '../../runtime/types.ts';
-import { Inventory } from '../../shard/inventory.ts';
+import { Inventory, isWork } from '../../shard/inventory.ts';
 import type { CallKind, MachineIntent } from '../../shard/record.ts';
 import { FakeProvider } from '../../shard/testing/fake-provider.ts';
 import { seen, toEast } from '../../shard/testing/machines.ts';
@@ -65,8 +65,8 @@ function setUp(options: { concurrency?: number } = {}) {
     }),
   });
   const wake = (id: string): void => controller.enqueue(id);
-  inventory.onChange(({ id, after }) => {
-    if (after && (after.intent || after.recheck) && !after.busy) wake(id);
+  inventory.onChange((change) => {
+    if (isWork(change)) wake(change.id);
   });
   const stop = new AbortController();
   const running = controller.run(stop.signal);
@@ -199,12 +199,13 @@ describe('a definite refusal', () => {
     t.have('m', 'Speculative', bind);
     await t.settle();
     expect(t.provider.made()).toEqual(['create m', 'get m']);
-    expect(t.inventory.get('m')).toMatchObject({ intent: undefined, busy: false, recheck: false });
+    expect(t.inventory.get('m')).toMatchObject({ intent: undefined, busy: false, recheck: false, obstacle: 'create: quota' });
     expect(t.inventory.takeEngineChanges()?.upserted).toMatchObject([{ id: 'm', stuck: true }]);
     await t.clock.advance(29_999);
     expect(t.inventory.takeEngineChanges()).toBeUndefined();
     await t.clock.advance(1);
     expect(t.inventory.takeEngineChanges()?.upserted).toMatchObject([{ id: 'm', stuck: false }]);
+    expect(t.inventory.get('m')?.obstacle).toBe('');
     expect(t.provider.made()).toEqual(['create m', 'get m']);
   });
 
@@ -279,6 +280,30 @@ describe('every call', () => {
     expect(t.provider.calls.map((c) => [c.kind, c.timeoutMs])).toEqual([
       ['create', 1], ['get', 5], ['create', 1], ['configure', 2], ['drain', 30], ['delete', 40], ['get', 50], ['delete', 40],
     ]);
+  });
+});
+
+describe('the sequence of the last call', () => {
+  it.each<[string, MachineState, MachineIntent]>([['create', 'Speculative', bind], ['configure', 'Idle', bind], ['drain', 'Configured', unbind], ['delete', 'Idle', release]])(
+    'is known while %s is under way, and is another one for the next attempt', async (kind, state, intent) => {
+      const t = setUp();
+      const call = kind as 'create' | 'configure' | 'drain' | 'delete';
+      t.provider.next(call, unavailable);
+      t.provider.next(call, () => new Promise<never>(() => undefined));
+      t.have('m', state, intent);
+      const known: (number | undefined)[] = [];
+      t.inventory.onChange(({ after }) => after?.busy && known.push(after.operation?.sequence));
+      await t.clock.advance(1_000);
+      expect(t.provider.made()).toEqual([`${kind} m`, 'get m', `${kind} m`]);
+      expect(known).toEqual([undefined, 1, undefined, 3]);
+    });
+
+  it('of one that is another shard\'s by then is of no use', () => {
+    const t = setUp();
+    t.inventory.sent('m', 1n);
+    t.have('m', 'Idle');
+    t.inventory.sent('m', 1n);
+    expect(t.inventory.get('m')?.operation).toBeUndefined();
   });
 });
 
@@ -404,10 +429,36 @@ describe('the bootstrap blob', () => {
     expect(asked).toBeGreaterThan(3);
     expect(asked).toBeLessThan(15);
     expect(t.provider.made()).toEqual([]);
-    expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Idle' }, intent: bind });
+    expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Idle' }, intent: bind, obstacle: 'no credentials' });
     t.world.blob = () => Promise.resolve({ userData: BLOB, expiresAt: undefined });
     await t.clock.advance(30_000);
     expect(t.provider.made()).toEqual(['configure m']);
+    expect(t.inventory.get('m')?.obstacle).toBe('');
+  });
+
+  it('that the operator cannot make for one reason after another is asked for no sooner', async () => {
+    const t = setUp();
+    const failures = Array.from({ length: 50 }, (_, i) => `failure ${i}`);
+    t.world.blob = () => {
+      const failure = failures.shift();
+      return failure === undefined ? Promise.resolve({ userData: BLOB, expiresAt: undefined }) : Promise.reject(new Error(failure));
+    };
+    t.have('m', 'Idle', bind);
+    await t.clock.advance(60_000);
+    expect(t.world.log.length).toBeLessThan(15);
+    expect(t.provider.made()).toEqual([]);
+  });
+
+  it('that comes to nothing after the decision was withdrawn is no obstacle', async () => {
+    const t = setUp();
+    const asked = Promise.withResolvers<Blob>();
+    t.world.blob = () => asked.promise;
+    t.have('m', 'Idle', bind);
+    await t.settle();
+    t.inventory.setIntent('m', undefined);
+    asked.reject(new Error('no credentials'));
+    await t.settle();
+    expect(t.inventory.get('m')?.obstacle).toBe('');
   });
 
   it('is waited for at most 30 s', async () => {

@@ -5,7 +5,7 @@ import { assertNever } from '../../lib/assert-never.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { deadline } from '../../lib/deadline.ts';
 import { ProviderError } from '../../provider/client.ts';
-import type { Acknowledgement, ProviderClient } from '../../provider/client.ts';
+import type { Acknowledgement, MutationLimits, ProviderClient } from '../../provider/client.ts';
 import { after, done } from '../../runtime/types.ts';
 import type { Log, ReconcileContext, Reconciler, Result } from '../../runtime/types.ts';
 import type { Inventory } from '../../shard/inventory.ts';
@@ -68,7 +68,7 @@ export class MachineReconciler implements Reconciler {
     const machine = inventory.get(id);
     if (!machine) return done;
     // Rested: the engine is to hear of it, since it sees only changes.
-    if (machine.coolUntil !== 0 && machine.coolUntil <= clock.now()) inventory.update(id, { coolUntil: 0 });
+    if (machine.coolUntil !== 0 && machine.coolUntil <= clock.now()) inventory.update(id, { coolUntil: 0, ...(!machine.intent && { obstacle: '' }) });
     const step = this.stepOf(machine);
     switch (step.do) {
       case 'nothing':
@@ -79,7 +79,7 @@ export class MachineReconciler implements Reconciler {
         return this.untilRested(id);
       case 'create':
         await this.writeAhead(id, ctx.signal);
-        return this.call(machine, 'Create', (signal) => this.deps.provider.create(id, this.limits('Create', signal)), ctx.signal);
+        return this.call(machine, 'Create', (signal) => this.deps.provider.create(id, this.mutationLimits(id, 'Create', signal)), ctx.signal);
       case 'configure':
         return this.configure(machine, step.intent, ctx.signal);
       case 'drain':
@@ -87,7 +87,7 @@ export class MachineReconciler implements Reconciler {
         return this.call(machine, 'Drain', (signal) => this.drain(machine, step.intent, signal), ctx.signal);
       case 'delete':
         await this.writeAhead(id, ctx.signal);
-        return this.call(machine, 'Delete', (signal) => this.deps.provider.delete(id, this.limits('Delete', signal)), ctx.signal);
+        return this.call(machine, 'Delete', (signal) => this.deps.provider.delete(id, this.mutationLimits(id, 'Delete', signal)), ctx.signal);
       default:
         return assertNever(step);
     }
@@ -95,6 +95,10 @@ export class MachineReconciler implements Reconciler {
 
   private limits(kind: CallKind, signal: AbortSignal): { signal: AbortSignal; timeoutMs: number } {
     return { signal, timeoutMs: this.deps.deadlineMs(kind) };
+  }
+
+  private mutationLimits(id: string, kind: OperationKind, signal: AbortSignal): MutationLimits {
+    return { ...this.limits(kind, signal), onSequence: (sequence) => this.deps.inventory.sent(id, sequence) };
   }
 
   private stepOf(machine: MachineRecord): Step {
@@ -114,11 +118,16 @@ export class MachineReconciler implements Reconciler {
   }
 
   private async configure(machine: MachineRecord, intent: BindIntent, signal: AbortSignal): Promise<Result> {
+    const { inventory } = this.deps;
     const id = machine.seen.id;
     const requirements = this.deps.requirementsOf(intent.to) ?? intent.requirements;
     const limit = deadline(this.deps.clock, BLOB_TIMEOUT_MS, signal);
     const [blob] = await Promise.all([
-      this.deps.requestBlob(intent.to.cluster, requirements, limit.signal),
+      this.deps.requestBlob(intent.to.cluster, requirements, limit.signal).catch((error: unknown) => {
+        // The machine counts for its demand meanwhile, so somebody has to be told why it does not come.
+        if (!signal.aborted && inventory.get(id)?.intent === machine.intent) inventory.update(id, { obstacle: error instanceof Error ? error.message : String(error) });
+        throw error;
+      }),
       this.writeAhead(id, signal),
     ]).finally(() => limit.clear());
     const metadata = encodeShardMetadata({
@@ -131,13 +140,13 @@ export class MachineReconciler implements Reconciler {
     return this.call(
       machine,
       'Configure',
-      (s) => this.deps.provider.configure({ machineId: id, clusterId: intent.to.cluster, bootstrapBlob: blob.userData, shardMetadata: metadata }, this.limits('Configure', s)),
+      (s) => this.deps.provider.configure({ machineId: id, clusterId: intent.to.cluster, bootstrapBlob: blob.userData, shardMetadata: metadata }, this.mutationLimits(id, 'Configure', s)),
       signal,
       () => {
         if (blob.expiresAt !== undefined && this.deps.clock.monotonic() >= blob.expiresAt) {
           throw new Error(`bootstrap blob of cluster ${intent.to.cluster} expired before it could be used`);
         }
-        this.deps.inventory.setIntent(id, { ...intent, configureSent: true });
+        inventory.setIntent(id, { ...intent, configureSent: true });
       },
     );
   }
@@ -147,7 +156,7 @@ export class MachineReconciler implements Reconciler {
     if (!this.deps.sendReclaim(machine, intent)) {
       this.deps.log.warn({ machine: machineId, cluster: machine.seen.cluster }, 'draining without the operator: Pods are not evicted through their budgets');
     }
-    return this.deps.provider.drain({ machineId, gracePeriodSeconds: intent.graceSeconds }, this.limits('Drain', signal));
+    return this.deps.provider.drain({ machineId, gracePeriodSeconds: intent.graceSeconds }, this.mutationLimits(machineId, 'Drain', signal));
   }
 
   /**
@@ -205,7 +214,7 @@ export class MachineReconciler implements Reconciler {
     if (ambiguous) throw error;
     const machine = inventory.get(id);
     if (machine?.intent && (machine.intent.kind !== 'bind' || kind === machine.operation?.kind)) inventory.setIntent(id, undefined);
-    inventory.update(id, { coolUntil: clock.now() + COOLDOWN_MS });
+    inventory.update(id, { coolUntil: clock.now() + COOLDOWN_MS, obstacle: `${kind.toLowerCase()}: ${message}` });
     this.deps.log.warn({ machine: id, operation: kind, error: message }, 'the provider refused: decision dropped, machine rests');
     return after(COOLDOWN_MS);
   }

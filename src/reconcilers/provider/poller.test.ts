@@ -31,14 +31,18 @@ function setUp(options: { settings?: Partial<PollerSettings>; foreign?: string[]
   const provider = new FakeProvider();
   const trust: [at: number, trusted: boolean][] = [];
   const refused: string[] = [];
+  const believed = { count: 0 };
   const warnings: string[] = [];
+  const confirmed: { token: string | undefined } = { token: undefined };
   const poller = new ProviderPoller({
     provider, inventory, clock, log: { ...silentLog, warn: (_fields, message) => warnings.push(message) },
     random: () => options.random ?? 1, // the longest pause
     settings: () => ({ ...SETTINGS, ...options.settings }),
+    confirmation: () => confirmed.token,
     isForeign: (id) => options.foreign?.includes(id) ?? false,
     onTrust: (trusted) => trust.push([clock.monotonic(), trusted]),
     onRejected: (reason) => refused.push(reason),
+    onFullList: () => (believed.count += 1),
   });
   const stop = new AbortController();
   const start = async (): Promise<void> => {
@@ -54,7 +58,7 @@ function setUp(options: { settings?: Partial<PollerSettings>; foreign?: string[]
     for (let i = 0; i < count; i++) provider.set(seen(`m${i}`, 'Idle'));
   };
   const lists = (): { since: Uint8Array | undefined }[] => provider.calls.filter((c) => c.kind === 'list').map((c) => c.request as { since: Uint8Array | undefined });
-  return { warnings, clock, inventory, provider, poller, trust, refused, start, have, lists };
+  return { confirmed, believed, warnings, clock, inventory, provider, poller, trust, refused, start, have, lists };
 }
 
 describe('polling', () => {
@@ -257,7 +261,8 @@ describe('quarantine', () => {
     t.provider.machines.clear();
     await t.clock.advance(300_000);
     expect(t.trust).toEqual([[0, true], [300_000, false]]);
-    expect(t.poller.status).toMatchObject({ trusted: false, quarantined: true });
+    expect(t.poller.status).toMatchObject({ trusted: false, quarantine: { since: t.clock.now(), known: 100 } });
+    expect(t.poller.status.quarantine?.missing).toHaveLength(100);
     await t.clock.advance(10_000);
     // While in doubt only a full List can help.
     expect(t.lists().at(-1)?.since).toBeUndefined();
@@ -266,7 +271,81 @@ describe('quarantine', () => {
     await t.clock.advance(10_000);
     expect(t.trust.at(-1)).toEqual([320_000, true]);
     expect(t.inventory.get('m0')?.missedLists).toBe(0);
-    expect(t.poller.status.quarantined).toBe(false);
+    expect(t.poller.status.quarantine).toBeUndefined();
+  });
+
+  describe('that a person confirms', () => {
+    /** 100 machines, of which the first `count` are gone; the List after the full one at the start has not come yet. */
+    const lose = async (count: number) => {
+      const t = setUp();
+      t.have(100);
+      await t.start();
+      const leave = (...ids: string[]): void => ids.forEach((id) => t.provider.machines.delete(id));
+      leave(...Array.from({ length: count }, (_, i) => `m${i}`));
+      await t.clock.advance(10_000);
+      expect(t.inventory.size).toBe(100);
+      return { ...t, leave, token: () => t.poller.status.quarantine?.token };
+    };
+
+    it('removes at once what is missing, also what something was decided about, and is over', async () => {
+      const t = await lose(20);
+      t.inventory.setIntent('m0', unbind);
+      t.inventory.begin('m1', { kind: 'Create', operationId: '', startedAt: 0, attempts: 1, lastError: '' });
+      t.confirmed.token = ` ${t.token()}\n`;
+      const before = t.believed.count;
+      await t.clock.advance(10_000);
+      expect(t.inventory.size).toBe(80);
+      expect(t.poller.status).toMatchObject({ trusted: true, quarantine: undefined });
+      expect(t.believed.count).toBe(before + 1);
+      expect(t.warnings).toEqual(['a person confirmed that the machines which the List lacks are gone: removed']);
+    });
+
+    it.each([['another word', 'yes'], ['the count alone', '20'], ['nothing', '']])('needs its token: %s removes nothing', async (_name, text) => {
+      const t = await lose(20);
+      t.confirmed.token = text;
+      const before = t.believed.count;
+      await t.clock.advance(30_000);
+      expect(t.believed.count).toBe(before);
+      expect(t.inventory.size).toBe(100);
+      expect(t.poller.status).toMatchObject({ trusted: false, quarantine: { known: 100 } });
+    });
+
+    it('is another one when more has gone before the List that was to be confirmed', async () => {
+      const t = await lose(20);
+      t.confirmed.token = t.token();
+      t.leave('m50');
+      await t.clock.advance(30_000);
+      expect(t.inventory.size).toBe(100);
+      expect(t.token()).not.toBe(t.confirmed.token);
+      t.confirmed.token = t.token();
+      await t.clock.advance(10_000);
+      expect(t.inventory.size).toBe(79);
+    });
+
+    it('keeps its token while the same machines are missing', async () => {
+      const t = await lose(20);
+      const first = t.token();
+      await t.clock.advance(30_000);
+      expect(t.token()).toBe(first);
+    });
+
+    it('confirms nothing later: neither another loss nor the same one again', async () => {
+      const t = await lose(20);
+      t.confirmed.token = t.token();
+      await t.clock.advance(10_000);
+      expect(t.inventory.size).toBe(80);
+      t.leave(...Array.from({ length: 20 }, (_, i) => `m${i + 20}`));
+      await t.clock.advance(30_000);
+      expect(t.inventory.size).toBe(80);
+      expect(t.trust.at(-1)?.[1]).toBe(false);
+      t.have(100);
+      await t.clock.advance(10_000);
+      expect(t.trust.at(-1)?.[1]).toBe(true);
+      t.leave(...Array.from({ length: 20 }, (_, i) => `m${i}`));
+      await t.clock.advance(30_000);
+      expect(t.inventory.size).toBe(100);
+      expect(t.trust.at(-1)?.[1]).toBe(false);
+    });
   });
 });
 

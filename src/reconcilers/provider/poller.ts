@@ -5,8 +5,8 @@ import type { Random } from '../../lib/random.ts';
 import type { DecodedList, ProviderClient } from '../../provider/client.ts';
 import type { Log, Runnable } from '../../runtime/types.ts';
 import type { Inventory } from '../../shard/inventory.ts';
-import { removalVerdict } from './removal.ts';
-import type { KnownMachine } from './removal.ts';
+import { quarantineOf, removalVerdict } from './removal.ts';
+import type { KnownMachine, Quarantine } from './removal.ts';
 
 export interface PollerSettings {
   readonly pollMs: number;
@@ -26,7 +26,8 @@ export interface ProviderStatus {
   readonly lastFullListAt: number;
   readonly rejected: number;
   readonly lastError: string;
-  readonly quarantined: boolean;
+  /** The last full List is not believed. */
+  readonly quarantine: Quarantine | undefined;
 }
 
 export interface PollerOptions {
@@ -38,6 +39,8 @@ export interface PollerOptions {
   readonly log: Log;
   /** True for a machine whose object says that another shard owns it (D15). */
   readonly isForeign: (id: string) => boolean;
+  /** What a person wrote to confirm that the machines of a quarantined List are gone: its token. */
+  readonly confirmation: () => string | undefined;
   readonly onTrust: (trusted: boolean) => void;
   readonly onRejected: (reason: string) => void;
   /** After a complete List that was believed. */
@@ -61,7 +64,7 @@ export class ProviderPoller implements Runnable {
   private cursor: Uint8Array | undefined;
   private wantsFullList = true;
   private trusted = false;
-  private quarantined = false;
+  private quarantine: Quarantine | undefined;
   private lastListAt = 0;
   private lastListMono = -Infinity;
   private lastFullListAt = 0;
@@ -82,7 +85,7 @@ export class ProviderPoller implements Runnable {
       lastFullListAt: this.lastFullListAt,
       rejected: this.rejectedCount,
       lastError: this.lastError,
-      quarantined: this.quarantined,
+      quarantine: this.quarantine,
     };
   }
 
@@ -116,7 +119,7 @@ export class ProviderPoller implements Runnable {
   private async poll(settings: PollerSettings, signal: AbortSignal): Promise<void> {
     const { inventory, clock } = this.options;
     const startedMono = clock.monotonic();
-    const full = this.wantsFullList || this.cursor === undefined || startedMono - this.lastFullListMono >= settings.fullListMs || this.quarantined;
+    const full = this.wantsFullList || this.cursor === undefined || startedMono - this.lastFullListMono >= settings.fullListMs || this.quarantine !== undefined;
     const mark = inventory.mark();
     const answer = await this.list(full ? undefined : this.cursor, settings.listDeadlineMs, signal);
     for (const rejected of answer.rejected) {
@@ -131,7 +134,7 @@ export class ProviderPoller implements Runnable {
       this.remove(new Set([...answer.machines.map((m) => m.id), ...answer.rejected.map((r) => r.id)]));
       this.lastFullListMono = startedMono;
       this.lastFullListAt = clock.now();
-      if (!this.quarantined) this.options.onFullList?.();
+      if (!this.quarantine) this.options.onFullList?.();
     }
     // A provider without cursors sends no revision: then every List is a full one.
     this.cursor = answer.revision.length > 0 ? answer.revision : undefined;
@@ -159,15 +162,28 @@ export class ProviderPoller implements Runnable {
   private remove(named: ReadonlySet<string>): void {
     const { inventory, log } = this.options;
     const verdict = removalVerdict(knownMachines(inventory), inventory.size, named);
-    if (verdict.quarantined && !this.quarantined) {
-      log.error({ known: inventory.size, named: named.size }, 'the List lacks too many machines at once: quarantined, nothing is removed or taken away');
-    }
-    this.quarantined = verdict.quarantined;
+    if (verdict.quarantined) return this.doubt(verdict.absent);
+    this.quarantine = undefined;
     for (const [id, missedLists] of verdict.missed) inventory.update(id, { missedLists });
     for (const id of verdict.removed) {
       log.warn({ machine: id }, 'the provider no longer lists the machine: removed');
       inventory.remove(id);
     }
+  }
+
+  /** The List lacks too many machines: only a person's word, given for just these machines, removes them. */
+  private doubt(absent: readonly string[]): void {
+    const { inventory, clock, log } = this.options;
+    const quarantine = quarantineOf(absent, inventory.size, this.quarantine?.since ?? clock.now());
+    const { missing, known, token } = quarantine;
+    if (this.options.confirmation()?.trim() === token) {
+      log.warn({ known, missing: missing.length }, 'a person confirmed that the machines which the List lacks are gone: removed');
+      this.quarantine = undefined;
+      for (const id of missing) inventory.remove(id);
+      return;
+    }
+    if (!this.quarantine) log.error({ known, missing: missing.length, token }, 'the List lacks too many machines at once: quarantined, nothing is removed or taken away');
+    this.quarantine = quarantine;
   }
 
   /** Marks machines that stay in a transitional state past its deadline; leaving the state clears the mark. */
@@ -186,7 +202,7 @@ export class ProviderPoller implements Runnable {
 
   private judge(settings: PollerSettings): void {
     const fresh = this.options.clock.monotonic() - this.lastListMono <= staleMs(settings);
-    const trusted = fresh && !this.quarantined;
+    const trusted = fresh && !this.quarantine;
     if (trusted === this.trusted) return;
     this.trusted = trusted;
     this.options.onTrust(trusted);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { removalVerdict } from './removal.ts';
+import { quarantineOf, removalVerdict } from './removal.ts';
 import type { KnownMachine } from './removal.ts';
 
 const known = (id: string, missedLists = 0, pending = false): KnownMachine => ({ id, missedLists, pending });
@@ -10,11 +10,11 @@ const naming = (machines: readonly KnownMachine[], from: number): Set<string> =>
 describe('a machine that a List does not name', () => {
   it('is removed when the List before did not name it either', () => {
     const machines = [known('once'), known('twice', 1), known('there', 0)];
-    expect(removalVerdict(machines, 3, new Set(['there']))).toEqual({ quarantined: false, removed: ['twice'], missed: new Map([['once', 1]]) });
+    expect(removalVerdict(machines, 3, new Set(['there']))).toEqual({ quarantined: false, absent: ['once', 'twice'], removed: ['twice'], missed: new Map([['once', 1]]) });
   });
 
   it('is never removed while something is decided or under way, but its absence is counted', () => {
-    expect(removalVerdict([known('m', 5, true)], 1, new Set())).toEqual({ quarantined: false, removed: [], missed: new Map([['m', 6]]) });
+    expect(removalVerdict([known('m', 5, true)], 1, new Set())).toEqual({ quarantined: false, absent: ['m'], removed: [], missed: new Map([['m', 6]]) });
   });
 
   it('starts over when it is named in between', () => {
@@ -32,12 +32,21 @@ describe('a List that lacks many machines at once', () => {
     const verdict = removalVerdict(machines, size, naming(machines, absent));
     expect(verdict.quarantined).toBe(quarantined);
     expect(verdict.removed).toHaveLength(quarantined ? 0 : absent);
+    expect(verdict.absent).toEqual(machines.slice(0, absent).map((m) => m.id));
     if (quarantined) expect(verdict.missed.size).toBe(0);
   });
 
   it('counts also the machines that would not be removed yet', () => {
     expect(removalVerdict(fleet(20), 20, new Set()).quarantined).toBe(true);
   });
+});
+
+it('the token of a quarantine names how many are missing, and is another one for other machines or another time', () => {
+  const token = (absent: string[], since: number): string => quarantineOf(absent, 20, since).token;
+  expect(token(['b', 'a'], 1)).toMatch(/^2-[0-9a-f]{8}$/);
+  expect(token(['a', 'b'], 1)).toBe(token(['b', 'a'], 1));
+  expect(new Set([token(['a', 'b'], 1), token(['a', 'c'], 1), token(['a', 'b'], 2), token(['ab'], 1)]).size).toBe(4);
+  expect(quarantineOf(['b', 'a'], 20, 1)).toMatchObject({ since: 1, missing: ['a', 'b'], known: 20 });
 });
 
 it('removes no machine that is named or pending, and none on its first absence', () => {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** More than this many machines, and more than this share, vanishing at once is taken for a broken List. */
 const QUARANTINE_MACHINES = 10;
 const QUARANTINE_FRACTION = 0.1;
@@ -13,6 +15,8 @@ export interface KnownMachine {
 export interface RemovalVerdict {
   /** The List is not believed: nothing is removed and supply is not trusted. */
   readonly quarantined: boolean;
+  /** Not named, whatever follows from it. */
+  readonly absent: readonly string[];
   readonly removed: readonly string[];
   /** New counts of missed Lists: not named, but not for long enough; or named again. */
   readonly missed: ReadonlyMap<string, number>;
@@ -25,17 +29,36 @@ export interface RemovalVerdict {
 export function removalVerdict(known: Iterable<KnownMachine>, size: number, named: ReadonlySet<string>): RemovalVerdict {
   const removed: string[] = [];
   const missed = new Map<string, number>();
-  let absent = 0;
+  const absent: string[] = [];
   for (const machine of known) {
     if (named.has(machine.id)) {
       if (machine.missedLists > 0) missed.set(machine.id, 0); // named again, even if the record is refused or not merged
       continue;
     }
-    absent++;
+    absent.push(machine.id);
     const count = machine.missedLists + 1;
     if (count >= LISTS_BEFORE_REMOVAL && !machine.pending) removed.push(machine.id);
     else missed.set(machine.id, count);
   }
-  const quarantined = absent > Math.max(QUARANTINE_MACHINES, size * QUARANTINE_FRACTION);
-  return quarantined ? { quarantined, removed: [], missed: new Map() } : { quarantined, removed, missed };
+  const quarantined = absent.length > Math.max(QUARANTINE_MACHINES, size * QUARANTINE_FRACTION);
+  return quarantined ? { quarantined, absent, removed: [], missed: new Map() } : { quarantined, absent, removed, missed };
+}
+
+/** A List that is not believed: what a person needs to know to confirm it. */
+export interface Quarantine {
+  /** Unix ms of the first of the Lists in a row that are not believed. */
+  readonly since: number;
+  /** Machines that the List lacks, sorted. */
+  readonly missing: readonly string[];
+  /** How many machines are known. */
+  readonly known: number;
+  /** Confirms the loss of these machines in this quarantine, and nothing else. */
+  readonly token: string;
+}
+
+/** Pure. The token is bound to the machines and to the time, so that no later loss, even of the same ones, is confirmed by it. */
+export function quarantineOf(absent: readonly string[], known: number, since: number): Quarantine {
+  const missing = [...absent].sort();
+  const digest = createHash('sha256').update(JSON.stringify([since, missing])).digest('hex').slice(0, 8);
+  return { since, missing, known, token: `${missing.length}-${digest}` };
 }

@@ -1,4 +1,4 @@
-import type { Acknowledgement, CallLimits, DecodedList, ListRequest, ProviderClient } from '../../provider/client.ts';
+import type { Acknowledgement, CallLimits, DecodedList, ListRequest, MutationLimits, ProviderClient } from '../../provider/client.ts';
 import type { ProviderMachine, RejectedMachine } from '../../provider/provider-machine.ts';
 import type { MachineState } from '../../engine/types.ts';
 import { seen } from './machines.ts';
@@ -50,19 +50,19 @@ export class FakeProvider implements ProviderClient {
     return this.calls.filter((c) => (kind ? c.kind === kind : c.kind !== 'list')).map((c) => `${c.kind} ${c.id}`);
   }
 
-  create(id: string, limits: CallLimits = {}): Promise<Acknowledgement> {
+  create(id: string, limits: MutationLimits = {}): Promise<Acknowledgement> {
     return this.mutate('create', id, {}, limits);
   }
 
-  configure(request: { machineId: string; clusterId: string; bootstrapBlob: Uint8Array; shardMetadata: ReadonlyMap<string, string> }, limits: CallLimits = {}): Promise<Acknowledgement> {
+  configure(request: { machineId: string; clusterId: string; bootstrapBlob: Uint8Array; shardMetadata: ReadonlyMap<string, string> }, limits: MutationLimits = {}): Promise<Acknowledgement> {
     return this.mutate('configure', request.machineId, request, limits, { cluster: request.clusterId, shardMetadata: request.shardMetadata });
   }
 
-  drain(request: { machineId: string; gracePeriodSeconds: number }, limits: CallLimits = {}): Promise<Acknowledgement> {
+  drain(request: { machineId: string; gracePeriodSeconds: number }, limits: MutationLimits = {}): Promise<Acknowledgement> {
     return this.mutate('drain', request.machineId, request, limits);
   }
 
-  delete(id: string, limits: CallLimits = {}): Promise<Acknowledgement> {
+  delete(id: string, limits: MutationLimits = {}): Promise<Acknowledgement> {
     return this.mutate('delete', id, {}, limits);
   }
 
@@ -90,7 +90,8 @@ export class FakeProvider implements ProviderClient {
 
   close(): void {}
 
-  private mutate(kind: keyof typeof AFTER, id: string, request: Record<string, unknown>, limits: CallLimits, fields: Partial<ProviderMachine> = {}): Promise<Acknowledgement> {
+  private mutate(kind: keyof typeof AFTER, id: string, request: Record<string, unknown>, limits: MutationLimits, fields: Partial<ProviderMachine> = {}): Promise<Acknowledgement> {
+    limits.onSequence?.(BigInt(this.calls.length + 1));
     return this.answer({ kind, id, request, signal: limits.signal, timeoutMs: limits.timeoutMs }, () => {
       this.move(id, AFTER[kind], fields);
       return { operationId: `op-${this.calls.length}`, machine: this.machines.get(id)! };

@@ -38,6 +38,8 @@ export class ShardWorld {
   readonly dir = mkdtempSync(join(tmpdir(), 'shard-'));
   /** What the shards logged, warnings and errors apart. */
   readonly said: string[] = [];
+  /** What operators say instead of handing out bootstrap blobs; '' = they hand them out. */
+  blobError = '';
   private edits = 100;
   private hubServer: EmbeddedControlPlane | undefined;
   private readonly shards: RunningShard[] = [];
@@ -108,7 +110,7 @@ export class ShardWorld {
     operator.hello(cluster, additions);
     await operator.ack('hello');
     void (async () => {
-      for (;;) operator.answer((await operator.wait('bootstrapRequest')).requestId, { userData: Buffer.from(`join ${cluster}`) });
+      for (;;) operator.answer((await operator.wait('bootstrapRequest')).requestId, this.blobError ? { error: this.blobError } : { userData: Buffer.from(`join ${cluster}`) });
     })();
     return operator;
   }
@@ -171,8 +173,29 @@ export class ShardWorld {
     }));
   }
 
+  /** Takes every finalizer off: an object that is being deleted goes. */
+  letGo(id: string): void {
+    this.hub.store.mutate<Machine>(MachineResource, { namespace: NAMESPACE, name: machineObjectName(id) }, (draft) => ({ ...draft, metadata: { ...draft.metadata, finalizers: [] } }));
+  }
+
   deleteMachineObject(id: string): void {
     this.hub.store.delete(MachineResource, { namespace: NAMESPACE, name: machineObjectName(id) });
+  }
+
+  providerObject(): CapacityProvider {
+    return this.hub.store.get<CapacityProvider>(CapacityProviderResource, { namespace: NAMESPACE, name: 'metal' })!;
+  }
+
+  /** As a person would edit it; `undefined` takes a field away. */
+  editProvider(spec: { [K in keyof CapacityProvider['spec']]?: CapacityProvider['spec'][K] | undefined }, annotations: Record<string, string> = {}): void {
+    this.hub.store.mutate<CapacityProvider>(CapacityProviderResource, { namespace: NAMESPACE, name: 'metal' }, (draft) => ({
+      ...draft, metadata: { ...draft.metadata, annotations: { ...draft.metadata.annotations, ...annotations } },
+      spec: JSON.parse(JSON.stringify({ ...draft.spec, ...spec })) as CapacityProvider['spec'],
+    }));
+  }
+
+  deleteProvider(): void {
+    this.hub.store.delete(CapacityProviderResource, { namespace: NAMESPACE, name: 'metal' });
   }
 
   shardObject(): Shard {

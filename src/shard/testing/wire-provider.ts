@@ -1,4 +1,4 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type handleUnaryCall } from '@grpc/grpc-js';
 import { CapacityType, CapacityProviderService, Machine, MachineState } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
 import type { CapacityProviderServer, TransitionAck } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
 import { GrpcCode, GrpcError, listen, serveUnary, shutdown } from '../../api/grpc.ts';
@@ -25,10 +25,14 @@ const TRANSITION = {
  */
 export class WireProvider {
   readonly calls: WireCall[] = [];
+  /** What every call, by the name of its method, was allowed to take, to the nearest hundred seconds. */
+  readonly allowed: { readonly name: string; readonly seconds: number }[] = [];
   /** Machines that the List does not name. */
   readonly omitted = new Set<string>();
   /** Kinds of transition that are begun and not finished; `finish` ends them. */
   readonly unfinished = new Set<CallKind>();
+  /** Kinds of transition that are refused, with what is said about it. */
+  readonly refusals = new Map<CallKind, string>();
   /** Answers a List since a revision with what changed after it. */
   keepsRevisions = false;
   /** Sees every call before it has an effect. */
@@ -43,19 +47,19 @@ export class WireProvider {
 
   async start(): Promise<void> {
     const service: CapacityProviderServer = {
-      create: serveUnary((r) => this.begin('Create', r)),
-      configure: serveUnary((r) => this.begin('Configure', r, { cluster: r.clusterId, shardMetadata: r.shardMetadata })),
-      drain: serveUnary((r) => this.begin('Drain', r)),
-      delete: serveUnary((r) => this.begin('Delete', r)),
-      get: serveUnary((r) => Promise.resolve(this.mustGet(r.id))),
-      list: serveUnary(async ({ sinceRevision }) => {
+      create: this.timed('create', serveUnary((r) => this.begin('Create', r))),
+      configure: this.timed('configure', serveUnary((r) => this.begin('Configure', r, { cluster: r.clusterId, shardMetadata: r.shardMetadata }))),
+      drain: this.timed('drain', serveUnary((r) => this.begin('Drain', r))),
+      delete: this.timed('delete', serveUnary((r) => this.begin('Delete', r))),
+      get: this.timed('get', serveUnary((r) => Promise.resolve(this.mustGet(r.id)))),
+      list: this.timed('list', serveUnary(async ({ sinceRevision }) => {
         for (const waiting of this.waiting.splice(0)) waiting();
         await this.gate?.opened;
         const named = [...this.machines.values()].filter((m) => !this.omitted.has(m.id));
         if (!this.keepsRevisions) return { machines: named, revision: new Uint8Array() };
         const since = sinceRevision.length > 0 ? Number(Buffer.from(sinceRevision).toString()) : 0;
         return { machines: named.filter((m) => this.changedAt.get(m.id)! > since), revision: Buffer.from(String(this.revision)) };
-      }),
+      })),
     };
     this.server.addService(CapacityProviderService, service);
     this.address = `127.0.0.1:${await listen(this.server, '127.0.0.1:0', ServerCredentials.createInsecure())}`;
@@ -95,6 +99,15 @@ export class WireProvider {
     for (let left = times; left > 0; left--) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
+  /** Notes of every call how long it may take. */
+  private timed<Q, S>(name: string, handle: handleUnaryCall<Q, S>): handleUnaryCall<Q, S> {
+    return (call, callback) => {
+      const leftMs = new Date(call.getDeadline()).getTime() - Date.now();
+      this.allowed.push({ name, seconds: Math.round(leftMs / 100_000) * 100 });
+      handle(call, callback);
+    };
+  }
+
   /** Ends what `unfinished` left open. */
   finish(id: string): void {
     const machine = this.mustGet(id);
@@ -115,6 +128,8 @@ export class WireProvider {
     const call = { kind, machineId: request.machineId, epoch: request.shardEpoch };
     this.onCall(call);
     this.calls.push(call);
+    const refusal = this.refusals.get(kind);
+    if (refusal) throw new GrpcError(GrpcCode.ABORTED, refusal);
     const machine = { ...this.mustGet(request.machineId), ...fields, state: TRANSITION[kind][0] };
     this.set(machine);
     if (!this.unfinished.has(kind)) setImmediate(() => this.finish(machine.id));

@@ -8,6 +8,11 @@ export function podName(planned: PlannedPod, r: number): string {
   return r === 0 ? planned.name : `${planned.name}-r${r}`;
 }
 
+/** Of which planned Pod's replacements this could be the name; undefined if of none's. */
+export function replacedName(name: string): string | undefined {
+  return /^(.+)-r[1-9]\d*$/.exec(name)?.[1];
+}
+
 export function podManifest(planned: PlannedPod, r: number): Pod {
   return {
     apiVersion: 'v1',

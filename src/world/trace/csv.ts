@@ -142,8 +142,11 @@ function damageOf(cell: string): string | undefined {
 function columnPositions(file: string, header: readonly string[], names: readonly string[]): Map<string, number> {
   const missing = names.filter((name) => !header.includes(name));
   const unknown = header.filter((name) => !names.includes(name));
-  if (missing.length > 0) throw new UsageError(`${file}: line 1, column ${missing[0] ?? ''}: expected the columns ${names.join(', ')}; missing: ${missing.join(', ')}`);
-  if (unknown.length > 0) throw new UsageError(`${file}: line 1, column ${header.indexOf(unknown[0] ?? '') + 1}: expected the columns ${names.join(', ')}; unknown: ${unknown.map((name) => JSON.stringify(name)).join(', ')}`);
+  const refuse = (column: string | number, what: string): never => {
+    throw new UsageError(`${file}: line 1, column ${column}: expected the columns ${names.join(', ')}; ${what}`);
+  };
+  if (missing.length > 0) refuse(missing[0] ?? '', `missing: ${missing.join(', ')}`);
+  if (unknown.length > 0) refuse(header.indexOf(unknown[0] ?? '') + 1, `unknown: ${unknown.map((name) => JSON.stringify(name)).join(', ')}`);
   const twice = header.findIndex((name, i) => header.indexOf(name) !== i);
   if (twice >= 0) throw new UsageError(`${file}: line 1, column ${twice + 1}: expected each column once, found ${header[twice] ?? ''} again`);
   return new Map(header.map((name, i) => [name, i]));

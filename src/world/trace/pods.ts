@@ -1,5 +1,7 @@
 import { stableHash } from '../../lib/random.ts';
+import { UsageError } from '../../lib/usage-error.ts';
 import type { DemandPlan, PlannedPod } from '../demand/plan.ts';
+import { replacedName } from '../demand/pod-manifest.ts';
 import { GPU_MILLI, GPU_MODEL_LABEL, clusterNames } from '../labels.ts';
 import { gpuModels } from '../prices.ts';
 import { integer, objectName, oneOf, optionalInteger, optionalListOf, optionalOneOf, readCsv, requireUnique } from './csv.ts';
@@ -38,6 +40,7 @@ export interface TraceDemandOptions {
 export function readTraceDemand(file: string, content: string, options: TraceDemandOptions): DemandPlan {
   const rows = readCsv(file, content, columns);
   requireUnique(file, rows, 'name');
+  refuseNamesOfReplacements(file, rows);
   const ranked = [...rows]
     .sort((a, b) => a.creation_time - b.creation_time || (a.name < b.name ? -1 : 1))
     .slice(0, options.pods ?? rows.length);
@@ -53,6 +56,17 @@ export function readTraceDemand(file: string, content: string, options: TraceDem
     ...modelPlacement(row),
   }));
   return { source: 'trace', clusters: options.clusters, steps, traceSeconds: spanSeconds(ranked) };
+}
+
+/** A Pod `a-r1` could not be told from the one that replaces `a`. */
+function refuseNamesOfReplacements(file: string, rows: readonly { readonly name: string; readonly line: number }[]): void {
+  const lines = new Map(rows.map(({ name, line }) => [name, line]));
+  for (const { name, line } of rows) {
+    const replaced = replacedName(name);
+    const other = replaced === undefined ? undefined : lines.get(replaced);
+    if (other === undefined) continue;
+    throw new UsageError(`${file}: line ${line}, column name: expected a name other than those that replacements of Pod "${replaced}" (line ${other}) get, found "${name}"; rename one of the two`);
+  }
 }
 
 function requests(row: { cpu_milli: number; memory_mib: number; num_gpu: number; gpu_milli: number }): Record<string, string> {

@@ -122,6 +122,8 @@ describe('demand of a trace', () => {
     ['a,1,1,1,1,T4||A10,BE,Running,0,1,\n', 'line 2, column gpu_spec: expected nothing, or some of T4'],
     ['a,1,1,0,0,,BE,Dancing,0,1,\n', 'line 2, column pod_phase: expected nothing or one of Running, Succeeded, Failed, Pending, found "Dancing"'],
     ['a,1,1,0,0,,BE,Running,0,1,soon\n', 'line 2, column scheduled_time: expected nothing or a whole number'],
+    ['a,1,1,0,0,,BE,Running,0,1,\na-r2,1,1,0,0,,BE,Running,0,1,\n', 'line 3, column name: expected a name other than those that replacements of Pod "a" (line 2) get, found "a-r2"'],
+    ['b-r1,1,1,0,0,,BE,Running,0,1,\nb,1,1,0,0,,BE,Running,0,1,\n', 'line 2, column name: expected a name other than those that replacements of Pod "b" (line 3) get'],
     ['a,1,1,0,0,\0,BE,Running,0,1,\n', 'line 2, column gpu_spec: expected UTF-8 text without NUL'],
     ['a,1,1,0,0,,BE,Running,-3,1,\n', 'line 2, column creation_time: expected a whole number'],
   ])('refuses %j', (rows, message) => {
@@ -130,6 +132,11 @@ describe('demand of a trace', () => {
 });
 
 describe('names and phases that are right', () => {
+  it('takes a name that looks like that of a replacement of a Pod which is not there, or cannot be one', () => {
+    const rows = ['a-r1', 'b', 'b-r0', 'b-r01', 'b-rx', 'b-r1-c'].map((name) => `${name},1,1,0,0,,BE,Running,0,1,\n`);
+    expect(plannedPods(demandOf(rows.join('')))).toHaveLength(6);
+  });
+
   it('leaves room for the ending of a replacement, and takes an empty phase', () => {
     const name = `${'a'.repeat(230)}.b-c.0`;
     expect(plannedPods(demandOf(`${name},1,1,0,0,,BE,,0,1,7\n`))[0]?.name).toBe(name);

@@ -1,40 +1,44 @@
-import * as fs from 'node:fs';
-import { resolve } from 'node:path';
+import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** Directories locked by this very process: a process id cannot tell its own two holders apart. */
 const held = new Set<string>();
 
 /**
- * Makes sure that one process at a time writes a directory. The lock names its holder; a holder that is gone, or whose
- * process id now belongs to another process, holds nothing. Returns the release; throws when a live process holds it.
+ * Makes sure that one process at a time writes an existing directory. Its file `lock` names the holder; a holder that is
+ * gone, or whose process id now belongs to another process, holds nothing. Returns the release; throws when a living
+ * process holds it.
  */
-export function acquireDirectoryLock(directory: string): () => void {
-  const path = resolve(directory, 'lock');
-  if (held.has(path)) throw new Error(`${directory} is already open in this process.`);
+export function lockDirectory(directory: string): () => void {
+  const path = join(realpathSync(directory), 'lock');
+  const inUse = (who: string): Error => new Error(`data directory ${directory} is in use by ${who}; stop it or choose another directory`);
+  if (held.has(path)) throw inUse('this process');
   const mine = `${process.pid} ${startOf(process.pid)}`;
   for (;;) {
     try {
-      fs.writeFileSync(path, mine, { flag: 'wx', mode: 0o600 });
+      writeFileSync(path, mine, { flag: 'wx', mode: 0o600 });
       held.add(path);
+      let released = false;
       return () => {
-        if (!held.delete(path)) return;
-        fs.rmSync(path, { force: true });
+        if (released) return;
+        released = true;
+        held.delete(path);
+        rmSync(path, { force: true });
       };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     const holder = readIfPresent(path);
     const pid = Number.parseInt(holder, 10);
-    if (pid !== process.pid && isAlive(pid) && holder === `${pid} ${startOf(pid)}`) {
-      throw new Error(`${directory} is in use by process ${pid}. Stop it, or choose another directory.`);
-    }
-    fs.rmSync(path, { force: true });
+    // A process id alone proves nothing: after a kill it may be ours (in a container) or somebody else's.
+    if (pid !== process.pid && isAlive(pid) && holder === `${pid} ${startOf(pid)}`) throw inUse(`process ${pid}`);
+    rmSync(path, { force: true });
   }
 }
 
 function readIfPresent(path: string): string {
   try {
-    return fs.readFileSync(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch {
     return '';
   }

@@ -1,0 +1,60 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readScenario } from './testing/fixture.ts';
+import type { Scenario } from './testing/fixture.ts';
+import { runScenario } from './testing/run-scenario.ts';
+
+/** Scenarios that need what the engine does not do yet. The test asserts that each of them still fails: it must leave the list once it does not. */
+const AWAITING_PREEMPTION: readonly string[] = ['A-34', 'A-36', 'A-37', 'A-38', 'A-39', 'A-48', 'A-51', 'A-59', 'A-64'];
+const AWAITING_FOLDING: readonly string[] = ['A-25', 'A-26', 'A-28'];
+const AWAITING_VERDICT_FIELDS: readonly string[] = ['A-16', 'A-18'];
+const AWAITING = [...AWAITING_PREEMPTION, ...AWAITING_FOLDING, ...AWAITING_VERDICT_FIELDS];
+
+const FOLDER = new URL('./', import.meta.url);
+const ROOT = new URL('../../../', import.meta.url);
+const IDS = Array.from({ length: 66 }, (_, i) => `A-${String(i + 1).padStart(2, '0')}`);
+
+const scenarios = readdirSync(FOLDER)
+  .filter((file) => file.endsWith('.json'))
+  .sort()
+  .map((file): Scenario => {
+    const scenario = readScenario(JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')) as unknown, file);
+    if (file !== `${scenario.id}.json`) throw new Error(`${file}: id is ${scenario.id}; a scenario lies in the file of its id`);
+    return scenario;
+  });
+
+/** Titles that a scenario names and that no test has. */
+function uncovered({ coveredBy }: Scenario): string[] {
+  return coveredBy.flatMap(({ file, test }) => {
+    const url = new URL(file, ROOT);
+    if (!existsSync(url)) return [`${file} does not exist`];
+    return readFileSync(url, 'utf8').includes(test) ? [] : [`${file} has no test ${JSON.stringify(test)}`];
+  });
+}
+
+describe('scenarios', () => {
+  it('are all there, each once', () => {
+    expect(scenarios.map(({ id }) => id)).toEqual(IDS);
+    expect(AWAITING.filter((id) => !IDS.includes(id))).toEqual([]);
+    expect(new Set(AWAITING).size).toBe(AWAITING.length);
+  });
+
+  it.each(scenarios.map((scenario) => [scenario.id, scenario.title, scenario] as const))('%s %s', (id, _, scenario) => {
+    expect(uncovered(scenario), 'uncovered').toEqual([]);
+    const found = runScenario(scenario);
+    if (AWAITING.includes(id)) expect(found, 'is as expected now: take it off AWAITING_…').not.toEqual([]);
+    else expect(found).toEqual([]);
+  });
+
+  afterAll(() => {
+    const count = (holds: (scenario: Scenario) => boolean): number => scenarios.filter(holds).length;
+    const of = (kind: Scenario['kind']): number => count((scenario) => scenario.kind === kind);
+    const same = count(({ kind, ours }) => kind === 'engine' && ours === 'same');
+    const different = of('engine') - same;
+    const counts = [same, different, of('excluded'), of('actuation'), of('simulator')];
+    expect(counts.reduce((sum, n) => sum + n, 0)).toBe(IDS.length);
+    process.stdout.write(
+      `scenarios: ${String(same)} same, ${String(different)} different, ${String(of('excluded'))} excluded, ${String(of('actuation'))} actuation, ${String(of('simulator'))} simulator, total ${String(scenarios.length)}\n`,
+    );
+  });
+});

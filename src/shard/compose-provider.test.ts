@@ -1,0 +1,168 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
+import { GrpcCode, GrpcError } from '../api/grpc.ts';
+import type { Condition } from '../api/types.ts';
+import { ShardWorld, eventually } from './testing/shard-world.ts';
+import { wireRow } from './testing/needs.ts';
+
+const { MACHINE_STATE_IDLE: IDLE, MACHINE_STATE_CREATING: CREATING, MACHINE_STATE_CONFIGURED: CONFIGURED, MACHINE_STATE_DELETING: DELETING, MACHINE_STATE_SPECULATIVE: SPECULATIVE } = MachineState;
+const EIGHT_CPUS = [wireRow()];
+const seconds = (factor: number) => ({
+  createSeconds: 100 * factor, configureSeconds: 200 * factor, drainSeconds: 300 * factor, deleteSeconds: 400 * factor, getSeconds: 500 * factor, listSeconds: 600 * factor,
+});
+
+describe('a shard and the object of its provider', () => {
+  let world: ShardWorld;
+
+  beforeEach(() => {
+    world = new ShardWorld();
+  });
+  afterEach(() => world.close());
+
+  const condition = (type: string): Condition | undefined => world.providerObject().status?.conditions?.find((c) => c.type === type);
+
+  it('gives every kind of call its own deadline, as the object has it by then, also after it was deleted', async () => {
+    await world.open();
+    world.editProvider({ deadlines: seconds(1) });
+    world.provider.put('m-1');
+    // A call that fails so is followed by a Get.
+    let fails = true;
+    world.provider.onCall = ({ kind }) => {
+      if (kind !== 'Create') return;
+      fails = !fails;
+      if (!fails) throw new GrpcError(GrpcCode.UNAVAILABLE, 'gone for a moment');
+    };
+    const shard = world.startShard();
+    const east = await world.operator(shard);
+    const allowedIn = async (factor: number): Promise<Record<string, number>> => {
+      world.provider.allowed.length = 0;
+      await eventually('Lists have the new deadline', () => world.provider.allowed.at(-1)?.seconds === 600 * factor);
+      world.provider.allowed.length = 0;
+      east.rollup({ needs: EIGHT_CPUS });
+      await eventually('it serves', () => world.provider.state('m-1') === CONFIGURED);
+      east.rollup({ needs: [] });
+      await eventually('its object says that it is idle', () => world.machineObject('m-1')?.status?.phase === 'Idle');
+      world.annotateMachine('m-1', { 'control.bigfleet.lucy.sh/release': 'true' });
+      world.deleteMachineObject('m-1');
+      await eventually('it is a slot again', () => world.provider.count('Delete') > 0 && world.provider.state('m-1') === SPECULATIVE);
+      await world.provider.asked(2);
+      world.provider.calls.length = 0;
+      const found: Record<string, number> = {};
+      for (const { name, seconds: allowed } of world.provider.allowed) {
+        expect([name, allowed]).toEqual([name, found[name] ?? allowed]);
+        found[name] = allowed;
+      }
+      return found;
+    };
+    const expected = (factor: number) => ({ create: 100 * factor, configure: 200 * factor, drain: 300 * factor, delete: 400 * factor, get: 500 * factor, list: 600 * factor });
+    expect(await allowedIn(1)).toEqual(expected(1));
+    world.editProvider({ deadlines: seconds(2) });
+    expect(await allowedIn(2)).toEqual(expected(2));
+    world.deleteProvider();
+    await world.plans(shard);
+    expect(await allowedIn(2)).toEqual(expected(2));
+  });
+
+  it('removes machines that a quarantined List lacks when a person runs the command of the condition', async () => {
+    await world.open();
+    const ids = Array.from({ length: 12 }, (_, i) => `m-${i}`);
+    for (const id of ids) world.provider.put(id, { state: CONFIGURED, cluster: 'east' });
+    const shard = world.startShard();
+    await world.operator(shard);
+    for (const id of ids) world.provider.omitted.add(id);
+    await eventually('the condition says how', () => condition('InventoryTrusted')?.reason === 'Quarantined');
+    expect(condition('InventoryTrusted')?.status).toBe('False');
+    expect((await world.machines(shard)).size).toBe(12);
+    const [, namespace, annotation, token] = /kubectl annotate --overwrite -n (\S+) capacityprovider metal (\S+)=(\S+)$/.exec(condition('InventoryTrusted')!.message)!;
+    expect(namespace).toBe(world.providerObject().metadata.namespace);
+    world.editProvider({}, { [annotation!]: token! });
+    await eventually('they are gone', async () => (await world.machines(shard)).size === 0);
+    await eventually('the condition says so', () => condition('InventoryTrusted')?.status === 'True');
+    await eventually('their objects are gone', () => ids.every((id) => world.machineObject(id) === undefined));
+  });
+
+  describe('that asks for TLS', () => {
+    it('does not call the provider, says why, and begins when TLS is asked for no more', async () => {
+      await world.open();
+      world.editProvider({ tls: { secretName: 'keys' } });
+      world.provider.put('m-1', { state: IDLE });
+      const shard = world.startShard();
+      await eventually('the condition says why', () => condition('Reachable')?.reason === 'TLSNotSupported');
+      expect(condition('Reachable')).toMatchObject({ status: 'False', message: expect.stringContaining('Secret keys') as string });
+      expect(condition('Ready')?.status).toBe('False');
+      expect(world.provider.allowed).toEqual([]);
+      world.editProvider({ tls: undefined });
+      await eventually('the shard serves', async () => (await world.machines(shard)).has('m-1'));
+      await eventually('the condition is gone', () => condition('Reachable')?.status === 'True');
+    });
+
+    it('while it runs is called no more, though the object be deleted', async () => {
+      await world.open();
+      world.provider.put('m-1');
+      const shard = world.startShard();
+      const east = await world.operator(shard);
+      world.editProvider({ tls: { secretName: 'keys' } });
+      await eventually('the condition says why', () => condition('Reachable')?.reason === 'TLSNotSupported');
+      const before = world.provider.allowed.length;
+      world.deleteProvider();
+      await world.plans(shard);
+      east.rollup({ needs: EIGHT_CPUS });
+      await eventually('the machine is wanted', () => world.machineObject('m-1')?.status?.operation?.kind === 'Create');
+      await world.plans(shard);
+      expect(world.provider.allowed.length).toBe(before);
+    });
+  });
+
+  it('says that the provider cannot be reached before it was ever reached', async () => {
+    await world.open();
+    await world.provider.close();
+    world.startShard();
+    await eventually('the condition says so', () => condition('Reachable')?.status === 'False');
+    expect(condition('Reachable')?.reason).toBe('NoAnswer');
+  });
+
+  describe('and a machine that is given to another shard', () => {
+    const states = (operator: { received: readonly { $case: string; value: unknown }[] }): MachineState[] =>
+      operator.received.flatMap((f) => (f.$case === 'nodeStateUpdate' ? [(f.value as { state: MachineState }).state] : []));
+
+    it('while it serves: nothing is said of it, nothing done about it, and its demand gets another one', async () => {
+      await world.open();
+      world.provider.put('m-1', { pricePerHour: 0.1 });
+      const shard = world.startShard();
+      const east = await world.operator(shard);
+      east.rollup({ needs: EIGHT_CPUS });
+      await eventually('its object says that it serves', () => world.machineObject('m-1')?.status?.phase === 'Configured');
+      const told = states(east).length;
+      const calls = world.provider.calls.length;
+      world.editMachine('m-1', { shardRef: 'shard-1' });
+      await eventually('it is ours no more', async () => !(await world.machines(shard)).has('m-1'));
+      const given = world.machineObject('m-1');
+      east.rollup({ needs: [] });
+      await east.ack('rollup');
+      await world.plans(shard);
+      expect(states(east).length).toBe(told);
+      expect(world.provider.calls.length).toBe(calls);
+      expect(world.machineObject('m-1')).toEqual(given);
+      world.provider.put('m-2', { pricePerHour: 9 });
+      east.rollup({ needs: EIGHT_CPUS });
+      await eventually('another one serves', () => world.provider.state('m-2') === CONFIGURED);
+    });
+
+    it('while it is on its way: its cluster hears that it never arrives, and it is not configured', async () => {
+      await world.open();
+      world.provider.put('m-1');
+      world.provider.unfinished.add('Create');
+      const shard = world.startShard();
+      const east = await world.operator(shard);
+      east.rollup({ needs: EIGHT_CPUS });
+      await eventually('Create is under way', () => world.provider.state('m-1') === CREATING && world.machineObject('m-1')?.status?.phase === 'Creating');
+      world.editMachine('m-1', { shardRef: 'shard-1' });
+      await eventually('the cluster hears of it', () => states(east).at(-1) === DELETING);
+      world.provider.finish('m-1');
+      await world.provider.asked(2);
+      await world.plans(shard);
+      expect(world.provider.calls.map((c) => c.kind)).toEqual(['Create']);
+      expect((await world.machines(shard)).has('m-1')).toBe(false);
+    });
+  });
+});

@@ -1,0 +1,64 @@
+/** Profiles, and what machines are bound for, as the document writes them. */
+import { canonicalProfile, fingerprint } from '../api/profile.ts';
+import type { Profile, Requirement, SpreadTerm } from '../api/profile.ts';
+import type { Assignment } from '../engine/types.ts';
+import { FIELDS } from './document.ts';
+import { Fields, listOf, objectAt, oneOf, text, wholeFrom } from './reader.ts';
+import type { Read } from './reader.ts';
+import { bucket, namedOr, priority } from './values.ts';
+
+export type Defaults = Readonly<Record<string, unknown>>;
+
+/** An object of the document over the defaults for its kind. */
+export function overDefaults(value: unknown, path: string, defaults: Defaults): unknown {
+  return { ...defaults, ...objectAt(value, path) };
+}
+
+export function profileReader(defaults: Defaults): Read<Profile> {
+  return (value, path) => {
+    const fields = new Fields(overDefaults(value, path, defaults), path, FIELDS.profile);
+    return canonicalProfile({
+      requirements: fields.get('requirements', listOf(requirement), []),
+      spread: fields.get('spread', listOf(spreadTerm), []),
+      priority: fields.get('priority', priority, 0),
+      interruptionBucket: fields.get('interruptionBucket', bucket, 1),
+      reclamationBucket: fields.get('reclamationBucket', bucket, 1),
+    });
+  };
+}
+
+function requirement(value: unknown, path: string): Requirement {
+  const fields = new Fields(value, path, FIELDS.requirement);
+  return {
+    key: text(fields.raw('key'), fields.pathOf('key')),
+    operator: fields.get('operator', oneOf('In', 'NotIn', 'Exists', 'DoesNotExist', 'Same'), 'In'),
+    values: fields.get('values', listOf(text), []),
+  };
+}
+
+function spreadTerm(value: unknown, path: string): SpreadTerm {
+  const fields = new Fields(value, path, FIELDS.spread);
+  return {
+    topologyKey: text(fields.raw('topologyKey'), fields.pathOf('topologyKey')),
+    maxSkew: fields.get('maxSkew', wholeFrom(0, 2_147_483_647, 'a whole number of at least 0'), 1),
+    whenUnsatisfiable: fields.get('whenUnsatisfiable', oneOf('DoNotSchedule', 'ScheduleAnyway', 'Unspecified'), 'DoNotSchedule'),
+  };
+}
+
+export type Profiles = ReadonlyMap<string, Profile>;
+
+/** For whom a machine is, or is to be, bound. `profile` says it all at once; single fields win over it. */
+export function assignmentReader(profiles: Profiles, profile: Read<Profile>, cluster: string): Read<Assignment> {
+  return (value, path) => {
+    const fields = new Fields(value, path, FIELDS.assignment);
+    const asked = fields.optional('profile', namedOr(profiles, 'profiles', profile));
+    return {
+      cluster: fields.get('cluster', text, cluster),
+      fingerprint: fields.get('fingerprint', text, asked === undefined ? '' : fingerprint(asked)),
+      group: fields.get('group', text, ''),
+      priority: fields.get('priority', priority, asked?.priority ?? 0),
+      interruptionBucket: fields.get('interruptionBucket', bucket, asked?.interruptionBucket ?? 1),
+      reclamationBucket: fields.get('reclamationBucket', bucket, asked?.reclamationBucket ?? 1),
+    };
+  };
+}
