@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { planOnce } from './engine.ts';
-import { amounts, assignmentOf, bindTo, machine, need, policy, T0, typeIn, world } from './testing/builders.ts';
+import { amounts, assignmentOf, bindTo, hint, machine, need, policy, T0, typeIn, world } from './testing/builders.ts';
 import type { WorldSpec } from './testing/builders.ts';
 import type { UnmetReason } from './types.ts';
 
@@ -18,7 +18,10 @@ describe('why a Need is unmet', () => {
     ['NO_MATCHING_SUPPLY', 'all that match count for nobody', { machines: [machine('a', 'Idle', { hold: true }), machine('b', 'Failed'), machine('c', 'Idle', { stuck: true })], needs: [need()] }],
     ['SUPPLY_EXHAUSTED', 'all that match are its own already', { machines: many(2), needs: [need({ units: 3 })] }],
     ['SUPPLY_EXHAUSTED', 'equals hold all that match', { machines: many(1), needs: [need(), need({ cluster: 'c2' })] }],
-    ['SUPPLY_EXHAUSTED', 'lower ones hold all that match', { machines: [foreign(50)], needs: [need(), need({ cluster: 'c2', priority: 50 })] }],
+    ['PREEMPTION_IN_PROGRESS', 'what matches is taken from a lower one', { machines: [foreign(50)], needs: [need(), need({ cluster: 'c2', priority: 50 })] }],
+    ['PREEMPTION_EXHAUSTED', 'what can be taken from lower ones is not enough', { machines: [foreign(50)], needs: [need({ units: 2 }), need({ cluster: 'c2', priority: 50 })] }],
+    ['DISRUPTION_BLOCKED', 'what could be taken must not be disrupted', { machines: [foreign(50)], needs: [need(), need({ cluster: 'c2', priority: 50 })], hints: { c2: [hint('x', { doNotDisrupt: true })] } }],
+    ['SUPPLY_EXHAUSTED', 'lower ones of a cluster that is not connected hold all that match', { machines: [foreign(50)], needs: [need(), need({ cluster: 'c2', priority: 50 })], sessions: ['c1'] }],
     ['PRIORITY_STARVED', 'a higher one took what matches', { machines: many(1), needs: [need(), need({ cluster: 'c2', priority: 500 })] }],
     ['PRIORITY_STARVED', 'a higher penalty took what matches', { machines: many(1), needs: [need(), need({ cluster: 'c2', interruptionBucket: 9 })] }],
     ['PRIORITY_STARVED', 'a higher one of another cluster is served by what matches', { machines: [foreign(500)], needs: [need(), need({ cluster: 'c2', priority: 500 })] }],

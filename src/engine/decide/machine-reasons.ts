@@ -74,11 +74,11 @@ export class ReasonsInPlan implements MachineReasons {
   #served(number: number, slot: number, role: number): MachineReason {
     const code = role === ROLE.reserved ? 'Reserved' : this.#inventory.state(slot) === CONFIGURED ? 'Serving' : 'InFlight';
     const key = `${code}${number}`;
-    let reason = this.#made.get(key);
-    if (reason === undefined) {
-      reason = { code, ...this.#holders.at(number) };
-      this.#made.set(key, reason);
-    }
+    const known = this.#made.get(key);
+    if (known !== undefined) return known;
+    const { cluster, fingerprint, priority } = this.#holders.at(number);
+    const reason: MachineReason = { code, cluster, fingerprint, priority };
+    this.#made.set(key, reason);
     return reason;
   }
 

@@ -22,8 +22,8 @@ export class Market {
   readonly isKept: (cluster: Cluster) => boolean;
   /** Something was taken in a cluster whose plan was to be kept: it cannot be. */
   keptWasTaken = false;
-  /** Machines that were preempted in this plan. */
-  readonly takenOut = new Set<number>();
+  /** Clusters that machines were taken from. */
+  readonly disturbed = new Set<Cluster>();
   forecasts: Forecasts | undefined;
   readonly #serial: number;
   readonly #originals = new Map<Group<Tally>, number[]>();
@@ -97,7 +97,7 @@ export class Market {
       group.members = group.members.slice();
     }
     const slots = group.members.splice(from, n);
-    for (const slot of slots) this.takenOut.add(slot);
+    this.disturbed.add(cluster);
     this.forecasts?.forget(cluster);
     return slots;
   }

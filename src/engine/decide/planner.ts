@@ -9,9 +9,9 @@ import type { Cluster } from '../facts/cluster.ts';
 import type { Facts } from '../facts/facts.ts';
 import type { Group } from '../facts/group.ts';
 import type { NeedRow } from '../facts/need-row.ts';
-import { ROLE } from '../facts/role.ts';
+import { IDLE, ROLE } from '../facts/role.ts';
 import { clusterOfArrivalKey } from '../keys.ts';
-import type { Action, ActionKind, MachineReason, Millis, NeedVerdict, Plan } from '../types.ts';
+import type { Action, ActionKind, MachineReason, Millis, NeedVerdict, Plan, Policy } from '../types.ts';
 import { Folding } from './fold.ts';
 import { Holders } from './holders.ts';
 import { noteCredits, ReasonsInPlan } from './machine-reasons.ts';
@@ -34,6 +34,8 @@ export class Planner {
   /** Special reasons of the last plan. */
   #reasons: ReadonlyMap<number, MachineReason> = new Map();
   #last: { readonly plan: Plan; readonly version: number; readonly quiet: boolean } | undefined;
+  /** Under which the last plan was made: how long idle machines are held depends on it. */
+  #policy: Policy | undefined;
   #order: { readonly rows: readonly NeedRow[]; readonly version: number } | undefined;
 
   constructor(facts: Facts) {
@@ -81,7 +83,7 @@ export class Planner {
 
     const ranks = new Ranks(market, tallies);
     for (const tally of tallies) {
-      for (const [row, verdict] of verdictsOf(tally, now, market, ranks)) row.verdict = sameVerdict(row.verdict, verdict) ? row.verdict : verdict;
+      for (const [row, verdict] of verdictsOf(tally, now, ranks)) row.verdict = sameVerdict(row.verdict, verdict) ? row.verdict : verdict;
     }
     const changed = this.#noteReasons(clusters, draft);
     market.close();
@@ -124,6 +126,9 @@ export class Planner {
   #noteReasons(clusters: readonly Cluster[], draft: PlanDraft): Set<number> {
     const { inventory } = this.#facts;
     const changed = new Set(inventory.touched);
+    for (const slot of inventory.clocksToCheck) changed.add(slot);
+    if (this.#policy !== this.#facts.policy) for (const slot of inventory.slots()) if (inventory.state(slot) === IDLE) changed.add(slot);
+    this.#policy = this.#facts.policy;
     for (const cluster of clusters) noteCredits(cluster, inventory, this.#holders, (slot) => changed.add(slot));
     for (const [slot, reason] of this.#reasons) if (draft.reasons.get(slot) !== reason) changed.add(slot);
     for (const slot of draft.reasons.keys()) changed.add(slot);
@@ -236,6 +241,7 @@ function closeClusters(clusters: readonly Cluster[], tallies: readonly Tally[], 
   for (const tally of tallies) {
     if (tally.open || !tally.satisfied || tally.picks.length > 0 || tally.reserved > 0) draft.unfinished.add(draft.market.cluster(tally.row));
   }
+  for (const cluster of draft.market.disturbed) draft.unfinished.add(cluster);
   for (const cluster of clusters) {
     cluster.dirty = false;
     cluster.closed = !draft.unfinished.has(cluster) && cluster.reserved.size === 0;

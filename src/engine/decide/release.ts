@@ -20,7 +20,10 @@ export function releaseExpired(draft: PlanDraft): void {
   for (const type of ['OnDemand', 'Spot'] as const) {
     const hold = holdOf(type, policy);
     if (typeof hold !== 'number') continue;
-    facts.idleClocks[type].walk((slot, since) => inventory.idleSince[slot] === since && inventory.state(slot) === IDLE && inventory.shape(slot).capacityType === type, (slot, since) => consider(slot, since, hold));
+    facts.idleClocks[type].walk(
+      (slot, since) => inventory.idleSince[slot] === since && inventory.shape(slot).capacityType === type,
+      (slot, since) => consider(slot, since, hold),
+    );
     // A clock that this plan starts.
     for (const slot of inventory.clocksToCheck) {
       if (Number.isNaN(inventory.idleSince[slot]) && inventory.state(slot) === IDLE && inventory.shape(slot).capacityType === type) consider(slot, now, hold);

@@ -10,14 +10,14 @@ import type { Tally } from './tally.ts';
 const MATCHING_CAP = 256;
 
 /** The verdict of each row that the tally stands for: itself, or the gangs that were planned as one. */
-export function verdictsOf(tally: Tally, now: Millis, market: Market, ranks: Ranks): [NeedRow, NeedVerdict][] {
-  const verdict = verdictOf(tally, now, market, ranks);
+export function verdictsOf(tally: Tally, now: Millis, ranks: Ranks): [NeedRow, NeedVerdict][] {
+  const verdict = verdictOf(tally, now, ranks);
   const { gangs } = tally.row;
   if (gangs === undefined) return [[tally.row, verdict]];
   return perGang(gangs, verdict, now);
 }
 
-function verdictOf(tally: Tally, now: Millis, market: Market, ranks: Ranks): NeedVerdict {
+function verdictOf(tally: Tally, now: Millis, ranks: Ranks): NeedVerdict {
   const { row, picks } = tally;
   const provisions = picks.reduce((n, { speculative }) => n + Number(speculative), 0);
   const { satisfied } = tally;

@@ -10,10 +10,10 @@ const SURROGATES = /[\ud800-\udfff]/;
 
 export class IdOrder {
   /** By slot; valid for slots that are settled. */
-  rank = new Int32Array(0);
+  rank: Int32Array = new Int32Array(0);
   readonly #ids: readonly (string | undefined)[];
   /** Slots in order of id. */
-  #sorted = new Int32Array(0);
+  #sorted: Int32Array = new Int32Array(0);
   #count = 0;
   #waiting: number[] = [];
   #gone: number[] = [];

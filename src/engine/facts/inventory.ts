@@ -55,17 +55,17 @@ export class Inventory {
   #capacity = 0;
   #used = 0;
 
-  #state = new Uint8Array(0);
-  #flags = new Uint8Array(0);
-  #role = new Uint8Array(0);
-  #waiting = new Uint8Array(0);
-  #shape = new Int32Array(0);
-  #cluster = new Int32Array(0);
-  #assigned = new Int32Array(0);
-  #intentTo = new Int32Array(0);
-  idleSince = new Float64Array(0);
+  #state: Uint8Array = new Uint8Array(0);
+  #flags: Uint8Array = new Uint8Array(0);
+  #role: Uint8Array = new Uint8Array(0);
+  #waiting: Uint8Array = new Uint8Array(0);
+  #shape: Int32Array = new Int32Array(0);
+  #cluster: Int32Array = new Int32Array(0);
+  #assigned: Int32Array = new Int32Array(0);
+  #intentTo: Int32Array = new Int32Array(0);
+  idleSince: Float64Array = new Float64Array(0);
   /** Who was credited with the machine by the last plan: an index of the plan's holders; -1 = nobody. */
-  credited = new Int32Array(0);
+  credited: Int32Array = new Int32Array(0);
 
   constructor(dimensions: Dimensions, clusters: Clusters) {
     this.shapes = new Shapes(dimensions);
@@ -194,6 +194,7 @@ export class Inventory {
     this.#ids[slot] = undefined;
     this.removedIds.push(id);
     const since = this.idleSince[slot] as number;
+    this.idleSince[slot] = Number.NaN;
     return Number.isNaN(since) ? undefined : since;
   }
 

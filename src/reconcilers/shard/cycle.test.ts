@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../engine/engine.ts';
-import { reasonsOf } from '../../engine/machine-reasons.ts';
+import { reasonsOf } from '../../engine/decide/machine-reasons.ts';
 import { amounts, need, policy } from '../../engine/testing/builders.ts';
 import type { Action, Change, Engine, MachineReason, Plan } from '../../engine/types.ts';
 import { VirtualClock } from '../../lib/virtual-clock.ts';

@@ -1,4 +1,4 @@
-import { reasonsOf } from '../../engine/machine-reasons.ts';
+import { reasonsOf } from '../../engine/decide/machine-reasons.ts';
 import type { MachineState, NeedVerdict, Plan } from '../../engine/types.ts';
 
 const NONE: Record<MachineState, number> = { Speculative: 0, Creating: 0, Idle: 0, Configuring: 0, Configured: 0, Draining: 0, Deleting: 0, Failed: 0 };
