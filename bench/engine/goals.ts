@@ -15,6 +15,8 @@ const GOALS: Readonly<Record<string, Readonly<Record<string, Bounds>>>> = {
   'uber-5k': { 'engine/full': { p99Ms: 30 } },
   'uber-5k-unaggregated': { 'engine/full': { p99Ms: 1000 } },
   'uber-50k': { 'engine/full': { p99Ms: 250 } },
+  '5k-realistic': { 'engine/full': { p99Ms: 30 } },
+  '50k-realistic': { 'engine/full': { p99Ms: 250 } },
   '500k-realistic': { 'engine/full': { p99Ms: 2500, ...BYTES }, 'engine/changed2pct': { p99Ms: 500 } },
   'phase2-500k': { 'engine/phase2': { p99Ms: 40 } },
   'phase2-no-victims': { 'engine/phase2': { p99Ms: 5 } },

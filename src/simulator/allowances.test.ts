@@ -1,0 +1,84 @@
+/** The feedback of D3 in the closed loop: it ends, it does not swing, and it finds a place for every Pod. */
+import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../lib/random.ts';
+import { requests, simulate } from './scenario.ts';
+import type { Workload } from './scenario.ts';
+import { templateOf } from './pod.ts';
+import type { SeedPool } from './seed.ts';
+import type { Simulator, Tick } from './simulator.ts';
+import { cyclesOf, lastOf, total, totals } from './testing/counting.ts';
+
+const box: SeedPool = { name: 'box', instanceType: 'm6i.large', unit: { cpu: '10', memory: '10Gi' }, density: 1, configuredPerCluster: 20, speculative: 60 };
+const pods = (name: string, cpu: string, memory: string, replicas: number): Workload =>
+  ({ name, request: { ...requests.tiny, resources: { cpu, memory } }, objects: 1, replicas });
+
+/** Twenty machines per cluster hold 180 small Pods so evenly that none of the five large ones fits. */
+function fragmented(createCycles: number, allowances: boolean): Simulator {
+  return simulate({
+    clusters: 2, workloads: [pods('small', '1', '1Gi', 180), pods('large', '4', '2Gi', 5)], pools: [box], createCycles, configureCycles: 1,
+    options: { nodeReadyMs: () => 1_000, demand: { unitClasses: true, of: 'all', allowances, hints: true } },
+  });
+}
+
+describe('Pods that do not fit although the capacity would do', () => {
+  it('wait for ever without allowances', () => {
+    const ticks = fragmented(1, false).run(200);
+    expect(totals(ticks)).toEqual({});
+    expect(lastOf(ticks).pending).toBe(10);
+  });
+
+  it.each([1, 30])('get machines with Creates of %i s; then nothing moves any more', (createCycles) => {
+    const sim = fragmented(createCycles, true);
+    const ticks = sim.run(400);
+    expect(lastOf(ticks)).toMatchObject({ pending: 0, configured: 46, evicted: 0 }); // two large Pods to a machine: three each
+    expect(sim.evictedTotal).toBe(0);
+    expect(cyclesOf(ticks, 'Provision').length).toBeLessThanOrEqual(4); // it doubles at most so often
+    expect(total(ticks, 'Provision')).toBeLessThanOrEqual(16);
+    const quiet = ticks.slice(4 * (createCycles + 5));
+    expect(totals(quiet)).toEqual({});
+    expect(new Set(quiet.map((tick) => tick.configured)).size).toBe(1);
+  });
+
+  it.each([1, 30])('leave nothing behind when they go, with Creates of %i s', (createCycles) => {
+    const sim = fragmented(createCycles, true);
+    sim.run(200);
+    for (const cluster of sim.clusters.keys()) sim.scaleDown(cluster, 5, (pod) => pod.template.spec.request.resources['cpu'] === '4');
+    const ticks = sim.run(200);
+    expect(lastOf(ticks)).toMatchObject({ pending: 0, configured: 36, shortfalls: 0 });
+    for (const cluster of sim.clusters.keys()) expect(sim.reporterOf(cluster).allowances.size).toBe(0);
+    expect(totals(ticks.slice(20))).toEqual({});
+  });
+});
+
+describe('Pods of many sizes that come and go', () => {
+  const templates = [1, 2, 3, 4, 6].map((cpu) => templateOf({ request: { ...requests.tiny, resources: { cpu: String(cpu), memory: '1Gi' } }, gang: '' }));
+
+  function rush(createCycles: number, allowances: boolean): { readonly sim: Simulator; readonly ticks: readonly Tick[] } {
+    const random = seededRandom(3);
+    const sim = simulate({
+      clusters: 2, workloads: [], pools: [{ ...box, configuredPerCluster: 0, speculative: 400 }], createCycles, configureCycles: 1,
+      policy: { holds: { onDemandMs: 20_000, spotMs: 20_000, occupiedExcessMs: 10_000 } },
+      options: { nodeReadyMs: () => 1_000, placement: 'most-allocated', demand: { unitClasses: true, of: 'all', allowances, hints: true } },
+    });
+    const ticks = Array.from({ length: 1_000 }, (_, second) => {
+      for (let i = 0; second < 300 && i < 3; i++) {
+        const template = templates[Math.floor(random() * templates.length)];
+        if (template) sim.submit(`cluster-00${Math.floor(random() * 2)}`, template, 20_000 + Math.floor(random() * 100_000));
+      }
+      return sim.step();
+    });
+    return { sim, ticks };
+  }
+
+  it.each([1, 30])('all get a place sooner than without, and all machines go back, with Creates of %i s', (createCycles) => {
+    const [without, withThem] = [rush(createCycles, false), rush(createCycles, true)];
+    const waited = ({ sim }: typeof without): number => sim.waitsMs.reduce((sum, ms) => sum + ms, 0);
+    expect(waited(withThem)).toBeLessThan(waited(without));
+    expect(Math.max(...withThem.sim.waitsMs)).toBeLessThanOrEqual(Math.max(...without.sim.waitsMs));
+    const peak = (ticks: readonly Tick[]): number => Math.max(...ticks.map((tick) => tick.configured));
+    expect(peak(withThem.ticks)).toBeLessThanOrEqual(peak(without.ticks) * 1.25);
+    expect(lastOf(withThem.ticks)).toMatchObject({ live: 0, configured: 0 });
+    expect(withThem.sim.fleet.count('Speculative')).toBe(400);
+    for (const cluster of withThem.sim.clusters.keys()) expect(withThem.sim.reporterOf(cluster).allowances.size).toBe(0);
+  });
+});

@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { planOnce } from '../engine/engine.ts';
+import { worlds } from '../engine/testing/arbitraries.ts';
+import { T0 } from '../engine/testing/builders.ts';
+import { parseSnapshot } from './parse.ts';
+import { diffPlans, firstDifference, parsePlanReport } from './plan-diff.ts';
+import { formatPlan, formatReport, planReport } from './plan-report.ts';
+import { whatIf } from './what-if.ts';
+
+const known = parseSnapshot({ machines: [{ id: 'm{1..4}' }], clusters: { c: { needs: [{ units: 3 }] } } });
+const plan = (changes = {}) => {
+  const { snapshot, at } = whatIf(known, changes);
+  return planReport(planOnce(snapshot, at));
+};
+
+describe('two plans', () => {
+  it('that are equal have no difference, with or without sentences', () => {
+    expect(diffPlans(plan(), plan())).toEqual([]);
+    expect(diffPlans(plan(), parsePlanReport(JSON.parse(formatReport(plan()))))).toEqual([]);
+  });
+
+  it('differ exactly where their data does', () => {
+    fc.assert(
+      fc.property(worlds(), worlds(), fc.boolean(), (world, other, same) => {
+        const [a, b] = [planOnce(world, T0), planOnce(same ? world : other, T0)];
+        const equal = formatPlan(a) === formatPlan(b);
+        expect(diffPlans(planReport(a), planReport(b)).length === 0).toBe(equal);
+        expect(firstDifference(formatPlan(a), formatPlan(b)) === undefined).toBe(equal);
+      }),
+      { numRuns: 200, seed: 20_260_302 },
+    );
+  });
+
+  it('say of each machine and need what is different, machines that differ alike together', () => {
+    const differences = diffPlans(plan(), plan({ withoutSession: ['c'] }));
+    expect(differences.map(({ section, of }) => `${section} ${of}`)).toEqual([
+      'action m1', 'action m2', 'action m3', 'verdict c p=0|ipb=1|rpb=1|reqs=|spr= unit cpu=6', 'reason m{1..3}', 'plan stats.actions', 'plan stats.unmet',
+    ]);
+    expect(differences.find(({ section }) => section === 'action')).not.toHaveProperty('b');
+    expect(differences.find(({ section }) => section === 'verdict')).toMatchObject({ a: { satisfied: true }, b: { reason: 'NO_SESSION' } });
+    expect(differences.find(({ section }) => section === 'reason')).toMatchObject({ of: 'm{1..3}', a: { code: 'AcquiredIdle' }, b: { code: 'IdleKept' } });
+  });
+
+  it('that differ only in the order of their actions differ', () => {
+    const report = plan();
+    expect(diffPlans(report, { ...report, actions: report.actions.toReversed() })).toEqual([{ section: 'plan', of: 'order of actions', a: 'm1', b: 'm3' }]);
+  });
+
+  it('have a first line in which they differ', () => {
+    expect(firstDifference('a\n  b\n', 'a\n  c\n')).toEqual({ line: 2, a: 'b', b: 'c' });
+    expect(firstDifference('a\n', 'a\nb')).toEqual({ line: 2, a: '', b: 'b' });
+  });
+});
+
+it.each([[[], 'found [], expected an object'], [{}, 'format: found nothing'], [{ format: 'bigfleet.engine.plan/v1' }, 'actions: found nothing, expected a list']])('%j is no plan', (value, message) => {
+  expect(() => parsePlanReport(value)).toThrow(expect.objectContaining({ name: 'SnapshotError', message: expect.stringContaining(message) as string }));
+});

@@ -1,0 +1,103 @@
+/** Where two plans differ: actions, verdicts, reasons, and what else they say. Sentences are not compared. */
+import { compareText } from '../lib/compare-text.ts';
+import { PLAN_FORMAT } from './document.ts';
+import { expandPattern, patternsFor } from './id-pattern.ts';
+import { formatReport } from './plan-report.ts';
+import type { PlanReport } from './plan-report.ts';
+import { objectAt, SnapshotError, wrong } from './reader.ts';
+
+export interface Difference {
+  readonly section: 'action' | 'verdict' | 'reason' | 'memory' | 'plan';
+  /** What is meant: machines as patterns, a need by its parts, a field of the plan. */
+  readonly of: string;
+  /** Absent where the plan says nothing of it. */
+  readonly a?: unknown;
+  readonly b?: unknown;
+}
+
+/** Checks what is compared and printed; throws SnapshotError for anything that is no plan. */
+export function parsePlanReport(value: unknown, path = ''): PlanReport {
+  const report = objectAt(value, path);
+  if (report['format'] !== PLAN_FORMAT) wrong(path === '' ? 'format' : `${path}.format`, report['format'], JSON.stringify(PLAN_FORMAT));
+  for (const field of ['actions', 'verdicts', 'reasons', 'memory']) {
+    if (!Array.isArray(report[field])) wrong(path === '' ? field : `${path}.${field}`, report[field], 'a list');
+  }
+  return JSON.parse(formatReport(report)) as PlanReport;
+}
+
+/** Nothing = the plans are equal. Ordered by section, then by what is meant. */
+export function diffPlans(a: PlanReport, b: PlanReport): Difference[] {
+  const plain = (report: PlanReport): PlanReport => JSON.parse(formatReport(report)) as PlanReport;
+  const [x, y] = [plain(a), plain(b)];
+  return [
+    ...compare('action', byKey(x.actions, ({ machineId }) => machineId), byKey(y.actions, ({ machineId }) => machineId)),
+    ...compare('verdict', byKey(x.verdicts, needText), byKey(y.verdicts, needText)),
+    ...reasonsOf(x, y),
+    ...compare('memory', byKey(x.memory, memoryText), byKey(y.memory, memoryText)),
+    ...compare('plan', scalars(x), scalars(y)),
+    ...orderOf(x, y),
+  ];
+}
+
+export function needText({ cluster, fingerprint, group, unitClass }: { readonly cluster: string; readonly fingerprint: string; readonly group: string; readonly unitClass: string }): string {
+  return `${cluster} ${fingerprint}${group === '' ? '' : ` group ${group}`} unit ${unitClass || 'none'}`;
+}
+
+function memoryText({ what, key }: PlanReport['memory'][number]): string {
+  return `${what} ${key}`;
+}
+
+function byKey<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, unknown> {
+  return new Map(items.map((item) => [keyOf(item), item]));
+}
+
+function compare(section: Difference['section'], a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): Difference[] {
+  const keys = [...new Set([...a.keys(), ...b.keys()])].sort(compareText);
+  return keys.flatMap((of): Difference[] => {
+    const [x, y] = [a.get(of), b.get(of)];
+    return JSON.stringify(x) === JSON.stringify(y) ? [] : [{ section, of, ...(x !== undefined && { a: x }), ...(y !== undefined && { b: y }) }];
+  });
+}
+
+/** Machines whose reasons differ in the same way are one difference. */
+function reasonsOf(a: PlanReport, b: PlanReport): Difference[] {
+  const each = (report: PlanReport): Map<string, unknown> =>
+    new Map(report.reasons.flatMap(({ machines, reason }, i) => machines.flatMap((pattern) => expandPattern(pattern, `reasons[${String(i)}].machines`).map((id): [string, unknown] => [id, reason]))));
+  const groups = new Map<string, { readonly ids: string[]; readonly difference: Difference }>();
+  for (const difference of compare('reason', each(a), each(b))) {
+    const key = JSON.stringify([difference.a, difference.b]);
+    const group = groups.get(key) ?? { ids: [], difference };
+    groups.set(key, group);
+    group.ids.push(difference.of);
+  }
+  return [...groups.values()].map(({ ids, difference }) => ({ ...difference, of: patternsFor(ids).join(' ') }));
+}
+
+function scalars(report: PlanReport): Map<string, unknown> {
+  return new Map<string, unknown>([['at', report.at], ['wakeAt', report.wakeAt], ...Object.entries(report.stats).map(([name, value]): [string, unknown] => [`stats.${name}`, value])]);
+}
+
+/** The same actions or verdicts in another order are another plan. */
+function orderOf(a: PlanReport, b: PlanReport): Difference[] {
+  const orders: [string, (report: PlanReport) => string[]][] = [
+    ['order of actions', (report) => report.actions.map(({ machineId }) => machineId)],
+    ['order of verdicts', (report) => report.verdicts.map(needText)],
+  ];
+  return orders.flatMap(([of, order]): Difference[] => {
+    const [x, y] = [order(a), order(b)];
+    const [ofX, ofY] = [new Set(x), new Set(y)];
+    const [inX, inY] = [x.filter((key) => ofY.has(key)), y.filter((key) => ofX.has(key))];
+    const at = inX.findIndex((key, i) => key !== inY[i]);
+    return at < 0 ? [] : [{ section: 'plan', of, a: inX[at], b: inY[at] }];
+  });
+}
+
+/** The first line in which two plans, each written by formatReport, differ; undefined = byte for byte equal. */
+export function firstDifference(a: string, b: string): { readonly line: number; readonly a: string; readonly b: string } | undefined {
+  if (a === b) return undefined;
+  const [x, y] = [a.split('\n'), b.split('\n')];
+  for (let i = 0; i < Math.max(x.length, y.length); i++) {
+    if (x[i] !== y[i]) return { line: i + 1, a: x[i]?.trim() ?? '', b: y[i]?.trim() ?? '' };
+  }
+  throw new SnapshotError('', 'texts differ, but none of their lines');
+}

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { parseSnapshot } from './parse.ts';
+import { whatIf } from './what-if.ts';
+import type { WhatIf } from './what-if.ts';
+
+const known = parseSnapshot({
+  machines: [{ id: 'm{1..2}', instanceType: 'm5.large' }, { id: 'n', instanceType: 'n2', priceMicroUsdPerHour: 7 }],
+  clusters: { prod: { needs: [{ units: 3 }] }, staging: { needs: [{ units: 2 }] } },
+});
+
+describe('what if', () => {
+  it('nothing were different: nothing is', () => {
+    expect(whatIf(known, {})).toEqual(known);
+  });
+
+  it('changes exactly what is named', () => {
+    expect(whatIf(known, { set: ['policy.reclaimCapFraction=0.1', 'policy.holds.spotMs=5', 'policy.limits={"machines":3}', 'supplyTrusted=false', 'at=2027-01-15T09:00:00Z'] })).toEqual({
+      at: known.at + 3_600_000,
+      snapshot: {
+        ...known.snapshot,
+        supplyTrusted: false,
+        policy: { ...known.snapshot.policy, reclaimCapFraction: 0.1, holds: { ...known.snapshot.policy.holds, spotMs: 5 }, limits: { machines: 3 } },
+      },
+    });
+    expect(whatIf(known, { price: ['m5.large=120'] }).snapshot.machines.map((m) => m.priceMicroUsdPerHour)).toEqual([120, 120, 7]);
+    const { needs, sessions } = whatIf(known, { demand: ['prod=0.5'], withoutSession: ['staging'] }).snapshot;
+    expect([...needs.values()].map(([need]) => need?.aggregate)).toEqual([[['cpu', 1500]], [['cpu', 2000]]]);
+    expect([...sessions]).toEqual(['prod']);
+  });
+
+  it('leaves what is known as it is', () => {
+    const before = structuredClone(known);
+    whatIf(known, { set: ['policy.holds.spotMs=5'], price: ['n2=1'], demand: ['prod=2'], withoutSession: ['prod'] });
+    expect(known).toEqual(before);
+  });
+
+  it.each<[WhatIf, string]>([
+    [{ set: ['policy.reclaimCap=1'] }, '--set policy.reclaimCap: is no field here (did you mean "reclaimCapFraction"?)'],
+    [{ set: ['policy.reclaimCapFraction=much'] }, '--set policy.reclaimCapFraction: found "much", expected a share, 0 to 1'],
+    [{ set: ['policy.holds.spot.ms=1'] }, 'policy.holds.spot.ms is no field of a policy'],
+    [{ set: ['machines=3'] }, 'settable are policy.FIELD, supplyTrusted and at'],
+    [{ set: ['policy.reclaimCapFraction'] }, 'expected NAME=VALUE, for instance --set policy.reclaimCapFraction=0.1'],
+    [{ set: ['at=soon'] }, '--set at: found "soon"'],
+    [{ price: ['m5.lage=1'] }, '--price: no machine is of type "m5.lage" (did you mean "m5.large"?)'],
+    [{ price: ['n2=0.5'] }, '--price: found 0.5, expected whole micro-USD'],
+    [{ demand: ['pord=2'] }, '--demand: no cluster "pord" has reported (did you mean "prod"?)'],
+    [{ demand: ['prod=-1'] }, '--demand: found "-1", expected a factor'],
+    [{ withoutSession: ['x'] }, '--without-session: cluster "x" is not connected'],
+  ])('%j is refused', (changes, message) => {
+    expect(() => whatIf(known, changes)).toThrow(expect.objectContaining({ name: 'SnapshotError', message: expect.stringContaining(message) as string }));
+  });
+});

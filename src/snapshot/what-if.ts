@@ -1,0 +1,77 @@
+/** Small changes to a snapshot, to see what would have been decided. Each one names something that must exist. */
+import type { Need, Policy, Snapshot } from '../engine/types.ts';
+import type { SnapshotDocument } from './parse.ts';
+import { readPolicy } from './parse.ts';
+import { flag, hintFor, shown, SnapshotError, wrong } from './reader.ts';
+import { instant, microUsd } from './values.ts';
+
+export interface WhatIf {
+  /** `policy.FIELD=VALUE`, `supplyTrusted=BOOL` or `at=TIME`. */
+  readonly set?: readonly string[];
+  /** `TYPE=MICROUSD`: the price per hour of every machine of an instance type. */
+  readonly price?: readonly string[];
+  /** `CLUSTER=FACTOR`: the aggregates of a cluster times a factor. */
+  readonly demand?: readonly string[];
+  readonly withoutSession?: readonly string[];
+}
+
+/** The document as if. Throws a SnapshotError whose path is the flag. */
+export function whatIf(document: SnapshotDocument, changes: WhatIf): SnapshotDocument {
+  let { at, snapshot } = document;
+  for (const text of changes.set ?? []) {
+    const [field, value] = assignment('--set', text, 'policy.reclaimCapFraction=0.1');
+    if (field === 'at') at = instant(parsed(value), '--set at');
+    else if (field === 'supplyTrusted') snapshot = { ...snapshot, supplyTrusted: flag(parsed(value), '--set supplyTrusted') };
+    else if (field.startsWith('policy.')) snapshot = { ...snapshot, policy: withPolicy(snapshot.policy, field.slice('policy.'.length), parsed(value)) };
+    else throw new SnapshotError('--set', `${shown(field)} is not settable; settable are policy.FIELD, supplyTrusted and at`);
+  }
+  for (const text of changes.price ?? []) snapshot = withPrice(snapshot, ...assignment('--price', text, 'm5.large=96000'));
+  for (const text of changes.demand ?? []) snapshot = withDemand(snapshot, ...assignment('--demand', text, 'cluster-1=1.5'));
+  for (const cluster of changes.withoutSession ?? []) snapshot = withoutSession(snapshot, cluster);
+  return { at, snapshot };
+}
+
+function assignment(name: string, text: string, example: string): [string, string] {
+  const at = text.lastIndexOf('=');
+  if (at < 1 || at === text.length - 1) return wrong(name, text, `NAME=VALUE, for instance ${name} ${example}`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** JSON where it is JSON, else the text itself. */
+function parsed(value: string): unknown {
+  try {
+    return JSON.parse(value) as unknown;
+  } catch {
+    return value;
+  }
+}
+
+/** The field is put into the policy, which is then read like one from a file: unknown fields and wrong values are refused alike. */
+function withPolicy(policy: Policy, path: string, value: unknown): Policy {
+  const [field = '', inner, ...more] = path.split('.');
+  if (more.length > 0) throw new SnapshotError('--set', `policy.${path} is no field of a policy`);
+  const outer = policy as unknown as Readonly<Record<string, unknown>>;
+  const changed = inner === undefined ? value : { ...(Object.hasOwn(outer, field) ? (outer[field] as object) : {}), [inner]: value };
+  return readPolicy({ ...outer, [field]: changed }, '--set policy');
+}
+
+function withPrice(snapshot: Snapshot, type: string, value: string): Snapshot {
+  const types = new Set(snapshot.machines.map(({ instanceType }) => instanceType));
+  if (!types.has(type)) throw new SnapshotError('--price', `no machine is of type ${shown(type)}${hintFor(type, types)}`);
+  const price = microUsd(Number(value), '--price');
+  return { ...snapshot, machines: snapshot.machines.map((machine) => (machine.instanceType === type ? { ...machine, priceMicroUsdPerHour: price } : machine)) };
+}
+
+function withDemand(snapshot: Snapshot, cluster: string, value: string): Snapshot {
+  const factor = Number(value);
+  if (!Number.isFinite(factor) || factor < 0) wrong('--demand', value, 'a factor of at least 0');
+  const needs = snapshot.needs.get(cluster);
+  if (needs === undefined) throw new SnapshotError('--demand', `no cluster ${shown(cluster)} has reported${hintFor(cluster, snapshot.needs.keys())}`);
+  const scaled = needs.map((need): Need => ({ ...need, aggregate: need.aggregate.map(([name, amount]) => [name, Math.ceil(amount * factor)]) }));
+  return { ...snapshot, needs: new Map([...snapshot.needs, [cluster, scaled]]) };
+}
+
+function withoutSession(snapshot: Snapshot, cluster: string): Snapshot {
+  if (!snapshot.sessions.has(cluster)) throw new SnapshotError('--without-session', `cluster ${shown(cluster)} is not connected${hintFor(cluster, snapshot.sessions)}`);
+  return { ...snapshot, sessions: new Set([...snapshot.sessions].filter((name) => name !== cluster)) };
+}
