@@ -9,6 +9,8 @@ export interface Draining {
   readonly tally: Tally;
   /** Whether machines of the group may be taken at all; that they fit and contribute is seen to. */
   readonly admits?: (group: Group<Tally>, cls: MachineClass) => boolean;
+  /** What is taken is taken one after the other, as it is chosen: the order is seen, or `take` may refuse. */
+  readonly inOrder?: boolean;
   /** Takes the next `n` machines of the group, and the tally with them; returns how many it took. Fewer than `n` ends it. */
   readonly take: (group: Group<Tally>, n: number, cls: MachineClass) => number;
 }
@@ -22,31 +24,105 @@ export function drainTies(ties: Iterable<Tie>, draining: Draining): boolean {
   return true;
 }
 
-function drainTie(tie: Tie, { market, tally, admits, take }: Draining): boolean {
-  const { rank } = market;
-  const { accepts } = tally.fit;
+function drainTie(tie: Tie, draining: Draining): boolean {
+  const { market, tally, take } = draining;
   while (!tally.covered) {
-    let best: Group<Tally> | undefined;
-    let bestClass: MachineClass | undefined;
-    let bestRank = Infinity;
-    let nextRank = Infinity;
-    for (const group of tie) {
-      if (group.left <= 0 || accepts[group.classIndex] !== 1) continue;
-      const cls = market.classOf(group);
-      if ((admits !== undefined && !admits(group, cls)) || !tally.contributes(cls)) continue;
-      const at = rank[group.members[group.taken] as number] as number;
-      if (at < bestRank) {
-        nextRank = bestRank;
-        best = group;
-        bestClass = cls;
-        bestRank = at;
-      } else if (at < nextRank) nextRank = at;
+    const offered = offeredBy(tie, draining);
+    const first = offered[0];
+    if (first === undefined) return true;
+    if (offered.length === 1) {
+      const n = Math.min(first.group.left, tally.wants(first.cls));
+      if (take(first.group, n, first.cls) < n) return false;
+      continue;
     }
-    if (best === undefined || bestClass === undefined) return true;
-    const n = runLength(best, nextRank, tally.wants(bestClass), rank);
-    if (take(best, n, bestClass) < n) return false;
+    const bound = draining.inOrder === true ? -1 : safeBound(offered, tally, market.rank);
+    if (bound >= 0) for (const { group, cls } of offered) takeBelow(group, cls, bound, draining);
+    if (tally.covered) return true;
+    if (!takeNext(tie, draining)) return false;
   }
   return true;
+}
+
+interface Offered {
+  readonly group: Group<Tally>;
+  readonly cls: MachineClass;
+}
+
+function offeredBy(tie: Tie, { market, tally, admits }: Draining): Offered[] {
+  const { accepts } = tally.fit;
+  const offered: Offered[] = [];
+  for (const group of tie) {
+    if (group.left <= 0 || accepts[group.classIndex] !== 1) continue;
+    const cls = market.classOf(group);
+    if ((admits === undefined || admits(group, cls)) && tally.contributes(cls)) offered.push({ group, cls });
+  }
+  return offered;
+}
+
+/** The next run of the group whose next machine has the smallest id. */
+function takeNext(tie: Tie, draining: Draining): boolean {
+  const { rank } = draining.market;
+  let best: Offered | undefined;
+  let bestRank = Infinity;
+  let nextRank = Infinity;
+  for (const offered of offeredBy(tie, draining)) {
+    const at = rank[offered.group.members[offered.group.taken] as number] as number;
+    if (at < bestRank) {
+      nextRank = bestRank;
+      best = offered;
+      bestRank = at;
+    } else if (at < nextRank) nextRank = at;
+  }
+  if (best === undefined) return true;
+  const n = runLength(best.group, nextRank, draining.tally.wants(best.cls), rank);
+  return draining.take(best.group, n, best.cls) === n;
+}
+
+/**
+ * A rank below which all offered machines may be taken at once, in any order: nothing that the tally lacks is exceeded by
+ * them, so each of them would have been taken. -1 = there is none.
+ */
+function safeBound(offered: readonly Offered[], tally: Tally, rank: Int32Array): number {
+  let low = -1;
+  let high = -1;
+  for (const { group } of offered) high = Math.max(high, (rank[group.members[group.members.length - 1] as number] as number) + 1);
+  if (isSafe(offered, tally, rank, high)) return high;
+  // Safe below `low`, not safe below `high`.
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1;
+    if (isSafe(offered, tally, rank, middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+function isSafe(offered: readonly Offered[], tally: Tally, rank: Int32Array, bound: number): boolean {
+  const { dims } = tally.row;
+  for (let i = 0; i < dims.length; i++) {
+    const lack = tally.remaining[i] as number;
+    if (lack <= 0) continue;
+    let sum = 0;
+    for (const { group, cls } of offered) sum += countBelow(group, bound, rank) * (cls.amounts[dims[i] as number] ?? 0);
+    if (sum > lack) return false;
+  }
+  return true;
+}
+
+function takeBelow(group: Group<Tally>, cls: MachineClass, bound: number, { market, take }: Draining): void {
+  const n = countBelow(group, bound, market.rank);
+  if (n > 0) take(group, n, cls);
+}
+
+/** How many of the group's next machines have a smaller rank. */
+function countBelow({ members, taken }: Group<Tally>, bound: number, rank: Int32Array): number {
+  let low = taken;
+  let high = members.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((rank[members[middle] as number] as number) < bound) low = middle + 1;
+    else high = middle;
+  }
+  return low - taken;
 }
 
 /** How many of the group's next machines, at most `limit`, come before the next one of any other group. */

@@ -5,6 +5,7 @@ import type { Inventory } from '../facts/inventory.ts';
 import { CONFIGURED, IDLE, ROLE, SPECULATIVE, STATES } from '../facts/role.ts';
 import type { MachineReason, MachineReasons, MachineState, Millis, Policy } from '../types.ts';
 import type { Holders } from './holders.ts';
+import type { PlanReasons } from './plan-reasons.ts';
 import { whyIdle } from './release.ts';
 
 /** Reasons that are known all together. */
@@ -16,7 +17,9 @@ export function reasonsOf(reasons: ReadonlyMap<string, MachineReason>): MachineR
 export function noteCredits(cluster: Cluster, inventory: Inventory, holders: Holders, changed: (slot: number) => void): void {
   const { credited } = inventory;
   for (const shelf of cluster.shelves()) {
-    for (const { members, shares } of shelf.groups()) {
+    for (const group of shelf.groups()) {
+      const { members, shares } = group;
+      if (group.isNoted(shares.map(({ holder, end }) => [holders.of(holder.row), end] as const))) continue;
       let i = 0;
       for (const { holder, end } of shares) {
         const number = holders.of(holder.row);
@@ -37,12 +40,12 @@ export class ReasonsInPlan implements MachineReasons {
   readonly #inventory: Inventory;
   readonly #policy: Policy;
   readonly #holders: Holders;
-  readonly #special: ReadonlyMap<number, MachineReason>;
+  readonly #special: PlanReasons;
   readonly #now: Millis;
   /** One reason for all machines of a holder. */
   readonly #made = new Map<string, MachineReason>();
 
-  constructor(facts: Facts, holders: Holders, special: ReadonlyMap<number, MachineReason>, now: Millis, changed: Iterable<string>) {
+  constructor(facts: Facts, holders: Holders, special: PlanReasons, now: Millis, changed: Iterable<string>) {
     this.#inventory = facts.inventory;
     this.#policy = facts.policy;
     this.#holders = holders;

@@ -25,6 +25,7 @@ export function creditReserved(market: Market, tally: Tally, admits: (cls: Machi
   drainTies(ties, {
     market,
     tally,
+    inOrder: true,
     admits: (group, cls) => (group.kind === 'leaving' || mayAcquire) && admits(cls),
     take: (group, n, cls) => {
       const first = group.taken;
@@ -71,6 +72,6 @@ export function picking(market: Market, tally: Tally, speculative: boolean): (gr
 export function acquirePlain(market: Market, tally: Tally): void {
   for (const speculative of [false, true]) {
     if (tally.covered) return;
-    if (!drainTies(market.free(tally, speculative), { market, tally, take: picking(market, tally, speculative) })) return;
+    if (!drainTies(market.free(tally, speculative), { market, tally, inOrder: true, take: picking(market, tally, speculative) })) return;
   }
 }

@@ -4,6 +4,7 @@ import type { Facts } from '../facts/facts.ts';
 import { compareMemoryChanges } from '../facts/memory.ts';
 import type { Action, Assignment, MachineReason, MemoryChange, Millis } from '../types.ts';
 import type { Market } from './market.ts';
+import type { PlanReasons } from './plan-reasons.ts';
 
 export class PlanDraft {
   readonly now: Millis;
@@ -12,15 +13,15 @@ export class PlanDraft {
   /** Clusters that are planned anew, by name; what the others have is as the last plan left it. */
   readonly clusters: readonly Cluster[];
   readonly actions: Action[] = [];
-  /** Reasons that do not follow from a machine's role and from who was credited with it. */
-  readonly reasons = new Map<number, MachineReason>();
+  readonly reasons: PlanReasons;
   /** Of these clusters the next plan may say something else although nothing about them has changed. */
   readonly unfinished = new Set<Cluster>();
   readonly #changes: MemoryChange[] = [];
   readonly #leftOver = new Set<string>();
   #wakeAt: Millis = Infinity;
 
-  constructor(now: Millis, facts: Facts, market: Market, clusters: readonly Cluster[]) {
+  constructor(now: Millis, facts: Facts, market: Market, clusters: readonly Cluster[], reasons: PlanReasons) {
+    this.reasons = reasons;
     this.now = now;
     this.facts = facts;
     this.market = market;

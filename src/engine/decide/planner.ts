@@ -10,6 +10,7 @@ import type { Facts } from '../facts/facts.ts';
 import type { Group } from '../facts/group.ts';
 import type { NeedRow } from '../facts/need-row.ts';
 import { IDLE, ROLE } from '../facts/role.ts';
+import type { MachineClass } from '../facts/shapes.ts';
 import { clusterOfArrivalKey } from '../keys.ts';
 import type { Action, ActionKind, MachineReason, Millis, NeedVerdict, Plan, Policy } from '../types.ts';
 import { Folding } from './fold.ts';
@@ -18,6 +19,7 @@ import { noteCredits, ReasonsInPlan } from './machine-reasons.ts';
 import { Market } from './market.ts';
 import { interleave, servePass } from './ordered-pass.ts';
 import { PlanDraft } from './plan-draft.ts';
+import { PlanReasons } from './plan-reasons.ts';
 import { graceSeconds } from './preempt.ts';
 import { reclaimExcess } from './reclaim.ts';
 import { releaseExpired, tendIdleClocks } from './release.ts';
@@ -31,9 +33,9 @@ export class Planner {
   readonly #folding: Folding;
   #serial = 0;
   #drawnOn: Iterable<Group<Tally>> = [];
-  /** Special reasons of the last plan. */
-  #reasons: ReadonlyMap<number, MachineReason> = new Map();
-  #last: { readonly plan: Plan; readonly version: number; readonly quiet: boolean } | undefined;
+  #reasons: PlanReasons | undefined;
+  /** The last plan if it had nothing to do and nothing to remember: it holds until something changes. */
+  #last: { readonly plan: Plan; readonly version: number } | undefined;
   /** Under which the last plan was made: how long idle machines are held depends on it. */
   #policy: Policy | undefined;
   #order: { readonly rows: readonly NeedRow[]; readonly version: number } | undefined;
@@ -45,7 +47,7 @@ export class Planner {
 
   plan(now: Millis): Plan {
     const last = this.#last;
-    if (last?.quiet === true && last.version === this.#facts.version && now >= last.plan.at && now < (last.plan.wakeAt ?? Infinity)) {
+    if (last?.version === this.#facts.version && this.#reasons !== undefined && now >= last.plan.at && now < (last.plan.wakeAt ?? Infinity)) {
       return { ...last.plan, at: now, machineReasons: new ReasonsInPlan(this.#facts, this.#holders, this.#reasons, now, []) };
     }
     return this.#make(now, false) ?? (this.#make(now, true) as Plan);
@@ -71,7 +73,9 @@ export class Planner {
       market.close();
       return undefined;
     }
-    const draft = new PlanDraft(now, facts, market, clusters);
+    const before = this.#reasons?.slots ?? [];
+    this.#reasons = new PlanReasons(inventory, this.#reasons);
+    const draft = new PlanDraft(now, facts, market, clusters, this.#reasons);
     for (const tally of tallies) acquire(tally, draft);
     for (const tally of tallies) for (const victim of tally.victims) draft.act(victim.slot, preemption(victim, tally, facts));
     this.#tendReservations(tallies, draft);
@@ -85,7 +89,7 @@ export class Planner {
     for (const tally of tallies) {
       for (const [row, verdict] of verdictsOf(tally, now, ranks)) row.verdict = sameVerdict(row.verdict, verdict) ? row.verdict : verdict;
     }
-    const changed = this.#noteReasons(clusters, draft);
+    const changed = this.#noteReasons(draft, before);
     market.close();
     closeClusters(clusters, tallies, draft);
     return this.#finish(draft, changed);
@@ -122,34 +126,43 @@ export class Planner {
     }
   }
 
-  /** Slots of machines whose reason may be another than in the last plan. */
-  #noteReasons(clusters: readonly Cluster[], draft: PlanDraft): Set<number> {
+  /** Ids of machines whose reason may be another than in the last plan. */
+  #noteReasons(draft: PlanDraft, before: readonly number[]): readonly string[] {
     const { inventory } = this.#facts;
-    const changed = new Set(inventory.touched);
-    for (const slot of inventory.clocksToCheck) changed.add(slot);
-    if (this.#policy !== this.#facts.policy) for (const slot of inventory.slots()) if (inventory.state(slot) === IDLE) changed.add(slot);
+    const changed: number[] = [];
+    const add = (slot: number): void => {
+      if (inventory.marked[slot] === 1) return;
+      inventory.marked[slot] = 1;
+      changed.push(slot);
+    };
+    inventory.touched.forEach(add);
+    inventory.clocksToCheck.forEach(add);
+    if (this.#policy !== this.#facts.policy) for (const slot of inventory.slots()) if (inventory.state(slot) === IDLE) add(slot);
     this.#policy = this.#facts.policy;
-    for (const cluster of clusters) noteCredits(cluster, inventory, this.#holders, (slot) => changed.add(slot));
-    for (const [slot, reason] of this.#reasons) if (draft.reasons.get(slot) !== reason) changed.add(slot);
-    for (const slot of draft.reasons.keys()) changed.add(slot);
-    this.#reasons = draft.reasons;
-    return changed;
-  }
-
-  #finish(draft: PlanDraft, changed: ReadonlySet<number>): Plan {
-    const facts = this.#facts;
-    const { inventory } = facts;
-    const ids = [...changed].filter((slot) => inventory.role(slot) !== ROLE.none).map((slot) => inventory.id(slot));
-    ids.push(...inventory.removedIds);
+    for (const cluster of draft.clusters) noteCredits(cluster, inventory, this.#holders, add);
+    before.forEach(add);
+    draft.reasons.slots.forEach(add);
+    const ids: string[] = [];
+    for (const slot of changed) {
+      inventory.marked[slot] = 0;
+      if (inventory.role(slot) !== ROLE.none) ids.push(inventory.id(slot));
+    }
+    for (const id of inventory.removedIds) ids.push(id);
     inventory.touched = [];
     inventory.removedIds = [];
+    return ids;
+  }
+
+  #finish(draft: PlanDraft, changed: readonly string[]): Plan {
+    const facts = this.#facts;
+    const { inventory } = facts;
     const verdicts = this.#verdicts();
     const memory = draft.memoryChanges();
     const plan: Plan = {
       at: draft.now,
       actions: draft.actions,
       verdicts,
-      machineReasons: new ReasonsInPlan(facts, this.#holders, draft.reasons, draft.now, ids),
+      machineReasons: new ReasonsInPlan(facts, this.#holders, draft.reasons, draft.now, changed),
       memory,
       ...(draft.earliestWake !== undefined && { wakeAt: draft.earliestWake }),
       stats: {
@@ -161,7 +174,8 @@ export class Planner {
         actions: countActions(draft.actions),
       },
     };
-    this.#last = { plan, version: facts.version, quiet: draft.actions.length === 0 && memory.length === 0 };
+    const isQuiet = draft.actions.length === 0 && memory.length === 0 && facts.memory.reclaims.size === 0;
+    this.#last = isQuiet ? { plan, version: facts.version } : undefined;
     return plan;
   }
 
@@ -179,30 +193,33 @@ export class Planner {
 /** Idle machines first, then Speculative ones, each in the order in which they were chosen. */
 function acquire(tally: Tally, draft: PlanDraft): void {
   if (tally.picks.length === 0) return;
+  const { inventory } = draft.facts;
   for (const speculative of [false, true]) {
-    for (const pick of tally.picks) if (pick.speculative === speculative) draft.act(pick.slot, acquisition(pick.slot, speculative, tally, draft.facts));
+    const reasons = new Map<MachineClass, MachineReason>();
+    for (const pick of tally.picks) {
+      if (pick.speculative !== speculative) continue;
+      const cls = inventory.shape(pick.slot).class;
+      let reason = reasons.get(cls);
+      if (reason === undefined) reasons.set(cls, (reason = whyAcquired(cls, speculative, tally)));
+      draft.act(pick.slot, acquisition(inventory.id(pick.slot), tally, reason));
+    }
   }
 }
 
-function acquisition(slot: number, speculative: boolean, tally: Tally, { inventory }: Facts): Action {
-  const { need, assignment } = tally.row;
-  const { cluster, fingerprint, profile } = need;
+function whyAcquired(cls: MachineClass, speculative: boolean, tally: Tally): MachineReason {
+  const { cluster, fingerprint, profile } = tally.row.need;
   return {
-    kind: speculative ? 'Provision' : 'Bootstrap',
-    machineId: inventory.id(slot),
-    to: assignment,
-    need,
+    code: speculative ? 'AcquiredSpeculative' : 'AcquiredIdle',
     cluster,
-    graceSeconds: 0,
-    preemptorPriority: 0,
-    reason: {
-      code: speculative ? 'AcquiredSpeculative' : 'AcquiredIdle',
-      cluster,
-      fingerprint,
-      priority: profile.priority,
-      effectiveMicroUsdPerHour: Math.round(effectiveCost(inventory.shape(slot), profile.interruptionBucket)),
-    },
+    fingerprint,
+    priority: profile.priority,
+    effectiveMicroUsdPerHour: Math.round(effectiveCost(cls, profile.interruptionBucket)),
   };
+}
+
+function acquisition(machineId: string, { row: { need, assignment } }: Tally, reason: MachineReason): Action {
+  const kind = reason.code === 'AcquiredSpeculative' ? 'Provision' : 'Bootstrap';
+  return { kind, machineId, to: assignment, need, cluster: need.cluster, graceSeconds: 0, preemptorPriority: 0, reason };
 }
 
 function preemption({ slot, priority: victimPriority }: Tally['victims'][number], { row }: Tally, { inventory, policy }: Facts): Action {

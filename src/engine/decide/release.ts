@@ -9,7 +9,7 @@ export function releaseExpired(draft: PlanDraft): void {
   const { inventory, policy } = facts;
   const due: number[] = [];
   const consider = (slot: number, since: Millis, hold: Millis): boolean => {
-    if (inventory.role(slot) !== ROLE.idle || draft.reasons.has(slot)) return true;
+    if (inventory.role(slot) !== ROLE.idle || draft.reasons.get(slot) !== undefined) return true;
     if (since + hold > now) {
       draft.wakeAt(since + hold);
       return false; // those behind it are younger

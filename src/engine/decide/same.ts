@@ -210,6 +210,7 @@ function acquireInside(market: Market, tally: Tally, key: string, domain: string
     drainTies(market.free(tally, speculative), {
       market,
       tally,
+      inOrder: true,
       admits: isInside,
       take: (group, n, cls) => {
         const got = pick(group, n, cls);

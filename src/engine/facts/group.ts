@@ -28,6 +28,8 @@ export class Group<H = unknown> {
   size = 0;
   stale = false;
   #added: number[] = [];
+  /** Who had which machines when it was last noted; undefined = the machines are others now. */
+  #noted: readonly (readonly [holder: number, end: number])[] | undefined;
 
   taken = 0;
   shares: Share<H>[] = [];
@@ -65,6 +67,7 @@ export class Group<H = unknown> {
   settle(groupOf: readonly (Group<H> | undefined)[], rank: Int32Array, waiting: Uint8Array): void {
     if (!this.stale) return;
     this.stale = false;
+    this.#noted = undefined;
     const { members } = this;
     let kept = 0;
     for (const slot of members) {
@@ -89,6 +92,13 @@ export class Group<H = unknown> {
     const last = this.shares.at(-1);
     if (last?.holder === holder) last.end = this.taken;
     else this.shares.push({ holder, end: this.taken });
+  }
+
+  /** True if nothing has changed since this was last asked with equal parts: who had which machines is known then. */
+  isNoted(parts: readonly (readonly [holder: number, end: number])[]): boolean {
+    const before = this.#noted;
+    this.#noted = parts;
+    return before?.length === parts.length && parts.every(([holder, end], i) => before[i]?.[0] === holder && before[i][1] === end);
   }
 
   /** Takes back the last `n` machines that were taken. */

@@ -66,6 +66,10 @@ export class Inventory {
   idleSince: Float64Array = new Float64Array(0);
   /** Who was credited with the machine by the last plan: an index of the plan's holders; -1 = nobody. */
   credited: Int32Array = new Int32Array(0);
+  /** Where the plan keeps the machine's reason, if it does not follow from the rest; -1 = it does. */
+  reasonAt: Int32Array = new Int32Array(0);
+  /** Scratch: marks slots that a list holds already. */
+  marked: Uint8Array = new Uint8Array(0);
 
   constructor(dimensions: Dimensions, clusters: Clusters) {
     this.shapes = new Shapes(dimensions);
@@ -307,6 +311,7 @@ export class Inventory {
     this.#waiting[slot] = 0;
     this.idleSince[slot] = Number.NaN;
     this.credited[slot] = NONE;
+    this.reasonAt[slot] = NONE;
     this.groupOf[slot] = undefined;
     this.#shape[slot] = this.#assigned[slot] = this.#intentTo[slot] = this.#cluster[slot] = NONE;
     this.#role[slot] = ROLE.none;
@@ -324,6 +329,8 @@ export class Inventory {
     this.#assigned = growInts(this.#assigned, this.#capacity, NONE);
     this.#intentTo = growInts(this.#intentTo, this.#capacity, NONE);
     this.credited = growInts(this.credited, this.#capacity, NONE);
+    this.reasonAt = growInts(this.reasonAt, this.#capacity, NONE);
+    this.marked = growBytes(this.marked, this.#capacity);
     this.idleSince = growInstants(this.idleSince, this.#capacity);
     this.#order.grow(this.#capacity);
   }

@@ -46,6 +46,8 @@ export class Shapes {
   readonly #classes: (MachineClass | undefined)[] = [];
   readonly #classByKey = new Map<string, MachineClass>();
   readonly #freeClasses: number[] = [];
+  /** Shapes whose machines share one labels object: callers that intern what they read are served without a key. */
+  readonly #byLabels = new WeakMap<EngineMachine['labels'], readonly Shape[]>();
   readonly #log: number[] = [];
   #labelKeys: readonly string[] = [];
 
@@ -94,6 +96,19 @@ export class Shapes {
 
   /** The machine's shape, with one member more. */
   enter(machine: EngineMachine): Shape {
+    const alike = this.#byLabels.get(machine.labels);
+    const known = alike?.find((candidate) => candidate.members > 0 && this.isOf(candidate, machine));
+    if (known !== undefined) {
+      known.members++;
+      return known;
+    }
+    const shape = this.#enterByKey(machine);
+    if (alike === undefined) this.#byLabels.set(machine.labels, [shape]);
+    else if (this.isOf(shape, machine)) this.#byLabels.set(machine.labels, [shape, ...alike.filter(({ members }) => members > 0).slice(0, MOST_ALIKE)]);
+    return shape;
+  }
+
+  #enterByKey(machine: EngineMachine): Shape {
     const key = shapeKey(machine);
     let shape = this.#shapeByKey.get(key);
     if (shape === undefined) {
@@ -166,6 +181,8 @@ export class Shapes {
     this.#log.push(cls.index);
   }
 }
+
+const MOST_ALIKE = 32;
 
 type Described = Pick<EngineMachine, 'instanceType' | 'zone' | 'capacityType' | 'labels' | 'allocatable' | 'priceMicroUsdPerHour' | 'interruptionProbability'>;
 
