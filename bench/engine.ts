@@ -21,7 +21,7 @@ figures:
   floorMs             one pass of a plain loop over every column that the work has to look at, in the same process just before
   ratioToFloor        p99Ms / floorMs
   bytesPerMachine     what the engine keeps, heap and array buffers, after loading, filing and one plan; identifiers included,
-                      the caller's machine objects not
+                      the caller's machine objects not; in engine/unchanged at rest, with everything committed
   decisionsPerSecond  (rows + machines credited to a row, acquired or otherwise acted on) / p50; of whole plans only
 
 ENGINE_MODULE=/path/to/engine.ts measures another build of the engine.`;

@@ -4,13 +4,11 @@
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { UsageError } from '../src/lib/usage-error.ts';
 import { playTrace } from '../src/simulator/trace-world.ts';
 import type { TraceOutcome, TracePolicy } from '../src/simulator/trace-world.ts';
 import { readTrace } from '../src/world/trace/read-trace.ts';
 import type { Trace } from '../src/world/trace/read-trace.ts';
-import { benchReport } from './report.ts';
 import type { BenchOptions, BenchRow, SuiteResult } from './suite.ts';
 
 const DEFAULT_TRACE = fileURLToPath(new URL('../../shared/data/gpu-trace-2023', import.meta.url));
@@ -38,7 +36,7 @@ const VARIANTS: readonly Variant[] = [
   { shape: '+ allowances (D3)', policy: { unitClasses: true, busyFirst: true, patienceMs: PATIENCE_MS, allowances: true } },
 ];
 
-export function run(options: Pick<BenchOptions, 'progress'> & { readonly trace?: string }): Promise<SuiteResult> {
+export function run(options: Pick<BenchOptions, 'progress' | 'trace'>): Promise<SuiteResult> {
   const trace = load(options.trace ?? DEFAULT_TRACE);
   options.progress(`policy: ${trace.machines.length} machines, ${trace.demand.steps.length} Pods within ${DURATION_MS / 1000} s, ${CLUSTERS} clusters; prices are invented`);
   const outcomes = VARIANTS.map((variant) => {
@@ -122,18 +120,4 @@ function dollars(microUsd: unknown): string {
 
 function seconds(ms: unknown): string {
   return typeof ms === 'number' ? (ms / 1000).toFixed(1) : '';
-}
-
-if (import.meta.main) {
-  try {
-    const { values } = parseArgs({ options: { trace: { type: 'string' }, output: { type: 'string', short: 'o', default: 'text' } } });
-    const { rows, failures } = await run({ progress: (line) => void process.stderr.write(`${line}\n`), ...(values.trace !== undefined && { trace: values.trace }) });
-    process.stdout.write(values.output === 'json' ? `${JSON.stringify(benchReport(rows, failures), null, 2)}\n` : `${table(rows)}\n`);
-    for (const failure of failures) process.stderr.write(`WRONG: ${failure}\n`);
-    process.exitCode = failures.length > 0 ? 1 : 0;
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`bench: ${error.message}\n`);
-    process.exitCode = 2;
-  }
 }

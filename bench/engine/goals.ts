@@ -9,7 +9,7 @@ const GOALS: Readonly<Record<string, Readonly<Record<string, Bounds>>>> = {
   'aggregated-500k': {
     'engine/full': { p99Ms: 50, ratioToFloor: 6, ...BYTES },
     'engine/changed1pct': { p99Ms: 10 },
-    'engine/unchanged': { p99Ms: 1 },
+    'engine/unchanged': { p99Ms: 1, ...BYTES },
     'engine/stall': { maxMs: 50, maxLoadingMs: 25 },
   },
   'uber-5k': { 'engine/full': { p99Ms: 30 } },
@@ -17,7 +17,7 @@ const GOALS: Readonly<Record<string, Readonly<Record<string, Bounds>>>> = {
   'uber-50k': { 'engine/full': { p99Ms: 250 } },
   '5k-realistic': { 'engine/full': { p99Ms: 30 } },
   '50k-realistic': { 'engine/full': { p99Ms: 250 } },
-  '500k-realistic': { 'engine/full': { p99Ms: 2500, ...BYTES }, 'engine/changed2pct': { p99Ms: 500 } },
+  '500k-realistic': { 'engine/full': { p99Ms: 2500, bytesPerMachineFiled: 160 }, 'engine/changed2pct': { p99Ms: 500 } },
   'phase2-500k': { 'engine/phase2': { p99Ms: 40 } },
   'phase2-no-victims': { 'engine/phase2': { p99Ms: 5 } },
   'phase3-high-demand': { 'engine/full': { p99Ms: 100 } },
@@ -29,6 +29,6 @@ export function goalsFor(row: BenchRow): GoalResult[] {
   return Object.entries(bounds).flatMap(([field, below]) => {
     const value = row[field];
     // A figure that is missing misses its goal: an unmeasured one must not pass.
-    return [{ field, below, met: typeof value === 'number' && (field === 'bytesPerMachine' ? value <= below : value < below) }];
+    return [{ field, below, met: typeof value === 'number' && (field.startsWith('bytesPerMachine') ? value <= below : value < below) }];
   });
 }

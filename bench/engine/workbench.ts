@@ -41,6 +41,10 @@ export class Workbench {
   readonly engine: Engine;
   now: Millis = 1_800_000_000_000;
   #bytesPerMachine: number | undefined;
+  /** The same before the first plan with machines. */
+  #bytesFiled: number | undefined;
+  /** What was alive before any machine came in. */
+  #emptyBytes: number | undefined;
   #loadMs = 0;
 
   constructor(run: ShapeRun, fleet: Fleet, needs: Map<string, Need[]>, policy: Policy = POLICY) {
@@ -71,17 +75,18 @@ export class Workbench {
     }
     engine.plan(this.now);
     const before = liveBytes();
+    this.#emptyBytes = before;
     this.#loadMs = timed(() => {
       for (let at = 0; at < fleet.size; at += LOAD_SLICE) this.#applySlice(at, Math.min(fleet.size, at + LOAD_SLICE));
       this.settle();
     }).ms;
-    const loaded = liveBytes();
+    this.#bytesFiled = (liveBytes() - before) / fleet.size;
     const first = timed(() => engine.plan(this.now)).ms;
     const after = liveBytes();
     this.#bytesPerMachine = (after - before) / fleet.size;
     this.run.progress(
       `${this.run.shape}: ${fleet.size.toLocaleString('en-US')} machines, ${this.rowsOfDemand.length.toLocaleString('en-US')} rows loaded in ` +
-        `${(this.#loadMs / 1000).toFixed(1)} s, first plan ${first.toFixed(0)} ms, ${((loaded - before) / fleet.size).toFixed(0)} B per machine, ` +
+        `${(this.#loadMs / 1000).toFixed(1)} s, first plan ${first.toFixed(0)} ms, ${this.#bytesFiled.toFixed(0)} B per machine, ` +
         `${this.#bytesPerMachine.toFixed(0)} B after a plan`,
     );
   }
@@ -142,6 +147,7 @@ export class Workbench {
     const decisions = this.needCount + machinesOfVerdicts(last) + taken;
     this.row('engine/full', times, floor, last, {
       ...(this.#bytesPerMachine !== undefined && { bytesPerMachine: Math.round(this.#bytesPerMachine) }),
+      ...(this.#bytesFiled !== undefined && { bytesPerMachineFiled: Math.round(this.#bytesFiled) }),
       decisionsPerSecond: Math.round((decisions * 1000) / p50),
       loadMs: Math.round(this.#loadMs),
     });
@@ -152,6 +158,7 @@ export class Workbench {
     this.rest();
     const floor = floorMs(undefined, this.rowsOfDemand);
     let last = this.tick();
+    const bytes = this.#emptyBytes === undefined ? undefined : Math.round((liveBytes() - this.#emptyBytes) / this.fleet.size);
     const times = sample(this.run, () => {
       this.now += 1000;
       const { ms, result } = timed(() => this.engine.plan(this.now));
@@ -160,7 +167,7 @@ export class Workbench {
     });
     this.#fail('engine/unchanged', planFailures(last, this.fleet, this.needCount, { ...expected, actions: {} }));
     this.#fail('engine/unchanged', mismatch('memory of a plan in which nothing happened', last.memory.length, 0));
-    this.row('engine/unchanged', times, floor, last);
+    this.row('engine/unchanged', times, floor, last, bytes === undefined ? {} : { bytesPerMachine: bytes });
   }
 
   /**
@@ -219,7 +226,9 @@ export class Workbench {
       ...more,
     };
     this.run.rows.push({ ...row, goals: goalsFor(row) });
-    this.run.progress(`${this.run.shape}: ${bench} p50 ${row.p50Ms} ms, p99 ${row.p99Ms} ms, floor ${row.floorMs} ms, ${samples} samples`);
+    const { applyP50Ms, planP50Ms } = row;
+    const parts = applyP50Ms === undefined ? '' : ` (apply ${String(applyP50Ms)}, plan ${String(planP50Ms)})`;
+    this.run.progress(`${this.run.shape}: ${bench} p50 ${row.p50Ms} ms${parts}, p99 ${row.p99Ms} ms, floor ${row.floorMs} ms, ${samples} samples`);
   }
 
   /** Commits plan after plan until one wants nothing. */

@@ -31,8 +31,9 @@ export async function* inspectNeeds({ clusterId, limit }: InspectNeedsRequest, v
   }
 }
 
+/** One verdict as the wire tells it (spec: engine 16). */
 export function needView(verdict: NeedVerdict, ageCyclesUnmet: number): NeedView {
-  const { need } = verdict;
+  const { need, preemption } = verdict;
   const supply = verdict.matchingSupply;
   return {
     need: wireNeed(need),
@@ -45,14 +46,14 @@ export function needView(verdict: NeedVerdict, ageCyclesUnmet: number): NeedView
     bootstrapCount: verdict.bootstraps,
     provisionCount: verdict.provisions,
     sameDomain: verdict.sameDomain ?? '',
-    sameSatisfiable: verdict.sameDomain !== undefined && verdict.reason !== 'TOPOLOGY_UNSATISFIABLE',
+    sameSatisfiable: verdict.sameSatisfiable ?? false,
     acquisitionParked: false,
     parkedAgeCycles: 0,
     ageCyclesUnmet,
     unmetReason: reasonNumber(verdict.reason),
-    matchingSupply: supply && { ...supply },
-    preemption: undefined,
-    sameCandidates: [],
+    matchingSupply: verdict.satisfied ? undefined : supply && { ...supply },
+    preemption: preemption && { victimsFound: preemption.victims, capacityFreed: { resources: formatResources(preemption.freed) } },
+    sameCandidates: verdict.satisfied ? [] : (verdict.sameCandidates ?? []).map((candidate) => ({ ...candidate })),
     reasonText: verdict.satisfied ? '' : explainNeed(verdict),
   };
 }

@@ -122,8 +122,8 @@ export class Inventory {
     if (before) this.replace(before, { ...before, ...fields });
   }
 
-  /** Records the engine's reason; not a change that the engine needs to hear about. */
-  explain(id: string, why: MachineReason): void {
+  /** Records the engine's reason, or that it has none any more; not a change that the engine needs to hear about. */
+  explain(id: string, why: MachineReason | undefined): void {
     const before = this.records.get(id);
     if (!before || sameReason(before.why, why)) return;
     const after = { ...before, why };
@@ -235,6 +235,6 @@ function matters(a: MachineRecord, b: MachineRecord): boolean {
   );
 }
 
-function sameReason(a: MachineReason | undefined, b: MachineReason): boolean {
-  return a !== undefined && JSON.stringify(a) === JSON.stringify(b);
+function sameReason(a: MachineReason | undefined, b: MachineReason | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b));
 }

@@ -123,6 +123,18 @@ describe('writing', () => {
     expect(t.kube.objects.get('m')?.spec).toMatchObject({ release: { reason: 'idle' } });
   });
 
+  it('says why the machine is where it is, and keeps no old reason when there is none any more', async () => {
+    const t = setUp();
+    t.have('m', 'Idle');
+    t.inventory.explain('m', { code: 'Available' });
+    await t.settle();
+    expect(t.kube.objects.get('m')?.status).toMatchObject({ reason: 'Available', message: 'Free for any demand.' });
+    t.inventory.explain('m', undefined);
+    await t.settle();
+    expect(t.kube.objects.get('m')?.status).not.toHaveProperty('reason');
+    expect(t.kube.objects.get('m')?.status).not.toHaveProperty('message');
+  });
+
   it('clears a decision that is over, and the operation with it', async () => {
     const t = setUp();
     t.have('m', 'Idle');

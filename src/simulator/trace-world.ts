@@ -54,7 +54,7 @@ const AFTERMATH_MS = 240_000;
 
 const POLICY: Policy = {
   reclaimCapFraction: 0.25,
-  maxConcurrentDrainsPerCluster: 0,
+  maxConcurrentDrainsPerCluster: 50,
   maxReclaimsPerMinute: 0,
   holds: { onDemandMs: 8_000, spotMs: 2_000, occupiedExcessMs: 0 },
   limits: {},

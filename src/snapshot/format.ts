@@ -9,6 +9,7 @@ import type { Assignment, EngineMachine, MemoryChange, Millis, Need, NodeHint, S
 import { compareText } from '../lib/compare-text.ts';
 import { SNAPSHOT_FORMAT } from './document.ts';
 import { patternsFor } from './id-pattern.ts';
+import { sortedBy } from './sorted.ts';
 import { writeResources } from './values.ts';
 
 /**
@@ -204,7 +205,7 @@ function writeMachine(machine: EngineMachine, tables: Tables): object {
 /** Items that are written alike, with their names in order; groups come in the order of their first name. */
 function grouped<T>(items: readonly T[], nameOf: (item: T) => string, write: (item: T) => object): [names: string[], written: object][] {
   const groups = new Map<string, [string[], object]>();
-  for (const item of [...items].sort((a, b) => compareText(nameOf(a), nameOf(b)))) {
+  for (const item of sortedBy(items, nameOf)) {
     const written = write(item);
     const key = JSON.stringify(written);
     const group = groups.get(key) ?? [[], written];

@@ -2,8 +2,8 @@
  * Patterns for many names at once: `gpu{000..063}` stands for gpu000 to gpu063, padded to the width of the first number.
  * Several ranges in one pattern multiply, the last one running fastest; `{{` is a literal brace.
  */
-import { compareText } from '../lib/compare-text.ts';
 import { SnapshotError, shown, wrong } from './reader.ts';
+import { sortedBy } from './sorted.ts';
 
 const RANGE = /^\{(\d{1,15})\.\.(\d{0,15})\}/;
 /** More names than any fleet has: a typing error must not occupy the process. */
@@ -53,7 +53,7 @@ function multiply(names: readonly string[], first: string, last: number, pattern
 export function patternsFor(names: readonly string[]): string[] {
   const runs: Run[] = [];
   const byEnd = new Map<string, Run>();
-  for (const name of [...names].sort(compareText)) {
+  for (const name of sortedBy(names, (name) => name)) {
     const parts = /^(.*?)(\d{1,15})(\D*)$/su.exec(name);
     if (parts === null) {
       runs.push({ text: escapeBraces(name), first: '', last: 0 });
@@ -84,7 +84,7 @@ interface Run {
 
 /** Runs continue only within one width, so that padding says the same about every number. */
 function keyOf(before: string, digits: string, after: string, step: number): string {
-  return JSON.stringify([before, digits.length, after, Number(digits) + step]);
+  return `${String(before.length)}.${String(digits.length)}.${String(Number(digits) + step)}.${before}${after}`;
 }
 
 function patternOf({ text, before = '', first, last, after = '' }: Run): string {

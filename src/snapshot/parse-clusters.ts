@@ -48,6 +48,8 @@ export function readNeed(cluster: string, tables: NeedTables): Read<Need> {
     if (fields.has('units') && fields.has('aggregate')) throw new SnapshotError(fields.pathOf('units'), 'say either how many units or the aggregate, not both');
     const units = fields.get('units', amount, 1);
     const aggregate = fields.get('aggregate', quantities, minUnit.map(([name, n]) => [name, n * units]));
+    const overflown = aggregate.find(([, n]) => !Number.isSafeInteger(n));
+    if (overflown !== undefined) throw new SnapshotError(fields.pathOf('units'), `so many units are more ${overflown[0]} than can be counted exactly`);
     if (aggregate.some(([, n]) => n > 0) && !minUnit.some(([, n]) => n > 0)) {
       throw new SnapshotError(fields.pathOf('minUnit'), 'must name what every machine has to cover, such as {"cpu": "1"}');
     }

@@ -75,6 +75,7 @@ describe('what is wrong with a document is said', () => {
     [{ clusters: { 'team-a': { need: [] } } }, 'clusters["team-a"].need', '(did you mean "needs"?)'],
     [{ clusters: { c: { reported: false, needs: [] } } }, 'clusters.c.needs', 'has not reported'],
     [{ clusters: { c: { needs: [{ units: 1, aggregate: {} }] } } }, 'clusters.c.needs[0].units', 'either how many units or the aggregate'],
+    [{ clusters: { c: { needs: [{ units: 1e15 }] } } }, 'clusters.c.needs[0].units', 'more cpu than can be counted exactly'],
     [{ clusters: { c: { needs: [{ minUnit: {}, aggregate: { cpu: '1' } }] } } }, 'clusters.c.needs[0].minUnit', 'must name what every machine has to cover'],
     [{ clusters: { c: { hints: [{ machineId: 'm{1..2}' }, { machineId: 'm2' }] } } }, 'clusters.c.hints', 'machine "m2" has two hints'],
     [{ profiles: { p: { interruptionBucket: 28 } } }, 'profiles.p.interruptionBucket', 'found 28, expected the number of a penalty bucket'],

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { arrivalKey, planOnce } from '../engine/engine.ts';
+import { arrivalKey, changesOf, createEngine, planOnce } from '../engine/engine.ts';
 import { worlds } from '../engine/testing/arbitraries.ts';
 import { assignmentOf, hint, machine, need, policy, requirement, T0, world } from '../engine/testing/builders.ts';
 import type { MemoryChange, Snapshot } from '../engine/types.ts';
@@ -41,6 +41,18 @@ describe('a snapshot that is written and read', () => {
         expect(read.at).toBe(T0 + 7);
         expect(formatSnapshot(read.snapshot, read.at)).toBe(text);
         expect(formatPlan(planOnce(read.snapshot, T0))).toBe(formatPlan(planOnce(snapshot, T0)));
+      }),
+      RUNS,
+    );
+  });
+
+  it('is what a running engine knows, and plans what it plans', () => {
+    fc.assert(
+      fc.property(worlds(), (drawn) => {
+        const engine = createEngine(drawn.policy);
+        for (const change of changesOf(drawn)) engine.apply(change);
+        const read = parseSnapshot(formatSnapshot(engine.snapshot(), T0));
+        expect(formatPlan(planOnce(read.snapshot, T0))).toBe(formatPlan(engine.plan(T0)));
       }),
       RUNS,
     );

@@ -45,6 +45,7 @@ describe('what if', () => {
     [{ price: ['n2=0.5'] }, '--price: found 0.5, expected whole micro-USD'],
     [{ demand: ['pord=2'] }, '--demand: no cluster "pord" has reported (did you mean "prod"?)'],
     [{ demand: ['prod=-1'] }, '--demand: found "-1", expected a factor'],
+    [{ demand: ['prod=1e14'] }, '--demand: found "1e14", expected a factor that leaves amounts'],
     [{ withoutSession: ['x'] }, '--without-session: cluster "x" is not connected'],
   ])('%j is refused', (changes, message) => {
     expect(() => whatIf(known, changes)).toThrow(expect.objectContaining({ name: 'SnapshotError', message: expect.stringContaining(message) as string }));

@@ -68,6 +68,7 @@ function withDemand(snapshot: Snapshot, cluster: string, value: string): Snapsho
   const needs = snapshot.needs.get(cluster);
   if (needs === undefined) throw new SnapshotError('--demand', `no cluster ${shown(cluster)} has reported${hintFor(cluster, snapshot.needs.keys())}`);
   const scaled = needs.map((need): Need => ({ ...need, aggregate: need.aggregate.map(([name, amount]) => [name, Math.ceil(amount * factor)]) }));
+  if (scaled.some(({ aggregate }) => aggregate.some(([, amount]) => !Number.isSafeInteger(amount)))) wrong('--demand', value, 'a factor that leaves amounts that can be counted exactly');
   return { ...snapshot, needs: new Map([...snapshot.needs, [cluster, scaled]]) };
 }
 

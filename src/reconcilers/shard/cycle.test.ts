@@ -104,6 +104,18 @@ describe('a cycle', () => {
     expect(t.inventory.get('m')?.why).toEqual({ code: 'Available' });
   });
 
+  it('forgets the reason of a machine that has none any more', async () => {
+    const reasons = new Map<string, MachineReason>([['m', { code: 'Available' }]]);
+    const { engine } = scripted([], { machineReasons: { get: (id) => reasons.get(id), changed: ['m'], [Symbol.iterator]: () => reasons.entries() } });
+    const t = setUp({ engine });
+    t.inventory.observe(seen('m', 'Idle'), 0);
+    await t.cycle();
+    expect(t.inventory.get('m')?.why).toEqual({ code: 'Available' });
+    reasons.clear();
+    await t.cycle();
+    expect(t.inventory.get('m')?.why).toBeUndefined();
+  });
+
   it('passes over a machine that is gone meanwhile', async () => {
     const t = setUp({ engine: scripted([action({ kind: 'Delete', machineId: 'gone' }), action({ kind: 'Delete', machineId: 'm' })]).engine });
     t.inventory.observe(seen('m', 'Idle'), 0);

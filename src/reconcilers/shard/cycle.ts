@@ -56,10 +56,7 @@ export class CycleReconciler implements Reconciler {
     const mode = this.deps.mode();
     this.record(plan, mode, now);
     if (mode === 'Active') for (const action of plan.actions) this.decide(action, now);
-    for (const id of plan.machineReasons.changed) {
-      const why = plan.machineReasons.get(id);
-      if (why) this.deps.inventory.explain(id, why);
-    }
+    for (const id of plan.machineReasons.changed) this.deps.inventory.explain(id, plan.machineReasons.get(id));
     this.deps.onPlanned(plan, {
       cycle: this.cycle,
       seconds: (clock.monotonic() - started) / 1000,
