@@ -118,7 +118,10 @@ export class Workbench {
   }
 
   machines(indices: readonly number[]): EngineMachine[] {
-    return indices.map((index) => this.fleet.machine(index));
+    const machines = indices.map((index) => this.fleet.machine(index));
+    // A caller that keeps machines by id has looked these ids up before: their hashes are known.
+    if (new Set(machines.map(({ id }) => id)).size !== machines.length) throw new Error('a machine is named twice');
+    return machines;
   }
 
   settle(): void {

@@ -4,7 +4,6 @@ import type { Change, EngineMachine, MemoryChange, Need, NodeHint, Policy, Resou
 export function assertValid(change: Change): void {
   switch (change.kind) {
     case 'machines':
-      assertDistinct(change.upserted);
       return change.upserted.forEach(assertMachine);
     case 'needs':
       return change.needs.forEach((need) => assertNeed(change.cluster, need));
@@ -50,14 +49,6 @@ function assertMachine(machine: EngineMachine): void {
     fail(who, 'cluster', `must be set in state ${machine.state}`, machine.cluster);
   }
   assertVector(who, 'allocatable', machine.allocatable);
-}
-
-function assertDistinct(machines: readonly EngineMachine[]): void {
-  const seen = new Set<string>();
-  for (const { id } of machines) {
-    if (seen.has(id)) fail(`machine "${id}"`, 'id', 'must occur once in a change', id);
-    seen.add(id);
-  }
 }
 
 function assertNeed(cluster: string, need: Need): void {

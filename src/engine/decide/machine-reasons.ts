@@ -19,7 +19,12 @@ export function noteCredits(cluster: Cluster, inventory: Inventory, holders: Hol
   for (const shelf of cluster.shelves()) {
     for (const group of shelf.groups()) {
       const { members, shares } = group;
-      if (group.isNoted(shares.map(({ holder, end }) => [holders.of(holder.row), end] as const))) continue;
+      const fresh = group.toNote(shares.map(({ holder, end }) => [holders.of(holder.row), end] as const));
+      if (fresh !== undefined) {
+        const [only] = shares;
+        for (const slot of fresh) note(slot, only === undefined ? -1 : holders.of(only.holder.row));
+        continue;
+      }
       let i = 0;
       for (const { holder, end } of shares) {
         const number = holders.of(holder.row);

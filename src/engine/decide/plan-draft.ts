@@ -1,7 +1,7 @@
 /** A plan in the making. */
 import type { Cluster } from '../facts/cluster.ts';
 import type { Facts } from '../facts/facts.ts';
-import { compareMemoryChanges } from '../facts/memory.ts';
+import { sortMemoryChanges } from '../facts/memory.ts';
 import type { Action, Assignment, MachineReason, MemoryChange, Millis } from '../types.ts';
 import type { Market } from './market.ts';
 import type { PlanReasons } from './plan-reasons.ts';
@@ -60,7 +60,7 @@ export class PlanDraft {
     for (const machineId of this.facts.memory.leftOverSince.keys()) {
       if (!this.#leftOver.has(machineId)) this.#changes.push({ what: 'leftOverSince', key: machineId, at: null });
     }
-    return this.#changes.sort(compareMemoryChanges);
+    return sortMemoryChanges(this.#changes);
   }
 
   /** At this time the plan may turn out differently although nothing else has changed. */

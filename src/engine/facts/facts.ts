@@ -1,7 +1,7 @@
 /** Everything the engine knows. Only `apply` changes it; a plan reads it. */
 import { compareText } from '../../lib/compare-text.ts';
 import { keysOf } from '../match.ts';
-import type { Change, MemoryChange, Millis, Need, NodeHint, Policy, Snapshot } from '../types.ts';
+import type { Change, EngineMachine, MemoryChange, Millis, Need, NodeHint, Policy, Snapshot } from '../types.ts';
 import { Clusters } from './cluster.ts';
 import type { HintsById } from './cluster.ts';
 import { Demand, Profiles } from './demand.ts';
@@ -10,7 +10,7 @@ import { Fits } from './fit.ts';
 import { IdleClocks } from './idle-clocks.ts';
 import { Inventory } from './inventory.ts';
 import { clusterOfArrivalKey } from '../keys.ts';
-import { commitTo, compareMemoryChanges, Memory } from './memory.ts';
+import { commitTo, Memory, sortMemoryChanges } from './memory.ts';
 
 export class Facts {
   readonly dimensions = new Dimensions();
@@ -37,8 +37,7 @@ export class Facts {
     this.version++;
     switch (change.kind) {
       case 'machines':
-        for (const id of change.removed) this.#remove(id);
-        for (const machine of change.upserted) this.#upsert(machine);
+        this.#applyMachines(change.upserted, change.removed);
         return;
       case 'needs':
         return this.#replaceDemand(change.cluster, change.needs);
@@ -81,15 +80,21 @@ export class Facts {
     };
   }
 
-  #upsert(machine: Parameters<Inventory['upsert']>[0]): void {
-    const known = this.inventory.slot(machine.id);
-    const type = known === undefined ? undefined : this.inventory.shape(known).capacityType;
-    this.inventory.upsert(machine);
-    if (known !== undefined && type !== machine.capacityType) this.noteClock(known);
-    const stray = this.memory.strayIdleSince.get(machine.id);
-    if (stray === undefined) return;
-    this.memory.strayIdleSince.delete(machine.id);
-    this.#setIdleSince(machine.id, stray);
+  #applyMachines(upserted: readonly EngineMachine[], removed: readonly string[]): void {
+    const { inventory, memory } = this;
+    if (removed.length > 0) inventory.find(upserted); // refuses before anything has changed
+    for (const id of removed) this.#remove(id);
+    const slots = inventory.find(upserted);
+    upserted.forEach((machine, i) => {
+      const known = slots[i] as number;
+      const type = known < 0 ? undefined : inventory.shape(known).capacityType;
+      const slot = inventory.upsert(machine, known);
+      if (type !== undefined && type !== machine.capacityType) this.noteClock(slot);
+      const stray = memory.strayIdleSince.size === 0 ? undefined : memory.strayIdleSince.get(machine.id);
+      if (stray === undefined) return;
+      memory.strayIdleSince.delete(machine.id);
+      this.#setIdleSince(machine.id, stray);
+    });
   }
 
   #remove(id: string): void {
@@ -172,7 +177,7 @@ export class Facts {
       if (!Number.isNaN(at)) all.push({ what: 'idleSince', key: inventory.id(slot), at });
     }
     for (const [key, to] of inventory.reservations()) all.push({ what: 'reservation', key, to });
-    return all.sort(compareMemoryChanges);
+    return sortMemoryChanges(all);
   }
 }
 

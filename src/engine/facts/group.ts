@@ -28,8 +28,11 @@ export class Group<H = unknown> {
   size = 0;
   stale = false;
   #added: number[] = [];
+  #removed: number[] = [];
   /** Who had which machines when it was last noted; undefined = the machines are others now. */
-  #noted: readonly (readonly [holder: number, end: number])[] | undefined;
+  #noted: { readonly parts: readonly (readonly [holder: number, end: number])[]; readonly length: number } | undefined;
+  /** Members that have come since. */
+  #unnoted: number[] = [];
 
   taken = 0;
   shares: Share<H>[] = [];
@@ -51,7 +54,8 @@ export class Group<H = unknown> {
   }
 
   /** The caller has already noted that the slot is in another group. */
-  delete(): void {
+  delete(slot: number): void {
+    this.#removed.push(slot);
     this.size--;
     this.stale = true;
     // Its rank is that of its assignment, whose number may stand for another one soon.
@@ -67,23 +71,40 @@ export class Group<H = unknown> {
   settle(groupOf: readonly (Group<H> | undefined)[], rank: Int32Array, waiting: Uint8Array): void {
     if (!this.stale) return;
     this.stale = false;
-    this.#noted = undefined;
+    const fresh: number[] = [];
+    for (const slot of this.#added) {
+      if (groupOf[slot] === this && waiting[slot] === 1) {
+        waiting[slot] = 2;
+        fresh.push(slot);
+      }
+    }
+    this.#added = [];
+    this.#dropRemoved(this.size - fresh.length, groupOf, rank, waiting);
+    for (const slot of fresh) waiting[slot] = 0;
+    if (fresh.length === 0) return;
+    if (this.#noted !== undefined) this.#unnoted = this.#unnoted.length === 0 ? fresh : [...this.#unnoted, ...fresh];
+    if (fresh.length > 1) fresh.sort((x, y) => (rank[x] as number) - (rank[y] as number));
+    this.#insert(fresh, rank);
+  }
+
+  /** Afterwards the members are those that were settled before and are members still: `left` of them. */
+  #dropRemoved(left: number, groupOf: readonly (Group<H> | undefined)[], rank: Int32Array, waiting: Uint8Array): void {
     const { members } = this;
+    const removed = this.#removed;
+    this.#removed = [];
+    if (members.length === left) return;
+    if (removed.length * FEW < members.length) {
+      for (const slot of removed) {
+        const at = placeOf(members, rank[slot] as number, rank);
+        if (members[at] === slot) members.splice(at, 1);
+      }
+      if (members.length === left) return;
+    }
     let kept = 0;
     for (const slot of members) {
       if (groupOf[slot] === this && waiting[slot] === 0) members[kept++] = slot;
     }
     members.length = kept;
-    const fresh: number[] = [];
-    for (const slot of this.#added) {
-      if (groupOf[slot] !== this || waiting[slot] === 0) continue;
-      waiting[slot] = 0;
-      fresh.push(slot);
-    }
-    this.#added = [];
-    if (fresh.length === 0) return;
-    if (fresh.length > 1) fresh.sort((a, b) => (rank[a] as number) - (rank[b] as number));
-    this.#merge(fresh, rank);
   }
 
   /** Makes `n` machines more the holder's; they are the next ones from the front. */
@@ -94,11 +115,17 @@ export class Group<H = unknown> {
     else this.shares.push({ holder, end: this.taken });
   }
 
-  /** True if nothing has changed since this was last asked with equal parts: who had which machines is known then. */
-  isNoted(parts: readonly (readonly [holder: number, end: number])[]): boolean {
+  /** Machines of which it must be noted anew who has them, given who has how many now; undefined = all. */
+  toNote(parts: readonly (readonly [holder: number, end: number])[]): readonly number[] | undefined {
     const before = this.#noted;
-    this.#noted = parts;
-    return before?.length === parts.length && parts.every(([holder, end], i) => before[i]?.[0] === holder && before[i][1] === end);
+    const fresh = this.#unnoted;
+    this.#noted = { parts, length: this.members.length };
+    this.#unnoted = [];
+    if (before === undefined) return undefined;
+    const isWhole = parts.length === 1 && before.parts.length === 1 && parts[0]?.[0] === before.parts[0]?.[0] && parts[0]?.[1] === this.members.length && before.parts[0]?.[1] === before.length;
+    if (isWhole) return fresh;
+    const isSame = fresh.length === 0 && before.length === this.members.length && before.parts.length === parts.length;
+    return isSame && parts.every(([holder, end], i) => before.parts[i]?.[0] === holder && before.parts[i][1] === end) ? fresh : undefined;
   }
 
   /** Takes back the last `n` machines that were taken. */
@@ -125,8 +152,12 @@ export class Group<H = unknown> {
     return this.members.length - this.taken;
   }
 
-  #merge(fresh: readonly number[], rank: Int32Array): void {
+  #insert(fresh: readonly number[], rank: Int32Array): void {
     const { members } = this;
+    if (fresh.length * FEW < members.length) {
+      for (const slot of fresh) members.splice(placeOf(members, rank[slot] as number, rank), 0, slot);
+      return;
+    }
     let from = members.length - 1;
     let to = members.length + fresh.length - 1;
     for (let i = fresh.length - 1; i >= 0; i--) {
@@ -136,6 +167,21 @@ export class Group<H = unknown> {
       members[to--] = slot;
     }
   }
+}
+
+/** One change in so many members is made by itself; more are made in one sweep. */
+const FEW = 16;
+
+/** How many members come before `at`. */
+function placeOf(members: readonly number[], at: number, rank: Int32Array): number {
+  let low = 0;
+  let high = members.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((rank[members[middle] as number] as number) < at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Groups of one pool in order of rank; groups of equal rank form a tie, between whose machines the id decides. */

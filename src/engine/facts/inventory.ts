@@ -9,6 +9,7 @@ import { Assignments } from './assignments.ts';
 import type { Clusters } from './cluster.ts';
 import { Group } from './group.ts';
 import type { Shelf } from './group.ts';
+import { IdIndex } from './id-index.ts';
 import { IdOrder } from './id-order.ts';
 import { grown, growBytes, growInstants, growInts } from './int-column.ts';
 import { BIND, CONFIGURED, CREATING, DRAINING, FAILED, IDLE, NO_INTENT, RELEASE, ROLE, roleOf, SPECULATIVE, STATES, UNBIND } from './role.ts';
@@ -44,7 +45,7 @@ export class Inventory {
 
   readonly groupOf: (Group<Tally> | undefined)[] = [];
   readonly #ids: (string | undefined)[] = [];
-  readonly #slotOf = new Map<string, number>();
+  readonly #slotOf = new IdIndex(this.#ids);
   readonly #order = new IdOrder(this.#ids);
   readonly #clusters: Clusters;
   readonly #reservations = new Map<string, number>();
@@ -172,15 +173,34 @@ export class Inventory {
     };
   }
 
-  upsert(machine: EngineMachine): void {
-    const known = this.#slotOf.get(machine.id);
-    if (known !== undefined && this.#isUnchanged(known, machine)) return;
-    const slot = known ?? this.#claimSlot(machine.id);
-    if (known !== undefined) this.#count(slot, -1);
-    this.#write(slot, machine, known !== undefined);
+  /** Slots of the machines, -1 for those that are not known. Throws if a machine is named twice. */
+  find(machines: readonly EngineMachine[]): readonly number[] {
+    const strangers = new Set<string>();
+    const slots: number[] = [];
+    let twice: string | undefined;
+    for (const { id } of machines) {
+      const slot = this.#slotOf.get(id) ?? NONE;
+      if (slot < 0 ? strangers.has(id) : this.marked[slot] === 1) twice = id;
+      if (slot < 0) strangers.add(id);
+      else this.marked[slot] = 1;
+      slots.push(slot);
+    }
+    for (const slot of slots) if (slot >= 0) this.marked[slot] = 0;
+    if (twice !== undefined) throw new Error(`machine "${twice}": id must occur once in a change`);
+    return slots;
+  }
+
+  /** Files the machine, which has the slot `known` if that is not negative. Returns its slot. */
+  upsert(machine: EngineMachine, known: number): number {
+    if (known >= 0 && this.#isUnchanged(known, machine)) return known;
+    const slot = known >= 0 ? known : this.#claimSlot(machine.id);
+    if (known >= 0) this.#count(slot, -1);
+    this.#write(slot, machine, known >= 0);
     this.#refile(slot);
     this.#count(slot, 1);
-    this.#noteChange(slot);
+    this.touched.push(slot);
+    this.#soil(slot);
+    return slot;
   }
 
   remove(id: string): Millis | undefined {
@@ -231,7 +251,7 @@ export class Inventory {
     if (usable.length === 0) return;
     for (const cls of this.shapes.classes()) Object.assign(cls.usable, { idle: 0, speculative: 0, configured: 0 });
     this.freeVersion++;
-    for (const slot of this.#slotOf.values()) {
+    for (const slot of this.#slotOf.slots()) {
       this.#countUsable(slot, 1);
       this.#refile(slot);
     }
@@ -251,7 +271,6 @@ export class Inventory {
       this.#order.settle(limit);
       return true;
     }
-    this.#freeSlots.push(...this.#order.released());
     let budget = limit;
     for (const group of this.#staleGroups) {
       group.settle(this.groupOf, this.#order.rank, this.#waiting);
@@ -259,7 +278,14 @@ export class Inventory {
       budget -= group.members.length + 1;
       if (budget <= 0) break;
     }
-    return this.#staleGroups.size > 0;
+    if (this.#staleGroups.size > 0) return true;
+    this.#releaseSlots();
+    return false;
+  }
+
+  /** A slot is used again only when nothing remembers whom it stood for. */
+  #releaseSlots(): void {
+    for (const slot of this.#order.released()) this.#freeSlots.push(slot);
   }
 
   #intent(slot: number): number {
@@ -302,11 +328,10 @@ export class Inventory {
   }
 
   #claimSlot(id: string): number {
-    if (this.#freeSlots.length === 0 && this.#order.waiting === 0) this.#freeSlots.push(...this.#order.released());
     const slot = this.#freeSlots.pop() ?? this.#used++;
     if (slot >= this.#capacity) this.#grow(slot + 1);
     this.#ids[slot] = id;
-    this.#slotOf.set(id, slot);
+    this.#slotOf.add(id, slot);
     this.#order.add(slot);
     this.#waiting[slot] = 0;
     this.idleSince[slot] = Number.NaN;
@@ -336,7 +361,7 @@ export class Inventory {
   }
 
   #write(slot: number, machine: EngineMachine, known: boolean): void {
-    if (known) this.#noteChange(slot); // where it was
+    if (known) this.#soil(slot); // where it was
     const sameShape = known && this.shapes.isOf(this.shape(slot), machine);
     if (!sameShape) {
       const shape = this.shapes.enter(machine);
@@ -361,12 +386,16 @@ export class Inventory {
     this.#shape[slot] = this.#assigned[slot] = this.#intentTo[slot] = NONE;
   }
 
-  /** Marks what a plan has to look at again: the machine's clusters as they are now. */
   #noteChange(slot: number): void {
     this.touched.push(slot);
+    this.#soil(slot);
+  }
+
+  /** Marks what a plan has to look at again: the machine's clusters as they are now. */
+  #soil(slot: number): void {
     const owner = this.#ownerRef(slot);
     if (owner >= 0) this.#clusters.at(owner).dirty = true;
-    const reserved = this.#reservations.get(this.id(slot));
+    const reserved = this.#reservations.size === 0 ? undefined : this.#reservations.get(this.id(slot));
     if (reserved !== undefined) this.#clusters.named(this.assignments.at(reserved).to.cluster).dirty = true;
   }
 
@@ -378,7 +407,7 @@ export class Inventory {
       hold: (flags & HOLD) !== 0,
       stuck: (flags & STUCK) !== 0,
       hasOwner: this.#ownerRef(slot) >= 0,
-      reserved: this.#reservations.has(this.id(slot)),
+      reserved: this.#reservations.size > 0 && this.#reservations.has(this.id(slot)),
     });
     this.#role[slot] = role;
     this.#move(slot, this.#groupFor(slot, role));
@@ -394,7 +423,7 @@ export class Inventory {
     this.groupOf[slot] = to;
     this.credited[slot] = NONE;
     if (from !== undefined) {
-      from.delete();
+      from.delete(slot);
       this.#staleGroups.add(from);
     }
     if (to === undefined) return;

@@ -12,9 +12,15 @@ export class Memory {
   readonly arrivalsToCheck = new Set<string>();
 }
 
-export function compareMemoryChanges(a: MemoryChange, b: MemoryChange): number {
-  return compareText(a.what, b.what) || compareText(a.key, b.key);
+/** In place, by what is remembered and then by key. */
+export function sortMemoryChanges(changes: MemoryChange[]): MemoryChange[] {
+  // The engine's own `<` is many times faster, and right for text without surrogates.
+  const plain = !changes.some(({ key }) => SURROGATES.test(key));
+  const compare = plain ? (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0) : compareText;
+  return changes.sort((a, b) => compare(a.what, b.what) || compare(a.key, b.key));
 }
+
+const SURROGATES = /[\ud800-\udfff]/;
 
 /** Sets what `at` says, or forgets it. */
 export function commitTo<T>(map: Map<string, T>, key: string, at: T | null): void {
