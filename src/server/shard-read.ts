@@ -3,6 +3,7 @@ import type { InspectNeedsRequest, InspectNeedsResponse, NeedView } from '../api
 import { formatResources } from '../api/resource-vector.ts';
 import { explainNeed } from '../engine/explain.ts';
 import type { NeedVerdict } from '../engine/types.ts';
+import { sortedInTurns } from '../lib/turns.ts';
 import { reasonNumber, wireNeed } from '../shard/wire-names.ts';
 
 /** What the last plan said of every Need, swapped in whole after each cycle (spec: engine 16). */
@@ -19,14 +20,16 @@ const NANOS_PER_MS = 1_000_000n;
 /** ShardRead.InspectNeeds: a header, then rows by priority, arrival and cluster. Throws INVALID_ARGUMENT. */
 export async function* inspectNeeds({ clusterId, limit }: InspectNeedsRequest, views: NeedViews): AsyncIterable<InspectNeedsResponse> {
   if (limit < 0) throw new GrpcError(GrpcCode.INVALID_ARGUMENT, `limit: ${limit}, must be 0 (all) or positive`);
-  const rows = views.verdicts.filter((v) => clusterId === '' || v.need.cluster === clusterId).sort(byPriorityArrivalCluster);
+  const rows = clusterId === '' ? views.verdicts : views.verdicts.filter((v) => v.need.cluster === clusterId);
   yield {
     frame: {
       $case: 'header',
       value: { cycle: BigInt(views.cycle), computedAtUnixNanos: BigInt(views.computedAt) * NANOS_PER_MS, totalNeeds: rows.length },
     },
   };
-  for (const verdict of limit > 0 ? rows.slice(0, limit) : rows) {
+  let left = limit > 0 ? limit : Infinity;
+  for await (const verdict of sortedInTurns(rows, byPriorityArrivalCluster)) {
+    if (left-- <= 0) return;
     yield { frame: { $case: 'need', value: needView(verdict, views.ageOf(verdict)) } };
   }
 }

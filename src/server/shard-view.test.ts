@@ -39,6 +39,7 @@ describe('ShardView over a socket', () => {
       needViews: () => ({ cycle: 7, computedAt: AT, verdicts, ageOf: () => 3 }),
       machine: (id) => inventory.get(id),
       machines: () => inventory.all(),
+      machinesOf: (cluster) => inventory.ofCluster(cluster),
       hintOf: (_cluster, machineId) => (machineId === 'm-1' ? { machineId, ready: true, pods: 4, disruptionCost: 4, doNotDisrupt: true } : undefined),
       nodeNameOf: (_cluster, machineId) => (machineId === 'm-1' ? 'node-1' : undefined),
       clusterFacts: (cluster) => ({ connected: false, lastRollupUnixNanos: cluster === 'east' ? 5n : 0n, held: cluster === 'east' }),

@@ -6,8 +6,9 @@ import type {
 } from '../api/gen/bigfleet/v1alpha1/view.ts';
 import { unitClass } from '../api/profile.ts';
 import { formatResources, parseResources } from '../api/resource-vector.ts';
-import type { NeedVerdict, NodeHint } from '../engine/types.ts';
+import type { MachineReason, NeedVerdict, NodeHint } from '../engine/types.ts';
 import { capacityTypeToWire, stateToWire } from '../provider/kit/wire.ts';
+import { inTurns, sortedInTurns } from '../lib/turns.ts';
 import { clusterOf } from '../shard/record.ts';
 import type { MachineRecord } from '../shard/record.ts';
 import { machineExplanation, nanos, needExplanation, obstacle } from './explanation.ts';
@@ -20,6 +21,8 @@ export interface ShardSight {
   readonly needViews: () => NeedViews;
   readonly machine: (id: string) => MachineRecord | undefined;
   readonly machines: () => Iterable<MachineRecord>;
+  /** The machines that the cluster has, or that are meant for it. */
+  readonly machinesOf: (cluster: string) => Iterable<MachineRecord>;
   readonly hintOf: (cluster: string, machineId: string) => NodeHint | undefined;
   readonly nodeNameOf: (cluster: string, machineId: string) => string | undefined;
   readonly clusterFacts: (cluster: string) => { connected: boolean; lastRollupUnixNanos: bigint; held: boolean };
@@ -57,10 +60,11 @@ export class ShardView {
       (wantedClass === undefined || need.unitClass === wantedClass));
     if (rows.length === 0) throw new GrpcError(GrpcCode.NOT_FOUND, `no row of cluster ${JSON.stringify(request.clusterId)} fits the selector`);
     const limit = request.machineLimit > 0 ? request.machineLimit : MACHINES_PER_NEED;
+    const candidates = byFingerprint(this.sight.machinesOf(request.clusterId));
     return {
       ...this.stamp(views),
       needs: rows.map((verdict) => {
-        const machines = [...this.sight.machines()].filter((record) => isFor(record, verdict));
+        const machines = (candidates.get(verdict.need.fingerprint) ?? []).filter((record) => isFor(record, verdict));
         return {
           need: this.need(verdict, views),
           why: needExplanation(verdict),
@@ -76,7 +80,7 @@ export class ShardView {
     const views = this.sight.needViews();
     const facts = this.sight.clusterFacts(clusterId);
     const rows = views.verdicts.filter(({ need }) => need.cluster === clusterId);
-    const machines = [...this.sight.machines()].filter((record) => clusterOf(record) === clusterId);
+    const machines = [...this.sight.machinesOf(clusterId)];
     if (clusterId === '' || (!facts.connected && facts.lastRollupUnixNanos === 0n && machines.length === 0)) {
       throw new GrpcError(GrpcCode.NOT_FOUND, `cluster_id: ${JSON.stringify(clusterId)} has neither session, nor demand, nor machines here`);
     }
@@ -107,23 +111,29 @@ export class ShardView {
   async *listMachines(request: ListMachinesRequest): AsyncIterable<ListMachinesResponse> {
     const cycle = BigInt(this.sight.needViews().cycle);
     const states = new Set<number>(request.states);
-    const fitting = [...this.sight.machines()]
-      .filter((record) => {
-        const { seen } = record;
-        return (
-          (request.clusterId === '' || clusterOf(record) === request.clusterId) &&
-          (states.size === 0 || states.has(stateToWire(seen.state))) &&
-          (request.instanceType === '' || seen.instanceType === request.instanceType) &&
-          (request.zone === '' || seen.zone === request.zone) &&
-          ((request.capacityType as number) === 0 || capacityTypeToWire(seen.capacityType) === request.capacityType) &&
-          (request.provider === '' || request.provider === this.sight.provider)
-        );
-      })
-      .sort((a, b) => (a.seen.id < b.seen.id ? -1 : 1));
-    const shown = request.limit > 0 ? fitting.slice(0, request.limit) : fitting;
-    for (let from = 0; from === 0 || from < shown.length; from += BATCH) {
-      yield { cycle, machines: shown.slice(from, from + BATCH).map((record) => this.view(record)) };
+    const candidates = request.clusterId === '' ? this.sight.machines() : this.sight.machinesOf(request.clusterId);
+    const fitting: MachineRecord[] = [];
+    await inTurns(candidates, (record) => {
+      const { seen } = record;
+      const fits =
+        (states.size === 0 || states.has(stateToWire(seen.state))) &&
+        (request.instanceType === '' || seen.instanceType === request.instanceType) &&
+        (request.zone === '' || seen.zone === request.zone) &&
+        ((request.capacityType as number) === 0 || capacityTypeToWire(seen.capacityType) === request.capacityType) &&
+        (request.provider === '' || request.provider === this.sight.provider);
+      if (fits) fitting.push(record);
+    });
+    let left = request.limit > 0 ? request.limit : Infinity;
+    let batch: MachineView[] = [];
+    let isFirst = true;
+    for await (const record of sortedInTurns(fitting, (a, b) => (a.seen.id < b.seen.id ? -1 : 1))) {
+      if (left-- <= 0) break;
+      if (batch.push(this.view(record)) < BATCH) continue;
+      yield { cycle, machines: batch };
+      batch = [];
+      isFirst = false;
     }
+    if (isFirst || batch.length > 0) yield { cycle, machines: batch };
   }
 
   /** Needs of higher precedence that hold machines while this one lacks some; the nearest in the engine's order first. */
@@ -180,10 +190,30 @@ export class ShardView {
   }
 }
 
+/** By the demand that the engine's last word on the machine names. */
+function byFingerprint(machines: Iterable<MachineRecord>): Map<string, MachineRecord[]> {
+  const found = new Map<string, MachineRecord[]>();
+  for (const record of machines) {
+    const { why } = record;
+    if (!why || !isCredit(why)) continue;
+    const others = found.get(why.fingerprint);
+    if (others) others.push(record);
+    else found.set(why.fingerprint, [record]);
+  }
+  return found;
+}
+
+type Credit = Extract<MachineReason, { code: 'Serving' | 'InFlight' | 'AcquiredIdle' | 'AcquiredSpeculative' }>;
+
+/** The machine counts for the demand that the reason names. */
+function isCredit(why: MachineReason): why is Credit {
+  return why.code === 'Serving' || why.code === 'InFlight' || why.code === 'AcquiredIdle' || why.code === 'AcquiredSpeculative';
+}
+
 /** Whether the engine's last word on the machine names this need. */
 function isFor({ why, assigned, intent }: MachineRecord, { need }: NeedVerdict): boolean {
   const to = intent?.kind === 'bind' ? intent.to : assigned;
-  const named = why && 'fingerprint' in why ? why.fingerprint === need.fingerprint && why.cluster === need.cluster : false;
+  const named = why !== undefined && isCredit(why) && why.fingerprint === need.fingerprint && why.cluster === need.cluster;
   return named && (to === undefined || to.fingerprint !== need.fingerprint || to.group === need.group);
 }
 

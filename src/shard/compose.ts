@@ -12,6 +12,7 @@ import type { Clock } from '../lib/clock.ts';
 import { makeFolder } from '../lib/make-folder.ts';
 import type { Random } from '../lib/random.ts';
 import { Semaphore } from '../lib/semaphore.ts';
+import { inTurns } from '../lib/turns.ts';
 import { createProviderClient } from '../provider/client.ts';
 import { MachineReconciler } from '../reconcilers/machine/reconciler.ts';
 import { ProviderPoller } from '../reconcilers/provider/poller.ts';
@@ -36,7 +37,6 @@ import { machineObjectsMode } from './object-policy.ts';
 import type { MachineObjects } from './object-policy.ts';
 import { OrphanObjects } from './orphan-objects.ts';
 import { PlanReport } from './plan-report.ts';
-import { clusterOf } from './record.ts';
 import { isReleaseRequest, releaseStep } from './release-requests.ts';
 import { callDeadlineMs, callObstacle, pollerSettingsOf } from './settings.ts';
 import { checkStart, restoreFromObjects, waitForProvider } from './start.ts';
@@ -119,7 +119,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       return acked;
     },
     replay: (cluster) => ({
-      updates: [...inventory.all()].filter((m) => clusterOf(m) === cluster).map((m) => nodeStateUpdate(m, cluster)),
+      updates: [...inventory.ofCluster(cluster)].map((m) => nodeStateUpdate(m, cluster)),
       complete: supplyTrusted,
     }),
     onConnected: (cluster) => {
@@ -188,7 +188,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     onTrust: (trusted) => {
       supplyTrusted = trusted;
       applySupplyTrust();
-      if (trusted) for (const cluster of hub.clusters()) hub.replay(cluster);
+      if (trusted) void inTurns(hub.clusters(), (cluster) => hub.replay(cluster), 1);
     },
     onRejected: (reason) => metrics.machinesRejected.inc({ reason }),
     onFullList: () => removeOrphanObjects(),
@@ -242,8 +242,8 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       onPlanned: (plan, facts) => {
         adoptObjectsMode(plan);
         needStatus.planned(plan.verdicts);
-        statusPublisher.planned(plan, facts);
         report.planned(plan, facts);
+        statusPublisher.planned(plan, facts);
       },
     }),
   });
@@ -254,7 +254,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     providerObject: currentProvider,
     inventory,
     listStatus: () => poller.status,
-    facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted, fenced, objectsMode }),
+    facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted, fenced, objectsMode, unmetSince: (verdict) => report.unmetSince(verdict) }),
   });
 
   inventory.onChange((change) => {
@@ -307,6 +307,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       needViews: () => report.needViews(),
       machine: (machineId) => inventory.get(machineId),
       machines: () => inventory.all(),
+      machinesOf: (cluster) => inventory.ofCluster(cluster),
       hintOf: (cluster, machineId) => demand.hintOf(cluster, machineId),
       nodeNameOf: (cluster, machineId) => demand.nodeNameOf(cluster, machineId),
       clusterFacts: (cluster) => ({ connected: hub.connected(cluster), lastRollupUnixNanos: demand.timestampOf(cluster), held: (demand.heldByCluster().get(cluster) ?? 0) > 0 }),
@@ -399,7 +400,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     if (before !== mode) log.info({ from: before, to: mode }, 'mode changed');
     engine.apply({ kind: 'policy', policy });
     applySupplyTrust();
-    for (const machine of inventory.all()) if (machine.intent) machineController.enqueue(machine.seen.id);
+    void inTurns(inventory.tally.withIntent(), (id) => machineController.enqueue(id));
   }
 
   function applySupplyTrust(): void {
@@ -413,9 +414,9 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   }
 
   function wakeMachinesOf(cluster: string): void {
-    for (const machine of inventory.all()) {
-      if (machine.intent?.kind === 'bind' && machine.intent.to.cluster === cluster) machineController.enqueue(machine.seen.id);
-    }
+    void inTurns(inventory.ofCluster(cluster), ({ seen, intent }) => {
+      if (intent?.kind === 'bind' && intent.to.cluster === cluster) machineController.enqueue(seen.id);
+    });
   }
 
   /** Too many objects would be more than one API server should hold: then only exceptions are kept (D22). */
@@ -424,7 +425,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     if (mode === objectsMode) return;
     log.info({ from: objectsMode, to: mode, machines: stats.machines }, 'which machines are kept as objects has changed');
     objectsMode = mode;
-    for (const machine of inventory.all()) writer.markDirty(machine.seen.id);
+    void inTurns(inventory.all(), ({ seen }) => writer.markDirty(seen.id));
   }
 }
 

@@ -21,7 +21,7 @@ afterEach(async () => {
 
 const nothing: NeedViews = { cycle: 0, computedAt: 0, verdicts: [], ageOf: () => 0 };
 const blind = new ShardView({
-  provider: 'metal', needViews: () => nothing, machine: () => undefined, machines: () => [], hintOf: () => undefined, nodeNameOf: () => undefined,
+  provider: 'metal', needViews: () => nothing, machine: () => undefined, machines: () => [], machinesOf: () => [], hintOf: () => undefined, nodeNameOf: () => undefined,
   clusterFacts: () => ({ connected: false, lastRollupUnixNanos: 0n, held: false }), withheld: () => [],
 });
 
@@ -153,7 +153,7 @@ describe('InspectNeeds', () => {
       satisfied: false, reason: 'TOPOLOGY_UNSATISFIABLE', deficit: amounts({ cpu: 3 }), machines: 1, bootstraps: 1, provisions: 2, sameDomain: 'za',
       matchingSupply: { idle: 1, speculative: 2, configured: 256, capped: true },
     });
-    const met = verdict(gang, { sameDomain: 'za', machines: 4, matchingSupply: { idle: 0, speculative: 0, configured: 0, capped: false } });
+    const met = verdict(gang, { sameDomain: 'za', sameSatisfiable: true, machines: 4, matchingSupply: { idle: 0, speculative: 0, configured: 0, capped: false } });
     const { address } = await serve(() => views(unmet, { ...met, arrival: 1 }));
     const [lacking, served] = (await inspect(address)).rows;
     expect(lacking).toMatchObject({

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
-import type { EngineMachine, MachineReason, MachineState, Millis } from '../engine/types.ts';
+import type { EngineMachine, MachineReason, Millis } from '../engine/types.ts';
 import type { ProviderMachine } from '../provider/provider-machine.ts';
+import { InventoryTally } from './inventory-tally.ts';
 import { toEngineMachine } from './record.ts';
 import type { MachineIntent, MachineRecord, Operation } from './record.ts';
 import { differs, settleAssignment, settleIntent } from './settle.ts';
@@ -25,6 +26,8 @@ export function isWork({ before, after }: InventoryChange): boolean {
  * immutable; every change goes through here, marks the machine for the engine and tells the listeners.
  */
 export class Inventory {
+  /** Counts and lists that are kept up with every change. */
+  readonly tally = new InventoryTally();
   private readonly clock: Clock;
   private readonly isHeld: (id: string) => boolean;
   private readonly records = new Map<string, MachineRecord>();
@@ -52,6 +55,21 @@ export class Inventory {
 
   all(): Iterable<MachineRecord> {
     return this.records.values();
+  }
+
+  /** The machines that the cluster should know about. Live: it may be walked in turns while it changes. */
+  *ofCluster(cluster: string): Iterable<MachineRecord> {
+    for (const id of this.tally.ofCluster(cluster)) yield this.mustGet(id);
+  }
+
+  /** The machines about which something is decided. Live. */
+  *withIntent(): Iterable<MachineRecord> {
+    for (const id of this.tally.withIntent()) yield this.mustGet(id);
+  }
+
+  /** The machines in a state that ends by itself. Live. */
+  *inTransition(): Iterable<MachineRecord> {
+    for (const id of this.tally.inTransition()) yield this.mustGet(id);
   }
 
   /** The machines about which something is decided that could not be carried out. */
@@ -143,29 +161,30 @@ export class Inventory {
     if (before) this.tell({ id, before, after: undefined, disowned: true });
   }
 
-  /** The changes since the last call, as the engine wants them; undefined when there are none. */
-  takeEngineChanges(): { upserted: EngineMachine[]; removed: string[] } | undefined {
-    if (this.dirty.size === 0 && this.gone.size === 0) return undefined;
-    const now = this.clock.now();
-    const upserted = [...this.dirty].map((id) => toEngineMachine(this.mustGet(id), now));
-    const removed = [...this.gone].filter((id) => !this.records.has(id));
-    this.dirty.clear();
-    this.gone.clear();
-    return { upserted, removed };
+  /** How many machines the engine has not heard of as they are now. */
+  get engineBacklog(): number {
+    return this.dirty.size + this.gone.size;
   }
 
-  countByState(): Record<MachineState, number> {
-    const counts: Record<MachineState, number> = {
-      Speculative: 0, Creating: 0, Idle: 0, Configuring: 0, Configured: 0, Draining: 0, Deleting: 0, Failed: 0,
-    };
-    for (const record of this.records.values()) counts[record.seen.state]++;
-    return counts;
+  /** Whether the machine has changed since the engine last heard of it. */
+  isNewsForTheEngine(id: string): boolean {
+    return this.dirty.has(id) || this.gone.has(id);
+  }
+
+  /** Changes that were not taken yet, of at most so many machines, as the engine wants them; undefined when there are none. */
+  takeEngineChanges(limit = Infinity): { upserted: EngineMachine[]; removed: string[] } | undefined {
+    if (this.engineBacklog === 0) return undefined;
+    const now = this.clock.now();
+    const removed = take(this.gone, limit).filter((id) => !this.records.has(id));
+    const upserted = take(this.dirty, limit - removed.length).map((id) => toEngineMachine(this.mustGet(id), now));
+    return { upserted, removed };
   }
 
   private forget(id: string): MachineRecord | undefined {
     const before = this.records.get(id);
     if (!before) return undefined;
     this.records.delete(id);
+    this.tally.change(before, undefined);
     this.touched.delete(id);
     this.dirty.delete(id);
     this.withObstacle.delete(id);
@@ -198,6 +217,7 @@ export class Inventory {
   private replace(before: MachineRecord | undefined, after: MachineRecord): void {
     const id = after.seen.id;
     this.records.set(id, after);
+    this.tally.change(before, after);
     if (after.obstacle) this.withObstacle.add(id);
     else this.withObstacle.delete(id);
     if (before && !matters(before, after)) return;
@@ -218,6 +238,17 @@ export class Inventory {
     if (!record) throw new Error(`machine ${id} is not in the inventory`);
     return record;
   }
+}
+
+/** Takes the first `limit` members out of the set. */
+function take(set: Set<string>, limit: number): string[] {
+  const taken: string[] = [];
+  for (const id of set) {
+    if (taken.length >= limit) break;
+    set.delete(id);
+    taken.push(id);
+  }
+  return taken;
 }
 
 function matters(a: MachineRecord, b: MachineRecord): boolean {

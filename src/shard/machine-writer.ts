@@ -4,6 +4,7 @@ import { MachineResource } from '../api/resources.ts';
 import type { Machine } from '../api/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import { sleep } from '../lib/clock.ts';
+import { PER_TURN } from '../lib/turns.ts';
 import { isAlreadyExists, isNotFound } from '../runtime/client/api-error.ts';
 import type { KubeClient, Log, Runnable, Store } from '../runtime/types.ts';
 import type { Inventory } from './inventory.ts';
@@ -13,6 +14,7 @@ import { wantsObject } from './object-policy.ts';
 import { isReleaseRequest } from './release-requests.ts';
 import type { MachineObjects } from './object-policy.ts';
 import type { MachineRecord } from './record.ts';
+import { WriteQueue } from './write-queue.ts';
 
 export interface MachineWriterOptions {
   readonly client: KubeClient;
@@ -46,8 +48,7 @@ const IDLE_MS = 60_000;
 export class MachineWriter implements Runnable {
   readonly name = 'machine-writer';
   private readonly options: MachineWriterOptions;
-  /** Machine id → earliest monotonic time to write. */
-  private readonly dirty = new Map<string, number>();
+  private readonly queue: WriteQueue;
   private readonly writing = new Set<string>();
   private readonly waiters = new Map<string, Waiter[]>();
   /** What we know to be on the server: the answer of our last write, newer than the informer's echo. */
@@ -60,14 +61,15 @@ export class MachineWriter implements Runnable {
 
   constructor(options: MachineWriterOptions) {
     this.options = options;
+    this.queue = new WriteQueue(options.settleMs);
   }
 
   get backlog(): number {
-    return this.dirty.size + this.writing.size;
+    return this.queue.size + this.writing.size;
   }
 
   markDirty(id: string): void {
-    if (!this.dirty.has(id)) this.dirty.set(id, this.options.clock.monotonic() + this.options.settleMs);
+    this.queue.add(id, this.options.clock.monotonic());
     this.wake();
   }
 
@@ -79,7 +81,7 @@ export class MachineWriter implements Runnable {
 
   /** The object is another shard's now: whatever was to be written is not ours to write. */
   forget(id: string): void {
-    this.dirty.delete(id);
+    this.queue.delete(id);
     this.last.delete(id);
     this.gone.delete(id);
     this.release(id);
@@ -87,9 +89,9 @@ export class MachineWriter implements Runnable {
 
   /** Resolves when everything known about the machine now is on the server; rejects when the signal aborts first. */
   written(id: string, signal: AbortSignal): Promise<void> {
-    if (!this.dirty.has(id) && !this.writing.has(id)) return Promise.resolve();
+    if (!this.queue.has(id) && !this.writing.has(id)) return Promise.resolve();
     if (signal.aborted) return Promise.reject(new Error('aborted'));
-    this.dirty.set(id, -Infinity);
+    this.queue.hurry(id);
     this.wake();
     return new Promise((resolve, reject) => {
       const waiter: Waiter = { resolve: () => settle(resolve), reject: (error) => settle(() => reject(error)) };
@@ -140,7 +142,7 @@ export class MachineWriter implements Runnable {
         await this.write(id, signal);
         this.failures = 0;
         this.writing.delete(id);
-        if (!this.dirty.has(id)) this.release(id);
+        if (!this.queue.has(id)) this.release(id);
       } catch (error) {
         this.writing.delete(id);
         if (signal.aborted) return;
@@ -149,20 +151,26 @@ export class MachineWriter implements Runnable {
     }
   }
 
-  /** A machine that is due, or how long until one is. Whoever is writing one takes care of its next write. */
+  /**
+   * A machine that is due, or how long until one is. Whoever is writing one takes care of its next write. Most machines of
+   * a large fleet have no object and need none: they are passed over here, and not for longer than all workers together may take in one turn.
+   */
   private take(): string | number {
     const now = this.options.clock.monotonic();
-    let next = now + IDLE_MS;
-    for (const [id, at] of this.dirty) {
-      if (this.writing.has(id)) continue;
-      if (at > now) {
-        next = Math.min(next, at);
-        continue;
-      }
-      this.dirty.delete(id);
-      return id;
+    for (let passed = 0; passed < PER_TURN / this.options.workers; passed++) {
+      const next = this.queue.take(now, (id) => this.writing.has(id), IDLE_MS);
+      if ('dueAt' in next) return next.dueAt - now;
+      if (!this.isWithoutObject(next.id)) return next.id;
+      this.gone.delete(next.id);
+      this.release(next.id);
     }
-    return next - now;
+    return 0;
+  }
+
+  private isWithoutObject(id: string): boolean {
+    if (this.known(id)) return false;
+    const record = this.options.inventory.get(id);
+    return !record || !wantsObject(record, this.options.mode(), false);
   }
 
   /** For so long, or until something is marked dirty. */
@@ -284,7 +292,7 @@ export class MachineWriter implements Runnable {
     const pauseMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.failures, 10));
     // Our picture of the object may be what is wrong: start from the informer's next time.
     this.last.delete(id);
-    if (!this.dirty.has(id)) this.dirty.set(id, this.options.clock.monotonic() + pauseMs);
+    this.queue.retry(id, this.options.clock.monotonic() + pauseMs);
     if (this.failures === 1 || this.failures % 50 === 0) {
       this.options.log.warn({ machine: id, failures: this.failures, error: String(error) }, 'cannot write Machine object: queued, decisions go on');
     }

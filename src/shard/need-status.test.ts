@@ -101,6 +101,55 @@ describe('need statuses', () => {
     expect(t.sent).toEqual([]);
   });
 
+  it('of a row that went and came back are told again', async () => {
+    const t = setUp();
+    const again = verdict(small);
+    await t.plan(again, verdict(large));
+    await t.clock.advance(1_000);
+    await t.plan(verdict(large));
+    await t.clock.advance(1_000);
+    t.stamps.set('east', 2n);
+    await t.plan(again, verdict(large));
+    expect(t.sent.at(-1)?.rows).toEqual([[small.fingerprint, true]]);
+  });
+
+  it('of the same verdict are told when an obstacle comes and goes', async () => {
+    const t = setUp();
+    const same = verdict(small);
+    const inventory = new Inventory(t.clock);
+    inventory.observe(seen('m', 'Idle'), inventory.mark());
+    const { cluster, fingerprint, group } = small;
+    inventory.setIntent('m', { kind: 'bind', to: { cluster, fingerprint, group, priority: 0, interruptionBucket: 0, reclamationBucket: 0 }, requirements: [], reason: '', decidedAt: 0, configureSent: false });
+    inventory.update('m', { obstacle: 'no blob' });
+    await t.plan(same);
+    t.hindered.push(...inventory.hindered());
+    await t.clock.advance(1_000);
+    await t.plan(same);
+    t.hindered.length = 0;
+    await t.clock.advance(1_000);
+    await t.plan(same);
+    await t.clock.advance(1_000);
+    await t.plan(same);
+    expect(t.sent.map((s) => s.items.map((i) => i.satisfied))).toEqual([[true], [false], [true]]);
+  });
+
+  it('of very many rows are looked at in turns; a session that begins meanwhile is told all', async () => {
+    const t = setUp();
+    const many = Array.from({ length: 4_500 }, (_, i) => verdict(need({ cluster: 'east', group: `g${i}` })));
+    t.publisher.planned(many);
+    void t.clock.advance(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(t.sent).toEqual([]);
+    t.publisher.forget('east'); // it was told nothing, but that was another session
+    while (t.sent.length === 0) await t.clock.advance(1_000);
+    expect(t.sent[0]?.items).toHaveLength(4_500);
+    await t.clock.advance(5_000);
+    expect(t.sent).toHaveLength(1);
+    t.publisher.planned([...many.slice(0, -1), verdict(many.at(-1)?.need, { machines: 9 })]);
+    while (t.sent.length === 1) await t.clock.advance(1_000);
+    expect(t.sent[1]?.items.map((i) => i.group)).toEqual(['g4499']);
+  });
+
   it('come at most once a second, with the newest', async () => {
     const t = setUp();
     await t.plan(verdict(small, { machines: 1 }));

@@ -3,6 +3,7 @@ import { formatResources } from '../api/resource-vector.ts';
 import { explainNeed } from '../engine/explain.ts';
 import type { NeedVerdict } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
+import { PER_TURN, nextTurn } from '../lib/turns.ts';
 import type { MachineRecord } from './record.ts';
 import { reasonNumber } from './wire-names.ts';
 
@@ -17,18 +18,30 @@ export interface NeedStatusDeps {
   readonly send: (cluster: string, statuses: { rollupTimestampUnixNanos: bigint; items: NeedStatus[] }) => void;
 }
 
+/** What one cluster was told last. */
+interface Told {
+  readonly timestamp: bigint;
+  /** Verdicts that were looked at: the same object again is no news, … */
+  readonly verdicts: Set<NeedVerdict>;
+  /** … unless something was in the way of its machines. */
+  readonly hindered: Set<NeedVerdict>;
+  readonly rows: Map<string, { text: string; verdict: NeedVerdict }>;
+}
+
 /**
  * Tells operators what became of their rows (D18): all of them after a session begins, then what changed, at most once a
  * second. A roll-up timestamp that advanced is news even if no row changed: it says which roll-up the verdicts are about.
  */
 export class NeedStatusPublisher {
   private readonly deps: NeedStatusDeps;
-  private readonly sent = new Map<string, { timestamp: bigint; rows: Map<string, string> }>();
-  private latest = new Map<string, NeedVerdict[]>();
+  private readonly told = new Map<string, Told>();
+  private latest: readonly NeedVerdict[] = [];
   /** Of the roll-ups that the latest plan saw: one that was accepted since is not answered yet. */
   private timestamps = new Map<string, bigint>();
   private lastAt = -Infinity;
   private timer: (() => void) | undefined;
+  private publishing = false;
+  private stopped = false;
 
   constructor(deps: NeedStatusDeps) {
     this.deps = deps;
@@ -36,57 +49,109 @@ export class NeedStatusPublisher {
 
   /** A new session knows nothing yet. */
   forget(cluster: string): void {
-    this.sent.delete(cluster);
+    this.told.delete(cluster);
     this.schedule();
   }
 
   /** Call in the same turn as the plan, before another roll-up can be accepted. */
   planned(verdicts: readonly NeedVerdict[]): void {
-    const latest = new Map<string, NeedVerdict[]>();
-    for (const verdict of verdicts) {
-      const rows = latest.get(verdict.need.cluster);
-      if (rows) rows.push(verdict);
-      else latest.set(verdict.need.cluster, [verdict]);
-    }
-    this.latest = latest;
+    this.latest = verdicts;
     this.timestamps = new Map(this.deps.clusters().map((cluster) => [cluster, this.deps.timestampOf(cluster)]));
     this.schedule();
   }
 
   stop(): void {
+    this.stopped = true;
     this.timer?.();
     this.timer = undefined;
   }
 
   private schedule(): void {
-    if (this.timer) return;
+    if (this.timer || this.publishing || this.stopped) return;
     const due = this.lastAt + MIN_INTERVAL_MS - this.deps.clock.monotonic();
     this.timer = this.deps.clock.after(Math.max(0, due), () => {
       this.timer = undefined;
-      this.publish();
+      void this.publish();
     });
   }
 
-  private publish(): void {
+  /** Of the plan that is the latest now, in turns; news that arrive meanwhile are told the next time. */
+  private async publish(): Promise<void> {
+    const { latest, timestamps } = this;
     this.lastAt = this.deps.clock.monotonic();
-    const obstacles = this.deps.obstacles();
-    for (const cluster of this.deps.clusters()) {
-      const timestamp = this.timestamps.get(cluster) ?? 0n;
-      if (timestamp === 0n) continue; // no plan has seen a roll-up of it yet: there is no verdict to tell
-      const previous = this.sent.get(cluster);
-      const rows = new Map<string, string>();
-      const items: NeedStatus[] = [];
-      for (const verdict of this.latest.get(cluster) ?? []) {
-        const status = needStatus(verdict, obstacles.get(rowKey(cluster, verdict.need.fingerprint, verdict.need.group)));
-        const key = JSON.stringify([status.fingerprint, status.group, verdict.need.unitClass]);
-        const text = JSON.stringify([status.satisfied, status.reason, status.reasonText, status.machines, status.inFlight, [...status.minUnit]]);
-        rows.set(key, text);
-        if (previous?.rows.get(key) !== text) items.push(status);
-      }
-      if (items.length === 0 && previous?.timestamp === timestamp) continue;
-      this.sent.set(cluster, { timestamp, rows });
-      this.deps.send(cluster, { rollupTimestampUnixNanos: timestamp, items });
+    this.publishing = true;
+    const reports = this.reports(timestamps);
+    let looked = 0;
+    for (const verdict of latest) {
+      if (looked > 0 && looked % PER_TURN === 0) await nextTurn();
+      looked++;
+      reports.get(verdict.need.cluster)?.add(verdict);
     }
+    this.publishing = false;
+    if (this.stopped) return;
+    let isLate = latest !== this.latest || timestamps !== this.timestamps;
+    for (const [cluster, report] of reports) {
+      // A session that began meanwhile knows nothing of this.
+      if (this.told.get(cluster) !== report.previous) isLate = true;
+      else this.tell(cluster, report);
+    }
+    if (isLate) this.schedule();
+  }
+
+  private reports(timestamps: ReadonlyMap<string, bigint>): Map<string, ClusterReport> {
+    const obstacles = this.deps.obstacles();
+    const reports = new Map<string, ClusterReport>();
+    for (const cluster of this.deps.clusters()) {
+      const timestamp = timestamps.get(cluster) ?? 0n;
+      // Without a timestamp no plan has seen a roll-up of it yet: there is no verdict to tell.
+      if (timestamp !== 0n) reports.set(cluster, new ClusterReport(timestamp, this.told.get(cluster), obstacles));
+    }
+    return reports;
+  }
+
+  private tell(cluster: string, report: ClusterReport): void {
+    report.forgetOthers();
+    this.told.set(cluster, report.told);
+    if (report.isNews) this.deps.send(cluster, { rollupTimestampUnixNanos: report.told.timestamp, items: report.items });
+  }
+}
+
+/** What one cluster is to be told of one plan. */
+class ClusterReport {
+  readonly previous: Told | undefined;
+  readonly told: Told;
+  readonly items: NeedStatus[] = [];
+  private readonly obstacles: ReadonlyMap<string, string>;
+
+  constructor(timestamp: bigint, previous: Told | undefined, obstacles: ReadonlyMap<string, string>) {
+    this.previous = previous;
+    this.obstacles = obstacles;
+    this.told = { timestamp, verdicts: new Set(), hindered: new Set(), rows: previous?.rows ?? new Map<string, { text: string; verdict: NeedVerdict }>() };
+  }
+
+  get isNews(): boolean {
+    return this.items.length > 0 || this.previous?.timestamp !== this.told.timestamp;
+  }
+
+  add(verdict: NeedVerdict): void {
+    const { need } = verdict;
+    const { verdicts, hindered, rows } = this.told;
+    const obstacle = this.obstacles.size === 0 ? undefined : this.obstacles.get(rowKey(need.cluster, need.fingerprint, need.group));
+    verdicts.add(verdict);
+    if (obstacle !== undefined) hindered.add(verdict);
+    else if (this.previous?.verdicts.has(verdict) && !this.previous.hindered.has(verdict)) return;
+    const status = needStatus(verdict, obstacle);
+    const key = JSON.stringify([status.fingerprint, status.group, need.unitClass]);
+    const text = JSON.stringify([status.satisfied, status.reason, status.reasonText, status.machines, status.inFlight, [...status.minUnit]]);
+    if (rows.get(key)?.text !== text) this.items.push(status);
+    rows.set(key, { text, verdict });
+  }
+
+  /** A row that is gone and comes back is told again. */
+  forgetOthers(): void {
+    const { rows, verdicts } = this.told;
+    if (rows.size === verdicts.size) return;
+    for (const [key, { verdict }] of rows) if (!verdicts.has(verdict)) rows.delete(key);
   }
 }
 

@@ -1,11 +1,12 @@
 import { bucketLabel } from '../api/profile.ts';
-import type { NeedVerdict, Plan } from '../engine/types.ts';
+import type { Millis, NeedVerdict, Plan } from '../engine/types.ts';
 import type { CycleFacts } from '../reconcilers/shard/cycle.ts';
 import type { NeedViews } from '../server/shard-read.ts';
 import type { Demand } from './demand.ts';
 import type { Inventory } from './inventory.ts';
 import type { ShardMetrics } from './metrics.ts';
 import type { Mode } from './settings.ts';
+import { UnmetLedger } from './unmet-ledger.ts';
 
 export interface PlanReportDeps {
   readonly metrics: ShardMetrics;
@@ -18,8 +19,7 @@ export interface PlanReportDeps {
 /** What people and dashboards see of the last plan; feeds nothing back. */
 export class PlanReport {
   private readonly deps: PlanReportDeps;
-  /** Cycles that a Need has been unmet, by need. */
-  private readonly unmetCycles = new Map<string, number>();
+  private readonly unmet = new UnmetLedger();
   private latest: { plan: Plan; facts: CycleFacts } | undefined;
 
   constructor(deps: PlanReportDeps) {
@@ -28,26 +28,25 @@ export class PlanReport {
 
   planned(plan: Plan, facts: CycleFacts): void {
     this.latest = { plan, facts };
-    this.countUnmet(plan);
+    this.unmet.planned(plan, facts.cycle);
     this.measure(plan, facts);
+  }
+
+  /** Since when the Need has been unmet, if it is. */
+  unmetSince(verdict: NeedVerdict): Millis | undefined {
+    return this.unmet.of(verdict)?.since;
   }
 
   /** For InspectNeeds; cycle 0 and no rows mean that no plan was made yet. */
   needViews(): NeedViews {
     if (!this.latest) return { cycle: 0, computedAt: 0, verdicts: [], ageOf: () => 0 };
     const { plan, facts } = this.latest;
-    return { cycle: facts.cycle, computedAt: plan.at, verdicts: plan.verdicts, ageOf: (verdict) => this.unmetCycles.get(needKey(verdict)) ?? 0 };
+    return { cycle: facts.cycle, computedAt: plan.at, verdicts: plan.verdicts, ageOf: (verdict) => this.ageOf(verdict, facts.cycle) };
   }
 
-  private countUnmet(plan: Plan): void {
-    const unmet = new Set<string>();
-    for (const verdict of plan.verdicts) {
-      if (verdict.satisfied) continue;
-      const key = needKey(verdict);
-      unmet.add(key);
-      this.unmetCycles.set(key, (this.unmetCycles.get(key) ?? 0) + 1);
-    }
-    for (const key of this.unmetCycles.keys()) if (!unmet.has(key)) this.unmetCycles.delete(key);
+  private ageOf(verdict: NeedVerdict, cycle: number): number {
+    const spell = this.unmet.of(verdict);
+    return spell === undefined ? 0 : cycle - spell.sinceCycle + 1;
   }
 
   private measure(plan: Plan, facts: CycleFacts): void {
@@ -69,13 +68,8 @@ export class PlanReport {
   private measureInventory(): void {
     const { metrics, inventory } = this.deps;
     metrics.inventory.reset();
-    for (const { seen, assigned } of inventory.all()) {
-      metrics.inventory.inc({ state: seen.state, capacity_type: seen.capacityType, interruption_penalty_bucket: bucketLabel(assigned?.interruptionBucket ?? 0) });
+    for (const { state, capacityType, interruptionBucket, machines } of inventory.tally.groups()) {
+      metrics.inventory.inc({ state, capacity_type: capacityType, interruption_penalty_bucket: bucketLabel(interruptionBucket) }, machines);
     }
   }
-}
-
-function needKey(verdict: NeedVerdict): string {
-  const { cluster, fingerprint, group, unitClass } = verdict.need;
-  return JSON.stringify([cluster, fingerprint, group, unitClass]);
 }

@@ -22,7 +22,7 @@ export interface ShardStatusPublisherOptions {
   readonly providerObject: () => CapacityProvider | undefined;
   readonly inventory: Inventory;
   readonly listStatus: () => ProviderStatus;
-  readonly facts: () => Pick<ShardFacts, 'epoch' | 'holder' | 'sessions' | 'leaseProven' | 'supplyTrusted' | 'fenced' | 'objectsMode'>;
+  readonly facts: () => Pick<ShardFacts, 'epoch' | 'holder' | 'sessions' | 'leaseProven' | 'supplyTrusted' | 'fenced' | 'objectsMode' | 'unmetSince'>;
 }
 
 const INTERVAL_MS = 2_000;

@@ -39,6 +39,18 @@ describe('the status of a Shard', () => {
     }]);
   });
 
+  it('says since when it has been unmet, where that is known', () => {
+    const verdicts = [unmet(2), unmet(1)];
+    const { shortfalls } = shardStatus(plan(verdicts), facts({ unmetSince: (v) => (v === verdicts[0] ? AT - 1_000 : undefined) }));
+    expect(shortfalls?.map((s) => s.sinceTime)).toEqual(['2026-05-06T07:08:08Z', '2026-05-06T07:08:04Z']);
+  });
+
+  it('lists equal priorities in the order in which they choose', () => {
+    const verdicts = Array.from({ length: 30 }, (_, i) => ({ ...unmet(i % 2), deficit: amounts({ cpu: i + 1 }) }));
+    const { shortfalls } = shardStatus(plan(verdicts), facts());
+    expect(shortfalls?.map((s) => Number(s.deficit?.['cpu']))).toEqual([...Array.from({ length: 15 }, (_, i) => 2 * i + 2), 1, 3, 5, 7, 9]);
+  });
+
   it('lists at most 20 shortfalls, highest priority first', () => {
     const { shortfalls, needs } = shardStatus(plan(Array.from({ length: 30 }, (_, i) => unmet((i * 7) % 30))), facts());
     expect(shortfalls?.map((s) => s.priority)).toEqual(Array.from({ length: 20 }, (_, i) => 29 - i));

@@ -3,7 +3,7 @@ import { CONFIRM_REMOVAL_ANNOTATION } from '../api/constants.ts';
 import { formatResources } from '../api/resource-vector.ts';
 import type { CapacityProvider, CapacityProviderOffer, Condition, Shard, ShardShortfall } from '../api/types.ts';
 import { explainNeed } from '../engine/explain.ts';
-import type { NeedVerdict, Plan } from '../engine/types.ts';
+import type { Millis, NeedVerdict, Plan } from '../engine/types.ts';
 import { timestamp } from '../lib/timestamp.ts';
 import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
 import type { Quarantine } from '../reconcilers/provider/removal.ts';
@@ -28,11 +28,12 @@ export interface ShardFacts {
   readonly fenced: string;
   readonly objectsMode: MachineObjects;
   readonly previous: readonly Condition[];
+  /** Since when a Need has been unmet, if it is known. */
+  readonly unmetSince?: (verdict: NeedVerdict) => Millis | undefined;
 }
 
 /** Pure: Shard.status for a plan (spec: control-crds, Shard). */
 export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['status']> {
-  const unmet = plan.verdicts.filter((v) => !v.satisfied);
   const { byState } = plan.stats;
   const condition = conditionMaker(facts.previous, facts.generation, facts.at);
   return {
@@ -43,9 +44,9 @@ export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['s
     machines: { ...byState },
     totalMachines: plan.stats.machines,
     boundMachines: byState.Configuring + byState.Configured,
-    needs: { rows: plan.verdicts.length, satisfied: plan.verdicts.length - unmet.length, unmet: unmet.length },
+    needs: { rows: plan.stats.needs, satisfied: plan.stats.needs - plan.stats.unmet, unmet: plan.stats.unmet },
     sessions: facts.sessions,
-    shortfalls: [...unmet].sort((a, b) => b.need.profile.priority - a.need.profile.priority).slice(0, MAX_SHORTFALLS).map(shortfall),
+    shortfalls: highestUnmet(plan.verdicts).map((verdict) => shortfall(verdict, facts.unmetSince?.(verdict) ?? verdict.arrival)),
     microUsdPerHour: plan.stats.microUsdPerHour,
     dollarsPerHour: (plan.stats.microUsdPerHour / 1_000_000).toFixed(2),
     pausedActions: facts.withheld,
@@ -69,7 +70,7 @@ export function providerStatus(inventory: Inventory, list: ProviderStatus, objec
   const message = obstacle?.message ?? list.lastError;
   return {
     offers: offers(inventory),
-    machines: inventory.countByState(),
+    machines: inventory.tally.countByState(),
     ...(list.lastListAt > 0 && { lastListTime: timestamp(list.lastListAt) }),
     ...(list.lastFullListAt > 0 && { lastFullListTime: timestamp(list.lastFullListAt) }),
     rejected: list.rejected,
@@ -90,25 +91,26 @@ function howToConfirm({ missing, known, token }: Quarantine, { metadata }: Capac
   );
 }
 
-function offers(inventory: Inventory): CapacityProviderOffer[] {
-  const byKind = new Map<string, CapacityProviderOffer & { priceMicroUsdPerHour: { min: number; max: number } }>();
-  for (const { seen } of inventory.all()) {
-    if (seen.state !== 'Speculative') continue;
-    const key = JSON.stringify([seen.instanceType, seen.zone, seen.capacityType]);
-    const offer = byKind.get(key);
-    const price = seen.priceMicroUsdPerHour;
-    if (offer) {
-      offer.available++;
-      offer.priceMicroUsdPerHour.min = Math.min(offer.priceMicroUsdPerHour.min, price);
-      offer.priceMicroUsdPerHour.max = Math.max(offer.priceMicroUsdPerHour.max, price);
-    } else {
-      byKind.set(key, { instanceType: seen.instanceType, zone: seen.zone, capacityType: seen.capacityType, available: 1, priceMicroUsdPerHour: { min: price, max: price } });
-    }
-  }
-  return [...byKind.entries()].sort((a, b) => (a[0] < b[0] ? -1 : 1)).slice(0, MAX_OFFERS).map(([, offer]) => offer);
+function offers({ tally }: Inventory): CapacityProviderOffer[] {
+  return tally.offers().slice(0, MAX_OFFERS).map(({ instanceType, zone, capacityType, prices }) => ({
+    instanceType, zone, capacityType, available: prices.count, priceMicroUsdPerHour: { min: prices.min, max: prices.max },
+  }));
 }
 
-function shortfall(verdict: NeedVerdict): ShardShortfall {
+/** The unmet Needs of the highest priorities; of equal ones, those that choose first. One pass: there may be many Needs. */
+function highestUnmet(verdicts: readonly NeedVerdict[]): NeedVerdict[] {
+  const highest: NeedVerdict[] = [];
+  const priority = (verdict: NeedVerdict | undefined): number => verdict?.need.profile.priority ?? -Infinity;
+  for (const verdict of verdicts) {
+    if (verdict.satisfied || priority(verdict) <= priority(highest[MAX_SHORTFALLS - 1])) continue;
+    const at = highest.findIndex((other) => priority(other) < priority(verdict));
+    highest.splice(at < 0 ? highest.length : at, 0, verdict);
+    highest.length = Math.min(highest.length, MAX_SHORTFALLS);
+  }
+  return highest;
+}
+
+function shortfall(verdict: NeedVerdict, since: Millis): ShardShortfall {
   const { need } = verdict;
   return {
     clusterId: need.cluster,
@@ -117,6 +119,6 @@ function shortfall(verdict: NeedVerdict): ShardShortfall {
     deficit: Object.fromEntries(formatResources(verdict.deficit)),
     reason: verdict.reason ?? 'Unknown',
     message: explainNeed(verdict),
-    sinceTime: timestamp(verdict.arrival),
+    sinceTime: timestamp(since),
   };
 }

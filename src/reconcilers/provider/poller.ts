@@ -2,6 +2,7 @@ import type { MachineState } from '../../engine/types.ts';
 import { sleep } from '../../lib/clock.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
+import { inTurns } from '../../lib/turns.ts';
 import type { DecodedList, ProviderClient } from '../../provider/client.ts';
 import type { Log, Runnable } from '../../runtime/types.ts';
 import type { Inventory } from '../../shard/inventory.ts';
@@ -127,11 +128,16 @@ export class ProviderPoller implements Runnable {
       this.options.onRejected(rejected.reason);
       this.options.log.warn({ machine: rejected.id, reason: rejected.reason, field: rejected.field }, `the provider's record is refused: ${rejected.text}`);
     }
-    for (const seen of answer.machines) {
+    // Machines that were touched meanwhile are newer than the List (`mark`), however many turns the merge takes.
+    await inTurns(answer.machines, (seen) => {
       if (!this.options.isForeign(seen.id)) inventory.observe(seen, mark);
-    }
+    });
+    signal.throwIfAborted();
     if (full) {
-      this.remove(new Set([...answer.machines.map((m) => m.id), ...answer.rejected.map((r) => r.id)]));
+      const named = new Set<string>();
+      await inTurns(answer.machines, ({ id }) => named.add(id));
+      for (const { id } of answer.rejected) named.add(id);
+      await this.remove(named);
       this.lastFullListMono = startedMono;
       this.lastFullListAt = clock.now();
       if (!this.quarantine) this.options.onFullList?.();
@@ -159,9 +165,14 @@ export class ProviderPoller implements Runnable {
     }
   }
 
-  private remove(named: ReadonlySet<string>): void {
+  private async remove(named: ReadonlySet<string>): Promise<void> {
     const { inventory, log } = this.options;
-    const verdict = removalVerdict(knownMachines(inventory), inventory.size, named);
+    // Only these can make a difference; they are looked at again below, in one turn.
+    const suspects: string[] = [];
+    await inTurns(inventory.all(), ({ seen, missedLists }) => {
+      if (missedLists > 0 || !named.has(seen.id)) suspects.push(seen.id);
+    });
+    const verdict = removalVerdict(knownMachines(inventory, suspects), inventory.size, named);
     if (verdict.quarantined) return this.doubt(verdict.absent);
     this.quarantine = undefined;
     for (const [id, missedLists] of verdict.missed) inventory.update(id, { missedLists });
@@ -191,7 +202,7 @@ export class ProviderPoller implements Runnable {
     const { inventory, clock, log } = this.options;
     if (clock.monotonic() - this.lastSweepMono < SWEEP_MS) return;
     this.lastSweepMono = clock.monotonic();
-    for (const machine of inventory.all()) {
+    for (const machine of inventory.inTransition()) {
       if (machine.stuck || !isTransitional(machine.seen.state)) continue;
       const grace = settings.drainingAddsGrace && machine.seen.state === 'Draining' && machine.intent?.kind === 'unbind' ? machine.intent.graceSeconds * 1000 : 0;
       if (clock.now() - machine.since <= settings.transitionMs[machine.seen.state] + grace) continue;
@@ -224,8 +235,9 @@ function isTransitional(state: MachineState): state is 'Creating' | 'Configuring
   return state === 'Creating' || state === 'Configuring' || state === 'Draining' || state === 'Deleting';
 }
 
-function* knownMachines(inventory: Inventory): Iterable<KnownMachine> {
-  for (const machine of inventory.all()) {
-    yield { id: machine.seen.id, missedLists: machine.missedLists, pending: machine.busy || machine.intent !== undefined };
+function* knownMachines(inventory: Inventory, ids: readonly string[]): Iterable<KnownMachine> {
+  for (const id of ids) {
+    const machine = inventory.get(id);
+    if (machine) yield { id, missedLists: machine.missedLists, pending: machine.busy || machine.intent !== undefined };
   }
 }

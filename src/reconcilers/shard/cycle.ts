@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { explainMachine } from '../../engine/explain.ts';
 import type { Action, Engine, Plan } from '../../engine/types.ts';
+import { PER_TURN, inTurns, nextTurn } from '../../lib/turns.ts';
 import { after } from '../../runtime/types.ts';
 import type { Log, ReconcileContext, Reconciler, Result } from '../../runtime/types.ts';
 import type { AuditLog } from '../../shard/audit-log.ts';
@@ -34,7 +35,8 @@ export interface CycleFacts {
 
 /**
  * One planning cycle: feed the engine what changed, let it decide, turn each action into what is wanted of one machine.
- * Never waits for I/O; the machine reconciler carries the decisions out.
+ * Never waits for I/O; the machine reconciler carries the decisions out. Where there is much to do it is done in turns of
+ * the event loop; the plan itself is made in one, of everything that is known in that turn.
  */
 export class CycleReconciler implements Reconciler {
   readonly name = 'shard';
@@ -45,31 +47,54 @@ export class CycleReconciler implements Reconciler {
     this.deps = deps;
   }
 
-  reconcile(_key: string, _ctx: ReconcileContext): Promise<Result> {
+  async reconcile(_key: string, { signal }: ReconcileContext): Promise<Result> {
     const { engine, clock } = this.deps;
     const started = clock.monotonic();
-    this.feed();
+    if (!this.feedMachines()) await this.feedInTurns(signal);
+    this.feedDemand();
     const now = clock.now();
     const plan = engine.plan(now);
     this.cycle++;
-    engine.apply({ kind: 'memory', changes: plan.memory });
     const mode = this.deps.mode();
-    this.record(plan, mode, now);
-    if (mode === 'Active') for (const action of plan.actions) this.decide(action, now);
-    for (const id of plan.machineReasons.changed) this.deps.inventory.explain(id, plan.machineReasons.get(id));
+    // Until all of it is committed and decided no other plan is made; what happens meanwhile, the next one hears.
+    for (const { part, isFirst } of slices(plan.memory)) {
+      if (!isFirst) await nextTurn();
+      engine.apply({ kind: 'memory', changes: part });
+    }
+    for (const { part, isFirst } of slices(plan.actions)) {
+      if (!isFirst) await nextTurn();
+      this.carryOut(part, mode, now);
+    }
     this.deps.onPlanned(plan, {
       cycle: this.cycle,
       seconds: (clock.monotonic() - started) / 1000,
       withheld: mode === 'Active' ? 0 : plan.actions.length,
     });
+    const { machineReasons } = plan;
+    await inTurns(machineReasons.changed, (id) => this.deps.inventory.explain(id, machineReasons.get(id)));
     const untilWake = plan.wakeAt === undefined ? Infinity : Math.max(1, plan.wakeAt - now);
-    return Promise.resolve(after(Math.min(this.deps.cycleMs(), untilWake)));
+    return after(Math.min(this.deps.cycleMs(), untilWake));
   }
 
-  private feed(): void {
-    const { engine, inventory, demand, log } = this.deps;
-    const machines = inventory.takeEngineChanges();
+  /** The plan waits until everything was told, and filed, however long the List that it came from. */
+  private async feedInTurns(signal: AbortSignal): Promise<void> {
+    do {
+      await nextTurn();
+      signal.throwIfAborted();
+    } while (!this.feedMachines());
+  }
+
+  /** One turn's worth. True = nothing is left to be told or filed. */
+  private feedMachines(): boolean {
+    const { engine, inventory } = this.deps;
+    const machines = inventory.takeEngineChanges(PER_TURN);
     if (machines) engine.apply({ kind: 'machines', ...machines });
+    if (inventory.engineBacklog > 0) return false;
+    return !engine.settle(PER_TURN);
+  }
+
+  private feedDemand(): void {
+    const { engine, demand, log } = this.deps;
     for (const { cluster, needs, hints } of demand.takeChanges()) {
       try {
         if (needs) engine.apply({ kind: 'needs', cluster, needs });
@@ -81,21 +106,32 @@ export class CycleReconciler implements Reconciler {
     }
   }
 
+  private carryOut(actions: readonly Action[], mode: Mode, now: number): void {
+    this.record(actions, mode, now);
+    if (mode === 'Active') for (const action of actions) this.decide(action, now);
+  }
+
   /** A full disk must not stop the fleet: the decisions count, the record of them is lost with an error. */
-  private record(plan: Plan, mode: Mode, now: number): void {
+  private record(actions: readonly Action[], mode: Mode, now: number): void {
     try {
-      this.deps.audit?.append(now, this.cycle, plan.actions, mode === 'Active' ? 'decided' : mode === 'DryRun' ? 'dryrun' : 'suppressed');
+      this.deps.audit?.append(now, this.cycle, actions, mode === 'Active' ? 'decided' : mode === 'DryRun' ? 'dryrun' : 'suppressed');
     } catch (error) {
-      this.deps.log.error({ cycle: this.cycle, actions: plan.actions.length, error: String(error) }, 'cannot write the audit log');
+      this.deps.log.error({ cycle: this.cycle, actions: actions.length, error: String(error) }, 'cannot write the audit log');
     }
   }
 
   private decide(action: Action, now: number): void {
     const { inventory } = this.deps;
-    if (!inventory.get(action.machineId)) return; // removed since the plan was fed: the next one knows
+    // Removed or changed since the plan was fed: it was decided of another machine than this one is now. The next plan knows.
+    if (!inventory.get(action.machineId) || inventory.isNewsForTheEngine(action.machineId)) return;
     inventory.setIntent(action.machineId, intentOf(action, now));
     inventory.explain(action.machineId, action.reason);
   }
+}
+
+/** In parts that one turn can take. */
+function* slices<T>(items: readonly T[]): Iterable<{ readonly part: readonly T[]; readonly isFirst: boolean }> {
+  for (let from = 0; from < items.length; from += PER_TURN) yield { part: items.slice(from, from + PER_TURN), isFirst: from === 0 };
 }
 
 /** What an action wants of its machine; Withdraw wants nothing any more. */

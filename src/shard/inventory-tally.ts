@@ -1,0 +1,163 @@
+import type { CapacityType, MachineState } from '../engine/types.ts';
+import { PriceRange } from './price-range.ts';
+import { clusterOf } from './record.ts';
+import type { MachineRecord } from './record.ts';
+
+/** Machines that nothing distinguishes in the measures. */
+export interface MachineGroup {
+  readonly state: MachineState;
+  readonly capacityType: CapacityType;
+  readonly interruptionBucket: number;
+  readonly machines: number;
+}
+
+/** Speculative machines of one kind. */
+export interface Offer {
+  readonly instanceType: string;
+  readonly zone: string;
+  readonly capacityType: CapacityType;
+  readonly prices: Pick<PriceRange, 'count' | 'min' | 'max'>;
+}
+
+/** What of an instance type is to be had: counts, and the prices of the Idle machines. */
+export interface TypeSupply {
+  readonly idle: Pick<PriceRange, 'count' | 'min'>;
+  readonly speculative: number;
+}
+
+const TRANSITIONAL: ReadonlySet<MachineState> = new Set(['Creating', 'Configuring', 'Draining', 'Deleting']);
+
+/**
+ * Counts and lists of the machines that change with them, one machine at a time: whoever reports on the fleet reads these
+ * instead of walking it. Groups without a machine are gone.
+ */
+export class InventoryTally {
+  private readonly byState: Record<MachineState, number> = {
+    Speculative: 0, Creating: 0, Idle: 0, Configuring: 0, Configured: 0, Draining: 0, Deleting: 0, Failed: 0,
+  };
+  private readonly groupsByKey = new Map<string, { -readonly [K in keyof MachineGroup]: MachineGroup[K] }>();
+  private readonly offersByKey = new Map<string, Omit<Offer, 'prices'> & { prices: PriceRange }>();
+  private readonly types = new Map<string, { idle: PriceRange; speculative: number }>();
+  private readonly clusters = new Map<string, Set<string>>();
+  private readonly intents = new Set<string>();
+  private readonly moving = new Set<string>();
+
+  /** One machine changed, came (no `before`) or went (no `after`). */
+  change(before: MachineRecord | undefined, after: MachineRecord | undefined): void {
+    if (before && after && before.seen === after.seen && before.assigned === after.assigned && before.intent === after.intent) return;
+    if (before) this.remove(before);
+    if (after) this.add(after);
+    const id = (after ?? before)?.seen.id;
+    if (id === undefined) return;
+    const cluster = after ? clusterOf(after) : '';
+    const left = before ? clusterOf(before) : '';
+    if (left !== cluster) this.move(id, left, cluster);
+    enlist(this.intents, id, after?.intent !== undefined);
+    enlist(this.moving, id, after !== undefined && TRANSITIONAL.has(after.seen.state));
+  }
+
+  countByState(): Record<MachineState, number> {
+    return { ...this.byState };
+  }
+
+  groups(): Iterable<MachineGroup> {
+    return this.groupsByKey.values();
+  }
+
+  /** By instance type, zone and capacity type. */
+  offers(): Offer[] {
+    return [...this.offersByKey.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, offer]) => offer);
+  }
+
+  /** Undefined: none of the type is Idle or Speculative. */
+  supplyOf(instanceType: string): TypeSupply | undefined {
+    return this.types.get(instanceType);
+  }
+
+  /** Of all types together; no price, since it would compare what cannot be. */
+  totalSupply(): { readonly idle: number; readonly speculative: number } {
+    return { idle: this.byState.Idle, speculative: this.byState.Speculative };
+  }
+
+  /** Ids of the machines that the cluster should know about (D34). Live: it may be walked while it changes. */
+  ofCluster(cluster: string): Iterable<string> {
+    return this.clusters.get(cluster) ?? [];
+  }
+
+  /** Ids of the machines about which something is decided. Live. */
+  withIntent(): Iterable<string> {
+    return this.intents;
+  }
+
+  /** Ids of the machines in a state that ends by itself. Live. */
+  inTransition(): Iterable<string> {
+    return this.moving;
+  }
+
+  private add(record: MachineRecord): void {
+    const { seen, assigned } = record;
+    const { state, capacityType, instanceType, zone } = seen;
+    this.byState[state]++;
+    const group = groupKey(record);
+    const sameGroup = this.groupsByKey.get(group);
+    if (sameGroup) sameGroup.machines++;
+    else this.groupsByKey.set(group, { state, capacityType, interruptionBucket: assigned?.interruptionBucket ?? 0, machines: 1 });
+    if (state === 'Speculative') {
+      const key = offerKey(record);
+      let offer = this.offersByKey.get(key);
+      if (!offer) this.offersByKey.set(key, (offer = { instanceType, zone, capacityType, prices: new PriceRange() }));
+      offer.prices.add(seen.priceMicroUsdPerHour);
+    }
+    if (state === 'Speculative' || state === 'Idle') {
+      let type = this.types.get(instanceType);
+      if (!type) this.types.set(instanceType, (type = { idle: new PriceRange(), speculative: 0 }));
+      if (state === 'Idle') type.idle.add(seen.priceMicroUsdPerHour);
+      else type.speculative++;
+    }
+  }
+
+  private remove(record: MachineRecord): void {
+    const { seen } = record;
+    const { state, instanceType } = seen;
+    this.byState[state]--;
+    const group = groupKey(record);
+    const sameGroup = this.groupsByKey.get(group);
+    if (sameGroup && --sameGroup.machines === 0) this.groupsByKey.delete(group);
+    if (state === 'Speculative') {
+      const key = offerKey(record);
+      const offer = this.offersByKey.get(key);
+      offer?.prices.remove(seen.priceMicroUsdPerHour);
+      if (offer?.prices.count === 0) this.offersByKey.delete(key);
+    }
+    const type = this.types.get(instanceType);
+    if (type && (state === 'Speculative' || state === 'Idle')) {
+      if (state === 'Idle') type.idle.remove(seen.priceMicroUsdPerHour);
+      else type.speculative--;
+      if (type.idle.count === 0 && type.speculative === 0) this.types.delete(instanceType);
+    }
+  }
+
+  private move(id: string, from: string, to: string): void {
+    const machines = this.clusters.get(from);
+    machines?.delete(id);
+    if (machines?.size === 0) this.clusters.delete(from);
+    if (to === '') return;
+    const others = this.clusters.get(to);
+    if (others) others.add(id);
+    else this.clusters.set(to, new Set([id]));
+  }
+}
+
+/** A member that stays keeps its place, so that whoever walks the set meanwhile does not meet it twice. */
+function enlist(set: Set<string>, id: string, belongs: boolean): void {
+  if (belongs) set.add(id);
+  else set.delete(id);
+}
+
+function groupKey({ seen, assigned }: MachineRecord): string {
+  return `${seen.state} ${seen.capacityType} ${assigned?.interruptionBucket ?? 0}`;
+}
+
+function offerKey({ seen }: MachineRecord): string {
+  return `${seen.instanceType}\n${seen.zone}\n${seen.capacityType}`;
+}

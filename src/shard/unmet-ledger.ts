@@ -1,0 +1,77 @@
+import type { Millis, NeedVerdict, Plan } from '../engine/types.ts';
+
+/** A spell of being unmet: since when, and since which cycle. */
+export interface UnmetSpell {
+  readonly since: Millis;
+  readonly sinceCycle: number;
+}
+
+interface Entry extends UnmetSpell {
+  verdict: NeedVerdict;
+}
+
+/** So many rows may have come or gone between two that stayed … */
+const NEARBY = 4;
+/** … and so many look-ups are made before all verdicts of the last plan are put into a set. */
+const FEW = 64;
+
+/**
+ * Since when each Need has been unmet without a break. Verdicts that are the same objects as in the plan before cost a
+ * comparison; only those that changed are looked up.
+ */
+export class UnmetLedger {
+  private readonly spells = new Map<string, Entry>();
+  private previous: readonly NeedVerdict[] = [];
+
+  planned({ verdicts, at }: Pick<Plan, 'verdicts' | 'at'>, cycle: number): void {
+    const isKnown = remembering(this.previous);
+    let unmet = 0;
+    for (let i = 0; i < verdicts.length; i++) {
+      const verdict = verdicts[i] as NeedVerdict;
+      if (!verdict.satisfied) unmet++;
+      if (!isKnown(verdict, i)) this.note(verdict, at, cycle);
+    }
+    this.previous = verdicts;
+    // What is met was forgotten above; what is not asked for any more is found only by its absence.
+    if (this.spells.size > unmet) this.keepOnly(new Set(verdicts));
+  }
+
+  of(verdict: NeedVerdict): UnmetSpell | undefined {
+    return this.spells.get(keyOf(verdict));
+  }
+
+  private note(verdict: NeedVerdict, at: Millis, cycle: number): void {
+    const key = keyOf(verdict);
+    const entry = this.spells.get(key);
+    if (verdict.satisfied) this.spells.delete(key);
+    else if (entry) entry.verdict = verdict;
+    else this.spells.set(key, { since: at, sinceCycle: cycle, verdict });
+  }
+
+  private keepOnly(asked: ReadonlySet<NeedVerdict>): void {
+    for (const [key, { verdict }] of this.spells) if (!asked.has(verdict)) this.spells.delete(key);
+  }
+}
+
+/** Whether a verdict was in the last plan, asked in the order of the new one: mostly it stands about where it stood. */
+function remembering(previous: readonly NeedVerdict[]): (verdict: NeedVerdict, at: number) => boolean {
+  let shift = 0;
+  let lookups = 0;
+  let all: ReadonlySet<NeedVerdict> | undefined;
+  return (verdict, at) => {
+    if (previous[at + shift] === verdict) return true;
+    for (let by = 1; by <= NEARBY; by++) {
+      for (const there of [shift + by, shift - by]) {
+        if (previous[at + there] !== verdict) continue;
+        shift = there;
+        return true;
+      }
+    }
+    if (++lookups > FEW) all ??= new Set(previous);
+    return all?.has(verdict) ?? false;
+  };
+}
+
+function keyOf({ need }: NeedVerdict): string {
+  return JSON.stringify([need.cluster, need.fingerprint, need.group, need.unitClass]);
+}
