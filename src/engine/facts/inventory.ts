@@ -267,11 +267,9 @@ export class Inventory {
 
   /** Does about `limit` machines' worth of filing; false = nothing is left to do. */
   settle(limit: number): boolean {
-    if (this.#order.waiting > 0) {
-      this.#order.settle(limit);
-      return true;
-    }
-    let budget = limit;
+    let budget = limit - this.#order.waiting;
+    if (this.#order.waiting > 0) this.#order.settle(limit);
+    if (budget <= 0) return this.#order.waiting > 0 || this.#staleGroups.size > 0;
     for (const group of this.#staleGroups) {
       group.settle(this.groupOf, this.#order.rank, this.#waiting);
       this.#staleGroups.delete(group);
