@@ -12,6 +12,13 @@ export interface DemandOptions {
   readonly onRejected: (cluster: string) => void;
 }
 
+/** What changed about one cluster: its rows, if any were accepted, and what its operator says of its Nodes (null = nothing). */
+export interface DemandChange {
+  readonly cluster: string;
+  readonly needs: readonly Need[] | undefined;
+  readonly hints: Rollup['hints'];
+}
+
 interface ClusterDemand {
   readonly rollup: Rollup;
   readonly requirements: ReadonlyMap<string, readonly Requirement[]>;
@@ -86,7 +93,7 @@ export class Demand {
   }
 
   /** Clusters whose rows or hints changed since the last call, as the engine wants them. */
-  takeChanges(): { cluster: string; needs: readonly Need[] | undefined; hints: Rollup['hints'] }[] {
+  takeChanges(): DemandChange[] {
     const changes = [...this.changed].map((cluster) => ({
       cluster,
       needs: this.clusters.get(cluster)?.rollup.needs,

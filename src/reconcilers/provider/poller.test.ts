@@ -61,6 +61,38 @@ function setUp(options: { settings?: Partial<PollerSettings>; foreign?: string[]
   return { confirmed, believed, warnings, clock, inventory, provider, poller, trust, refused, start, have, lists };
 }
 
+describe('a List of a large fleet', () => {
+  it('is merged in turns, what was touched meanwhile is newer, and removes what two of them lack', async () => {
+    const t = setUp();
+    t.have(5_000);
+    const { list } = t.provider;
+    let lists = 0;
+    t.provider.list = async (request) => {
+      const answer = await list.call(t.provider, request);
+      // Once the first part of the second List is merged, a call about a machine of a later part begins and ends.
+      if (++lists === 2) setImmediate(() => {
+        t.inventory.begin('m4998', { kind: 'Delete', operationId: '', startedAt: 0, attempts: 1, lastError: '' });
+        t.inventory.end('m4998', { seen: seen('m4998', 'Deleting'), operationId: 'op' });
+      });
+      return answer;
+    };
+    await t.start();
+    const until = async (done: () => boolean): Promise<void> => {
+      for (let i = 0; i < 50 && !done(); i++) await t.clock.advance(0);
+      expect(done()).toBe(true);
+    };
+    await until(() => t.believed.count === 1);
+    expect(t.inventory.size).toBe(5_000);
+    t.provider.machines.delete('m4999');
+    await t.clock.advance(10_000);
+    await until(() => t.believed.count === 2);
+    expect([t.inventory.get('m4998')?.seen.state, t.inventory.get('m4999')?.missedLists]).toEqual(['Deleting', 1]);
+    await t.clock.advance(10_000);
+    await until(() => t.believed.count === 3);
+    expect([t.inventory.get('m4998')?.seen.state, t.inventory.get('m4999')]).toEqual(['Idle', undefined]);
+  });
+});
+
 describe('polling', () => {
   it('merges what the provider lists, once per interval', async () => {
     const t = setUp();

@@ -159,7 +159,35 @@ describe('a large fleet', () => {
     expect(upserted.at(-1)?.id).toBe('late');
   });
 
-  it('has its memory committed and its decisions made in parts, each once, before it is reported', async () => {
+  it('is told the demand of many clusters one after the other, and what came meanwhile, before it is planned for', async () => {
+    const { engine } = scripted([]);
+    const told: string[] = [];
+    const t = setUp({ engine: { ...engine, apply: (change) => change.kind === 'needs' && told.push(change.cluster), plan: (at) => (told.push('plan'), engine.plan(at)) } });
+    for (const clusterId of ['a', 'b', 'c']) t.demand.offer(clusterId, rollup([wireRow()], { clusterId }));
+    const cycle = t.cycle();
+    expect(told).toEqual(['a']);
+    t.demand.offer('late', rollup([wireRow()], { clusterId: 'late' }));
+    await cycle;
+    expect(told).toEqual(['a', 'b', 'c', 'late', 'plan']);
+  });
+
+  it('does not wait without end for demand that keeps coming', async () => {
+    const { engine } = scripted([]);
+    let told = 0;
+    const t = setUp({ engine: { ...engine, apply: (change) => {
+      if (change.kind !== 'needs') return;
+      told++;
+      t.demand.offer('a', rollup([wireRow()], { clusterId: 'a' }));
+      t.demand.offer('b', rollup([wireRow()], { clusterId: 'b' }));
+    } } });
+    t.demand.offer('a', rollup([wireRow()], { clusterId: 'a' }));
+    t.demand.offer('b', rollup([wireRow()], { clusterId: 'b' }));
+    await t.cycle();
+    expect(told).toBeGreaterThan(100);
+    expect(t.told).toHaveLength(1);
+  });
+
+  it('has its memory committed and its decisions made in parts, each once', async () => {
     const memory = ids.map((key) => ({ what: 'idleSince', key, at: 5 }) as const);
     const { engine, changes } = scripted(ids.map((machineId) => action({ kind: 'Delete', machineId })), { memory });
     const t = setUp({ engine });

@@ -5,13 +5,16 @@ import { PER_TURN, inTurns, nextTurn } from '../../lib/turns.ts';
 import { after } from '../../runtime/types.ts';
 import type { Log, ReconcileContext, Reconciler, Result } from '../../runtime/types.ts';
 import type { AuditLog } from '../../shard/audit-log.ts';
-import type { Demand } from '../../shard/demand.ts';
+import type { Demand, DemandChange } from '../../shard/demand.ts';
 import type { Inventory } from '../../shard/inventory.ts';
 import type { MachineIntent } from '../../shard/record.ts';
 import type { Mode } from '../../shard/settings.ts';
 
 /** The only key of the cycle's queue. */
 export const CYCLE_KEY = 'cycle';
+
+/** For so many turns the demand of one cluster is told per turn. */
+const PATIENT_TURNS = 1_000;
 
 export interface CycleDeps {
   readonly engine: Engine;
@@ -22,7 +25,7 @@ export interface CycleDeps {
   readonly audit: AuditLog | undefined;
   readonly mode: () => Mode;
   readonly cycleMs: () => number;
-  /** The plan is final and its actions are decided: reporting may begin. */
+  /** In the turn of the plan, before another roll-up can be accepted; its actions are being decided. */
   readonly onPlanned: (plan: Plan, facts: CycleFacts) => void;
 }
 
@@ -42,6 +45,7 @@ export class CycleReconciler implements Reconciler {
   readonly name = 'shard';
   private readonly deps: CycleDeps;
   private cycle = 0;
+  private readonly untold: DemandChange[] = [];
 
   constructor(deps: CycleDeps) {
     this.deps = deps;
@@ -50,12 +54,19 @@ export class CycleReconciler implements Reconciler {
   async reconcile(_key: string, { signal }: ReconcileContext): Promise<Result> {
     const { engine, clock } = this.deps;
     const started = clock.monotonic();
-    if (!this.feedMachines()) await this.feedInTurns(signal);
-    this.feedDemand();
+    for (let turn = 1; !this.feed(turn < PATIENT_TURNS); turn++) {
+      await nextTurn();
+      signal.throwIfAborted();
+    }
     const now = clock.now();
     const plan = engine.plan(now);
     this.cycle++;
     const mode = this.deps.mode();
+    this.deps.onPlanned(plan, {
+      cycle: this.cycle,
+      seconds: (clock.monotonic() - started) / 1000,
+      withheld: mode === 'Active' ? 0 : plan.actions.length,
+    });
     // Until all of it is committed and decided no other plan is made; what happens meanwhile, the next one hears.
     for (const { part, isFirst } of slices(plan.memory)) {
       if (!isFirst) await nextTurn();
@@ -65,44 +76,34 @@ export class CycleReconciler implements Reconciler {
       if (!isFirst) await nextTurn();
       this.carryOut(part, mode, now);
     }
-    this.deps.onPlanned(plan, {
-      cycle: this.cycle,
-      seconds: (clock.monotonic() - started) / 1000,
-      withheld: mode === 'Active' ? 0 : plan.actions.length,
-    });
     const { machineReasons } = plan;
     await inTurns(machineReasons.changed, (id) => this.deps.inventory.explain(id, machineReasons.get(id)));
     const untilWake = plan.wakeAt === undefined ? Infinity : Math.max(1, plan.wakeAt - now);
     return after(Math.min(this.deps.cycleMs(), untilWake));
   }
 
-  /** The plan waits until everything was told, and filed, however long the List that it came from. */
-  private async feedInTurns(signal: AbortSignal): Promise<void> {
-    do {
-      await nextTurn();
-      signal.throwIfAborted();
-    } while (!this.feedMachines());
-  }
-
-  /** One turn's worth. True = nothing is left to be told or filed. */
-  private feedMachines(): boolean {
-    const { engine, inventory } = this.deps;
+  /**
+   * Tells the engine what is new, as much as one turn can take. True = nothing is left to be told or filed, so that the plan
+   * can be made at once. Demand that keeps coming is not waited for without end.
+   */
+  private feed(isPatient: boolean): boolean {
+    const { engine, inventory, demand } = this.deps;
+    this.untold.push(...demand.takeChanges());
+    for (const change of this.untold.splice(0, isPatient ? 1 : Infinity)) this.feedDemand(change);
     const machines = inventory.takeEngineChanges(PER_TURN);
     if (machines) engine.apply({ kind: 'machines', ...machines });
-    if (inventory.engineBacklog > 0) return false;
+    if (this.untold.length > 0 || inventory.engineBacklog > 0) return false;
     return !engine.settle(PER_TURN);
   }
 
-  private feedDemand(): void {
-    const { engine, demand, log } = this.deps;
-    for (const { cluster, needs, hints } of demand.takeChanges()) {
-      try {
-        if (needs) engine.apply({ kind: 'needs', cluster, needs });
-        engine.apply({ kind: 'hints', cluster, hints });
-      } catch (error) {
-        // Ingest should have refused it. The demand of one cluster must not keep the others from being served.
-        log.error({ cluster, error: String(error) }, 'the engine refuses the demand of a cluster: its last one stays');
-      }
+  private feedDemand({ cluster, needs, hints }: DemandChange): void {
+    const { engine, log } = this.deps;
+    try {
+      if (needs) engine.apply({ kind: 'needs', cluster, needs });
+      engine.apply({ kind: 'hints', cluster, hints });
+    } catch (error) {
+      // Ingest should have refused it. The demand of one cluster must not keep the others from being served.
+      log.error({ cluster, error: String(error) }, 'the engine refuses the demand of a cluster: its last one stays');
     }
   }
 
