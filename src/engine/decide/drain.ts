@@ -102,7 +102,7 @@ function isSafe(offered: readonly Offered[], tally: Tally, rank: Int32Array, bou
     const lack = tally.remaining[i] as number;
     if (lack <= 0) continue;
     let sum = 0;
-    for (const { group, cls } of offered) sum += countBelow(group, bound, rank) * (cls.amounts[dims[i] as number] ?? 0);
+    for (const { group, cls } of offered) sum += countBelow(group, bound, rank) * tally.amount(cls, i);
     if (sum > lack) return false;
   }
   return true;

@@ -26,7 +26,7 @@ export class Folding {
     this.#freeVersion = freeVersion;
     let differs = false;
     for (const known of this.#free.values()) {
-      const exists = this.#search(known.holder);
+      const exists = this.#existsFree(known.holder);
       differs ||= exists !== known.exists;
       known.exists = exists;
     }
@@ -37,20 +37,30 @@ export class Folding {
   rowsOf(cluster: Cluster): readonly NeedRow[] {
     const rows = cluster.demand?.ordered() ?? [];
     cluster.foldsByFree = false;
-    if (!rows.some((row) => row.onOneMachine !== undefined)) return rows;
+    if (cluster.demand?.hasGangs !== true) return rows;
+    const ask = new Map<string, boolean>();
+    const folds = rows.map((row) => row.onOneMachine !== undefined && this.#fits(row, row.onOneMachine.holder, cluster, ask));
+    const known = cluster.planned;
+    if (known?.of === rows && known.folds.every((fold, i) => fold === folds[i])) return known.rows;
+    const planned = this.#fold(cluster, rows, folds);
+    cluster.planned = { of: rows, folds, rows: planned };
+    return planned;
+  }
+
+  #fold(cluster: Cluster, rows: readonly NeedRow[], folds: readonly boolean[]): readonly NeedRow[] {
     const plain: NeedRow[] = [];
-    const folds = new Map<string, NeedRow[]>();
-    for (const row of rows) {
-      const target = row.onOneMachine;
-      if (target === undefined || !this.#fits(row, cluster)) {
+    const gangsByKey = new Map<string, NeedRow[]>();
+    rows.forEach((row, i) => {
+      if (folds[i] !== true || row.onOneMachine === undefined) {
         plain.push(row);
-        continue;
+        return;
       }
-      const gangs = folds.get(target.key);
-      if (gangs === undefined) folds.set(target.key, [row]);
+      const gangs = gangsByKey.get(row.onOneMachine.key);
+      if (gangs === undefined) gangsByKey.set(row.onOneMachine.key, [row]);
       else gangs.push(row);
-    }
-    for (const [key, gangs] of folds) plain.push(this.#folded(cluster, key, gangs));
+    });
+    for (const [key, gangs] of gangsByKey) plain.push(this.#folded(cluster, key, gangs));
+    for (const key of cluster.folded.keys()) if (!gangsByKey.has(key)) cluster.folded.delete(key);
     return plain.sort(compareRows);
   }
 
@@ -63,22 +73,27 @@ export class Folding {
     return made;
   }
 
-  /** One of the cluster's own machines, or some free one, holds the whole gang; what is claimed does not matter. */
-  #fits(row: NeedRow, cluster: Cluster): boolean {
-    const holder = row.onOneMachine?.holder;
-    if (holder === undefined || !row.wanted.some((amount) => amount > 0)) return false;
+  /** One of the cluster's own machines, or some free one, holds the whole gang; what is claimed does not matter. `asked` = answers for this cluster. */
+  #fits(row: NeedRow, holder: Asker, cluster: Cluster, asked: Map<string, boolean>): boolean {
+    if (!row.wanted.some((amount) => amount > 0)) return false;
+    let answer = asked.get(holder.fitKey);
+    if (answer === undefined) asked.set(holder.fitKey, (answer = this.#search(cluster, holder)));
+    return answer;
+  }
+
+  #search(cluster: Cluster, holder: Asker): boolean {
     const { accepts } = this.#facts.fits.of(holder);
     for (const group of cluster.bound.groups()) if (accepts[group.classIndex] === 1) return true;
     cluster.foldsByFree = true;
     let known = this.#free.get(holder.fitKey);
     if (known === undefined) {
-      known = { holder, exists: this.#search(holder) };
+      known = { holder, exists: this.#existsFree(holder) };
       this.#free.set(holder.fitKey, known);
     }
     return known.exists;
   }
 
-  #search(holder: Asker): boolean {
+  #existsFree(holder: Asker): boolean {
     return this.#facts.fits.of(holder).classes.some((cls) => cls.usable.idle + cls.usable.speculative > 0);
   }
 }

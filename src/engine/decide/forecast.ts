@@ -24,11 +24,11 @@ export interface Turns {
 
 export class Forecasts {
   readonly #turns: ReadonlyMap<Cluster, Turns>;
-  readonly #credit: (row: NeedRow) => void;
+  readonly #credit: (row: NeedRow, cluster: Cluster) => void;
   readonly #known = new Map<Cluster, readonly Stretch[]>();
 
   /** `credit` credits a row with what its cluster has, and nothing else. */
-  constructor(turns: ReadonlyMap<Cluster, Turns>, credit: (row: NeedRow) => void) {
+  constructor(turns: ReadonlyMap<Cluster, Turns>, credit: (row: NeedRow, cluster: Cluster) => void) {
     this.#turns = turns;
     this.#credit = credit;
   }
@@ -58,7 +58,7 @@ export class Forecasts {
         }
       }
     }
-    for (let i = next; i < rows.length; i++) this.#credit(rows[i] as NeedRow);
+    for (let i = next; i < rows.length; i++) this.#credit(rows[i] as NeedRow, cluster);
     const stretches: Stretch[] = [];
     for (const { group, taken, shares } of marks) {
       if (group.kind === 'configured') stretches.push(...stretchesFrom(group, taken));

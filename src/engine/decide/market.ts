@@ -12,6 +12,8 @@ import type { Tally } from './tally.ts';
 
 export type Tie = readonly Group<Tally>[];
 
+const NO_TIES: readonly Tie[] = [];
+
 export class Market {
   readonly facts: Facts;
   readonly room: Room;
@@ -30,6 +32,9 @@ export class Market {
   readonly #withoutVictims = new Map<Fit, number>();
   #lowestStamps: Float64Array | undefined;
   readonly #spare = new Map<Cluster, Tie[]>();
+  readonly #left = new Map<Cluster, { readonly ties: readonly Tie[]; from: number }>();
+  /** What is being credited is only tried out. */
+  isForecast = false;
 
   constructor(facts: Facts, serial: number, isKept: (cluster: Cluster) => boolean) {
     this.facts = facts;
@@ -49,23 +54,36 @@ export class Market {
    * machine that becomes ready early is credited to whoever comes first, and what was on its way to that Need must then
    * serve the one it was taken from, or constant demand would withdraw the one and buy another.
    */
-  creditable(row: NeedRow): { readonly bound: readonly Tie[]; readonly arriving: readonly Tie[] } {
-    const cluster = this.cluster(row);
+  creditable({ row, cluster }: Tally): { readonly bound: readonly Tie[]; readonly arriving: readonly Tie[] } {
+    return { bound: this.#boundLeft(cluster), arriving: cluster.promised.size === 0 ? NO_TIES : this.#arriving(row, cluster) };
+  }
+
+  #arriving(row: NeedRow, cluster: Cluster): readonly Tie[] {
     const arriving: Tie[] = [];
     for (const key of demandKeysOf(row)) arriving.push(...(cluster.promised.get(key)?.ties() ?? []));
     arriving.push(...(this.#spare.get(cluster) ?? []));
-    return { bound: cluster.bound.ties(), arriving };
+    return arriving;
+  }
+
+  /** Ties that have something left; machines only become fewer within a plan, but for those of a forecast. */
+  #boundLeft(cluster: Cluster): readonly Tie[] {
+    const ties = cluster.bound.ties();
+    let left = this.#left.get(cluster);
+    if (left === undefined || left.ties !== ties) this.#left.set(cluster, (left = { ties, from: 0 }));
+    if (this.isForecast) return ties;
+    while (left.from < ties.length && (ties[left.from] as Tie).every((group) => group.left <= 0)) left.from++;
+    return left.from === 0 ? ties : ties.slice(left.from);
   }
 
   /** Machines preempted for the row's demand: first those that have arrived, then those on their way. */
-  reserved(row: NeedRow): readonly Tie[] {
-    const cluster = this.cluster(row);
+  reserved({ row, cluster }: Tally): readonly Tie[] {
+    if (cluster.reserved.size === 0) return NO_TIES;
     return demandKeysOf(row).flatMap((key) => cluster.reserved.get(key)?.ties() ?? []);
   }
 
   /** All rows of this row's demand have had their turn: what is left of what was decided for it is spare. */
-  closeDemand(row: NeedRow): void {
-    const cluster = this.cluster(row);
+  closeDemand({ row, cluster }: Tally): void {
+    if (cluster.promised.size === 0) return;
     for (const key of demandKeysOf(row)) {
       const left = cluster.promised.get(key)?.ties().filter((tie) => tie.some((group) => group.left > 0)) ?? [];
       if (left.length === 0) continue;
@@ -73,10 +91,6 @@ export class Market {
       if (spare === undefined) this.#spare.set(cluster, [...left]);
       else spare.push(...left);
     }
-  }
-
-  cluster(row: NeedRow): Cluster {
-    return this.facts.clusters.named(row.need.cluster);
   }
 
   /** For whom the group's machines were bound, if that is known. */

@@ -27,21 +27,25 @@ export function interleave(clusters: readonly (readonly NeedRow[])[]): NeedRow[]
 /** Serves the rows of `turns`. */
 export function servePass(market: Market, turns: ReadonlyMap<Cluster, Turns>): Tally[] {
   const order = interleave([...turns.values()].map(({ rows }) => rows));
-  market.forecasts = new Forecasts(turns, (row) => creditOnly(market, row));
+  const { fits, clusters } = market.facts;
+  const forecasts = new Forecasts(turns, (row, cluster) => creditOnly(market, new Tally(row, cluster, fits.of(row))));
+  market.forecasts = forecasts;
   const tallies: Tally[] = [];
-  order.forEach((row, i) => {
-    const cluster = market.cluster(row);
-    const tally = new Tally(row, market.facts.fits.of(row));
+  for (let i = 0; i < order.length; i++) {
+    const row = order[i] as NeedRow;
+    const cluster = clusters.named(row.need.cluster);
+    const tally = new Tally(row, cluster, fits.of(row));
     (turns.get(cluster) as Turns).next++;
-    serve(market, tally, cluster.connected);
-    market.forecasts?.forget(cluster);
-    if (order[i + 1]?.demandKey !== row.demandKey) market.closeDemand(row); // rows of one demand are neighbours
+    serve(market, tally);
+    forecasts.forget(cluster);
+    if (order[i + 1]?.demandKey !== row.demandKey) market.closeDemand(tally); // rows of one demand are neighbours
     tallies.push(tally);
-  });
+  }
   return tallies;
 }
 
-function serve(market: Market, tally: Tally, mayAcquire: boolean): void {
+function serve(market: Market, tally: Tally): void {
+  const mayAcquire = tally.cluster.connected;
   const { sameKey, spread } = tally.row;
   if (sameKey !== undefined) {
     serveSame(market, tally, sameKey, mayAcquire);
@@ -60,9 +64,11 @@ function serve(market: Market, tally: Tally, mayAcquire: boolean): void {
   }
 }
 
-function creditOnly(market: Market, row: NeedRow): void {
-  const tally = new Tally(row, market.facts.fits.of(row));
-  if (row.sameKey !== undefined) serveSame(market, tally, row.sameKey, false);
-  else if (row.spread !== undefined) creditSpread(market, tally, row.spread);
+function creditOnly(market: Market, tally: Tally): void {
+  const { sameKey, spread } = tally.row;
+  market.isForecast = true;
+  if (sameKey !== undefined) serveSame(market, tally, sameKey, false);
+  else if (spread !== undefined) creditSpread(market, tally, spread);
   else creditPlain(market, tally);
+  market.isForecast = false;
 }

@@ -7,10 +7,10 @@ import type { Tally } from './tally.ts';
 
 export function creditPlain(market: Market, tally: Tally): void {
   if (tally.covered) return;
-  const { bound, arriving } = market.creditable(tally.row);
-  const take = crediting(tally);
-  drainTies(bound, { market, tally, take });
-  drainTies(arriving, { market, tally, take });
+  const { bound, arriving } = market.creditable(tally);
+  const draining = { market, tally, take: crediting(tally) };
+  if (bound.length > 0) drainTies(bound, draining);
+  if (arriving.length > 0) drainTies(arriving, draining);
   creditReserved(market, tally);
 }
 
@@ -19,9 +19,9 @@ export function creditPlain(market: Market, tally: Tally): void {
  * unless its cluster has no session: they are free again then.
  */
 export function creditReserved(market: Market, tally: Tally, admits: (cls: MachineClass) => boolean = () => true): void {
-  const ties = market.reserved(tally.row);
+  const ties = market.reserved(tally);
   if (ties.length === 0) return;
-  const mayAcquire = market.cluster(tally.row).connected;
+  const mayAcquire = tally.cluster.connected;
   drainTies(ties, {
     market,
     tally,
@@ -41,7 +41,7 @@ export function creditReserved(market: Market, tally: Tally, admits: (cls: Machi
 }
 
 function pick(tally: Tally, group: Group<Tally>, first: number, speculative: boolean): void {
-  for (let i = first; i < group.taken; i++) tally.picks.push({ slot: group.members[i] as number, speculative });
+  for (let i = first; i < group.taken; i++) tally.pick(group.members[i] as number, speculative);
 }
 
 /** Counts the group's next machines for the Need: they are there, or on their way to it. */

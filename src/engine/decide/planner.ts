@@ -24,7 +24,7 @@ import { graceSeconds } from './preempt.ts';
 import { reclaimExcess } from './reclaim.ts';
 import { releaseExpired, tendIdleClocks } from './release.ts';
 import type { Tally } from './tally.ts';
-import { Ranks, verdictsOf } from './verdict.ts';
+import { Ranks, reportOn } from './verdict.ts';
 import { withdrawUnwanted } from './withdraw.ts';
 
 export class Planner {
@@ -86,9 +86,7 @@ export class Planner {
     rememberArrivals(clusters, draft);
 
     const ranks = new Ranks(market, tallies);
-    for (const tally of tallies) {
-      for (const [row, verdict] of verdictsOf(tally, now, ranks)) row.verdict = sameVerdict(row.verdict, verdict) ? row.verdict : verdict;
-    }
+    for (const tally of tallies) reportOn(tally, now, ranks);
     const changed = this.#noteReasons(draft, before);
     market.close();
     closeClusters(clusters, tallies, draft);
@@ -239,8 +237,7 @@ function preemption({ slot, priority: victimPriority }: Tally['victims'][number]
 function rememberArrivals(clusters: readonly Cluster[], draft: PlanDraft): void {
   const { memory } = draft.facts;
   for (const cluster of clusters) {
-    for (const [key, [row]] of cluster.demand?.byDemandKey ?? []) {
-      if (row?.arrival !== Number.POSITIVE_INFINITY) continue;
+    for (const key of cluster.demand?.unseen ?? []) {
       draft.unfinished.add(cluster);
       draft.remember('arrival', key, draft.now);
     }
@@ -256,39 +253,13 @@ function rememberArrivals(clusters: readonly Cluster[], draft: PlanDraft): void 
 /** Clusters of which every plan will say the same until something of them changes. */
 function closeClusters(clusters: readonly Cluster[], tallies: readonly Tally[], draft: PlanDraft): void {
   for (const tally of tallies) {
-    if (tally.open || !tally.satisfied || tally.picks.length > 0 || tally.reserved > 0) draft.unfinished.add(draft.market.cluster(tally.row));
+    if (tally.open || !tally.satisfied || tally.picks.length > 0 || tally.reserved > 0) draft.unfinished.add(tally.cluster);
   }
   for (const cluster of draft.market.disturbed) draft.unfinished.add(cluster);
   for (const cluster of clusters) {
     cluster.dirty = false;
     cluster.closed = !draft.unfinished.has(cluster) && cluster.reserved.size === 0;
   }
-}
-
-/** Equal in all that may change from plan to plan: then the old one stays, so that readers see at a glance what is news. */
-function sameVerdict(before: NeedVerdict | undefined, after: NeedVerdict): boolean {
-  return (
-    before !== undefined &&
-    before.need === after.need &&
-    before.arrival === after.arrival &&
-    before.satisfied === after.satisfied &&
-    before.reason === after.reason &&
-    before.machines === after.machines &&
-    before.inFlight === after.inFlight &&
-    before.bootstraps === after.bootstraps &&
-    before.provisions === after.provisions &&
-    before.sameDomain === after.sameDomain &&
-    before.sameSatisfiable === after.sameSatisfiable &&
-    before.sharedBy === after.sharedBy &&
-    equalParts(before.deficit, after.deficit) &&
-    equalParts(before.preemption, after.preemption) &&
-    equalParts(before.matchingSupply, after.matchingSupply) &&
-    equalParts(before.sameCandidates, after.sameCandidates)
-  );
-}
-
-function equalParts(a: unknown, b: unknown): boolean {
-  return a === b || (a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b));
 }
 
 function countActions(actions: readonly Action[]): Partial<Record<ActionKind, number>> {

@@ -77,7 +77,7 @@ function smallestHead(market: Market, tally: Tally, tie: readonly Lot[], admits:
 /** The next `n` machines of the lot go to the tally: out of this plan for everybody else. `lots` are all that were offered. */
 export function takeVictims(market: Market, tally: Tally, lot: Lot, n: number, lots: readonly Lot[]): void {
   const cls = market.classOf(lot.group);
-  for (const slot of market.takeOut(lot.group, lot.from, n, lot.cluster)) tally.victims.push({ slot, priority: lot.priority });
+  for (const slot of market.takeOut(lot.group, lot.from, n, lot.cluster)) tally.preempt(slot, lot.priority);
   lot.to -= n;
   for (const other of lots) {
     if (other === lot || other.group !== lot.group || other.from < lot.to) continue;
@@ -91,7 +91,7 @@ export function takeVictims(market: Market, tally: Tally, lot: Lot, n: number, l
 export function lotsFor(market: Market, tally: Tally): Lot[][] {
   if (!market.facts.supplyTrusted || tally.covered) return [];
   const { priority } = tally.row.need.profile;
-  const own = market.cluster(tally.row);
+  const own = tally.cluster;
   if (!market.mayHaveVictims(tally.fit, priority)) return [];
   const lots: Lot[] = [];
   for (const cluster of market.facts.clusters.all()) {

@@ -77,12 +77,12 @@ class Offers {
     this.#market = market;
     this.#tally = tally;
     this.#key = key;
-    const { bound, arriving } = market.creditable(tally.row);
+    const { bound, arriving } = market.creditable(tally);
     this.held = [{ ties: bound, bound: true }, { ties: arriving, bound: false }];
     for (const { ties } of this.held) this.#addCreditable(ties, (group) => this.isOwn(group));
-    const mayTakeArrived = market.cluster(tally.row).connected;
+    const mayTakeArrived = tally.cluster.connected;
     this.#addCreditable(
-      market.reserved(tally.row).map((tie) => tie.filter((group) => group.kind === 'leaving' || mayTakeArrived)),
+      market.reserved(tally).map((tie) => tie.filter((group) => group.kind === 'leaving' || mayTakeArrived)),
       () => true,
     );
   }
@@ -193,7 +193,7 @@ function keepOwnElsewhere(market: Market, tally: Tally, offers: Offers): void {
       group.take(tally, group.left);
     }
   }
-  for (const group of market.reserved(tally.row).flat()) {
+  for (const group of market.reserved(tally).flat()) {
     if (group.kind !== 'leaving' || group.left <= 0) continue;
     tally.reserved += group.left;
     group.take(tally, group.left);
@@ -229,7 +229,7 @@ function acquireInside(market: Market, tally: Tally, key: string, domain: string
     if (price !== undefined) market.room.release(price, n);
   }
   tally.restore(before.remaining, before.lacking);
-  tally.picks.length = before.picks;
+  tally.unpick(before.picks);
 }
 
 /** The best covered domains, for people (spec: engine 16). */

@@ -23,7 +23,7 @@ export type SpreadCounts = Map<string, number>;
  */
 export function creditSpread(market: Market, tally: Tally, { key }: StrictSpread): SpreadCounts {
   const counts: SpreadCounts = new Map();
-  const { bound, arriving } = market.creditable(tally.row);
+  const { bound, arriving } = market.creditable(tally);
   const isReady = (tie: Tie): boolean => tie[0]?.kind === 'configured';
   for (const stage of [bound.filter(isReady), bound.filter((tie) => !isReady(tie)), arriving]) {
     if (tally.covered) return counts;

@@ -1,8 +1,9 @@
 /** One Need while it is being served: what it still lacks and what it has got. */
+import type { Cluster } from '../facts/cluster.ts';
 import type { Fit } from '../facts/fit.ts';
 import type { NeedRow } from '../facts/need-row.ts';
 import type { MachineClass } from '../facts/shapes.ts';
-import type { DomainCoverage, ResourceVector } from '../types.ts';
+import type { DomainCoverage } from '../types.ts';
 
 /** Why a Need stopped acquiring although it lacks; most other reasons follow from what supply there is. */
 export type Blocked = 'session' | 'limit' | 'topology' | 'spread';
@@ -18,8 +19,11 @@ export interface Victim {
   readonly priority: number;
 }
 
+const NONE: readonly never[] = [];
+
 export class Tally {
   readonly row: NeedRow;
+  readonly cluster: Cluster;
   readonly fit: Fit;
   /** What is still to be found, by dimension of the row. */
   readonly remaining: number[];
@@ -28,11 +32,11 @@ export class Tally {
   /** Machines it was credited with; of these, those that are not Configured yet. */
   credited = 0;
   arriving = 0;
-  readonly picks: Pick[] = [];
+  #picks: Pick[] | undefined;
   /** Machines preempted for it that have not arrived, those of `victims` included, and what they will bring. */
   reserved = 0;
   freed: number[] | undefined;
-  readonly victims: Victim[] = [];
+  #victims: Victim[] | undefined;
   domain: string | undefined;
   satisfiable: boolean | undefined;
   candidates: readonly DomainCoverage[] | undefined;
@@ -43,12 +47,34 @@ export class Tally {
   open = false;
   #uncovered = 0;
 
-  constructor(row: NeedRow, fit: Fit) {
+  constructor(row: NeedRow, cluster: Cluster, fit: Fit) {
     this.row = row;
+    this.cluster = cluster;
     this.fit = fit;
     this.remaining = row.wanted.slice();
     this.lacking = row.wanted.slice();
     for (const amount of this.remaining) if (amount > 0) this.#uncovered++;
+  }
+
+  get picks(): readonly Pick[] {
+    return this.#picks ?? NONE;
+  }
+
+  get victims(): readonly Victim[] {
+    return this.#victims ?? NONE;
+  }
+
+  pick(slot: number, speculative: boolean): void {
+    (this.#picks ??= []).push({ slot, speculative });
+  }
+
+  /** Back to the first `n` picks. */
+  unpick(n: number): void {
+    if (this.#picks !== undefined) this.#picks.length = n;
+  }
+
+  preempt(slot: number, priority: number): void {
+    (this.#victims ??= []).push({ slot, priority });
   }
 
   /** Nothing is to be found any more; what was preempted for it may still be on its way. */
@@ -60,11 +86,20 @@ export class Tally {
     return this.lacking.every((amount) => amount === 0);
   }
 
+  /**
+   * What one machine of the class brings of the row's i-th dimension. For gangs that were planned as one only whole gangs
+   * count: what is left of a machine beside them serves none of them.
+   */
+  amount(cls: MachineClass, i: number): number {
+    const amount = cls.amounts[this.row.dims[i] as number] ?? 0;
+    return this.row.gangs === undefined ? amount : wholeUnits(cls, this.row) * (this.row.minAmounts[i] as number);
+  }
+
   /** A machine that adds nothing to what still lacks is of no use, however well it matches (X20). */
   contributes(cls: MachineClass): boolean {
     const { dims } = this.row;
     for (let i = 0; i < dims.length; i++) {
-      if ((this.remaining[i] as number) > 0 && (cls.amounts[dims[i] as number] ?? 0) > 0) return true;
+      if ((this.remaining[i] as number) > 0 && this.amount(cls, i) > 0) return true;
     }
     return false;
   }
@@ -75,7 +110,7 @@ export class Tally {
     let most = 0;
     for (let i = 0; i < dims.length; i++) {
       const lack = this.remaining[i] as number;
-      const amount = cls.amounts[dims[i] as number] ?? 0;
+      const amount = this.amount(cls, i);
       if (lack > 0 && amount > 0) most = Math.max(most, Math.ceil(lack / amount));
     }
     return most;
@@ -85,7 +120,7 @@ export class Tally {
   subtract(cls: MachineClass, n: number): void {
     const { dims } = this.row;
     for (let i = 0; i < dims.length; i++) {
-      const amount = n * (cls.amounts[dims[i] as number] ?? 0);
+      const amount = n * this.amount(cls, i);
       this.lacking[i] = Math.max(0, (this.lacking[i] as number) - amount);
       this.#find(i, amount);
     }
@@ -95,8 +130,8 @@ export class Tally {
   reserve(cls: MachineClass, n: number): void {
     this.reserved += n;
     const freed = (this.freed ??= this.remaining.map(() => 0));
-    this.row.dims.forEach((dim, i) => {
-      const amount = n * (cls.amounts[dim] ?? 0);
+    this.row.dims.forEach((_, i) => {
+      const amount = n * this.amount(cls, i);
       freed[i] = (freed[i] as number) + amount;
       this.#find(i, amount);
     });
@@ -119,9 +154,11 @@ export class Tally {
     this.remaining[i] = after;
     if (after === 0) this.#uncovered--;
   }
+}
 
-  /** What lacks, dimension by dimension; covered ones stay in the vector as 0 (spec: engine 1.6). */
-  deficit(): ResourceVector {
-    return this.row.need.aggregate.map(([name], i) => [name, this.lacking[i] as number] as const);
-  }
+/** How many of a folded row's gangs one machine holds; its dimensions and those of its smallest unit are the same. */
+function wholeUnits(cls: MachineClass, { dims, minAmounts }: NeedRow): number {
+  let units = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < dims.length; i++) units = Math.min(units, Math.floor((cls.amounts[dims[i] as number] ?? 0) / (minAmounts[i] as number)));
+  return units;
 }

@@ -1,89 +1,132 @@
 /** What became of each Need (spec: engine 6.8, 16; D12, D14, D18). */
 import type { Facts } from '../facts/facts.ts';
+import type { Fit } from '../facts/fit.ts';
 import type { NeedRow } from '../facts/need-row.ts';
 import type { MachineClass } from '../facts/shapes.ts';
-import type { Millis, NeedVerdict, ResourceVector, UnmetReason } from '../types.ts';
+import type { Millis, NeedVerdict, UnmetReason } from '../types.ts';
 import type { Market } from './market.ts';
 import type { Tally } from './tally.ts';
 
 /** Counting stops here: whoever reads it wants to know whether supply exists, not how large a fleet is. */
 const MATCHING_CAP = 256;
 
-/** The verdict of each row that the tally stands for: itself, or the gangs that were planned as one. */
-export function verdictsOf(tally: Tally, now: Millis, ranks: Ranks): [NeedRow, NeedVerdict][] {
-  const verdict = verdictOf(tally, now, ranks);
-  const { gangs } = tally.row;
-  if (gangs === undefined) return [[tally.row, verdict]];
-  return perGang(gangs, verdict, now);
+/** Says of each row that the tally stands for, itself or the gangs that were planned as one, what became of it. */
+export function reportOn(tally: Tally, now: Millis, ranks: Ranks): void {
+  const { row } = tally;
+  const supply = tally.satisfied ? undefined : ranks.matchingSupply(tally.fit);
+  const outcome: Outcome = { tally, supply, reason: supply && reasonOf(tally, supply, ranks), provisions: provisionsOf(tally) };
+  if (row.gangs === undefined) keep(row, tally.lacking, outcome, now);
+  else perGang(row.gangs, outcome, now);
 }
 
-function verdictOf(tally: Tally, now: Millis, ranks: Ranks): NeedVerdict {
-  const { row, picks } = tally;
-  const provisions = picks.reduce((n, { speculative }) => n + Number(speculative), 0);
-  const { satisfied } = tally;
-  const supply = satisfied ? undefined : matchingSupplyOf(tally);
-  return {
-    need: row.need,
-    arrival: arrivalOf(row, now),
-    satisfied,
-    deficit: tally.deficit(),
-    ...(supply && { reason: reasonOf(tally, supply, ranks) }),
-    machines: tally.credited + picks.length,
-    inFlight: tally.arriving + picks.length,
-    bootstraps: picks.length - provisions,
-    provisions,
-    ...(tally.domain !== undefined && { sameDomain: tally.domain }),
-    ...(tally.satisfiable !== undefined && { sameSatisfiable: tally.satisfiable }),
-    ...(!satisfied && tally.candidates !== undefined && { sameCandidates: tally.candidates }),
-    ...(tally.reserved > 0 && { preemption: { victims: tally.reserved, freed: named(row, tally.freed ?? []) } }),
-    ...(supply && { matchingSupply: supply }),
-  };
+interface Outcome {
+  readonly tally: Tally;
+  readonly supply: MatchingSupply | undefined;
+  readonly reason: UnmetReason | undefined;
+  readonly provisions: number;
 }
 
 /** What lacks is laid to the gangs that choose last; all of them share the machines. */
-function perGang(gangs: readonly NeedRow[], shared: NeedVerdict, now: Millis): [NeedRow, NeedVerdict][] {
-  const left = new Map(shared.deficit);
-  const verdicts: [NeedRow, NeedVerdict][] = [];
+function perGang(gangs: readonly NeedRow[], outcome: Outcome, now: Millis): void {
+  const { row, lacking } = outcome.tally;
+  const left = lacking.slice();
   for (let i = gangs.length - 1; i >= 0; i--) {
     const gang = gangs[i] as NeedRow;
-    const deficit = gang.need.aggregate.map(([name, amount]): readonly [string, number] => {
-      const rest = left.get(name) ?? 0;
-      const part = Math.min(rest, Math.ceil(amount));
-      left.set(name, rest - part);
-      return [name, part];
+    const parts = gang.dims.map((dim, d) => {
+      const at = row.dims.indexOf(dim);
+      const part = at < 0 ? 0 : Math.min(left[at] as number, gang.wanted[d] as number);
+      if (at >= 0) left[at] = (left[at] as number) - part;
+      return part;
     });
-    const satisfied = deficit.every(([, amount]) => amount === 0);
-    const { reason, matchingSupply, ...rest } = shared;
-    verdicts.push([
-      gang,
-      {
-        ...rest,
-        need: gang.need,
-        arrival: arrivalOf(gang, now),
-        satisfied,
-        deficit,
-        ...(!satisfied && reason !== undefined && { reason }),
-        ...(!satisfied && matchingSupply !== undefined && { matchingSupply }),
-        ...(gangs.length > 1 && { sharedBy: gangs.length }),
-      },
-    ]);
+    keep(gang, parts, outcome, now);
   }
-  return verdicts.reverse();
+}
+
+function provisionsOf({ picks }: Tally): number {
+  let provisions = 0;
+  for (const { speculative } of picks) if (speculative) provisions++;
+  return provisions;
+}
+
+/** The old verdict stays as long as it is true, so that readers see at a glance what is news. */
+function keep(row: NeedRow, lacking: readonly number[], outcome: Outcome, now: Millis): void {
+  if (row.verdict !== undefined && isStill(row.verdict, row, lacking, outcome, now)) return;
+  row.verdict = verdictOf(row, lacking, outcome, now);
+}
+
+function isStill(before: NeedVerdict, row: NeedRow, lacking: readonly number[], { tally, supply, reason, provisions }: Outcome, now: Millis): boolean {
+  const satisfied = lacking.every((amount) => amount === 0);
+  return (
+    before.need === row.need &&
+    before.arrival === arrivalOf(row, now) &&
+    before.satisfied === satisfied &&
+    before.reason === (satisfied ? undefined : reason) &&
+    before.machines === tally.credited + tally.picks.length &&
+    before.inFlight === tally.arriving + tally.picks.length &&
+    before.provisions === provisions &&
+    before.bootstraps === tally.picks.length - provisions &&
+    before.sameDomain === tally.domain &&
+    before.sameSatisfiable === tally.satisfiable &&
+    before.sharedBy === sharedBy(tally) &&
+    before.deficit.every(([, amount], i) => amount === lacking[i]) &&
+    equalParts(before.preemption, preemptionOf(tally)) &&
+    (satisfied || equalSupply(before.matchingSupply, supply)) &&
+    equalParts(before.sameCandidates, satisfied ? undefined : tally.candidates)
+  );
+}
+
+function equalSupply(a: MatchingSupply | undefined, b: MatchingSupply | undefined): boolean {
+  return a === b || (a?.idle === b?.idle && a?.speculative === b?.speculative && a?.configured === b?.configured && a?.capped === b?.capped);
+}
+
+function equalParts(a: object | undefined, b: object | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b));
+}
+
+function sharedBy({ row: { gangs } }: Tally): number | undefined {
+  return gangs !== undefined && gangs.length > 1 ? gangs.length : undefined;
+}
+
+function preemptionOf({ row, reserved, freed }: Tally): NeedVerdict['preemption'] {
+  return reserved === 0 ? undefined : { victims: reserved, freed: row.need.aggregate.map(([name], i) => [name, freed?.[i] ?? 0] as const) };
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+function verdictOf(row: NeedRow, lacking: readonly number[], { tally, supply, reason, provisions }: Outcome, now: Millis): NeedVerdict {
+  const satisfied = lacking.every((amount) => amount === 0);
+  const verdict: Mutable<NeedVerdict> = {
+    need: row.need,
+    arrival: arrivalOf(row, now),
+    satisfied,
+    deficit: row.need.aggregate.map(([name], i) => [name, lacking[i] as number] as const),
+    machines: tally.credited + tally.picks.length,
+    inFlight: tally.arriving + tally.picks.length,
+    bootstraps: tally.picks.length - provisions,
+    provisions,
+  };
+  const preemption = preemptionOf(tally);
+  const shared = sharedBy(tally);
+  if (tally.domain !== undefined) verdict.sameDomain = tally.domain;
+  if (tally.satisfiable !== undefined) verdict.sameSatisfiable = tally.satisfiable;
+  if (preemption !== undefined) verdict.preemption = preemption;
+  if (shared !== undefined) verdict.sharedBy = shared;
+  if (satisfied) return verdict;
+  if (reason !== undefined) verdict.reason = reason;
+  if (supply !== undefined) verdict.matchingSupply = supply;
+  if (tally.candidates !== undefined) verdict.sameCandidates = tally.candidates;
+  return verdict;
 }
 
 function arrivalOf(row: NeedRow, now: Millis): Millis {
   return row.arrival === Number.POSITIVE_INFINITY ? now : row.arrival;
 }
 
-function named(row: NeedRow, amounts: readonly number[]): ResourceVector {
-  return row.need.aggregate.map(([name], i) => [name, amounts[i] ?? 0] as const);
-}
-
 type MatchingSupply = NonNullable<NeedVerdict['matchingSupply']>;
 
-function matchingSupplyOf(tally: Tally): MatchingSupply {
+function matchingSupplyOf(fit: Fit): MatchingSupply {
   const counts = { idle: 0, speculative: 0, configured: 0 };
-  for (const { usable } of tally.fit.classes) {
+  for (const { usable } of fit.classes) {
     counts.idle += usable.idle;
     counts.speculative += usable.speculative;
     counts.configured += usable.configured;
@@ -118,9 +161,17 @@ export class Ranks {
   #precedence: Float64Array | undefined;
   #stamp: Float64Array | undefined;
 
+  readonly #supply = new Map<Fit, MatchingSupply>();
+
   constructor(market: Market, tallies: readonly Tally[]) {
     this.#market = market;
     this.#tallies = tallies;
+  }
+
+  matchingSupply(fit: Fit): MatchingSupply {
+    let supply = this.#supply.get(fit);
+    if (supply === undefined) this.#supply.set(fit, (supply = matchingSupplyOf(fit)));
+    return supply;
   }
 
   /** True if a Need of higher precedence has a machine of one of these classes, or a cluster that has not reported yet does and it was bound for a higher priority. */

@@ -27,6 +27,8 @@ export class Cluster {
 
   /** Rows that stand for gangs planned as one, by what they ask for. */
   readonly folded = new Map<string, NeedRow>();
+  /** Its rows as they are planned, for as long as the rows and the decisions to fold are these. */
+  planned: { readonly of: readonly NeedRow[]; readonly folds: readonly boolean[]; readonly rows: readonly NeedRow[] } | undefined;
 
   /** Something of it has changed since the last plan. */
   dirty = true;

@@ -31,7 +31,10 @@ const MAX_REMEMBERED = 100_000;
 
 export class Demand {
   readonly rows: readonly NeedRow[];
+  readonly hasGangs: boolean;
   readonly byDemandKey = new Map<string, NeedRow[]>();
+  /** Demands of which no plan has been committed yet. */
+  readonly unseen = new Set<string>();
   #ordered: readonly NeedRow[] | undefined;
   readonly #byIdentity: ReadonlyMap<string, NeedRow>;
 
@@ -51,6 +54,7 @@ export class Demand {
     }
     this.#byIdentity = rows;
     this.rows = [...rows.values()];
+    this.hasGangs = this.rows.some((row) => row.onOneMachine !== undefined);
     for (const row of this.rows) {
       const known = this.byDemandKey.get(row.demandKey);
       if (known === undefined) this.byDemandKey.set(row.demandKey, [row]);
@@ -63,11 +67,22 @@ export class Demand {
     return (this.#ordered ??= [...this.rows].sort(compareRows));
   }
 
+  /** `arrivals` are all that are remembered. */
+  adoptArrivals(arrivals: ReadonlyMap<string, Millis>): void {
+    for (const [key, rows] of this.byDemandKey) {
+      const at = arrivals.get(key) ?? Number.POSITIVE_INFINITY;
+      if (at === Number.POSITIVE_INFINITY) this.unseen.add(key);
+      for (const row of rows) row.arrival = at;
+    }
+  }
+
   setArrival(demandKey: string, at: Millis): void {
     for (const row of this.byDemandKey.get(demandKey) ?? []) {
       row.arrival = at;
       row.verdict = undefined;
     }
+    if (at === Number.POSITIVE_INFINITY) this.unseen.add(demandKey);
+    else this.unseen.delete(demandKey);
     this.#ordered = undefined;
   }
 }

@@ -111,7 +111,7 @@ export class Facts {
     this.rowsVersion++;
     for (const key of before?.byDemandKey.keys() ?? []) if (!after.byDemandKey.has(key)) this.memory.arrivalsToCheck.add(key);
     if (before === undefined) for (const key of this.memory.arrival.keys()) this.memory.arrivalsToCheck.add(key);
-    for (const row of after.rows) row.arrival = this.memory.arrival.get(row.demandKey) ?? Number.POSITIVE_INFINITY;
+    after.adoptArrivals(this.memory.arrival);
     const keys = new Set(this.inventory.shapes.labelKeys);
     const news = needs.flatMap((need) => keysOf(need.profile)).filter((key) => !keys.has(key));
     if (news.length > 0) this.inventory.distinguishBy(news);
