@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import * as engineDiff from './engine-diff.ts';
 import * as enginePlan from './engine-plan.ts';
 import * as engineReplay from './engine-replay.ts';
+import * as liveSnapshot from './live-snapshot.ts';
 
 const help = `
 What it is:
@@ -17,7 +18,7 @@ Try it:
   bigfleet engine plan -f small.json --demand prod=0.5 --compare`;
 
 /** The verbs, in the order of `engine --help`. Each loads what it needs only when it runs. */
-const verbs = [engineReplay, enginePlan, engineDiff];
+const verbs = [liveSnapshot, engineReplay, enginePlan, engineDiff];
 
 export function register(program: Command): void {
   const engine = program.command('engine').description('plan, replay and compare what the decision engine knew, from files').addHelpText('after', help);

@@ -9,6 +9,8 @@ const modules: readonly (() => Promise<{ register(program: Command): void }>)[] 
   () => import('./agent.ts'),
   () => import('./provider.ts'),
   () => import('./engine.ts'),
+  () => import('./explain.ts'),
+  () => import('./machine-verbs.ts'),
   () => import('./world.ts'),
   () => import('./node-agent.ts'),
 ];

@@ -1,11 +1,13 @@
 import { credentials } from '@grpc/grpc-js';
+import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import { DecisionKind, ShardViewService } from '../api/gen/bigfleet/v1alpha1/view.ts';
 import type { ListMachinesRequest, MachineView } from '../api/gen/bigfleet/v1alpha1/view.ts';
 import { GrpcCode, Peer } from '../api/grpc.ts';
-import { amounts, need } from '../engine/testing/builders.ts';
-import type { NeedVerdict } from '../engine/types.ts';
+import { createEngine } from '../engine/engine.ts';
+import { amounts, machine, need, policy } from '../engine/testing/builders.ts';
+import type { Engine, NeedVerdict } from '../engine/types.ts';
 import { systemClock } from '../lib/clock.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { silentLog } from '../runtime/types.ts';
@@ -14,6 +16,7 @@ import { createShardServer } from '../shard/grpc-server.ts';
 import { Inventory } from '../shard/inventory.ts';
 import { seen } from '../shard/testing/machines.ts';
 import { verdict } from '../shard/testing/needs.ts';
+import { parseSnapshot } from '../snapshot/parse.ts';
 import { ShardView } from './shard-view.ts';
 
 const AT = Date.UTC(2026, 1, 2);
@@ -26,8 +29,10 @@ describe('ShardView over a socket', () => {
   let peer: Peer;
   let running: Promise<void>;
   let halt: AbortController;
+  let engine: Engine;
 
   beforeEach(async () => {
+    engine = createEngine(policy());
     inventory = new Inventory(new VirtualClock(AT));
     verdicts = [verdict(web, { machines: 1 }), verdict(batch, { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 3 }), machines: 0 })];
     inventory.observe(seen('m-1', 'Configured'), inventory.mark());
@@ -43,6 +48,7 @@ describe('ShardView over a socket', () => {
       hintOf: (_cluster, machineId) => (machineId === 'm-1' ? { machineId, ready: true, pods: 4, disruptionCost: 4, doNotDisrupt: true } : undefined),
       nodeNameOf: (_cluster, machineId) => (machineId === 'm-1' ? 'node-1' : undefined),
       clusterFacts: (cluster) => ({ connected: false, lastRollupUnixNanos: cluster === 'east' ? 5n : 0n, held: cluster === 'east' }),
+      snapshot: () => ({ snapshot: engine.snapshot(), at: AT }),
       withheld: () => [],
     });
     const hub = new SessionHub({
@@ -114,6 +120,15 @@ describe('ShardView over a socket', () => {
     expect(await list({ provider: 'other' })).toEqual([]);
     for (let i = 0; i < 1_200; i++) inventory.observe(seen(`x-${String(i).padStart(4, '0')}`, 'Speculative'), inventory.mark());
     expect(await list()).toHaveLength(1_202);
+  });
+
+  it('gives what the engine knows as a file in pieces, which can be planned again', async () => {
+    engine.apply({ kind: 'machines', upserted: Array.from({ length: 3 }, (_, i) => machine(`m-${i}`, 'Idle')), removed: [] });
+    const pieces: Uint8Array[] = [];
+    for await (const { data } of peer.serverStream(ShardViewService.takeSnapshot, {})) pieces.push(data);
+    expect(pieces.length > 0 && pieces.every((piece) => piece.length < 1_048_576)).toBe(true);
+    const { snapshot, at } = parseSnapshot(JSON.parse(gunzipSync(Buffer.concat(pieces)).toString('utf8')));
+    expect([at, snapshot.machines]).toEqual([AT, engine.snapshot().machines]);
   });
 
   it('says NOT_FOUND, naming what was asked for, and INVALID_ARGUMENT for a unit that is none', async () => {

@@ -1,16 +1,19 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { GrpcCode, GrpcError } from '../api/grpc.ts';
 import type { NeedView } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
 import type {
   ExplainClusterRequest, ExplainClusterResponse, ExplainMachineResponse, ExplainNeedRequest, ExplainNeedResponse,
-  Explanation, ListMachinesRequest, ListMachinesResponse, MachineView,
+  Explanation, ListMachinesRequest, ListMachinesResponse, MachineView, TakeSnapshotResponse,
 } from '../api/gen/bigfleet/v1alpha1/view.ts';
 import { unitClass } from '../api/profile.ts';
 import { formatResources, parseResources } from '../api/resource-vector.ts';
-import type { MachineReason, NeedVerdict, NodeHint } from '../engine/types.ts';
+import type { MachineReason, Millis, NeedVerdict, NodeHint, Snapshot } from '../engine/types.ts';
 import { capacityTypeToWire, stateToWire } from '../provider/kit/wire.ts';
 import { inTurns, sortedInTurns } from '../lib/turns.ts';
 import { clusterOf } from '../shard/record.ts';
 import type { MachineRecord } from '../shard/record.ts';
+import { formatSnapshot } from '../snapshot/format.ts';
 import { machineExplanation, nanos, needExplanation, obstacle } from './explanation.ts';
 import { needView } from './shard-read.ts';
 import type { NeedViews } from './shard-read.ts';
@@ -26,6 +29,8 @@ export interface ShardSight {
   readonly hintOf: (cluster: string, machineId: string) => NodeHint | undefined;
   readonly nodeNameOf: (cluster: string, machineId: string) => string | undefined;
   readonly clusterFacts: (cluster: string) => { connected: boolean; lastRollupUnixNanos: bigint; held: boolean };
+  /** What the engine knows, and the time at which it would plan now. */
+  readonly snapshot: () => { readonly snapshot: Snapshot; readonly at: Millis };
   /** Why the shard as a whole does not act, if it does not. */
   readonly withheld: () => readonly Explanation[];
 }
@@ -33,10 +38,12 @@ export interface ShardSight {
 const BATCH = 500;
 const MACHINES_PER_NEED = 20;
 const NEEDS_AHEAD = 5;
+const SNAPSHOT_PIECE_BYTES = 512 * 1024;
 
 /** The answers of ShardView (D18): why a machine, a need, a cluster is as it is. Errors are GrpcErrors. */
 export class ShardView {
   private readonly sight: ShardSight;
+  private takingSnapshot = false;
 
   constructor(sight: ShardSight) {
     this.sight = sight;
@@ -134,6 +141,19 @@ export class ShardView {
       isFirst = false;
     }
     if (isFirst || batch.length > 0) yield { cycle, machines: batch };
+  }
+
+  /** One at a time: the text of a large fleet takes some memory, and its making is not done in turns. */
+  async *takeSnapshot(): AsyncIterable<TakeSnapshotResponse> {
+    if (this.takingSnapshot) throw new GrpcError(GrpcCode.RESOURCE_EXHAUSTED, 'another snapshot is being taken; try again');
+    this.takingSnapshot = true;
+    try {
+      const { snapshot, at } = this.sight.snapshot();
+      const file = await promisify(gzip)(formatSnapshot(snapshot, at));
+      for (let from = 0; from < file.length; from += SNAPSHOT_PIECE_BYTES) yield { data: file.subarray(from, from + SNAPSHOT_PIECE_BYTES) };
+    } finally {
+      this.takingSnapshot = false;
+    }
   }
 
   /** Needs of higher precedence that hold machines while this one lacks some; the nearest in the engine's order first. */

@@ -311,6 +311,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       hintOf: (cluster, machineId) => demand.hintOf(cluster, machineId),
       nodeNameOf: (cluster, machineId) => demand.nodeNameOf(cluster, machineId),
       clusterFacts: (cluster) => ({ connected: hub.connected(cluster), lastRollupUnixNanos: demand.timestampOf(cluster), held: (demand.heldByCluster().get(cluster) ?? 0) > 0 }),
+      snapshot: () => ({ snapshot: engine.snapshot(), at: clock.now() }),
       withheld: () => [
         ...(settings.current.mode === 'Active' ? [] : [obstacle(settings.current.mode, `The shard is in mode ${settings.current.mode}: it decides and does not act.`)]),
         ...(fenced ? [obstacle('Fenced', fenced)] : []),

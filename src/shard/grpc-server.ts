@@ -46,6 +46,7 @@ export function createShardServer({ listen, clock, log, hub, needViews, view }: 
         explainMachine: serveUnary((request) => answer(() => view.explainMachine(request.machineId))),
         explainNeed: serveUnary((request) => answer(() => view.explainNeed(request))),
         explainCluster: serveUnary((request) => answer(() => view.explainCluster(request))),
+        takeSnapshot: serveStream(() => view.takeSnapshot()),
         listMachines: serveStream((request) => view.listMachines(request)),
       };
       server.addService(ShardViewService, why);

@@ -237,6 +237,14 @@ export interface ListMachinesResponse {
   machines: MachineView[];
 }
 
+export interface TakeSnapshotRequest {
+}
+
+export interface TakeSnapshotResponse {
+  /** The next piece of the file, below 1 MiB. The pieces in their order are the whole of it, compressed. */
+  data: Uint8Array;
+}
+
 function createBaseExplanation(): Explanation {
   return { kind: 0, code: "", operands: [], text: "", decidedAtUnixNanos: 0n };
 }
@@ -2134,6 +2142,104 @@ export const ListMachinesResponse: MessageFns<ListMachinesResponse> = {
   },
 };
 
+function createBaseTakeSnapshotRequest(): TakeSnapshotRequest {
+  return {};
+}
+
+export const TakeSnapshotRequest: MessageFns<TakeSnapshotRequest> = {
+  encode(_: TakeSnapshotRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TakeSnapshotRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTakeSnapshotRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TakeSnapshotRequest>): TakeSnapshotRequest {
+    return TakeSnapshotRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<TakeSnapshotRequest>): TakeSnapshotRequest {
+    const message = createBaseTakeSnapshotRequest();
+    return message;
+  },
+};
+
+function createBaseTakeSnapshotResponse(): TakeSnapshotResponse {
+  return { data: new Uint8Array(0) };
+}
+
+export const TakeSnapshotResponse: MessageFns<TakeSnapshotResponse> = {
+  encode(message: TakeSnapshotResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.data.length !== 0) {
+      writer.uint32(10).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TakeSnapshotResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTakeSnapshotResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.data = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TakeSnapshotResponse>): TakeSnapshotResponse {
+    return TakeSnapshotResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TakeSnapshotResponse>): TakeSnapshotResponse {
+    const message = createBaseTakeSnapshotResponse();
+    message.data = object.data ?? new Uint8Array(0);
+    return message;
+  },
+};
+
 export type ShardViewService = typeof ShardViewService;
 export const ShardViewService = {
   /** NOT_FOUND if the shard does not know the machine. */
@@ -2181,6 +2287,20 @@ export const ShardViewService = {
       Buffer.from(ListMachinesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListMachinesResponse => ListMachinesResponse.decode(value),
   },
+  /**
+   * What the engine knows at this moment, as one file in pieces: to be planned again elsewhere, or to go with a report of a
+   * fault. It names clusters, machines and their labels, and no Pods.
+   */
+  takeSnapshot: {
+    path: "/bigfleet.v1alpha1.ShardView/TakeSnapshot" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: TakeSnapshotRequest): Buffer => Buffer.from(TakeSnapshotRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TakeSnapshotRequest => TakeSnapshotRequest.decode(value),
+    responseSerialize: (value: TakeSnapshotResponse): Buffer =>
+      Buffer.from(TakeSnapshotResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TakeSnapshotResponse => TakeSnapshotResponse.decode(value),
+  },
 } as const;
 
 export interface ShardViewServer extends UntypedServiceImplementation {
@@ -2192,6 +2312,11 @@ export interface ShardViewServer extends UntypedServiceImplementation {
   explainCluster: handleUnaryCall<ExplainClusterRequest, ExplainClusterResponse>;
   /** In order of machine id, a batch per frame. The first frame is sent even when nothing fits. */
   listMachines: handleServerStreamingCall<ListMachinesRequest, ListMachinesResponse>;
+  /**
+   * What the engine knows at this moment, as one file in pieces: to be planned again elsewhere, or to go with a report of a
+   * fault. It names clusters, machines and their labels, and no Pods.
+   */
+  takeSnapshot: handleServerStreamingCall<TakeSnapshotRequest, TakeSnapshotResponse>;
 }
 
 export interface ShardViewClient extends Client {
@@ -2253,6 +2378,19 @@ export interface ShardViewClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ListMachinesResponse>;
+  /**
+   * What the engine knows at this moment, as one file in pieces: to be planned again elsewhere, or to go with a report of a
+   * fault. It names clusters, machines and their labels, and no Pods.
+   */
+  takeSnapshot(
+    request: TakeSnapshotRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<TakeSnapshotResponse>;
+  takeSnapshot(
+    request: TakeSnapshotRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<TakeSnapshotResponse>;
 }
 
 export const ShardViewClient = makeGenericClientConstructor(
