@@ -26,8 +26,9 @@ export function drainTies(ties: Iterable<Tie>, draining: Draining): boolean {
 
 function drainTie(tie: Tie, draining: Draining): boolean {
   const { market, tally, take } = draining;
+  const offered = offeredBy(tie, draining);
   while (!tally.covered) {
-    const offered = offeredBy(tie, draining);
+    keepUseful(offered, tally);
     const first = offered[0];
     if (first === undefined) return true;
     if (offered.length === 1) {
@@ -38,9 +39,15 @@ function drainTie(tie: Tie, draining: Draining): boolean {
     const bound = draining.inOrder === true ? -1 : safeBound(offered, tally, market.rank);
     if (bound >= 0) for (const { group, cls } of offered) takeBelow(group, cls, bound, draining);
     if (tally.covered) return true;
-    if (!takeNext(tie, draining)) return false;
+    if (!takeNext(offered, draining)) return false;
   }
   return true;
+}
+
+function keepUseful(offered: Offered[], tally: Tally): void {
+  let kept = 0;
+  for (const each of offered) if (each.group.left > 0 && tally.contributes(each.cls)) offered[kept++] = each;
+  offered.length = kept;
 }
 
 interface Offered {
@@ -54,22 +61,24 @@ function offeredBy(tie: Tie, { market, tally, admits }: Draining): Offered[] {
   for (const group of tie) {
     if (group.left <= 0 || accepts[group.classIndex] !== 1) continue;
     const cls = market.classOf(group);
-    if ((admits === undefined || admits(group, cls)) && tally.contributes(cls)) offered.push({ group, cls });
+    if (admits === undefined || admits(group, cls)) offered.push({ group, cls });
   }
   return offered;
 }
 
 /** The next run of the group whose next machine has the smallest id. */
-function takeNext(tie: Tie, draining: Draining): boolean {
+function takeNext(offered: readonly Offered[], draining: Draining): boolean {
   const { rank } = draining.market;
   let best: Offered | undefined;
   let bestRank = Infinity;
   let nextRank = Infinity;
-  for (const offered of offeredBy(tie, draining)) {
-    const at = rank[offered.group.members[offered.group.taken] as number] as number;
+  for (const each of offered) {
+    const { members, taken } = each.group;
+    if (taken >= members.length || !draining.tally.contributes(each.cls)) continue;
+    const at = rank[members[taken] as number] as number;
     if (at < bestRank) {
       nextRank = bestRank;
-      best = offered;
+      best = each;
       bestRank = at;
     } else if (at < nextRank) nextRank = at;
   }
@@ -97,13 +106,18 @@ function safeBound(offered: readonly Offered[], tally: Tally, rank: Int32Array):
 }
 
 function isSafe(offered: readonly Offered[], tally: Tally, rank: Int32Array, bound: number): boolean {
-  const { dims } = tally.row;
-  for (let i = 0; i < dims.length; i++) {
-    const lack = tally.remaining[i] as number;
-    if (lack <= 0) continue;
-    let sum = 0;
-    for (const { group, cls } of offered) sum += countBelow(group, bound, rank) * tally.amount(cls, i);
-    if (sum > lack) return false;
+  const { remaining } = tally;
+  const sums = remaining.map(() => 0);
+  for (const { group, cls } of offered) {
+    const n = countBelow(group, bound, rank);
+    if (n === 0) continue;
+    for (let i = 0; i < sums.length; i++) {
+      const lack = remaining[i] as number;
+      if (lack <= 0) continue;
+      const sum = (sums[i] as number) + n * tally.amount(cls, i);
+      if (sum > lack) return false;
+      sums[i] = sum;
+    }
   }
   return true;
 }

@@ -12,7 +12,7 @@ import type { NeedRow } from '../facts/need-row.ts';
 export class Folding {
   readonly #facts: Facts;
   /** By the machines asked for: whether some free one exists. */
-  readonly #free = new Map<string, { readonly holder: Asker; exists: boolean }>();
+  readonly #free = new Map<Asker, boolean>();
   #freeVersion = -1;
 
   constructor(facts: Facts) {
@@ -25,10 +25,10 @@ export class Folding {
     if (freeVersion === this.#freeVersion) return false;
     this.#freeVersion = freeVersion;
     let differs = false;
-    for (const known of this.#free.values()) {
-      const exists = this.#existsFree(known.holder);
-      differs ||= exists !== known.exists;
-      known.exists = exists;
+    for (const [holder, before] of this.#free) {
+      const exists = this.#existsFree(holder);
+      differs ||= exists !== before;
+      this.#free.set(holder, exists);
     }
     return differs;
   }
@@ -38,8 +38,8 @@ export class Folding {
     const rows = cluster.demand?.ordered() ?? [];
     cluster.foldsByFree = false;
     if (cluster.demand?.hasGangs !== true) return rows;
-    const ask = new Map<string, boolean>();
-    const folds = rows.map((row) => row.onOneMachine !== undefined && this.#fits(row, row.onOneMachine.holder, cluster, ask));
+    const ask = new Map<Asker, boolean>();
+    const folds = rows.map((row) => row.onOneMachine !== undefined && this.#fits(row.onOneMachine.holder, cluster, ask));
     const known = cluster.planned;
     if (known?.of === rows && known.folds.every((fold, i) => fold === folds[i])) return known.rows;
     const planned = this.#fold(cluster, rows, folds);
@@ -74,26 +74,22 @@ export class Folding {
   }
 
   /** One of the cluster's own machines, or some free one, holds the whole gang; what is claimed does not matter. `asked` = answers for this cluster. */
-  #fits(row: NeedRow, holder: Asker, cluster: Cluster, asked: Map<string, boolean>): boolean {
-    if (!row.wanted.some((amount) => amount > 0)) return false;
-    let answer = asked.get(holder.fitKey);
-    if (answer === undefined) asked.set(holder.fitKey, (answer = this.#search(cluster, holder)));
+  #fits(holder: Asker, cluster: Cluster, asked: Map<Asker, boolean>): boolean {
+    let answer = asked.get(holder);
+    if (answer === undefined) asked.set(holder, (answer = this.#search(cluster, holder)));
     return answer;
   }
 
   #search(cluster: Cluster, holder: Asker): boolean {
-    const { accepts } = this.#facts.fits.of(holder);
+    const { accepts } = this.#facts.fit(holder);
     for (const group of cluster.bound.groups()) if (accepts[group.classIndex] === 1) return true;
     cluster.foldsByFree = true;
-    let known = this.#free.get(holder.fitKey);
-    if (known === undefined) {
-      known = { holder, exists: this.#existsFree(holder) };
-      this.#free.set(holder.fitKey, known);
-    }
-    return known.exists;
+    let exists = this.#free.get(holder);
+    if (exists === undefined) this.#free.set(holder, (exists = this.#existsFree(holder)));
+    return exists;
   }
 
   #existsFree(holder: Asker): boolean {
-    return this.#facts.fits.of(holder).classes.some((cls) => cls.usable.idle + cls.usable.speculative > 0);
+    return this.#facts.fit(holder).classes.some((cls) => cls.usable.idle + cls.usable.speculative > 0);
   }
 }

@@ -13,13 +13,16 @@ export function reasonsOf(reasons: ReadonlyMap<string, MachineReason>): MachineR
   return { get: (id) => reasons.get(id), changed: { [Symbol.iterator]: () => reasons.keys() }, [Symbol.iterator]: () => reasons.entries() };
 }
 
+/** Groups this small are gone through each time. */
+const FEW = 16;
+
 /** Notes on the machines of a cluster who was credited with them; returns the slots for which that is news through `changed`. */
 export function noteCredits(cluster: Cluster, inventory: Inventory, holders: Holders, changed: (slot: number) => void): void {
   const { credited } = inventory;
   for (const shelf of cluster.shelves()) {
     for (const group of shelf.groups()) {
       const { members, shares } = group;
-      const fresh = group.toNote(shares.map(({ holder, end }) => [holders.of(holder.row), end] as const));
+      const fresh = members.length <= FEW ? undefined : group.toNote(shares.map(({ holder, end }) => [holders.of(holder.row), end] as const));
       if (fresh !== undefined) {
         const [only] = shares;
         for (const slot of fresh) note(slot, only === undefined ? -1 : holders.of(only.holder.row));

@@ -27,14 +27,14 @@ export function interleave(clusters: readonly (readonly NeedRow[])[]): NeedRow[]
 /** Serves the rows of `turns`. */
 export function servePass(market: Market, turns: ReadonlyMap<Cluster, Turns>): Tally[] {
   const order = interleave([...turns.values()].map(({ rows }) => rows));
-  const { fits, clusters } = market.facts;
-  const forecasts = new Forecasts(turns, (row, cluster) => creditOnly(market, new Tally(row, cluster, fits.of(row))));
+  const { facts } = market;
+  const forecasts = new Forecasts(turns, (row, cluster) => creditOnly(market, new Tally(row, cluster, facts.fit(row.asker))));
   market.forecasts = forecasts;
   const tallies: Tally[] = [];
   for (let i = 0; i < order.length; i++) {
     const row = order[i] as NeedRow;
-    const cluster = clusters.named(row.need.cluster);
-    const tally = new Tally(row, cluster, fits.of(row));
+    const cluster = facts.clusters.named(row.need.cluster);
+    const tally = new Tally(row, cluster, facts.fit(row.asker));
     (turns.get(cluster) as Turns).next++;
     serve(market, tally);
     forecasts.forget(cluster);

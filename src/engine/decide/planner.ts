@@ -8,22 +8,22 @@ import { effectiveCost } from '../cost.ts';
 import type { Cluster } from '../facts/cluster.ts';
 import type { Facts } from '../facts/facts.ts';
 import type { Group } from '../facts/group.ts';
-import type { NeedRow } from '../facts/need-row.ts';
 import { IDLE, ROLE } from '../facts/role.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import { clusterOfArrivalKey } from '../keys.ts';
-import type { Action, ActionKind, MachineReason, Millis, NeedVerdict, Plan, Policy } from '../types.ts';
+import type { Action, ActionKind, MachineReason, Millis, Plan, Policy } from '../types.ts';
 import { Folding } from './fold.ts';
 import { Holders } from './holders.ts';
 import { noteCredits, ReasonsInPlan } from './machine-reasons.ts';
 import { Market } from './market.ts';
-import { interleave, servePass } from './ordered-pass.ts';
+import { servePass } from './ordered-pass.ts';
 import { PlanDraft } from './plan-draft.ts';
 import { PlanReasons } from './plan-reasons.ts';
 import { graceSeconds } from './preempt.ts';
 import { reclaimExcess } from './reclaim.ts';
 import { releaseExpired, tendIdleClocks } from './release.ts';
 import type { Tally } from './tally.ts';
+import { VerdictOrder } from './verdict-order.ts';
 import { Ranks, reportOn } from './verdict.ts';
 import { withdrawUnwanted } from './withdraw.ts';
 
@@ -38,7 +38,7 @@ export class Planner {
   #last: { readonly plan: Plan; readonly version: number } | undefined;
   /** Under which the last plan was made: how long idle machines are held depends on it. */
   #policy: Policy | undefined;
-  #order: { readonly rows: readonly NeedRow[]; readonly version: number } | undefined;
+  readonly #order = new VerdictOrder();
 
   constructor(facts: Facts) {
     this.#facts = facts;
@@ -154,7 +154,8 @@ export class Planner {
   #finish(draft: PlanDraft, changed: readonly string[]): Plan {
     const facts = this.#facts;
     const { inventory } = facts;
-    const verdicts = this.#verdicts();
+    const verdicts = this.#order.update(facts.clusters.all(), facts.clustersMoved, draft.clusters);
+    facts.clustersMoved.clear();
     const memory = draft.memoryChanges();
     const plan: Plan = {
       at: draft.now,
@@ -175,16 +176,6 @@ export class Planner {
     const isQuiet = draft.actions.length === 0 && memory.length === 0 && facts.memory.reclaims.size === 0;
     this.#last = isQuiet ? { plan, version: facts.version } : undefined;
     return plan;
-  }
-
-  /** Of all clusters, in the engine's order. */
-  #verdicts(): NeedVerdict[] {
-    const { rowsVersion, clusters } = this.#facts;
-    if (this.#order?.version !== rowsVersion) {
-      const byName = [...clusters.all()].sort((a, b) => compareText(a.name, b.name));
-      this.#order = { version: rowsVersion, rows: interleave(byName.map(({ demand }) => demand?.ordered() ?? [])) };
-    }
-    return this.#order.rows.map((row) => row.verdict as NeedVerdict);
   }
 }
 

@@ -27,8 +27,7 @@ export class Tally {
   readonly fit: Fit;
   /** What is still to be found, by dimension of the row. */
   readonly remaining: number[];
-  /** The same, as long as nothing that was preempted has arrived. */
-  readonly lacking: number[];
+  #lacking: number[] | undefined;
   /** Machines it was credited with; of these, those that are not Configured yet. */
   credited = 0;
   arriving = 0;
@@ -52,8 +51,12 @@ export class Tally {
     this.cluster = cluster;
     this.fit = fit;
     this.remaining = row.wanted.slice();
-    this.lacking = row.wanted.slice();
     for (const amount of this.remaining) if (amount > 0) this.#uncovered++;
+  }
+
+  /** What lacks as long as nothing that was preempted has arrived. */
+  get lacking(): readonly number[] {
+    return this.#lacking ?? this.remaining;
   }
 
   get picks(): readonly Pick[] {
@@ -83,7 +86,7 @@ export class Tally {
   }
 
   get satisfied(): boolean {
-    return this.lacking.every((amount) => amount === 0);
+    return this.covered && (this.#lacking === undefined || this.#lacking.every((amount) => amount === 0));
   }
 
   /**
@@ -92,7 +95,7 @@ export class Tally {
    */
   amount(cls: MachineClass, i: number): number {
     const amount = cls.amounts[this.row.dims[i] as number] ?? 0;
-    return this.row.gangs === undefined ? amount : wholeUnits(cls, this.row) * (this.row.minAmounts[i] as number);
+    return this.row.gangs === undefined ? amount : wholeUnits(cls, this.row) * (this.row.asker.minAmounts[i] as number);
   }
 
   /** A machine that adds nothing to what still lacks is of no use, however well it matches (X20). */
@@ -121,13 +124,14 @@ export class Tally {
     const { dims } = this.row;
     for (let i = 0; i < dims.length; i++) {
       const amount = n * this.amount(cls, i);
-      this.lacking[i] = Math.max(0, (this.lacking[i] as number) - amount);
+      if (this.#lacking !== undefined) this.#lacking[i] = Math.max(0, (this.#lacking[i] as number) - amount);
       this.#find(i, amount);
     }
   }
 
   /** `n` machines of the class are on their way out of other clusters for it. */
   reserve(cls: MachineClass, n: number): void {
+    this.#lacking ??= this.remaining.slice();
     this.reserved += n;
     const freed = (this.freed ??= this.remaining.map(() => 0));
     this.row.dims.forEach((_, i) => {
@@ -140,9 +144,9 @@ export class Tally {
   /** Back to nothing found beyond this. */
   restore(remaining: readonly number[], lacking: readonly number[]): void {
     this.#uncovered = 0;
+    if (this.#lacking !== undefined) this.#lacking = lacking.slice();
     remaining.forEach((amount, i) => {
       this.remaining[i] = amount;
-      this.lacking[i] = lacking[i] as number;
       if (amount > 0) this.#uncovered++;
     });
   }
@@ -157,7 +161,7 @@ export class Tally {
 }
 
 /** How many of a folded row's gangs one machine holds; its dimensions and those of its smallest unit are the same. */
-function wholeUnits(cls: MachineClass, { dims, minAmounts }: NeedRow): number {
+function wholeUnits(cls: MachineClass, { dims, asker: { minAmounts } }: NeedRow): number {
   let units = Number.POSITIVE_INFINITY;
   for (let i = 0; i < dims.length; i++) units = Math.min(units, Math.floor((cls.amounts[dims[i] as number] ?? 0) / (minAmounts[i] as number)));
   return units;

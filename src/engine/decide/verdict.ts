@@ -26,9 +26,16 @@ interface Outcome {
   readonly provisions: number;
 }
 
+/** Of dimensions beyond the end nothing lacks either. */
+const NOTHING: readonly number[] = [];
+
 /** What lacks is laid to the gangs that choose last; all of them share the machines. */
 function perGang(gangs: readonly NeedRow[], outcome: Outcome, now: Millis): void {
-  const { row, lacking } = outcome.tally;
+  const { row, lacking, satisfied } = outcome.tally;
+  if (satisfied) {
+    for (const gang of gangs) keep(gang, NOTHING, outcome, now);
+    return;
+  }
   const left = lacking.slice();
   for (let i = gangs.length - 1; i >= 0; i--) {
     const gang = gangs[i] as NeedRow;
@@ -68,7 +75,7 @@ function isStill(before: NeedVerdict, row: NeedRow, lacking: readonly number[], 
     before.sameDomain === tally.domain &&
     before.sameSatisfiable === tally.satisfiable &&
     before.sharedBy === sharedBy(tally) &&
-    before.deficit.every(([, amount], i) => amount === lacking[i]) &&
+    before.deficit.every(([, amount], i) => amount === (lacking[i] ?? 0)) &&
     equalParts(before.preemption, preemptionOf(tally)) &&
     (satisfied || equalSupply(before.matchingSupply, supply)) &&
     equalParts(before.sameCandidates, satisfied ? undefined : tally.candidates)
@@ -99,7 +106,7 @@ function verdictOf(row: NeedRow, lacking: readonly number[], { tally, supply, re
     need: row.need,
     arrival: arrivalOf(row, now),
     satisfied,
-    deficit: row.need.aggregate.map(([name], i) => [name, lacking[i] as number] as const),
+    deficit: row.need.aggregate.map(([name], i) => [name, lacking[i] ?? 0] as const),
     machines: tally.credited + tally.picks.length,
     inFlight: tally.arriving + tally.picks.length,
     bootstraps: tally.picks.length - provisions,

@@ -4,13 +4,16 @@ import type { Profile } from '../../api/profile.ts';
 import { compareText } from '../../lib/compare-text.ts';
 import type { Millis, Need, ResourceVector } from '../types.ts';
 import type { Dimensions } from './dimensions.ts';
-import { identityOf, mergeNeeds, needRow, profileFacts } from './need-row.ts';
+import { identityOf, mergeNeeds, needRow, profileFacts, rowKey } from './need-row.ts';
+import { Askers } from './fit.ts';
 import type { NeedRow, ProfileFacts } from './need-row.ts';
 
 /** Profiles are few and come again with every report: what follows from them is worked out once. */
 export class Profiles {
+  readonly askers = new Askers();
   readonly #byObject = new WeakMap<Profile, ProfileFacts>();
   readonly #byKey = new Map<string, ProfileFacts>();
+  #made = 0;
 
   of(profile: Profile): ProfileFacts {
     const known = this.#byObject.get(profile);
@@ -19,10 +22,18 @@ export class Profiles {
     let facts = this.#byKey.get(key);
     if (facts === undefined) {
       if (this.#byKey.size > MAX_REMEMBERED) this.#byKey.clear();
-      facts = profileFacts(profile);
+      facts = this.#canonical(profileFacts(profile, this.#made++));
       this.#byKey.set(key, facts);
     }
     this.#byObject.set(profile, facts);
+    return facts;
+  }
+
+  /** Profiles that differ only in the order of their parts are one. */
+  #canonical(facts: ProfileFacts): ProfileFacts {
+    const known = this.#byKey.get(facts.key);
+    if (known !== undefined) return known;
+    this.#byKey.set(facts.key, facts);
     return facts;
   }
 }
@@ -42,7 +53,7 @@ export class Demand {
   constructor(needs: readonly Need[], before: Demand | undefined, profiles: Profiles, dimensions: Dimensions) {
     const merged = new Map<string, Need>();
     for (const need of needs) {
-      const identity = identityOf(need, profiles.of(need.profile));
+      const identity = rowKey(need, profiles.of(need.profile));
       const known = merged.get(identity);
       merged.set(identity, known === undefined ? need : mergeNeeds(known, need));
     }
@@ -50,7 +61,7 @@ export class Demand {
     for (const [identity, need] of merged) {
       const known = before === undefined ? undefined : before.#byIdentity.get(identity);
       const same = known !== undefined && equalVectors(known.need.aggregate, need.aggregate) && equalVectors(known.need.minUnit, need.minUnit);
-      rows.set(identity, same ? known : needRow(need, profiles.of(need.profile), dimensions));
+      rows.set(identity, same ? known : needRow(need, profiles.of(need.profile), dimensions, profiles.askers));
     }
     this.#byIdentity = rows;
     this.rows = [...rows.values()];
@@ -103,7 +114,7 @@ export function compareRows(a: NeedRow, b: NeedRow): number {
     compareText(a.need.group, b.need.group) ||
     compareText(a.need.fingerprint, b.need.fingerprint) ||
     compareUnitClassDescending(a.need.unitClass, b.need.unitClass) ||
-    compareText(a.identity, b.identity)
+    compareText(identityOf(a), identityOf(b))
   );
 }
 

@@ -1,22 +1,22 @@
 /** Everything the engine knows. Only `apply` changes it; a plan reads it. */
 import { compareText } from '../../lib/compare-text.ts';
-import { keysOf } from '../match.ts';
 import type { Change, EngineMachine, MemoryChange, Millis, Need, NodeHint, Policy, Snapshot } from '../types.ts';
 import { Clusters } from './cluster.ts';
-import type { HintsById } from './cluster.ts';
+import type { Cluster, HintsById } from './cluster.ts';
 import { Demand, Profiles } from './demand.ts';
 import { Dimensions } from './dimensions.ts';
-import { Fits } from './fit.ts';
+import { fitOf } from './fit.ts';
+import type { Asker, Fit } from './fit.ts';
 import { IdleClocks } from './idle-clocks.ts';
 import { Inventory } from './inventory.ts';
 import { clusterOfArrivalKey } from '../keys.ts';
+import { identityOf } from './need-row.ts';
 import { commitTo, Memory, sortMemoryChanges } from './memory.ts';
 
 export class Facts {
   readonly dimensions = new Dimensions();
   readonly clusters = new Clusters();
   readonly inventory = new Inventory(this.dimensions, this.clusters);
-  readonly fits = new Fits(this.inventory.shapes);
   readonly memory = new Memory();
   /** By capacity type that is ever released. */
   readonly idleClocks = { OnDemand: new IdleClocks(), Spot: new IdleClocks() };
@@ -25,12 +25,17 @@ export class Facts {
   supplyTrusted = true;
   /** Grows with every change. */
   version = 0;
-  /** Grows whenever the set of rows or their order may have changed. */
-  rowsVersion = 0;
+  /** Clusters whose rows or ages have changed since the last plan. */
+  readonly clustersMoved = new Set<Cluster>();
   readonly #profiles = new Profiles();
 
   constructor(policy: Policy) {
     this.policy = policy;
+  }
+
+  /** The classes of machines that fit, as they are now. */
+  fit(asker: Asker): Fit {
+    return fitOf(asker, this.inventory.shapes);
   }
 
   apply(change: Change): void {
@@ -108,12 +113,13 @@ export class Facts {
     const after = new Demand(needs, before, this.#profiles, this.dimensions);
     cluster.demand = after;
     cluster.dirty = true;
-    this.rowsVersion++;
+    this.clustersMoved.add(cluster);
     for (const key of before?.byDemandKey.keys() ?? []) if (!after.byDemandKey.has(key)) this.memory.arrivalsToCheck.add(key);
     if (before === undefined) for (const key of this.memory.arrival.keys()) this.memory.arrivalsToCheck.add(key);
     after.adoptArrivals(this.memory.arrival);
     const keys = new Set(this.inventory.shapes.labelKeys);
-    const news = needs.flatMap((need) => keysOf(need.profile)).filter((key) => !keys.has(key));
+    const asked = new Set(after.rows.map((row) => row.facts));
+    const news = [...asked].flatMap(({ labelKeys }) => labelKeys).filter((key) => !keys.has(key));
     if (news.length > 0) this.inventory.distinguishBy(news);
   }
 
@@ -128,7 +134,7 @@ export class Facts {
         if (cluster?.demand?.byDemandKey.has(change.key) !== true) return;
         cluster.demand.setArrival(change.key, change.at ?? Number.POSITIVE_INFINITY);
         cluster.dirty = true;
-        this.rowsVersion++;
+        this.clustersMoved.add(cluster);
         return;
       }
       case 'leftOverSince': {
@@ -182,7 +188,8 @@ export class Facts {
 }
 
 function needsOf(demand: Demand): readonly Need[] {
-  return [...demand.rows].sort((a, b) => compareText(a.identity, b.identity)).map((row) => row.need);
+  const byIdentity = demand.rows.map((row) => ({ identity: identityOf(row), need: row.need }));
+  return byIdentity.sort((a, b) => compareText(a.identity, b.identity)).map(({ need }) => need);
 }
 
 /** A machine named twice gets the more cautious reading. */

@@ -7,11 +7,29 @@ import type { MachineClass, Shapes } from './shapes.ts';
 /** Classes that cost the same: between their machines the id decides. */
 export type Tie = readonly MachineClass[];
 
+/** What is asked of a machine: equal askers are one object, which knows the machines that fit. */
 export interface Asker {
-  readonly fitKey: string;
-  readonly need: { readonly profile: Profile };
+  readonly profile: Profile;
   readonly minDims: readonly number[];
   readonly minAmounts: readonly number[];
+  fit: Fit | undefined;
+}
+
+const MAX_REMEMBERED = 50_000;
+
+export class Askers {
+  readonly #byKey = new Map<string, Asker>();
+
+  /** `key` stands for everything that decides which machines fit, and at what cost. */
+  of(key: string, make: () => Omit<Asker, 'fit'>): Asker {
+    let asker = this.#byKey.get(key);
+    if (asker === undefined) {
+      if (this.#byKey.size > MAX_REMEMBERED) this.#byKey.clear();
+      asker = { ...make(), fit: undefined };
+      this.#byKey.set(key, asker);
+    }
+    return asker;
+  }
 }
 
 export class Fit {
@@ -49,7 +67,7 @@ export class Fit {
     let differs = kept.length !== this.classes.length;
     for (const index of changed) {
       const cls = this.#shapes.class(index);
-      const accepted = cls !== undefined && covers(cls.amounts, this.#asker.minDims, this.#asker.minAmounts) && matches(this.#asker.need.profile, cls);
+      const accepted = cls !== undefined && covers(cls.amounts, this.#asker.minDims, this.#asker.minAmounts) && matches(this.#asker.profile, cls);
       this.accepts[index] = accepted ? 1 : 0;
       if (!accepted) continue;
       kept.push(cls);
@@ -60,7 +78,7 @@ export class Fit {
   }
 
   #sort(accepted: readonly MachineClass[]): void {
-    const bucket = this.#asker.need.profile.interruptionBucket;
+    const bucket = this.#asker.profile.interruptionBucket;
     this.classes = accepted;
     this.idle = ties(accepted, (a, b) => a.priceMicroUsdPerHour - b.priceMicroUsdPerHour);
     this.speculative = ties(accepted, (a, b) => compareCost(a, b, bucket));
@@ -68,26 +86,11 @@ export class Fit {
   }
 }
 
-const MAX_REMEMBERED = 50_000;
-
-export class Fits {
-  readonly #shapes: Shapes;
-  readonly #known = new Map<string, Fit>();
-
-  constructor(shapes: Shapes) {
-    this.#shapes = shapes;
-  }
-
-  of(asker: Asker): Fit {
-    let fit = this.#known.get(asker.fitKey);
-    if (fit === undefined) {
-      if (this.#known.size > MAX_REMEMBERED) this.#known.clear();
-      fit = new Fit(asker, this.#shapes);
-      this.#known.set(asker.fitKey, fit);
-    }
-    fit.update();
-    return fit;
-  }
+/** The classes that fit, as they are now. */
+export function fitOf(asker: Asker, shapes: Shapes): Fit {
+  const fit = (asker.fit ??= new Fit(asker, shapes));
+  fit.update();
+  return fit;
 }
 
 function covers(have: readonly number[], dims: readonly number[], want: readonly number[]): boolean {

@@ -1,29 +1,26 @@
 /** A Need prepared for planning: names resolved once, when demand changes, so that a plan handles numbers. */
 import { canonicalProfile, fingerprint, profileKey, sameRequirement, unitClass, withoutSame } from '../../api/profile.ts';
 import type { Profile } from '../../api/profile.ts';
-import { strictSpreadOf } from '../match.ts';
+import { keysOf, strictSpreadOf } from '../match.ts';
 import type { StrictSpread } from '../match.ts';
-import type { Assignment, Millis, Need, NeedVerdict } from '../types.ts';
+import type { Assignment, Millis, Need, NeedVerdict, ResourceVector } from '../types.ts';
 import type { Dimensions } from './dimensions.ts';
 import { addVectors, maxVectors } from './dimensions.ts';
-import type { Asker } from './fit.ts';
+import type { Asker, Askers } from './fit.ts';
 import { arrivalKey } from '../keys.ts';
 
 export interface NeedRow {
   readonly need: Need;
-  /** Rows of equal identity are one Need. Holds the whole profile, because fingerprints are not injective. */
-  readonly identity: string;
+  readonly facts: ProfileFacts;
   /** (cluster, fingerprint, group): what arrivals are remembered by and bindings are decided for. */
   readonly demandKey: string;
-  /** Rows of equal fitKey accept the same machines at the same effective cost. */
-  readonly fitKey: string;
+  /** Rows of one asker accept the same machines at the same effective cost. */
+  readonly asker: Asker;
   /** Grows with (priority, interruption bucket, reclamation bucket): who ranks above whom. */
   readonly precedence: number;
   /** The aggregate, by dimension index; whole numbers, demand rounded up. */
   readonly dims: readonly number[];
   readonly wanted: readonly number[];
-  readonly minDims: readonly number[];
-  readonly minAmounts: readonly number[];
   readonly sameKey: string | undefined;
   readonly spread: StrictSpread | undefined;
   /** Given to every machine that is bound for this Need. */
@@ -46,7 +43,7 @@ export interface FoldTarget {
   readonly fingerprint: string;
   readonly demandKey: string;
   /** Of the plain Need that the gang becomes. */
-  readonly fitKey: string;
+  readonly asker: Asker;
   /** Of the machines of which one holds the whole gang. */
   readonly holder: Asker;
   /** Gangs of one cluster with equal keys are planned as one Need. */
@@ -61,7 +58,11 @@ export function precedenceOf({ priority, interruptionBucket, reclamationBucket }
 
 /** What is derived from a profile alone; profiles are few and rows are many. */
 export interface ProfileFacts {
+  /** Stands for the profile while the engine lives. */
+  readonly serial: number;
   readonly profile: Profile;
+  /** Label keys that it asks about. */
+  readonly labelKeys: readonly string[];
   readonly key: string;
   readonly requirementsKey: string;
   readonly sameKey: string | undefined;
@@ -70,12 +71,14 @@ export interface ProfileFacts {
   readonly stripped: { readonly profile: Profile; readonly fingerprint: string; readonly requirementsKey: string } | undefined;
 }
 
-export function profileFacts(asked: Profile): ProfileFacts {
+export function profileFacts(asked: Profile, serial: number): ProfileFacts {
   const profile = canonicalProfile(asked);
   const same = sameRequirement(profile);
   const plain = same && canonicalProfile(withoutSame(profile));
   return {
+    serial,
     profile,
+    labelKeys: keysOf(profile),
     key: profileKey(profile),
     requirementsKey: requirementsKeyOf(profile),
     sameKey: same?.key,
@@ -89,8 +92,13 @@ function requirementsKeyOf(profile: Profile): string {
   return JSON.stringify([profile.requirements, profile.interruptionBucket]);
 }
 
-/** Within one cluster. */
-export function identityOf(need: Need, facts: ProfileFacts): string {
+/** Names a Need within its cluster and while the engine lives. */
+export function rowKey(need: Need, facts: ProfileFacts): string {
+  return `${facts.serial}\u0000${need.unitClass}\u0000${need.group}\u0000${need.fingerprint}`;
+}
+
+/** Names a Need within its cluster for ever: holds the whole profile, because fingerprints are not injective. */
+export function identityOf({ need, facts }: Pick<NeedRow, 'need' | 'facts'>): string {
   return `${need.group}\u0000${need.unitClass}\u0000${facts.key}\u0000${need.fingerprint}`;
 }
 
@@ -98,43 +106,49 @@ export function mergeNeeds(a: Need, b: Need): Need {
   return { ...a, aggregate: addVectors(a.aggregate, b.aggregate), minUnit: maxVectors(a.minUnit, b.minUnit) };
 }
 
-export function needRow(need: Need, facts: ProfileFacts, dimensions: Dimensions): NeedRow {
+export function needRow(need: Need, facts: ProfileFacts, dimensions: Dimensions, askers: Askers): NeedRow {
   const { cluster, fingerprint: named, group } = need;
-  const { profile, stripped } = facts;
-  const minUnit = JSON.stringify(need.minUnit);
-  const wanted = need.aggregate.filter(([, amount]) => amount > 0);
-  const aggregate = JSON.stringify(wanted);
   return {
     need,
-    identity: identityOf(need, facts),
+    facts,
     demandKey: arrivalKey(cluster, named, group),
-    fitKey: facts.requirementsKey + minUnit,
+    asker: askers.of(facts.requirementsKey + vectorKey(need.minUnit), () => ({ profile: facts.profile, ...indexed(need.minUnit, dimensions) })),
     precedence: facts.precedence,
     dims: need.aggregate.map(([name]) => dimensions.index(name)),
     wanted: need.aggregate.map(([, amount]) => Math.ceil(amount)),
-    minDims: need.minUnit.map(([name]) => dimensions.index(name)),
-    minAmounts: need.minUnit.map(([, amount]) => amount),
     sameKey: facts.sameKey,
     spread: facts.spread,
-    assignment: assignmentOf(need, profile),
-    onOneMachine: stripped && {
-      profile: stripped.profile,
-      fingerprint: stripped.fingerprint,
-      demandKey: arrivalKey(cluster, stripped.fingerprint, ''),
-      fitKey: stripped.requirementsKey + aggregate,
-      holder: {
-        fitKey: facts.requirementsKey + aggregate,
-        need: { profile },
-        minDims: wanted.map(([name]) => dimensions.index(name)),
-        minAmounts: wanted.map(([, amount]) => amount),
-      },
-      key: `${stripped.fingerprint}\u0000${stripped.requirementsKey}\u0000${aggregate}`,
-    },
+    assignment: assignmentOf(need, facts.profile),
+    onOneMachine: facts.stripped && foldTarget(need, facts, dimensions, askers),
     gangs: undefined,
     arrival: Number.POSITIVE_INFINITY,
     holder: -1,
     verdict: undefined,
   };
+}
+
+function foldTarget(need: Need, { profile, requirementsKey, stripped }: ProfileFacts, dimensions: Dimensions, askers: Askers): FoldTarget | undefined {
+  const wanted = need.aggregate.filter(([, amount]) => amount > 0);
+  if (stripped === undefined || wanted.length === 0) return undefined;
+  const aggregate = vectorKey(wanted);
+  return {
+    profile: stripped.profile,
+    fingerprint: stripped.fingerprint,
+    demandKey: arrivalKey(need.cluster, stripped.fingerprint, ''),
+    asker: askers.of(stripped.requirementsKey + aggregate, () => ({ profile: stripped.profile, ...indexed(wanted, dimensions) })),
+    holder: askers.of(requirementsKey + aggregate, () => ({ profile, ...indexed(wanted, dimensions) })),
+    key: `${stripped.fingerprint}\u0000${stripped.requirementsKey}\u0000${aggregate}`,
+  };
+}
+
+function vectorKey(vector: ResourceVector): string {
+  let key = '';
+  for (const [name, amount] of vector) key += `${name}=${amount};`;
+  return key;
+}
+
+function indexed(vector: ResourceVector, dimensions: Dimensions): Pick<Asker, 'minDims' | 'minAmounts'> {
+  return { minDims: vector.map(([name]) => dimensions.index(name)), minAmounts: vector.map(([, amount]) => amount) };
 }
 
 /** One plain Need for gangs of equal size that each fit on one machine. `gangs` in the engine's order, at least one. */
@@ -154,13 +168,10 @@ export function foldedRow(gangs: readonly NeedRow[], dimensions: Dimensions): Ne
   return {
     ...first,
     need,
-    identity: `folded\u0000${target.key}`,
     demandKey: target.demandKey,
-    fitKey: target.fitKey,
+    asker: target.asker,
     dims: unit.map(([name]) => dimensions.index(name)),
     wanted: need.aggregate.map(([, amount]) => amount),
-    minDims: unit.map(([name]) => dimensions.index(name)),
-    minAmounts: unit.map(([, amount]) => amount),
     sameKey: undefined,
     spread: strictSpreadOf(target.profile),
     assignment: assignmentOf(need, target.profile),
