@@ -63,12 +63,12 @@ export class Folding {
     return made;
   }
 
-  /** One of the cluster's own machines, or some free one, holds the whole gang; what is claimed does not matter. */
+  /** One machine that the cluster has or that was decided for it (D34), or some free one, holds the whole gang; what is claimed does not matter. */
   #fits(row: NeedRow, cluster: Cluster): boolean {
     const holder = row.onOneMachine?.holder;
     if (holder === undefined || !row.wanted.some((amount) => amount > 0)) return false;
     const { accepts } = this.#facts.fits.of(holder);
-    for (const group of cluster.bound.groups()) if (accepts[group.classIndex] === 1) return true;
+    for (const shelf of cluster.shelves()) for (const group of shelf.groups()) if (accepts[group.classIndex] === 1) return true;
     cluster.foldsByFree = true;
     let known = this.#free.get(holder.fitKey);
     if (known === undefined) {
