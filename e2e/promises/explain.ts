@@ -4,8 +4,8 @@ import { Peer } from '../../src/api/grpc.ts';
 import { MACHINE_ID_LABEL } from '../../src/api/constants.ts';
 import { ShardReadService } from '../../src/api/gen/bigfleet/v1alpha1/shardread.ts';
 import { capacityRequestName } from '../../src/api/names.ts';
-import { CapacityRequestResource, MachineResource, NodeResource, PodResource, ShardResource } from '../../src/api/resources.ts';
-import type { CapacityRequest, Machine, Node, Pod, Shard } from '../../src/api/types.ts';
+import { AvailableCapacityResource, CapacityRequestResource, MachineResource, NodeResource, PodResource, ShardResource } from '../../src/api/resources.ts';
+import type { AvailableCapacity, CapacityRequest, Machine, Node, Pod, Shard } from '../../src/api/types.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createKubeClient, loadKubeConfig } from '../../src/runtime/index.ts';
 import type { KubeClientHandle } from '../../src/runtime/index.ts';
@@ -106,6 +106,11 @@ export const everythingSaysTheSame: Promised = {
         throw new Error('no Pod runs yet');
       });
       log(`of a machine: ${served}`);
+
+      await eventually('the cluster shows what could still be had for what it asks', 20, async () => {
+        const offers = await collect(cluster.list<AvailableCapacity>(AvailableCapacityResource));
+        expect(offers.some(({ spec }) => spec.availableCount > 0), JSON.stringify(offers));
+      });
 
       const unknown = await bigfleet(['explain', 'machine', 'nobody-knows-it', '--shard', shard], 20);
       expect(unknown.code === 1 && unknown.stderr.includes('nobody-knows-it'), `an unknown machine: exit code ${String(unknown.code)}, ${unknown.stderr}`);
