@@ -1,8 +1,9 @@
 import type { Promised } from '../promise.ts';
 import { badInputIsNamed } from './bad-input.ts';
 import { deploymentGetsMachines } from './deployment.ts';
+import { everythingSaysTheSame } from './explain.ts';
 import { kills } from './kills.ts';
 import { kubectlAnswers } from './kubectl.ts';
 
 /** Every promise, cheapest first: what fails should fail early. */
-export const promises: readonly Promised[] = [badInputIsNamed, ...kills, kubectlAnswers, deploymentGetsMachines];
+export const promises: readonly Promised[] = [badInputIsNamed, everythingSaysTheSame, ...kills, kubectlAnswers, deploymentGetsMachines];

@@ -23,6 +23,7 @@ import { obstacle } from '../server/explanation.ts';
 import { ShardView } from '../server/shard-view.ts';
 import { SessionHub } from '../session/server/session-hub.ts';
 import { AuditLog } from './audit-log.ts';
+import { AvailableCapacityPublisher } from './available-capacity.ts';
 import { Demand } from './demand.ts';
 import { advanceEpoch } from './epoch.ts';
 import { createShardServer } from './grpc-server.ts';
@@ -125,12 +126,14 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     onConnected: (cluster) => {
       engine.apply({ kind: 'session', cluster, connected: true });
       needStatus.forget(cluster);
+      availableCapacity.forget(cluster);
       metrics.sessions.set(hub.count);
       wakeMachinesOf(cluster);
       wakeCycle();
     },
     onDisconnected: (cluster) => {
       engine.apply({ kind: 'session', cluster, connected: false });
+      availableCapacity.forget(cluster);
       metrics.sessions.set(hub.count);
       wakeCycle();
     },
@@ -142,6 +145,12 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     timestampOf: (cluster) => demand.timestampOf(cluster),
     obstacles: () => bindObstacles(inventory.hindered()),
     send: (cluster, statuses) => hub.sendNeedStatus(cluster, statuses),
+  });
+
+  const availableCapacity = new AvailableCapacityPublisher({
+    clock, tally: inventory.tally,
+    clusters: () => hub.clusters(),
+    send: (cluster, update) => hub.sendAvailableCapacity(cluster, update),
   });
 
   // Wait for what names the provider before anything that needs it is built.
@@ -242,6 +251,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       onPlanned: (plan, facts) => {
         adoptObjectsMode(plan);
         needStatus.planned(plan.verdicts);
+        availableCapacity.planned(plan.verdicts);
         report.planned(plan, facts);
         statusPublisher.planned(plan, facts);
       },
@@ -338,6 +348,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     await manager.run(signal);
   } finally {
     needStatus.stop();
+    availableCapacity.stop();
     provider.close();
     await disconnect();
   }

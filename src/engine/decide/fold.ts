@@ -73,7 +73,7 @@ export class Folding {
     return made;
   }
 
-  /** One of the cluster's own machines, or some free one, holds the whole gang; what is claimed does not matter. `asked` = answers for this cluster. */
+  /** One machine that the cluster has or that was decided for it (D34), or some free one, holds the whole gang; what is claimed does not matter. `asked` = answers for this cluster. */
   #fits(holder: Asker, cluster: Cluster, asked: Map<Asker, boolean>): boolean {
     let answer = asked.get(holder);
     if (answer === undefined) asked.set(holder, (answer = this.#search(cluster, holder)));
@@ -82,7 +82,7 @@ export class Folding {
 
   #search(cluster: Cluster, holder: Asker): boolean {
     const { accepts } = this.#facts.fit(holder);
-    for (const group of cluster.bound.groups()) if (accepts[group.classIndex] === 1) return true;
+    for (const shelf of cluster.shelves()) for (const group of shelf.groups()) if (accepts[group.classIndex] === 1) return true;
     cluster.foldsByFree = true;
     let exists = this.#free.get(holder);
     if (exists === undefined) this.#free.set(holder, (exists = this.#existsFree(holder)));

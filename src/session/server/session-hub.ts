@@ -1,5 +1,5 @@
 import type { ClusterCapacityNeeds, NodeSelectorRequirement } from '../../api/gen/bigfleet/v1alpha1/capacity.ts';
-import type { BootstrapBlobResponse, Hello, NeedStatus, NeedStatuses, NodeStateUpdate, OperatorMessage, ReclaimInstruction } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
+import type { AvailableCapacityUpdate, BootstrapBlobResponse, Hello, NeedStatus, NeedStatuses, NodeStateUpdate, OperatorMessage, ReclaimInstruction } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
 import { GrpcCode, GrpcError } from '../../api/grpc.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../runtime/types.ts';
@@ -90,6 +90,11 @@ export class SessionHub {
   /** Dropped without a session: the replay on connect repairs it (spec: wire S9). */
   sendNodeState(cluster: string, update: NodeStateUpdate): void {
     this.sessions.get(cluster)?.outbox.send({ $case: 'nodeStateUpdate', value: update }, update.supersedesKey);
+  }
+
+  /** A hint: dropped without a session. */
+  sendAvailableCapacity(cluster: string, update: AvailableCapacityUpdate): void {
+    this.sessions.get(cluster)?.outbox.send({ $case: 'availableCapacity', value: update }, update.supersedesKey);
   }
 
   sendNeedStatus(cluster: string, statuses: NeedStatuses): void {

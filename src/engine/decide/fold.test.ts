@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import { changesOf, createEngine, planOnce } from '../engine.ts';
+import { fingerprint, withoutSame } from '../../api/profile.ts';
+import { amounts, assignmentOf, bindTo, machine, machinesChange, need, policy, sameZone, T0, typeIn, world, zoneSpread } from '../testing/builders.ts';
+import type { NeedSpec, WorldSpec } from '../testing/builders.ts';
+import { committed } from '../testing/commit.ts';
+import { Simulation } from '../testing/simulation.ts';
+import { actionsOf, idsOf, textOf } from '../testing/summary.ts';
+import type { EngineMachine, MachineState, MemoryChange } from '../types.ts';
+
+const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
+/** A gang of `cpus` × 1 cpu. */
+const gang = (group: string, cpus = 4, over: NeedSpec = {}) => need({ units: cpus, group, requirements: [sameZone()], ...over });
+const big = (id: string, state: MachineState, over: Partial<EngineMachine> = {}): EngineMachine => machine(id, state, { allocatable: amounts({ cpu: 8 }), ...over });
+const small = (id: string, state: MachineState, over: Partial<EngineMachine> = {}): EngineMachine => machine(id, state, { allocatable: amounts({ cpu: 2 }), ...over });
+const isFolded = (spec: WorldSpec): boolean => plan(spec).verdicts[0]?.sharedBy === 2;
+
+describe('gangs that fit on one machine', () => {
+  it('share machines, instead of one being rounded up for each', () => {
+    const machines = ['a', 'b', 'c', 'd'].map((id) => big(id, 'Idle'));
+    const result = plan({ machines, needs: ['g1', 'g2', 'g3'].map((g) => gang(g)) });
+    expect(actionsOf(result)).toEqual(['Bootstrap a c1', 'Bootstrap b c1']);
+    expect(result.verdicts.map(({ need: { group }, satisfied, sharedBy, machines: n, bootstraps }) => ({ group, satisfied, sharedBy, n, bootstraps }))).toEqual(
+      ['g1', 'g2', 'g3'].map((group) => ({ group, satisfied: true, sharedBy: 3, n: 2, bootstraps: 2 })),
+    );
+    for (const verdict of result.verdicts) expect(verdict).not.toHaveProperty('sameDomain');
+  });
+
+  it('are bound for the Need without Same and without a group', () => {
+    const asked = gang('g1');
+    const plain = withoutSame(asked.profile);
+    const [action] = plan({ machines: [big('a', 'Idle')], needs: [asked, gang('g2')] }).actions;
+    expect(action?.to).toMatchObject({ cluster: 'c1', group: '', fingerprint: fingerprint(plain), priority: 100 });
+    expect(action?.need).toMatchObject({ profile: { requirements: [] }, minUnit: [['cpu', 4000]], aggregate: [['cpu', 8000]] });
+  });
+
+  it.each<[string, WorldSpec['machines'], boolean]>([
+    ['a machine of its cluster holds one', [big('a', 'Configured')], true],
+    ['a machine of its cluster that is being configured does', [big('a', 'Configuring')], true],
+    ['a machine that serves somebody else in its cluster does', [big('a', 'Configured', { assigned: assignmentOf(need({ priority: 5000 })) })], true],
+    ['an idle machine does', [big('a', 'Idle')], true],
+    ['a speculative machine does', [big('a', 'Speculative')], true],
+    ['an idle machine that is decided for somebody else does', [big('a', 'Idle', { intent: bindTo(need({ priority: 5000, cluster: 'c2', units: 8 }), true) })], true],
+  ])('are planned as one if %s', (_, machines, expected) => {
+    expect(isFolded({ machines: machines ?? [], needs: [gang('g1'), gang('g2')], reported: ['c2'] })).toBe(expected);
+  });
+
+  it.each<[string, EngineMachine[]]>([
+    ['another cluster has it', [big('a', 'Configured', { cluster: 'c2' })]],
+    ['it is held', [big('a', 'Idle', { hold: true })]],
+    ['it is stuck', [big('a', 'Configured', { stuck: true })]],
+    ['it has failed', [big('a', 'Failed')]],
+    ['it is on its way out', [big('a', 'Draining')]],
+    ['it is being created for nobody', [big('a', 'Creating')]],
+    ['it is too small', [small('a', 'Idle')]],
+    ['it does not match', [big('a', 'Idle', { instanceType: 't9' })]],
+    ['it has no zone', [big('a', 'Idle', { zone: '' })]],
+  ])('remain gangs when %s', (_, machines) => {
+    const needs = [gang('g1', 4, { requirements: [sameZone(), typeIn('t1')] }), gang('g2', 4, { requirements: [sameZone(), typeIn('t1')] })];
+    expect(isFolded({ machines, needs, reported: ['c2'] })).toBe(false);
+  });
+
+  it('share with their equals in size, cluster and profile only', () => {
+    const machines = ['a', 'b', 'c', 'd', 'e'].map((id) => big(id, 'Idle'));
+    const needs = [gang('g1'), gang('g2'), gang('g3', 3), gang('g4', 4, { priority: 50 }), gang('g5', 4, { cluster: 'c2' })];
+    const result = plan({ machines, needs });
+    expect(result.verdicts.map(({ need: asked, sharedBy }) => [asked.group, sharedBy])).toEqual([['g1', 2], ['g2', 2], ['g3', undefined], ['g5', undefined], ['g4', undefined]]);
+    expect(result.actions).toHaveLength(4);
+  });
+
+  it('take no machine that does not hold a whole one', () => {
+    expect(idsOf(plan({ machines: [...['a', 'b', 'c', 'd'].map((id) => small(id, 'Idle')), big('z', 'Speculative')], needs: [gang('g1'), gang('g2')] }), 'Bootstrap')).toEqual([]);
+  });
+
+  it('keep their spread: whole gangs are spread', () => {
+    const spreading = (group: string) => gang(group, 4, { requirements: [{ key: 'rack', operator: 'Same', values: [] }], spread: [zoneSpread(1)] });
+    const four = (id: string, zone: string): EngineMachine => machine(id, 'Idle', { zone, allocatable: amounts({ cpu: 4 }), labels: { rack: 'r' } });
+    const machines = [four('a1', 'za'), four('a2', 'za'), four('a3', 'za'), four('b1', 'zb')];
+    expect(idsOf(plan({ machines, needs: ['g1', 'g2', 'g3', 'g4'].map(spreading) }), 'Bootstrap').sort()).toEqual(['a1', 'a2', 'b1']);
+  });
+
+  it('choose when the oldest of them does', () => {
+    const key = (group: string) => JSON.stringify(['c1', gang(group).fingerprint, group]);
+    const memory: MemoryChange[] = [
+      { what: 'arrival', key: key('g1'), at: T0 - 1 }, { what: 'arrival', key: key('g2'), at: T0 - 50 },
+      { what: 'arrival', key: JSON.stringify(['c2', need().fingerprint, '']), at: T0 - 10 },
+    ];
+    const result = plan({ machines: [big('a', 'Idle')], needs: [gang('g1'), gang('g2'), need({ cluster: 'c2' })], memory });
+    expect(actionsOf(result)).toEqual(['Bootstrap a c1']);
+  });
+
+  it('lay what lacks to those that choose last', () => {
+    const result = plan({ machines: [big('a', 'Idle')], needs: ['g1', 'g2', 'g3', 'g4'].map((g) => gang(g, 3)) });
+    expect(result.verdicts.map(({ need: { group }, satisfied, deficit, reason }) => [group, satisfied, deficit[0]?.[1], reason])).toEqual([
+      ['g1', true, 0, undefined], ['g2', true, 0, undefined], ['g3', false, 1000, 'SUPPLY_EXHAUSTED'], ['g4', false, 3000, 'SUPPLY_EXHAUSTED'],
+    ]);
+    expect(result.verdicts[0]).not.toHaveProperty('matchingSupply');
+    expect(result.verdicts[3]).toHaveProperty('matchingSupply');
+  });
+
+  it('become gangs again when the last machine that holds one is gone, and one Need again when there is one', () => {
+    const needs = [gang('g1'), gang('g2')];
+    const smalls = ['a', 'b', 'c', 'd'].map((id) => small(id, 'Configured', { zone: id < 'c' ? 'za' : 'zb' }));
+    const start = world({ machines: [...smalls, big('z', 'Speculative', { hold: false })], needs });
+    const engine = createEngine(policy());
+    for (const change of changesOf(start)) engine.apply(change);
+    const folds = (): (number | undefined)[] => engine.plan(T0).verdicts.map((v) => v.sharedBy);
+    expect(folds()).toEqual([2, 2]);
+    engine.apply({ kind: 'machines', upserted: [], removed: ['z'] });
+    expect(folds()).toEqual([undefined, undefined]);
+    expect(engine.plan(T0).verdicts.map((v) => v.sameDomain)).toEqual(['za', 'zb']);
+    engine.apply(machinesChange(big('z', 'Idle')));
+    expect(folds()).toEqual([2, 2]);
+    expect(textOf(engine.plan(T0))).toBe(textOf(planOnce(engine.snapshot(), T0)));
+  });
+
+  it('take from others as one Need does', () => {
+    const low = need({ cluster: 'c2', priority: 10, units: 16 });
+    const machines = [big('x', 'Configured', { cluster: 'c2', assigned: assignmentOf(low) }), big('y', 'Configured', { cluster: 'c2', zone: 'zb', assigned: assignmentOf(low) }), big('own', 'Configured')];
+    const before = world({ machines, needs: [...['g1', 'g2', 'g3', 'g4', 'g5', 'g6'].map((g) => gang(g)), low] });
+    const first = planOnce(before, T0);
+    expect(actionsOf(first)).toEqual(['Preempt x c2', 'Preempt y c2']);
+    expect(first.verdicts.slice(0, 6).map((v) => v.reason)).toEqual([undefined, undefined, ...Array.from({ length: 4 }, () => 'PREEMPTION_IN_PROGRESS')]);
+    expect(planOnce(committed(before, first), T0).actions).toEqual([]);
+  });
+
+  it.each([0, 1, 2, 5])('are bought for once when Creates and Configures take %i cycles, though no free machine holds one meanwhile', (k) => {
+    const loop = new Simulation(world({ machines: [big('a', 'Speculative')], needs: [gang('g1'), gang('g2')] }), T0, { delay: () => k });
+    expect(loop.run(30)).toEqual({ Provision: 1 });
+  });
+});

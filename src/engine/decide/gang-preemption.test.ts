@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { planOnce } from '../engine.ts';
+import { assignmentOf, hint, machine, need, policy, sameZone, T0, world } from '../testing/builders.ts';
+import type { NeedSpec, WorldSpec } from '../testing/builders.ts';
+import { committed } from '../testing/commit.ts';
+import { Simulation } from '../testing/simulation.ts';
+import { actionsOf, idsOf } from '../testing/summary.ts';
+import type { EngineMachine, MachineState, MemoryChange } from '../types.ts';
+
+const gang = (units: number, over: NeedSpec = {}) => need({ units, group: 'A', priority: 1000, requirements: [sameZone()], ...over });
+const low = (units: number, over: NeedSpec = {}) => need({ cluster: 'c2', priority: 10, units, ...over });
+const inZone = (zone: string, n: number, state: MachineState, over: Partial<EngineMachine> = {}): EngineMachine[] =>
+  Array.from({ length: n }, (_, i) => machine(`${zone}-${state}-${i}`, state, { zone, ...over }));
+const victims = (zone: string, n: number, over: Partial<EngineMachine> = {}): EngineMachine[] =>
+  Array.from({ length: n }, (_, i) => machine(`${zone}-v${i}`, 'Configured', { zone, cluster: 'c2', assigned: assignmentOf(low(1)), ...over }));
+const own = (units: number) => ({ assigned: assignmentOf(gang(units)) });
+const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
+
+describe('a gang that takes from others (D7)', () => {
+  it.each<[string, WorldSpec, string[]]>([
+    ['takes all that lacks, in one domain', { machines: [...victims('za', 2), ...victims('zb', 3)], needs: [gang(3), low(5)] }, ['Preempt zb-v0 c2', 'Preempt zb-v1 c2', 'Preempt zb-v2 c2']],
+    ['takes nothing when no domain is whole even so', { machines: [...victims('za', 2), ...victims('zb', 3)], needs: [gang(4), low(5)] }, []],
+    ['acquires what is free there and takes the rest', { machines: [...inZone('za', 1, 'Idle'), ...victims('za', 1), ...inZone('za', 1, 'Speculative')], needs: [gang(3), low(1)] }, ['Bootstrap za-Idle-0 c1', 'Provision za-Speculative-0 c1', 'Preempt za-v0 c2']],
+    ['takes nothing where it can do without', { machines: [...victims('za', 3), ...inZone('zb', 3, 'Speculative')], needs: [gang(3), low(3)] }, ['Provision zb-Speculative-0 c1', 'Provision zb-Speculative-1 c1', 'Provision zb-Speculative-2 c1']],
+    ['but rather takes from others than leave where it holds more', {
+      machines: [...inZone('za', 2, 'Configured', own(3)), ...victims('za', 1), ...inZone('zb', 3, 'Idle')], needs: [gang(3), low(1)],
+    }, ['Bootstrap zb-Idle-0 c2', 'Preempt za-v0 c2']],
+    ['wastes as little as possible', { machines: [...victims('za', 4), ...victims('zb', 3)], needs: [gang(3), low(7)] }, ['Preempt zb-v0 c2', 'Preempt zb-v1 c2', 'Preempt zb-v2 c2']],
+    ['takes from nobody of its own rank', { machines: victims('za', 3, { assigned: assignmentOf(low(1, { priority: 1000 })) }), needs: [gang(3), low(3, { priority: 1000 })] }, []],
+    ['is not whole with machines that must not be disrupted', { machines: victims('za', 3), needs: [gang(3), low(3)], hints: { c2: [hint('za-v1', { doNotDisrupt: true })] } }, []],
+    ['is not whole with its own cluster\'s machines of lower rank that serve', {
+      machines: inZone('za', 3, 'Configured'), needs: [need({ priority: 5000, units: 3 }), gang(3)],
+    }, []],
+    ['takes nothing when the limit has no room for the rest', { machines: [...victims('za', 1), ...inZone('za', 2, 'Speculative')], needs: [gang(3), low(1)], policy: policy({ limits: { machines: 2 } }) }, []],
+    ['takes nothing without a session', { machines: victims('za', 3), needs: [gang(3), low(3)], sessions: ['c2'] }, []],
+  ])('%s', (_, spec, expected) => {
+    expect(actionsOf(plan(spec))).toEqual(expected);
+  });
+
+  it('reads where it will be and what is on its way', () => {
+    expect(plan({ machines: victims('za', 2), needs: [gang(2), low(2)] }).verdicts[0]).toMatchObject({
+      satisfied: false, reason: 'PREEMPTION_IN_PROGRESS', sameDomain: 'za', sameSatisfiable: true, preemption: { victims: 2, freed: [['cpu', 2000]] },
+    });
+  });
+
+  it('reads what is missing when no domain is whole', () => {
+    const [verdict] = plan({ machines: [...victims('za', 1), ...victims('zb', 2)], needs: [gang(4), low(3)] }).verdicts;
+    expect(verdict).toMatchObject({
+      reason: 'TOPOLOGY_UNSATISFIABLE', sameSatisfiable: false,
+      sameCandidates: [{ domain: 'zb', coveragePerMille: 500, satisfiable: false }, { domain: 'za', coveragePerMille: 250, satisfiable: false }],
+    });
+    expect(verdict).not.toHaveProperty('preemption');
+  });
+
+  it('leaves a victim\'s gang whole or without: its members left over are reclaimed or kept by it, never half taken twice', () => {
+    const lowGang = gang(3, { cluster: 'c2', priority: 10, group: 'B' });
+    const machines = victims('za', 3, { assigned: assignmentOf(lowGang) });
+    const before = world({ machines, needs: [gang(2), lowGang] });
+    const first = planOnce(before, T0);
+    expect(actionsOf(first)).toEqual(['Preempt za-v0 c2', 'Preempt za-v1 c2']);
+    expect(first.verdicts[1]).toMatchObject({ reason: 'TOPOLOGY_UNSATISFIABLE', machines: 1 });
+    expect(planOnce(committed(before, first), T0).actions).toEqual([]);
+  });
+
+  it('counts victims on their way for its domain', () => {
+    const memory: MemoryChange[] = ['za-v0', 'za-v1'].map((key) => ({ what: 'reservation', key, to: assignmentOf(gang(3)) }));
+    const machines = [...victims('za', 2, { state: 'Draining' }), ...inZone('za', 1, 'Configured', own(3)), ...inZone('zb', 3, 'Idle')];
+    const result = plan({ machines, needs: [gang(3)], reported: ['c2'], memory });
+    expect(result.actions).toEqual([]);
+    expect(result.verdicts[0]).toMatchObject({ sameDomain: 'za', reason: 'PREEMPTION_IN_PROGRESS' });
+  });
+
+  it.each([0, 2, 5])('assembles once when every transition takes %i cycles', (k) => {
+    const loop = new Simulation(world({ machines: [...victims('za', 3), ...inZone('zb', 2, 'Idle')], needs: [gang(3), low(3)] }), T0, { delay: () => k });
+    expect(loop.run(40)).toEqual({ Preempt: 3, Bootstrap: 5 });
+    expect(loop.machines().filter((m) => m.cluster === 'c1').map((m) => m.zone)).toEqual(['za', 'za', 'za']);
+  });
+
+  // A gang that is not whole picks what was preempted for it and has arrived: creditInside must leave that alone then.
+  it.fails('binds nothing and gives back what it took when one victim is lost and no domain is whole any more', () => {
+    const memory: MemoryChange[] = ['za-v0', 'za-v1'].map((key) => ({ what: 'reservation', key, to: assignmentOf(gang(2)) }));
+    const machines = [machine('za-v0', 'Idle', { zone: 'za' }), machine('za-v1', 'Failed', { zone: 'za' })];
+    const result = plan({ machines, needs: [gang(2), low(1)], memory });
+    expect(idsOf(result, 'Bootstrap')).toEqual([]);
+    expect(result.verdicts[0]).toMatchObject({ reason: 'TOPOLOGY_UNSATISFIABLE' });
+    expect(result.memory).toEqual(expect.arrayContaining([{ what: 'reservation', key: 'za-v0', to: null }, { what: 'reservation', key: 'za-v1', to: null }]));
+  });
+});

@@ -1,0 +1,157 @@
+import { describe, expect, it } from 'vitest';
+import { planOnce } from '../engine.ts';
+import { amounts, assignmentOf, bindTo, DOLLAR, hint, machine, need, policy, T0, typeIn, world } from '../testing/builders.ts';
+import type { WorldSpec } from '../testing/builders.ts';
+import { committed } from '../testing/commit.ts';
+import { actionsOf, codesOf, idsOf } from '../testing/summary.ts';
+import type { EngineMachine, Need } from '../types.ts';
+import { graceSeconds, victimScore } from './preempt.ts';
+
+const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
+const low = (priority: number, units = 1, over: Parameters<typeof need>[0] = {}): Need => need({ cluster: 'c2', priority, units, ...over });
+/** A machine that c2 has, bound for demand of this priority; undefined = nobody knows for what. */
+const bound = (id: string, priority: number | undefined, over: Partial<EngineMachine> = {}): EngineMachine =>
+  machine(id, 'Configured', { cluster: 'c2', ...(priority !== undefined && { assigned: assignmentOf(low(priority)) }), ...over });
+
+describe('whom a Need may take from', () => {
+  it.each<[string, WorldSpec, string[]]>([
+    ['who ranks strictly below', { machines: [bound('x', 99)], needs: [need(), low(99)] }, ['x']],
+    ['never an equal', { machines: [bound('x', 100)], needs: [need(), low(100)] }, []],
+    ['never an equal, however much lower its penalties', { machines: [bound('x', 100)], needs: [need({ interruptionBucket: 20, reclamationBucket: 20 }), low(100)] }, []],
+    ['not what was bound for a lower one and serves a higher one (X3)', { machines: [bound('x', 10)], needs: [need(), low(500)] }, []],
+    ['not what was bound for a lower one and serves an equal (X3)', { machines: [bound('x', 10)], needs: [need(), low(100)] }, []],
+    ['not what was bound for a higher one and serves a lower one', { machines: [bound('x', 500), bound('y', 10)], needs: [need({ units: 2 }), low(50, 2)] }, ['y']],
+    ['not what was bound for an equal and serves a lower one', { machines: [bound('x', 100), bound('y', 10)], needs: [need({ units: 2 }), low(50, 2)] }, ['y']],
+    ['what nobody knows the purpose of', { machines: [bound('x', undefined)], needs: [need(), low(50)] }, ['x']],
+    ['not what nobody knows the purpose of if it serves a higher one', { machines: [bound('x', undefined)], needs: [need(), low(500)] }, []],
+    ['never its own cluster', { machines: [machine('x', 'Configured', { assigned: assignmentOf(need({ priority: 5 })) })], needs: [need({ units: 2 }), need({ priority: 5 })] }, []],
+    ['not a cluster that has not reported', { machines: [bound('x', 50)], needs: [need()], unreported: ['c2'], sessions: ['c1', 'c2'] }, []],
+    ['not a cluster without a session', { machines: [bound('x', 50)], needs: [need(), low(50)], sessions: ['c1'] }, []],
+    ['nobody while supply is not trusted', { machines: [bound('x', 50)], needs: [need(), low(50)], supplyTrusted: false }, []],
+    ['nobody without a session of its own', { machines: [bound('x', 50)], needs: [need(), low(50)], sessions: ['c2'] }, []],
+    ['not what must not be disrupted', { machines: [bound('x', 50), bound('y', 50)], needs: [need({ units: 2 }), low(50, 2)], hints: { c2: [hint('x', { doNotDisrupt: true })] } }, ['y']],
+    ['not what a person holds', { machines: [bound('x', 50, { hold: true }), bound('y', 50)], needs: [need({ units: 2 }), low(50, 2)] }, ['y']],
+    ['not what is stuck', { machines: [bound('x', 50, { stuck: true }), bound('y', 50)], needs: [need({ units: 2 }), low(50, 2)] }, ['y']],
+    ['not what is being configured', { machines: [{ ...bound('x', 50), state: 'Configuring' }, bound('y', 50)], needs: [need({ units: 2 }), low(50, 2)] }, ['y']],
+    ['not what was only decided for a lower one', { machines: [machine('x', 'Idle', { intent: bindTo(low(50)) })], needs: [need(), low(50)] }, []],
+    ['not what does not match', { machines: [bound('x', 50, { instanceType: 't9' }), bound('y', 50)], needs: [need({ units: 2, requirements: [typeIn('t1')] }), low(50, 2)] }, ['y']],
+    ['not what does not cover the smallest unit', { machines: [bound('x', 50), bound('y', 50, { allocatable: amounts({ cpu: 2 }) })], needs: [need({ units: 4, minUnit: amounts({ cpu: 2 }) }), low(50, 3)] }, ['y']],
+    ['not what adds nothing to what lacks (X20)', { machines: [bound('x', 50), bound('y', 50, { allocatable: amounts({ cpu: 1, gpu: 1 }) })], needs: [need({ aggregate: amounts({ gpu: 1 }) }), low(50, 2)] }, ['y']],
+    ['nobody while something free will do', { machines: [bound('x', 50), machine('i', 'Speculative', { priceMicroUsdPerHour: 900 * DOLLAR })], needs: [need(), low(50)] }, []],
+    ['as many as lack and no more', { machines: ['x', 'y', 'z'].map((id) => bound(id, 50)), needs: [need({ units: 2 }), low(50, 3)] }, ['x', 'y']],
+    ['whoever there is, if they are not enough', { machines: [bound('x', 50), bound('y', 50)], needs: [need({ units: 5 }), low(50, 2)] }, ['x', 'y']],
+    ['one victim is nobody else\'s victim', { machines: [bound('x', 50)], needs: [need({ priority: 200 }), need({ cluster: 'c3' }), low(50)] }, ['x']],
+  ])('%s', (_, spec, expected) => {
+    expect(idsOf(plan(spec), 'Preempt')).toEqual(expected);
+  });
+
+  it('goes down the ladder: what it takes from one, that one takes from the next', () => {
+    const machines = [bound('x', 50), machine('y', 'Configured', { cluster: 'c3', assigned: assignmentOf(need({ cluster: 'c3', priority: 5 })), zone: 'zb' })];
+    const only = (zone: string) => ({ requirements: [{ key: 'topology.kubernetes.io/zone', operator: 'In' as const, values: [zone] }] });
+    const result = plan({ machines, needs: [need(only('za')), low(50), need({ cluster: 'c3', priority: 5 })] });
+    expect(actionsOf(result)).toEqual(['Preempt x c2', 'Preempt y c3']);
+    expect(result.verdicts.map((v) => v.reason)).toEqual(['PREEMPTION_IN_PROGRESS', 'PREEMPTION_IN_PROGRESS', 'PRIORITY_STARVED']);
+  });
+});
+
+describe('which machine is taken', () => {
+  it.each<[string, WorldSpec, string[]]>([
+    ['that of the lowest first', { machines: [bound('x', 60), bound('y', 50)], needs: [need(), low(60), low(50)] }, ['y']],
+    ['what nobody needs before everything else', { machines: [bound('x', 5), bound('y', 60)], needs: [need(), low(60, 1, { requirements: [typeIn('t1')] })] }, ['y']],
+    ['then the cheapest to interrupt', { machines: [bound('x', 50, { assigned: { ...assignmentOf(low(50)), interruptionBucket: 9 } }), bound('y', 50)], needs: [need(), low(50, 2)] }, ['y']],
+    ['then the cheapest to reclaim', { machines: [bound('x', 50, { assigned: { ...assignmentOf(low(50)), reclamationBucket: 9 } }), bound('y', 50)], needs: [need(), low(50, 2)] }, ['y']],
+    ['then the smallest id', { machines: [bound('y', 50, { zone: 'zb' }), bound('x', 50)], needs: [need(), low(50, 2)] }, ['x']],
+  ])('%s', (_, spec, expected) => {
+    expect(idsOf(plan(spec), 'Preempt')).toEqual(expected);
+  });
+
+  it('may be one that the rails or a patience keep from being reclaimed, and it is not reclaimed as well (X24)', () => {
+    const machines = ['x', 'y', 'z'].map((id) => bound(id, 50));
+    const hints = { c2: machines.map(({ id }) => hint(id, { disruptionCost: 0 })) };
+    const busy = plan({ machines, needs: [need()], reported: ['c2'], hints });
+    expect(actionsOf(busy)).toEqual(['Preempt x c2']);
+    expect(codesOf(busy)).toEqual({ x: 'Preempted', y: 'ExcessWithinPatience', z: 'ExcessWithinPatience' });
+    const idle = plan({ machines, needs: [need()], reported: ['c2'] });
+    expect(actionsOf(idle)).toEqual(['Preempt x c2', 'Reclaim y c2', 'Reclaim z c2']);
+  });
+
+  it('keeps to no rail but is counted as a drain by them', () => {
+    const machines = ['v', 'w', 'x', 'y', 'z'].map((id) => bound(id, 50));
+    const rails = policy({ reclaimCapFraction: 0.01, maxConcurrentDrainsPerCluster: 2, maxReclaimsPerMinute: 1 });
+    const before = world({ machines, needs: [need({ units: 3 })], reported: ['c2'], policy: rails });
+    const first = planOnce(before, T0);
+    expect(idsOf(first, 'Preempt')).toEqual(['v', 'w', 'x']);
+    expect(codesOf(planOnce(committed(before, { ...first, actions: first.actions.filter((a) => a.kind === 'Preempt'), memory: first.memory.filter((m) => m.what !== 'reclaims') }), T0)))
+      .toMatchObject({ y: 'ExcessCapped', z: 'ExcessCapped' });
+  });
+
+  it.each<[string, number, Parameters<typeof victimScore>[1], number]>([
+    ['the gap counts most', 100, { priority: 40, interruptionBucket: 27, reclamationBucket: 27 }, 60],
+    ['there is no gap upwards', 100, { priority: 500, interruptionBucket: 27, reclamationBucket: 27 }, 0],
+    ['no penalty is as good as a cent', 100, { priority: 100, interruptionBucket: 0, reclamationBucket: 27 }, 10],
+    ['each for itself', 100, { priority: 100, interruptionBucket: 0, reclamationBucket: 0 }, 20],
+  ])('scores: %s', (_, preemptor, victim, expected) => {
+    expect(victimScore(preemptor, victim)).toBeCloseTo(expected + 0.1 / 30, 9);
+  });
+});
+
+describe('the grace of what is taken', () => {
+  it.each<[number, number]>([
+    [1, 600], [100_000, 600], [100_001, 120], [500_000, 120], [500_001, 30], [900_000, 30], [900_001, 10], [4_294_967_295, 10],
+  ])('is, for a gap of %i, %i s', (gap, expected) => {
+    expect(graceSeconds(gap, 0, [10, 30, 120, 600])).toBe(expected);
+    const top = 2 ** 31 - 1;
+    expect(graceSeconds(top, top - gap, [10, 30, 120, 600])).toBe(expected); // 64-bit arithmetic (X7)
+  });
+
+  it('follows from what the machine serves, which may be more than what it was bound for', () => {
+    const result = plan({ machines: [bound('x', 5)], needs: [need({ priority: 600_000 }), low(400_000)] });
+    expect(result.actions).toEqual([
+      {
+        kind: 'Preempt', machineId: 'x', cluster: 'c2', graceSeconds: 120, preemptorPriority: 600_000,
+        reason: { code: 'Preempted', cluster: 'c2', victimPriority: 400_000, forCluster: 'c1', fingerprint: need({ priority: 600_000 }).fingerprint, priority: 600_000 },
+      },
+    ]);
+  });
+});
+
+describe('what is said of it', () => {
+  const taking: WorldSpec = { machines: [bound('x', 50), machine('i', 'Idle')], needs: [need({ units: 2 }), low(50)] };
+
+  it('the preemptor lacks what has not arrived, and reads how much is on its way', () => {
+    const [verdict] = plan(taking).verdicts;
+    expect(verdict).toMatchObject({
+      satisfied: false, reason: 'PREEMPTION_IN_PROGRESS', machines: 1, deficit: [['cpu', 1000]], preemption: { victims: 1, freed: [['cpu', 1000]] },
+    });
+  });
+
+  it('the machine is reserved for it', () => {
+    expect(plan(taking).memory).toContainEqual({ what: 'reservation', key: 'x', to: assignmentOf(need({ units: 2 })) });
+  });
+
+  it('the victim\'s Need lacks it from then on, and may acquire anew', () => {
+    const result = plan({ ...taking, machines: [bound('x', 50), machine('s', 'Speculative', { instanceType: 't2' })], needs: [need({ requirements: [typeIn('t1')] }), low(50)] });
+    expect(actionsOf(result)).toEqual(['Provision s c2', 'Preempt x c2']);
+    expect(plan(taking).verdicts[1]).toMatchObject({ satisfied: false, reason: 'PRIORITY_STARVED', machines: 0 });
+  });
+});
+
+describe('the limit on purchases', () => {
+  const full = policy({ limits: { machines: 1 } });
+
+  it('does not stop a plain Need from taking what is paid for already', () => {
+    const result = plan({ machines: [bound('x', 50), machine('s', 'Speculative')], needs: [need(), low(50)], policy: full });
+    expect(actionsOf(result)).toEqual(['Preempt x c2']);
+    expect(result.verdicts[0]?.reason).toBe('PREEMPTION_IN_PROGRESS');
+  });
+
+  it('is not spent by a preemption', () => {
+    const result = plan({ machines: [bound('x', 50), machine('s', 'Speculative')], needs: [need({ units: 2 }), low(50)], policy: policy({ limits: { machines: 2 } }) });
+    expect(actionsOf(result)).toEqual(['Provision s c1', 'Preempt x c2']);
+  });
+
+  it('reads as the reason of the victim', () => {
+    const result = plan({ machines: [bound('x', 50), machine('s', 'Speculative', { instanceType: 't2' })], needs: [need({ requirements: [typeIn('t1')] }), low(50)], policy: full });
+    expect(result.verdicts[1]?.reason).toBe('LIMIT_REACHED');
+  });
+});

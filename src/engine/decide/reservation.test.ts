@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+import { planOnce } from '../engine.ts';
+import { amounts, assignmentOf, machine, need, policy, T0, world } from '../testing/builders.ts';
+import type { WorldSpec } from '../testing/builders.ts';
+import { committed } from '../testing/commit.ts';
+import { Simulation } from '../testing/simulation.ts';
+import { actionsOf, codesOf } from '../testing/summary.ts';
+import type { EngineMachine, MemoryChange, Need } from '../types.ts';
+
+const high = need({ priority: 1000 });
+const low = need({ cluster: 'c2', priority: 10 });
+const reserved = (id: string, to: Need = high): MemoryChange => ({ what: 'reservation', key: id, to: assignmentOf(to) });
+const dropped = (id: string): MemoryChange => ({ what: 'reservation', key: id, to: null });
+const victim = (id: string, over: Partial<EngineMachine> = {}): EngineMachine => machine(id, 'Configured', { cluster: 'c2', assigned: assignmentOf(low), ...over });
+const leaving = (id: string, over: Partial<EngineMachine> = {}): EngineMachine => victim(id, { intent: { kind: 'unbind' }, ...over });
+const draining = (id: string, over: Partial<EngineMachine> = {}): EngineMachine => victim(id, { state: 'Draining', ...over });
+const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
+
+describe('what was preempted (X2)', () => {
+  it.each([
+    ['is to be unbound', leaving('x')],
+    ['is draining', draining('x', { intent: { kind: 'unbind' } })],
+    ['is draining and nobody remembers why', draining('x')],
+  ])('keeps its preemptor from taking more while it %s', (_, machineOnItsWay) => {
+    const result = plan({ machines: [machineOnItsWay, victim('y')], needs: [high, low], memory: [reserved('x')] });
+    expect(result.actions).toEqual([]);
+    expect(codesOf(result)).toEqual({ x: 'Reserved', y: 'Serving' });
+    expect(result.memory.filter((m) => m.what === 'reservation')).toEqual([]);
+    expect(result.verdicts[0]).toMatchObject({ satisfied: false, reason: 'PREEMPTION_IN_PROGRESS', preemption: { victims: 1, freed: [['cpu', 1000]] }, machines: 0 });
+  });
+
+  it('keeps its preemptor from buying as well', () => {
+    expect(plan({ machines: [draining('x'), machine('i', 'Idle'), machine('s', 'Speculative')], needs: [high], memory: [reserved('x')], reported: ['c2'] }).actions).toEqual([]);
+  });
+
+  it('counts for what it brings: the rest is looked for', () => {
+    const result = plan({ machines: [draining('x'), victim('y'), victim('z')], needs: [need({ priority: 1000, units: 2 }), need({ cluster: 'c2', priority: 10, units: 2 })], memory: [reserved('x', high)] });
+    expect(actionsOf(result)).toEqual(['Preempt y c2']);
+  });
+
+  it('is bound for its preemptor once it has arrived, whoever else wants it', () => {
+    const above = need({ cluster: 'c3', priority: 5000 });
+    const result = plan({ machines: [machine('x', 'Idle')], needs: [above, high, low], memory: [reserved('x')] });
+    expect(actionsOf(result)).toEqual(['Bootstrap x c1']);
+    expect(result.actions[0]?.to).toEqual(assignmentOf(high));
+    expect(result.verdicts.map((v) => v.satisfied)).toEqual([false, true, false]);
+    expect(result.memory).not.toContainEqual(dropped('x'));
+  });
+
+  it('is bound for its preemptor before a free one is', () => {
+    expect(actionsOf(plan({ machines: [machine('a', 'Idle'), machine('x', 'Idle')], needs: [high], memory: [reserved('x')] }))).toEqual(['Bootstrap x c1']);
+  });
+
+  it('is remembered until it is bound', () => {
+    const before = world({ machines: [machine('x', 'Idle')], needs: [high], memory: [reserved('x')] });
+    const after = planOnce(committed(before, planOnce(before, T0)), T0);
+    expect(after.actions).toEqual([]);
+    expect(after.memory).toContainEqual(dropped('x'));
+    expect(codesOf(after)).toEqual({ x: 'InFlight' });
+  });
+
+  it('is not released while it waits, however long', () => {
+    const memory: MemoryChange[] = [reserved('x'), { what: 'idleSince', key: 'x', at: 0 }];
+    expect(actionsOf(plan({ machines: [machine('x', 'Idle', { capacityType: 'Spot' })], needs: [high], memory }))).toEqual(['Bootstrap x c1']);
+  });
+
+  it.each<[string, WorldSpec]>([
+    ['the demand goes', { machines: [draining('x')], reported: ['c1', 'c2'] }],
+    ['the demand is met otherwise', { machines: [draining('x'), machine('a', 'Configured')], needs: [high] }],
+    ['the demand changes its group', { machines: [draining('x')], needs: [need({ priority: 1000, group: 'g' })] }],
+    ['it fails', { machines: [machine('x', 'Failed')], needs: [high] }],
+    ['it gets stuck', { machines: [draining('x', { stuck: true })], needs: [high] }],
+    ['a person holds it', { machines: [draining('x', { hold: true })], needs: [high] }],
+    ['it is gone', { machines: [], needs: [high] }],
+    ['it no longer matches', { machines: [draining('x')], needs: [{ ...high, minUnit: amounts({ cpu: 2 }) }] }],
+    ['it was not given up after all', { machines: [victim('x')], needs: [high, low] }],
+    ['its preemptor has lost its session and it has arrived', { machines: [machine('x', 'Idle')], needs: [high], sessions: ['c2'] }],
+  ])('is nobody\'s any more when %s', (_, spec) => {
+    expect(plan({ ...spec, memory: [reserved('x')] }).memory).toContainEqual(dropped('x'));
+  });
+
+  it('stays reserved while its preemptor has lost its session and it has not arrived', () => {
+    const result = plan({ machines: [draining('x')], needs: [high], reported: ['c2'], sessions: ['c2'], memory: [reserved('x')] });
+    expect(result.memory).not.toContainEqual(dropped('x'));
+    expect(result.verdicts[0]).toMatchObject({ reason: 'PREEMPTION_IN_PROGRESS' });
+  });
+
+  it('is somebody else\'s in the plan after it was given up', () => {
+    const before = world({ machines: [machine('x', 'Idle')], needs: [low], reported: ['c1'], memory: [reserved('x')] });
+    const first = planOnce(before, T0);
+    expect(first.actions).toEqual([]);
+    expect(actionsOf(planOnce(committed(before, first), T0))).toEqual(['Bootstrap x c2']);
+  });
+
+  it('replaces a victim that fails by another', () => {
+    const before = world({ machines: [draining('x'), victim('y')], needs: [high, low], memory: [reserved('x')] });
+    expect(planOnce(before, T0).actions).toEqual([]);
+    const failed = { ...before, machines: [machine('x', 'Failed'), victim('y')] };
+    const next = planOnce(failed, T0);
+    expect(actionsOf(next)).toEqual(['Preempt y c2']);
+    expect(next.memory).toEqual(expect.arrayContaining([dropped('x'), { what: 'reservation', key: 'y', to: assignmentOf(high) }]));
+  });
+
+  it('serves the rows of one demand in their order', () => {
+    const big = need({ priority: 1000, aggregate: amounts({ cpu: 4 }), minUnit: amounts({ cpu: 4 }) });
+    const wide = machine('b', 'Idle', { allocatable: amounts({ cpu: 4 }) });
+    const result = plan({ machines: [machine('a', 'Idle'), wide], needs: [high, big], memory: [reserved('a'), reserved('b')] });
+    expect(actionsOf(result)).toEqual(['Bootstrap b c1', 'Bootstrap a c1']);
+    expect(result.actions.map((a) => a.need?.unitClass)).toEqual([big.unitClass, high.unitClass]);
+  });
+});
+
+describe('a preemption from its decision to its end', () => {
+  const machines = ['v', 'w', 'x', 'y'].map((id) => victim(id));
+  const demand = [need({ priority: 1000, units: 3 }), need({ cluster: 'c2', priority: 10, units: 4 })];
+
+  it.each([0, 1, 2, 5])('takes each machine once when a drain and a Configure take %i cycles', (k) => {
+    const loop = new Simulation(world({ machines, needs: demand, policy: policy() }), T0, { delay: () => k });
+    expect(loop.run(30)).toEqual({ Preempt: 3, Bootstrap: 3 });
+    expect(loop.machines().filter((m) => m.cluster === 'c1' && m.state === 'Configured').map((m) => m.id)).toEqual(['v', 'w', 'x']);
+    expect(loop.engine.snapshot().memory.filter((m) => m.what === 'reservation')).toEqual([]);
+  });
+
+  it('gives back what is not needed any more when the demand goes half way', () => {
+    const loop = new Simulation(world({ machines, needs: demand }), T0, { delay: () => 3 });
+    expect(loop.run(2)).toEqual({ Preempt: 3 });
+    loop.apply({ kind: 'needs', cluster: 'c1', needs: [need({ priority: 1000, units: 1 })] });
+    expect(loop.run(30)).toEqual({ Bootstrap: 3 });
+    expect(loop.machines().filter((m) => m.cluster === 'c1').map((m) => m.id)).toEqual(['v']);
+    expect(loop.machines().filter((m) => m.cluster === 'c2')).toHaveLength(3);
+  });
+});

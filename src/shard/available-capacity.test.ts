@@ -1,0 +1,113 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { AvailableCapacityUpdate } from '../api/gen/bigfleet/v1alpha1/shard.ts';
+import { need, requirement } from '../engine/testing/builders.ts';
+import type { NeedVerdict } from '../engine/types.ts';
+import { VirtualClock } from '../lib/virtual-clock.ts';
+import { AvailableCapacityPublisher } from './available-capacity.ts';
+import { Inventory } from './inventory.ts';
+import { seen } from './testing/machines.ts';
+import { verdict } from './testing/needs.ts';
+
+const TYPE = 'node.kubernetes.io/instance-type';
+const pinned = need({ cluster: 'east', requirements: [requirement(TYPE, 'In', 'a', 'b')] });
+const open = need({ cluster: 'east', requirements: [requirement('zone', 'In', 'z')] });
+const [NONE, MEDIUM, HIGH] = [1, 3, 4];
+
+const stops: (() => void)[] = [];
+afterEach(() => {
+  for (const stop of stops.splice(0)) stop();
+});
+
+function setUp() {
+  const clock = new VirtualClock();
+  const inventory = new Inventory(clock);
+  let clusters = ['east'];
+  const sent: { at: number; cluster: string; update: AvailableCapacityUpdate }[] = [];
+  const publisher = new AvailableCapacityPublisher({ clock, tally: inventory.tally, clusters: () => clusters, send: (cluster, update) => sent.push({ at: clock.monotonic(), cluster, update }) });
+  stops.push(() => {
+    publisher.stop();
+    expect(clock.pending).toBe(0);
+  });
+  const have = (id: string, state: 'Idle' | 'Speculative' | 'Configured', instanceType: string, dollars: number): void => inventory.observe(seen(id, state, { instanceType, priceMicroUsdPerHour: dollars * 1_000_000 }), inventory.mark());
+  const plan = async (...verdicts: NeedVerdict[]): Promise<void> => {
+    publisher.planned(verdicts);
+    await clock.advance(0);
+  };
+  const told = () => sent.map(({ update }) => [update.availableCount, update.confidence, update.costPerHour]);
+  return { clock, inventory, publisher, sent, have, plan, told, connect: (...names: string[]) => (clusters = names) };
+}
+
+describe('what could still be had', () => {
+  it('is counted among the pinned types, at the cheapest idle price, whether or not the rest of the profile matches', async () => {
+    const t = setUp();
+    t.have('m1', 'Idle', 'a', 3);
+    t.have('m2', 'Idle', 'b', 2);
+    t.have('m3', 'Speculative', 'b', 1);
+    t.have('m4', 'Configured', 'a', 1);
+    t.have('m5', 'Idle', 'other', 1);
+    await t.plan(verdict(pinned));
+    expect(t.sent).toEqual([{ at: 0, cluster: 'east', update: {
+      supersedesKey: `available:${pinned.fingerprint}`, requirements: [{ key: TYPE, operator: 1, values: ['a', 'b'] }], resources: undefined, availableCount: 3, confidence: HIGH, costPerHour: 2,
+    } }]);
+  });
+
+  it('is counted among all machines, without a price, where no type is pinned', async () => {
+    const t = setUp();
+    t.have('m1', 'Idle', 'a', 3);
+    t.have('m2', 'Speculative', 'b', 2);
+    await t.plan(verdict(open));
+    expect(t.told()).toEqual([[2, HIGH, 0]]);
+  });
+
+  it('is less certain if it must be bought, and nothing if there is none', async () => {
+    const t = setUp();
+    await t.plan(verdict(pinned));
+    t.have('m', 'Speculative', 'a', 2);
+    await t.clock.advance(5_000);
+    await t.plan(verdict(pinned));
+    expect(t.told()).toEqual([[0, NONE, 0], [1, MEDIUM, 0]]);
+  });
+
+  it('is told once per profile, however many rows there are of it, and only to clusters with a session', async () => {
+    const t = setUp();
+    await t.plan(verdict(pinned), verdict({ ...pinned, group: 'g' }), verdict({ ...pinned, unitClass: 'x' }), verdict({ ...pinned, cluster: 'west' }));
+    expect(t.sent.map((s) => s.cluster)).toEqual(['east']);
+  });
+
+  it('is told when it changed, at most every five seconds, and again after four minutes', async () => {
+    const t = setUp();
+    const same = [verdict(pinned)];
+    await t.plan(...same);
+    for (let i = 0; i < 3; i++) {
+      t.have(`m${i}`, 'Idle', 'a', 5 - i);
+      await t.clock.advance(1_000);
+      await t.plan(...same);
+    }
+    expect(t.told()).toEqual([[0, NONE, 0]]);
+    await t.clock.advance(2_000);
+    expect(t.sent.map((s) => s.at)).toEqual([0, 5_000]);
+    expect(t.told()[1]).toEqual([3, HIGH, 3]);
+    for (let i = 0; i < 23; i++) {
+      await t.clock.advance(10_000);
+      await t.plan(...same);
+    }
+    expect(t.sent).toHaveLength(2);
+    await t.clock.advance(10_000);
+    await t.plan(...same);
+    expect(t.sent).toHaveLength(3);
+  });
+
+  it('is told anew to a new session, and of a profile that is asked for again', async () => {
+    const t = setUp();
+    await t.plan(verdict(pinned), verdict(open));
+    await t.clock.advance(5_000);
+    t.publisher.forget('east');
+    await t.clock.advance(0);
+    expect(t.sent).toHaveLength(4);
+    await t.clock.advance(5_000);
+    await t.plan(verdict(open));
+    await t.clock.advance(5_000);
+    await t.plan(verdict(pinned), verdict(open));
+    expect(t.sent.slice(4).map((s) => s.update.supersedesKey)).toEqual([`available:${pinned.fingerprint}`]);
+  });
+});
