@@ -89,10 +89,10 @@ describe('gangs that fit on one machine', () => {
     expect(actionsOf(result)).toEqual(['Bootstrap a c1']);
   });
 
-  it('lay what lacks to those that choose last', () => {
+  it('lay what lacks to those that choose last; of a machine only whole gangs count', () => {
     const result = plan({ machines: [big('a', 'Idle')], needs: ['g1', 'g2', 'g3', 'g4'].map((g) => gang(g, 3)) });
     expect(result.verdicts.map(({ need: { group }, satisfied, deficit, reason }) => [group, satisfied, deficit[0]?.[1], reason])).toEqual([
-      ['g1', true, 0, undefined], ['g2', true, 0, undefined], ['g3', false, 1000, 'SUPPLY_EXHAUSTED'], ['g4', false, 3000, 'SUPPLY_EXHAUSTED'],
+      ['g1', true, 0, undefined], ['g2', true, 0, undefined], ['g3', false, 3000, 'SUPPLY_EXHAUSTED'], ['g4', false, 3000, 'SUPPLY_EXHAUSTED'],
     ]);
     expect(result.verdicts[0]).not.toHaveProperty('matchingSupply');
     expect(result.verdicts[3]).toHaveProperty('matchingSupply');
