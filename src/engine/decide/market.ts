@@ -51,10 +51,10 @@ export class Market {
    */
   creditable(row: NeedRow): { readonly bound: readonly Tie[]; readonly arriving: readonly Tie[] } {
     const cluster = this.cluster(row);
-    const arriving: Tie[] = [];
-    for (const key of demandKeysOf(row)) arriving.push(...(cluster.promised.get(key)?.ties() ?? []));
-    arriving.push(...(this.#spare.get(cluster) ?? []));
-    return { bound: cluster.bound.ties(), arriving };
+    const arriving = new Set<Tie>(); // a demand that a folded row has closed may have rows to come
+    for (const key of demandKeysOf(row)) for (const tie of cluster.promised.get(key)?.ties() ?? []) arriving.add(tie);
+    for (const tie of this.#spare.get(cluster) ?? []) arriving.add(tie);
+    return { bound: cluster.bound.ties(), arriving: [...arriving] };
   }
 
   /** Machines preempted for the row's demand: first those that have arrived, then those on their way. */
