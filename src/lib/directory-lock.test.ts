@@ -1,16 +1,22 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lockDirectory } from './directory-lock.ts';
 
+function startOf(pid: number): string {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]!;
+}
+
 describe('the lock of a directory', () => {
   let directory: string;
-  let lock: string;
+  const leave = (holder: string): void => writeFileSync(join(directory, `lock-${holder}-a`), 'held');
 
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'directory-lock-'));
-    lock = join(directory, 'lock');
   });
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -21,26 +27,46 @@ describe('the lock of a directory', () => {
     expect(() => lockDirectory(`${directory}-link`)).toThrow('in use by this process');
     rmSync(`${directory}-link`);
     release();
-    expect(existsSync(lock)).toBe(false);
+    expect(readdirSync(directory)).toEqual([]);
     const second = lockDirectory(directory);
     release(); // again: it is the second's now
-    expect(existsSync(lock)).toBe(true);
+    expect(readdirSync(directory)).toHaveLength(1);
     second();
   });
 
   it.each([
-    ['is no process id', 'nobody'],
-    ['is ours, from before we were', `${process.pid} 1`],
-    ['is used again by another process', `${process.ppid} 1`],
-    ['is of no process', '2147483646 1'],
+    ['is ours, from before we were', `${process.pid}-1`],
+    ['is ours where nothing tells us apart', `${process.pid}-${existsSync('/proc/self/stat') ? startOf(process.pid) : ''}`],
+    ['is used again by another process', `${process.ppid}-1`],
+    ['is of no process', '2147483646-1'],
   ])('is taken over where the holder %s', (_what, holder) => {
-    writeFileSync(lock, holder);
+    leave(holder);
     lockDirectory(directory)();
+    expect(readdirSync(directory)).toEqual([]);
   });
 
   it.runIf(existsSync('/proc/self/stat'))('is respected while another process that holds it lives', () => {
-    const stat = readFileSync(`/proc/${process.ppid}/stat`, 'utf8');
-    writeFileSync(lock, `${process.ppid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`);
+    leave(`${process.ppid}-${startOf(process.ppid)}`);
     expect(() => lockDirectory(directory)).toThrow(`in use by process ${process.ppid}; stop it or choose another directory`);
+  });
+
+  it('goes to one of several processes that want a stale one at the same moment', async () => {
+    const takers = Array.from({ length: 4 }, () => fork(new URL('testing/lock-taker.ts', import.meta.url)));
+    try {
+      await Promise.all(takers.map((taker) => once(taker, 'message')));
+      for (let round = 0; round < 20; round++) {
+        const wanted = join(directory, String(round));
+        mkdirSync(wanted);
+        writeFileSync(join(wanted, 'lock-2147483646-1-a'), 'held');
+        const answers = takers.map((taker) => once(taker, 'message'));
+        for (const taker of takers) taker.send(wanted);
+        const said = (await Promise.all(answers)).map(([answer]) => String(answer));
+        expect(said.filter((answer) => answer === 'held')).toHaveLength(1);
+        expect(said.filter((answer) => answer.includes('is in use by process'))).toHaveLength(3);
+      }
+    } finally {
+      for (const taker of takers) taker.disconnect();
+      await Promise.all(takers.map((taker) => (taker.exitCode === null ? once(taker, 'exit') : undefined)));
+    }
   });
 });

@@ -1,47 +1,49 @@
-import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { readFileSync, realpathSync } from 'node:fs';
+import { DirectoryClaim } from './directory-claim.ts';
+import type { Claimant } from './directory-claim.ts';
 
 /** Directories locked by this very process: a process id cannot tell its own two holders apart. */
 const held = new Set<string>();
 
+const PAUSE_MS = 2;
+/** Others that try at the same moment settle within a few of these pauses, unless they are stopped or starved. */
+const MAX_PAUSES = 1_000;
+
 /**
- * Makes sure that one process at a time writes an existing directory. Its file `lock` names the holder; a holder that is
- * gone, or whose process id now belongs to another process, holds nothing. Returns the release; throws when a living
- * process holds it.
+ * Makes sure that one process at a time writes an existing directory. A file `lock-…` in it names the holder; a holder that
+ * is gone, or whose process id now belongs to another process, holds nothing. Of processes that try at once, one gets it.
+ * Returns the release; throws when a living process holds it.
  */
 export function lockDirectory(directory: string): () => void {
-  const path = join(realpathSync(directory), 'lock');
+  const path = realpathSync(directory);
   const inUse = (who: string): Error => new Error(`data directory ${directory} is in use by ${who}; stop it or choose another directory`);
   if (held.has(path)) throw inUse('this process');
-  const mine = `${process.pid} ${startOf(process.pid)}`;
-  for (;;) {
-    try {
-      writeFileSync(path, mine, { flag: 'wx', mode: 0o600 });
-      held.add(path);
-      let released = false;
-      return () => {
-        if (released) return;
-        released = true;
-        held.delete(path);
-        rmSync(path, { force: true });
-      };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  const claim = new DirectoryClaim(path, { pid: process.pid, start: startOf(process.pid), nonce: randomBytes(8).toString('hex') }, isLiving);
+  claim.announce();
+  for (let pauses = 0; ; pauses++) {
+    const look = claim.look();
+    if (look === 'held') break;
+    if (look !== 'unsettled') throw inUse(`process ${look.takenBy.pid}`);
+    if (pauses === MAX_PAUSES) {
+      claim.release();
+      throw inUse('a process that does not settle whether it takes it');
     }
-    const holder = readIfPresent(path);
-    const pid = Number.parseInt(holder, 10);
-    // A process id alone proves nothing: after a kill it may be ours (in a container) or somebody else's.
-    if (pid !== process.pid && isAlive(pid) && holder === `${pid} ${startOf(pid)}`) throw inUse(`process ${pid}`);
-    rmSync(path, { force: true });
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
   }
+  held.add(path);
+  let released = false;
+  return () => {
+    if (released) return;
+    released = true;
+    held.delete(path);
+    claim.release();
+  };
 }
 
-function readIfPresent(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
+/** A process id alone proves nothing: after a kill it may be ours (in a container) or somebody else's. What we hold is in `held`. */
+function isLiving({ pid, start }: Claimant): boolean {
+  return pid !== process.pid && isAlive(pid) && start === startOf(pid);
 }
 
 function isAlive(pid: number): boolean {
@@ -56,7 +58,12 @@ function isAlive(pid: number): boolean {
 
 /** When a process started, in the kernel's ticks, so that a reused id is not mistaken; '' where there is no /proc. A process that ended but is still in the table (Z) started at no time. */
 function startOf(pid: number): string {
-  const stat = readIfPresent(`/proc/${pid}/stat`);
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return '';
+  }
   // The name in parentheses may hold anything; fields are counted after it, the start time is the 22nd of all.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields[0] === 'Z' ? 'ended' : (fields[19] ?? '');

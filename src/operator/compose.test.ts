@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CapacityRequestResource, ConfigMapResource, LeaseResource, NamespaceResource, NodeResource, PodResource, UpcomingNodeResource } from '../api/resources.ts';
 import type { CapacityRequest, ConfigMap, Lease, Namespace, Node, Pod, UpcomingNode } from '../api/types.ts';
+import { systemClock } from '../lib/clock.ts';
 import type { FakeSession } from '../session/client/testing/fake-shard.ts';
 import { statusKeyOfNeed } from './contribution.ts';
 import { AgentRig } from './testing/agent-rig.ts';
@@ -183,6 +184,27 @@ describe('an agent in a cluster', () => {
     session.send({ $case: 'replayComplete', value: { machineIds: ['m-3'] } });
     await rig.until<Node>(NodeResource, { name: 'forgotten' }, (n) => n === undefined);
     for (const name of ['alive', 'named', 'theirs']) expect(rig.cluster.store.get(NodeResource, { name })).toBeDefined();
+  });
+
+  it('keeps a Node that lives although a replay does not name its machine, whatever happens to it afterwards (D20)', async () => {
+    rig.cluster.store.create<Node>(NodeResource, joined('alive', { machine: 'm-1' }));
+    // For the agent the Node has been there for a minute.
+    rig.startAgent({}, { clock: { ...systemClock, now: () => systemClock.now() + 60_000 } });
+    const first = await connected();
+    first.send({ $case: 'nodeStateUpdate', value: frame('m-1', 'CONFIGURED') });
+    await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u?.status?.nodeRef?.name === 'alive');
+    first.end();
+    const second = await connected();
+    second.send({ $case: 'replayComplete', value: { machineIds: [] } });
+    await rig.until(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u === undefined);
+    rig.cluster.store.mutate<Node>(NodeResource, { name: 'alive' }, (n) => ({ ...n, metadata: { ...n.metadata, labels: { ...n.metadata.labels, bumped: 'yes' } } }));
+    // Whoever deleted the Node would have done so before this later machine has come and gone.
+    rig.cluster.store.create<Node>(NodeResource, joined('later', { machine: 'm-2' }));
+    second.send({ $case: 'nodeStateUpdate', value: frame('m-2', 'CONFIGURED') });
+    await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-2' }, (u) => u?.status?.nodeRef?.name === 'later');
+    second.send({ $case: 'nodeStateUpdate', value: frame('m-2', 'DELETING') });
+    await rig.until<Node>(NodeResource, { name: 'later' }, (n) => n === undefined);
+    expect(rig.cluster.store.get(NodeResource, { name: 'alive' })).toBeDefined();
   });
 
   it('leaves Nodes to others where it is told so, and does not wait for them (D20)', async () => {

@@ -19,8 +19,8 @@ export function lifeOf(news: News | undefined, un: UpcomingNode | undefined, nod
   const phase = un?.status?.phase;
   if (!news) return living(phase ?? 'Provisioning');
   if (news.kind === 'unnamed') {
-    // The shard may have forgotten a machine that still works: a Node that nobody cordoned and that is alive stays.
-    return { kind: 'over', nodeGoes: node !== undefined && (!isReady(node) || node.spec?.unschedulable === true), next: false };
+    // The shard may have forgotten a machine that still works: a Node that is alive stays, unless we emptied it for leaving.
+    return { kind: 'over', nodeGoes: node !== undefined && (!isReady(node) || phase === 'Drained'), next: false };
   }
   const leaving = isLeaving(un);
   const served = leaving || phase === 'Ready' || un?.status?.nodeRef !== undefined;

@@ -5,11 +5,18 @@ import type { Clock } from '../lib/clock.ts';
 /** The newest the shard said about a machine. `unnamed`: the replay did not name it, so it does not serve this cluster. */
 export type News = { readonly kind: 'frame'; readonly frame: NodeStateUpdate } | { readonly kind: 'unnamed' };
 
+/** How a machine's life here was cleared away. */
+export interface Burial {
+  /** Unix ms. */
+  readonly at: number;
+  /** The shard said that the machine has left; false: a replay merely did not name it. */
+  readonly isKnown: boolean;
+}
+
 /** Latest news per machine. Reconcilers read it when their turn comes, so a burst of frames costs one pass. */
 export class MachineNews {
   private readonly latest = new Map<string, News>();
-  /** Machine id → when its life here was cleared away, Unix ms. */
-  private readonly buried = new Map<string, number>();
+  private readonly buried = new Map<string, Burial>();
   private readonly clock: Clock;
 
   constructor(clock: Clock) {
@@ -24,15 +31,18 @@ export class MachineNews {
     return this.latest.get(machineId);
   }
 
-  /** When the machine's life in this cluster was cleared away; undefined if it lives or was never heard of. */
-  buriedAt(machineId: string): number | undefined {
+  /** How the machine's life in this cluster was cleared away; undefined if it lives or was never heard of. */
+  burialOf(machineId: string): Burial | undefined {
     return this.buried.get(machineId);
   }
 
   /** False for a frame that is ignored: one that names no machine, or a late word about a life that is over. */
   record(frame: NodeStateUpdate): boolean {
     if (frame.machineId === '') return false;
-    if (this.buried.has(frame.machineId) && isUnbound(frame)) return false;
+    const burial = this.buried.get(frame.machineId);
+    // Of a machine that merely went unnamed, its departure is no late word but the first one.
+    const isDeparture = burial?.isKnown === false && frame.state === MachineState.MACHINE_STATE_DELETING;
+    if (burial && isUnbound(frame) && !isDeparture) return false;
     this.buried.delete(frame.machineId);
     this.latest.set(frame.machineId, { kind: 'frame', frame });
     return true;
@@ -52,7 +62,7 @@ export class MachineNews {
     if (this.latest.get(machineId) !== seen) return;
     this.latest.delete(machineId);
     // The executing worker and the reconcile path of a shard may both report a change: the second must not revive it.
-    this.buried.set(machineId, this.clock.now());
+    this.buried.set(machineId, { at: this.clock.now(), isKnown: seen.kind === 'frame' });
   }
 }
 

@@ -112,9 +112,9 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     shardId, clock, log,
     epoch: () => epoch,
     ids: () => randomBytes(8).toString('hex'),
-    onRollup: (cluster, rollup) => {
+    onRollup: async (cluster, rollup) => {
       const first = !demand.hasReported(cluster);
-      const acked = demand.offer(cluster, rollup);
+      const acked = await demand.offerInTurns(cluster, rollup);
       if (acked) wakeCycle();
       if (acked && first) wakeMachinesOf(cluster);
       return acked;

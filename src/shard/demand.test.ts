@@ -92,3 +92,35 @@ describe('a held roll-up', () => {
     expect(demand.rows()).toBe(0);
   });
 });
+
+describe('a roll-up of very many rows', () => {
+  const many = (count: number, timestampUnixNanos: bigint) => rollup(Array.from({ length: count }, (_, i) => wireRow({ group: `g${i}` })), { timestampUnixNanos });
+  const open = () => new Demand({ log: silentLog, guardEnabled: () => false, onRejected: () => undefined });
+
+  it('is taken in turns, and whole', async () => {
+    const demand = open();
+    let turns = 0;
+    const count = (): void => void (turns++ < 100 && setImmediate(count));
+    setImmediate(count);
+    const taken = demand.offerInTurns('east', many(1_000, 1n));
+    expect(demand.hasReported('east')).toBe(false);
+    expect(await taken).toBe(true);
+    expect(turns).toBeGreaterThanOrEqual(3);
+    expect([demand.rows(), demand.takeChanges().map((c) => c.needs?.length)]).toEqual([1_000, [1_000]]);
+  });
+
+  it('changes nothing when a newer one of another session was accepted before it', async () => {
+    const demand = open();
+    const slow = demand.offerInTurns('east', many(1_000, 1n));
+    expect(await demand.offerInTurns('east', many(1, 2n))).toBe(true);
+    expect(await slow).toBe(true);
+    expect([demand.rows(), demand.timestampOf('east')]).toEqual([1, 2n]);
+  });
+
+  it('is refused whole when one of its last rows is malformed', async () => {
+    const demand = open();
+    const bad = many(900, 1n);
+    bad.needs[899] = wireRow({ minUnit: new Map() });
+    expect([await demand.offerInTurns('east', bad), demand.hasReported('east')]).toEqual([false, false]);
+  });
+});

@@ -2,7 +2,7 @@ import type { ClusterCapacityNeeds } from '../api/gen/bigfleet/v1alpha1/capacity
 import type { Assignment, Need, NodeHint } from '../engine/types.ts';
 import type { Requirement } from '../api/profile.ts';
 import type { Log } from '../runtime/types.ts';
-import { ingestRollup } from './rollup-ingest.ts';
+import { ingestRollup, ingestRollupInTurns } from './rollup-ingest.ts';
 import type { Rollup } from './rollup-ingest.ts';
 import { RollupGuard } from './rollup-guard.ts';
 
@@ -29,6 +29,9 @@ export class Demand {
   private readonly options: DemandOptions;
   private readonly clusters = new Map<string, ClusterDemand>();
   private readonly guard = new RollupGuard();
+  /** Roll-ups offered so far, and by cluster the number of the last that was accepted. */
+  private offers = 0;
+  private readonly accepted = new Map<string, number>();
   private readonly changed = new Set<string>();
   private readonly hints = new Map<string, ReadonlyMap<string, NodeHint>>();
   private readonly nodes = new Map<string, Pick<Rollup, 'hints' | 'nodeNames'>>();
@@ -39,14 +42,33 @@ export class Demand {
 
   /** True = the roll-up is to be acked: it was applied, or held by the guard. False = refused whole (counted). */
   offer(cluster: string, message: ClusterCapacityNeeds): boolean {
-    let rollup: Rollup;
     try {
-      rollup = ingestRollup(cluster, message);
+      return this.accept(cluster, ingestRollup(cluster, message));
     } catch (error) {
-      this.options.onRejected(cluster);
-      this.options.log.error({ cluster, error: error instanceof Error ? error.message : String(error) }, 'roll-up refused whole: the last accepted one stays');
-      return false;
+      return this.refuse(cluster, error);
     }
+  }
+
+  /** The same, with turns for others in between where there are many rows. One that a newer one has overtaken changes nothing. */
+  async offerInTurns(cluster: string, message: ClusterCapacityNeeds): Promise<boolean> {
+    const order = ++this.offers;
+    try {
+      const rollup = await ingestRollupInTurns(cluster, message);
+      if ((this.accepted.get(cluster) ?? 0) > order) return true;
+      this.accepted.set(cluster, order);
+      return this.accept(cluster, rollup);
+    } catch (error) {
+      return this.refuse(cluster, error);
+    }
+  }
+
+  private refuse(cluster: string, error: unknown): false {
+    this.options.onRejected(cluster);
+    this.options.log.error({ cluster, error: error instanceof Error ? error.message : String(error) }, 'roll-up refused whole: the last accepted one stays');
+    return false;
+  }
+
+  private accept(cluster: string, rollup: Rollup): true {
     // Hints describe Nodes, not demand: those of a held roll-up apply (D13).
     this.nodes.set(cluster, rollup);
     this.hints.set(cluster, new Map((rollup.hints ?? []).map((hint) => [hint.machineId, hint])));

@@ -3,6 +3,7 @@ import { canonicalProfile, fingerprint, isPenaltyBucket, operatorOf, unitClass, 
 import type { Profile, Requirement, SpreadTerm } from '../api/profile.ts';
 import { parseResources } from '../api/resource-vector.ts';
 import type { Need, NodeHint, ResourceVector } from '../engine/types.ts';
+import { nextTurn } from '../lib/turns.ts';
 
 /** A roll-up as the engine wants it. */
 export interface Rollup {
@@ -22,13 +23,40 @@ export class MalformedRollupError extends Error {
 /** More rows than this from one cluster is refused loudly rather than left to slow everybody. */
 export const MAX_ROWS_PER_CLUSTER = 100_000;
 
+/** A row costs some 20 µs. */
+const ROWS_PER_TURN = 200;
+
 /** Parses every quantity once; throws MalformedRollupError. */
 export function ingestRollup(cluster: string, rollup: ClusterCapacityNeeds): Rollup {
+  const work = ingesting(cluster, rollup);
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+  }
+}
+
+/** The same, with a turn for others after every few rows; of few rows it is done at once. */
+export async function ingestRollupInTurns(cluster: string, rollup: ClusterCapacityNeeds): Promise<Rollup> {
+  const work = ingesting(cluster, rollup);
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+    await nextTurn();
+  }
+}
+
+/** Pauses after every few rows. */
+function* ingesting(cluster: string, rollup: ClusterCapacityNeeds): Generator<undefined, Rollup, void> {
   if (rollup.needs.length > MAX_ROWS_PER_CLUSTER) {
     throw new MalformedRollupError(`needs: ${rollup.needs.length} rows, at most ${MAX_ROWS_PER_CLUSTER} are accepted`);
   }
+  const needs: Need[] = [];
+  for (const [i, row] of rollup.needs.entries()) {
+    if (i > 0 && i % ROWS_PER_TURN === 0) yield;
+    needs.push(ingestNeed(cluster, row, `needs[${i}]`));
+  }
   return {
-    needs: rollup.needs.map((row, i) => ingestNeed(cluster, row, `needs[${i}]`)),
+    needs,
     hints: rollup.nodeHints?.items.map((hint, i) => ingestHint(hint, `node_hints.items[${i}]`)) ?? null,
     nodeNames: new Map((rollup.nodeHints?.items ?? []).filter((hint) => hint.nodeName !== '').map((hint) => [hint.machineId, hint.nodeName])),
     timestampUnixNanos: rollup.timestampUnixNanos,

@@ -124,6 +124,13 @@ describe('gangs that fit on one machine', () => {
     expect(planOnce(committed(before, first), T0).actions).toEqual([]);
   });
 
+  it('leave to the other rows of their group what was decided for it, and it counts once there', () => {
+    const rows = [gang('g1', 2, { minUnit: amounts({ cpu: 2 }) }), gang('g1', 8, { minUnit: amounts({ cpu: 1 }) })];
+    const machines = [machine('a', 'Creating', { intent: bindTo(gang('g1')) }), small('b', 'Idle'), ...['c', 'd', 'e', 'f', 'g', 'h'].map((id) => machine(id, 'Idle'))];
+    const result = plan({ machines, needs: rows });
+    expect(result.verdicts.map((v) => [v.need.aggregate[0]?.[1], v.reason, v.machines])).toEqual([[2000, undefined, 1], [8000, 'TOPOLOGY_UNSATISFIABLE', 1]]);
+  });
+
   it.each([0, 1, 2, 5])('are bought for once when Creates and Configures take %i cycles, though no free machine holds one meanwhile', (k) => {
     const loop = new Simulation(world({ machines: [big('a', 'Speculative')], needs: [gang('g1'), gang('g2')] }), T0, { delay: () => k });
     expect(loop.run(30)).toEqual({ Provision: 1 });

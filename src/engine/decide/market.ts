@@ -59,10 +59,10 @@ export class Market {
   }
 
   #arriving(row: NeedRow, cluster: Cluster): readonly Tie[] {
-    const arriving: Tie[] = [];
-    for (const key of demandKeysOf(row)) arriving.push(...(cluster.promised.get(key)?.ties() ?? []));
-    arriving.push(...(this.#spare.get(cluster) ?? []));
-    return arriving;
+    const arriving = new Set<Tie>(); // a demand that a folded row has closed may have rows to come
+    for (const key of demandKeysOf(row)) for (const tie of cluster.promised.get(key)?.ties() ?? []) arriving.add(tie);
+    for (const tie of this.#spare.get(cluster) ?? []) arriving.add(tie);
+    return [...arriving];
   }
 
   /** Ties that have something left; machines only become fewer within a plan, but for those of a forecast. */

@@ -1,6 +1,6 @@
 import { credentials } from '@grpc/grpc-js';
 import { startEmbeddedControlPlane, type EmbeddedControlPlane } from '../../embedded/index.ts';
-import { systemClock } from '../../lib/clock.ts';
+import { systemClock, type Clock } from '../../lib/clock.ts';
 import { silentLog, type KubeObject, type Log, type ObjectRef, type ResourceType } from '../../runtime/types.ts';
 import { FakeShard } from '../../session/client/testing/fake-shard.ts';
 import { runAgent, type AgentOptions } from '../compose.ts';
@@ -29,12 +29,12 @@ export class AgentRig {
     return rig;
   }
 
-  startAgent(more: Partial<AgentOptions['operator']> = {}, { log = silentLog }: { log?: Log } = {}): RunningAgent {
+  startAgent(more: Partial<AgentOptions['operator']> = {}, { log = silentLog, clock = systemClock }: { log?: Log; clock?: Clock } = {}): RunningAgent {
     const abort = new AbortController();
     const options: AgentOptions = {
       kubeconfig: { server: this.cluster.url }, metricsAddress: '0', handleSignals: false, syncTimeoutMs: 10_000, graceMs: 2_000,
       lease: { leaseMs: 1_000, renewDeadlineMs: 700, retryMs: 100 }, qps: 1_000, burst: 2_000, apiMaxBackoffMs: 200,
-      clock: systemClock, random: Math.random, log,
+      clock, random: Math.random, log,
       operator: {
         clusterId: 'demo', shardAddress: this.shard.address, credentials: () => credentials.createInsecure(), rollupIntervalMs: 50, ackConcurrency: 16,
         deletesNodes: true, reconnectMaxMs: 100, demandModel: 'requests', ...more,

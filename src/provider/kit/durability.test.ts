@@ -20,7 +20,6 @@ async function start(backend: ScriptedBackend, at: string): Promise<KitHarness> 
 async function restart(backend: ScriptedBackend, from: string): Promise<KitHarness> {
   const to = `copy-${++copies}`;
   fs.cpSync(join(directory, from), join(directory, to), { recursive: true });
-  fs.rmSync(join(directory, to, 'lock'));
   return start(backend, to);
 }
 
@@ -157,7 +156,7 @@ describe('after a restart', () => {
     const before = await start(a, 'data');
     await before.rpc.create('m-1');
     const b = new ScriptedBackend({ resumable: true });
-    fs.cpSync(join(directory, 'data'), join(directory, 'data-2'), { recursive: true, filter: (name) => !name.endsWith('lock') });
+    fs.cpSync(join(directory, 'data'), join(directory, 'data-2'), { recursive: true });
     const second = openFileStore({ directory: join(directory, 'data-2'), durability: 'process' });
     await expect(serveScripted(b, { store: second, address: `127.0.0.1:${before.provider.port}` })).rejects.toThrow(/cannot listen/);
     expect(b.last('create').signal.aborted).toBe(true);

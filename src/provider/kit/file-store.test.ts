@@ -169,13 +169,14 @@ describe('the file store', () => {
     store();
     expect(() => openFileStore({ directory })).toThrow(/in use by this process/);
     await open.pop()!.close();
-    fs.writeFileSync(join(directory, 'lock'), `${process.ppid} 12345-another-start`);
+    fs.writeFileSync(join(directory, `lock-${process.ppid}-12345-a`), 'held');
     store();
     await open.pop()!.close();
     if (!fs.existsSync('/proc/self/stat')) return; // only there can two processes of one id be told apart
     const stat = fs.readFileSync(`/proc/${process.ppid}/stat`, 'utf8');
-    fs.writeFileSync(join(directory, 'lock'), `${process.ppid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`);
+    const lock = join(directory, `lock-${process.ppid}-${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}-a`);
+    fs.writeFileSync(lock, 'held');
     expect(() => openFileStore({ directory })).toThrow(`in use by process ${process.ppid}`);
-    fs.rmSync(join(directory, 'lock'));
+    fs.rmSync(lock);
   });
 });

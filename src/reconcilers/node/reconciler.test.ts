@@ -52,9 +52,14 @@ describe('the Node of a machine that has left (D20)', () => {
     expect(await deleted('Ready', 'FAILED', { ready: false })).toBe(true);
   });
 
-  it('stays if the shard does not name its machine but it is alive and nobody cordoned it', async () => {
-    expect(await deleted('Ready', 'unnamed')).toBe(false);
-    expect(await deleted('Ready', 'unnamed', { spec: { unschedulable: true } })).toBe(true);
+  it.each<[string, Phase, Partial<Node> & { ready?: boolean }, boolean]>([
+    ['it is alive', 'Ready', {}, false],
+    ['it is alive and somebody cordoned it', 'Ready', { spec: { unschedulable: true } }, false],
+    ['it is alive and still being emptied', 'Draining', { spec: { unschedulable: true } }, false],
+    ['it was emptied for its machine to leave', 'Drained', { spec: { unschedulable: true } }, true],
+    ['it is lifeless', 'Ready', { ready: false }, true],
+  ])('of a machine that the replay does not name, when %s', async (_, phase, joined, goes) => {
+    expect(await deleted(phase, 'unnamed', joined)).toBe(goes);
   });
 
   it('goes when the machine is being bound again, but a Node that joined since then stays', async () => {
@@ -84,16 +89,33 @@ describe('the Node of a machine that has left (D20)', () => {
   describe('seen only after the life of its machine was cleared away', () => {
     const at = (ms: number): string => new Date(ms).toISOString();
 
-    function appears(createdAt: number, ready: boolean): void {
-      news.record(frame('m-1', 'DELETING'));
+    function appears(createdAt: number, ready: boolean, heard: 'DELETING' | 'unnamed' = 'DELETING', spec: Node['spec'] = {}): void {
+      if (heard === 'unnamed') news.replayed([], ['m-1']);
+      else news.record(frame('m-1', heard));
       news.bury('m-1', news.get('m-1')!);
-      cluster.put(NodeResource, node('node-a', { machine: 'm-1', ready, metadata: { name: 'node-a', uid: 'u', creationTimestamp: at(createdAt), labels: { 'bigfleet.lucy.sh/machine-id': 'm-1' } } }));
+      cluster.put(NodeResource, node('node-a', { machine: 'm-1', ready, spec, metadata: { name: 'node-a', uid: 'u', creationTimestamp: at(createdAt), labels: { 'bigfleet.lucy.sh/machine-id': 'm-1' } } }));
     }
     const gone = (): boolean => cluster.now(NodeResource, 'node-a') === undefined;
 
-    it('goes at once if it is older than the end of that life', async () => {
-      appears(clock.now() - 60_000, true);
+    it.each(['DELETING', 'unnamed'] as const)('goes at once if it is lifeless and older than the end of that life (%s)', async (heard) => {
+      appears(clock.now() - 60_000, false, heard);
       expect(await reconciler.reconcile('m-1', ctx)).toEqual({});
+      expect(gone()).toBe(true);
+    });
+
+    it.each(['DELETING', 'unnamed'] as const)('stays while it lives, however old it is (%s)', async (heard) => {
+      appears(clock.now() - 60_000, true, heard);
+      expect(await reconciler.reconcile('m-1', ctx)).toEqual({});
+      expect(gone()).toBe(false);
+    });
+
+    it('goes alive if it is cordoned and its machine is known to have left, not if that one merely went unnamed', async () => {
+      appears(clock.now() - 60_000, true, 'unnamed', { unschedulable: true });
+      await reconciler.reconcile('m-1', ctx);
+      expect(gone()).toBe(false);
+      news.record(frame('m-1', 'DELETING')); // no late word: it tells more than the silence did
+      news.bury('m-1', news.get('m-1')!);
+      await reconciler.reconcile('m-1', ctx);
       expect(gone()).toBe(true);
     });
 

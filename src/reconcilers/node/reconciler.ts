@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { isReady, type FleetNodes } from '../../operator/fleet-nodes.ts';
 import { NodeResource } from '../../api/resources.ts';
 import { lifeOf } from '../../operator/machine-life.ts';
-import type { MachineNews } from '../../operator/machine-news.ts';
+import type { Burial, MachineNews } from '../../operator/machine-news.ts';
 import type { WriteThrough } from '../../operator/write-through.ts';
 import { isConflict } from '../../runtime/client/api-error.ts';
 import { after, done, type KubeClient, type Log, type ReconcileContext, type Reconciler, type Result } from '../../runtime/types.ts';
@@ -35,9 +35,9 @@ export class NodeReconciler implements Reconciler {
     const node = fleet.nodeOf(machineId);
     const announced = upcoming.get(upcomingNodeName(machineId));
     if (!node || node.metadata.deletionTimestamp) return done;
-    const buriedAt = news.get(machineId) ? undefined : news.buriedAt(machineId);
-    if (buriedAt !== undefined) {
-      const waitMs = straggles(node, buriedAt, clock.now());
+    const burial = news.get(machineId) ? undefined : news.burialOf(machineId);
+    if (burial) {
+      const waitMs = straggles(node, burial, clock.now());
       if (waitMs > 0) return waitMs === Infinity ? done : after(waitMs);
     } else {
       const life = lifeOf(news.get(machineId), announced, node);
@@ -55,12 +55,13 @@ export class NodeReconciler implements Reconciler {
 }
 
 /**
- * How long until the Node of a machine whose life here is over can go: 0 = now, Infinity = never by itself. A Node that is
- * older than the end of that life belongs to it; a younger one may be the first sign of a new life unless it stays dead.
+ * How long until the Node of a machine whose life here is over can go: 0 = now, Infinity = never by itself. One that is
+ * alive stays, unless its machine is known to have left and the Node was cordoned for it. A lifeless one that is older than
+ * the end of that life belongs to it; a younger one may be the first sign of a new life unless it stays dead.
  */
-function straggles(node: Node, buriedAt: number, now: number): number {
+function straggles(node: Node, burial: Burial, now: number): number {
+  if (isReady(node) && !(burial.isKnown && node.spec?.unschedulable === true)) return Infinity;
   const createdAt = Date.parse(node.metadata.creationTimestamp ?? '');
-  if (createdAt < buriedAt - STRAGGLER_MS) return 0;
-  if (isReady(node) && node.spec?.unschedulable !== true) return Infinity;
+  if (createdAt < burial.at - STRAGGLER_MS) return 0;
   return Math.max(0, createdAt + STRAGGLER_MS - now);
 }

@@ -66,6 +66,8 @@ export class ProviderPoller implements Runnable {
   private wantsFullList = true;
   private trusted = false;
   private quarantine: Quarantine | undefined;
+  /** What the List in quarantine lacks, as it was found. */
+  private absent: readonly string[] = [];
   private lastListAt = 0;
   private lastListMono = -Infinity;
   private lastFullListAt = 0;
@@ -185,7 +187,10 @@ export class ProviderPoller implements Runnable {
   /** The List lacks too many machines: only a person's word, given for just these machines, removes them. */
   private doubt(absent: readonly string[]): void {
     const { inventory, clock, log } = this.options;
-    const quarantine = quarantineOf(absent, inventory.size, this.quarantine?.since ?? clock.now());
+    // Naming hundreds of thousands of machines takes long: while it is the same ones, once is enough.
+    const isSame = absent.length === this.absent.length && absent.every((id, i) => id === this.absent[i]);
+    const quarantine = this.quarantine && isSame ? { ...this.quarantine, known: inventory.size } : quarantineOf(absent, inventory.size, this.quarantine?.since ?? clock.now());
+    this.absent = absent;
     const { missing, known, token } = quarantine;
     if (this.options.confirmation()?.trim() === token) {
       log.warn({ known, missing: missing.length }, 'a person confirmed that the machines which the List lacks are gone: removed');
