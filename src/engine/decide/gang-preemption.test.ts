@@ -76,8 +76,7 @@ describe('a gang that takes from others (D7)', () => {
     expect(loop.machines().filter((m) => m.cluster === 'c1').map((m) => m.zone)).toEqual(['za', 'za', 'za']);
   });
 
-  // A gang that is not whole picks what was preempted for it and has arrived: creditInside must leave that alone then.
-  it.fails('binds nothing and gives back what it took when one victim is lost and no domain is whole any more', () => {
+  it('binds nothing and gives back what it took when one victim is lost and no domain is whole any more', () => {
     const memory: MemoryChange[] = ['za-v0', 'za-v1'].map((key) => ({ what: 'reservation', key, to: assignmentOf(gang(2)) }));
     const machines = [machine('za-v0', 'Idle', { zone: 'za' }), machine('za-v1', 'Failed', { zone: 'za' })];
     const result = plan({ machines, needs: [gang(2), low(1)], memory });

@@ -14,11 +14,18 @@ export function creditPlain(market: Market, tally: Tally): void {
   creditReserved(market, tally);
 }
 
+interface ReservedOptions {
+  readonly admits?: (group: Group<Tally>, cls: MachineClass) => boolean;
+  /** Told of each run of machines that now counts for the Need. */
+  readonly taken?: (cls: MachineClass, n: number) => void;
+}
+
 /**
  * Machines that were preempted for the Need: on their way they only keep it from looking further; arrived ones it picks,
  * unless its cluster has no session: they are free again then.
  */
-export function creditReserved(market: Market, tally: Tally, admits: (cls: MachineClass) => boolean = () => true): void {
+export function creditReserved(market: Market, tally: Tally, options: ReservedOptions = {}): void {
+  const { admits, taken } = options;
   const ties = market.reserved(tally);
   if (ties.length === 0) return;
   const mayAcquire = tally.cluster.connected;
@@ -26,7 +33,7 @@ export function creditReserved(market: Market, tally: Tally, admits: (cls: Machi
     market,
     tally,
     inOrder: true,
-    admits: (group, cls) => (group.kind === 'leaving' || mayAcquire) && admits(cls),
+    admits: (group, cls) => (group.kind === 'leaving' || mayAcquire) && (admits === undefined || admits(group, cls)),
     take: (group, n, cls) => {
       const first = group.taken;
       group.take(tally, n);
@@ -35,6 +42,7 @@ export function creditReserved(market: Market, tally: Tally, admits: (cls: Machi
         pick(tally, group, first, false);
         tally.subtract(cls, n);
       }
+      taken?.(cls, n);
       return n;
     },
   });

@@ -34,7 +34,7 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
   tally.domain = chosen.value;
   tally.satisfiable = whole;
   if (!whole) tally.candidates = coverages(offers.all(), wanted);
-  creditInside(market, tally, offers, chosen.value);
+  creditInside(market, tally, offers, chosen.value, whole);
   if (!whole) keepOwnElsewhere(market, tally, offers);
   if (tally.covered) return;
   if (!mayAcquire) tally.blocked = 'session';
@@ -172,14 +172,15 @@ class Offers {
  * Own machines first: one that has just become ready must not push a serving one out (spec: engine 6.2). But what is not
  * bound yet comes after everything that is (D34): it takes over once it is there.
  */
-function creditInside(market: Market, tally: Tally, offers: Offers, domain: string): void {
+function creditInside(market: Market, tally: Tally, offers: Offers, domain: string, whole: boolean): void {
   const take = crediting(tally);
   for (const { ties } of offers.held) {
     for (const own of [true, false]) {
       drainTies(ties, { market, tally, take, admits: (group, cls) => offers.isOwn(group) === own && offers.domainOf(cls) === domain });
     }
   }
-  creditReserved(market, tally, (cls) => offers.domainOf(cls) === domain);
+  // An incomplete gang takes nothing new: what has arrived for it is given back.
+  creditReserved(market, tally, { admits: (group, cls) => (whole || group.kind === 'leaving') && offers.domainOf(cls) === domain });
 }
 
 /** Members outside the chosen domain serve nothing yet, but nothing is taken from a gang that has nowhere whole to go. */

@@ -29,10 +29,11 @@ export function creditSpread(market: Market, tally: Tally, { key }: StrictSpread
     if (tally.covered) return counts;
     creditEvenly(market, tally, stage, key, counts);
   }
-  creditReserved(market, tally, (cls) => {
-    const domain = attribute(key, cls);
-    if (domain !== undefined && !counts.has(domain)) counts.set(domain, 0);
-    return true;
+  creditReserved(market, tally, {
+    taken: (cls, n) => {
+      const domain = attribute(key, cls);
+      if (domain !== undefined) counts.set(domain, (counts.get(domain) ?? 0) + n);
+    },
   });
   return counts;
 }
