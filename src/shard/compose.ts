@@ -40,7 +40,7 @@ import { OrphanObjects } from './orphan-objects.ts';
 import { PlanReport } from './plan-report.ts';
 import { isReleaseRequest, releaseStep } from './release-requests.ts';
 import { callDeadlineMs, callObstacle, pollerSettingsOf } from './settings.ts';
-import { checkStart, restoreFromObjects, waitForProvider } from './start.ts';
+import { checkStart, recallMachines, restoreFromObjects, waitForProvider } from './start.ts';
 import { ShardStatusPublisher } from './status-publisher.ts';
 import { wireRequirements } from './wire-names.ts';
 
@@ -186,6 +186,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   /** Listed by our provider, and another shard's by their objects. */
   const foreignMachines = new Set<string>();
   const orphans = new OrphanObjects();
+  let recalled: ReturnType<typeof recallMachines> = new Map();
   /** Machines that a person wants gone. */
   const releasing = new Set<string>();
   const writer = new MachineWriter({ client, inventory, identity: identityOfMachines, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, isReleasing: (machineId) => releasing.has(machineId), settleMs: WRITER_SETTLE_MS });
@@ -194,6 +195,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     settings: () => pollerSettingsOf(lastProvider(), options.pollMs),
     isForeign: (machineId) => foreignMachines.has(machineId),
     confirmation: () => currentProvider()?.metadata.annotations?.[CONFIRM_REMOVAL_ANNOTATION],
+    knownBefore: () => Object.values(currentProvider()?.status?.machines ?? {}).reduce((sum, count) => sum + count, 0),
     onTrust: (trusted) => {
       supplyTrusted = trusted;
       applySupplyTrust();
@@ -248,6 +250,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       engine, inventory, demand, clock, log, audit,
       mode: () => settings.current.mode,
       cycleMs: () => settings.current.cycleMs,
+      onPlanDiffers: () => metrics.planDifferences.inc(),
       onPlanned: (plan, facts) => {
         adoptObjectsMode(plan);
         needStatus.planned(plan.verdicts);
@@ -337,7 +340,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     groups: [
       { name: 'leader', runnables: [election], ready: (s) => waitForLeadership(s) },
       // Whose a machine is must be known before the first List is looked at.
-      { name: 'objects', runnables: [], ready: (s) => machineInformer.waitForSync(s) },
+      { name: 'objects', runnables: [], ready: (s) => recall(s) },
       { name: 'supply', runnables: [statusPublisher, poller], ready: (s) => waitForSupply(s) },
       { name: 'actuation', runnables: [writer, machineController] },
       { name: 'decisions', runnables: [cycleController] },
@@ -360,10 +363,16 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     log.info({ epoch: String(epoch), identity }, 'leading');
   }
 
+  /** What the objects say is known before the first List is compared with it: a restart must not make a broken List credible. */
+  async function recall(s: AbortSignal): Promise<void> {
+    await machineInformer.waitForSync(s);
+    recalled = recallMachines(machineInformer.store.values(), identityOfMachines, inventory);
+  }
+
   /** Until the first List has been merged: deciding on an empty inventory would report everything as missing. */
   async function waitForSupply(s: AbortSignal): Promise<void> {
     while (poller.status.lastListAt === 0) await sleep(clock, 50, s);
-    restoreFromObjects(machineInformer.store.values(), shardId, inventory);
+    restoreFromObjects(machineInformer.store.values(), shardId, inventory, recalled);
   }
 
   /** A machine's owner is what its object says, else the shard of its provider (D15). */

@@ -9,6 +9,7 @@ export function createShardMetrics(registry: Registry) {
   const long = exponentialBuckets(0.01, 2, 16);
   return {
     cycleSeconds: new Histogram({ name: 'bigfleet_shard_cycle_duration_seconds', help: 'One planning cycle, feeding the engine included.', buckets: short, registers }),
+    planDifferences: new Counter({ name: 'bigfleet_shard_plan_differences_total', help: 'Plans of what had changed that were not the plan of everything: each is a defect.', registers }),
     provisioningSeconds: new Histogram({ name: 'bigfleet_shard_provisioning_latency_seconds', help: 'From the decision for a cluster to Configured.', buckets: long, registers }),
     bootstrapSeconds: new Histogram({ name: 'bigfleet_shard_request_bootstrap_seconds', help: 'Answered bootstrap requests.', buckets: long, registers }),
     actions: new Counter({ name: 'bigfleet_shard_actions_total', help: 'Actions decided.', labelNames: ['kind'] as const, registers }),

@@ -12,7 +12,7 @@ import type { Mode } from '../../shard/settings.ts';
 import { seen, toEast } from '../../shard/testing/machines.ts';
 import { rollup, wireRow } from '../../shard/testing/needs.ts';
 import { plan } from '../../shard/testing/plans.ts';
-import { CYCLE_KEY, CycleReconciler, intentOf } from './cycle.ts';
+import { CYCLES_PER_FULL_PLAN, CYCLE_KEY, CycleReconciler, intentOf } from './cycle.ts';
 import type { CycleFacts } from './cycle.ts';
 
 const context = { signal: new AbortController().signal, reconcileId: '' };
@@ -30,6 +30,7 @@ function setUp(options: { engine?: Engine; audit?: AuditLog } = {}) {
   const demand = new Demand({ log, guardEnabled: () => false, onRejected: () => undefined });
   const audited: [cycle: number, kinds: string[], outcome: AuditOutcome][] = [];
   const told: { plan: Plan; facts: CycleFacts }[] = [];
+  const counted = { differences: 0 };
   const settings = { mode: 'Active' as Mode, cycleMs: 10_000 };
   const reconciler = new CycleReconciler({
     engine: options.engine ?? createEngine(policy()), inventory, demand, clock, log,
@@ -37,8 +38,9 @@ function setUp(options: { engine?: Engine; audit?: AuditLog } = {}) {
     mode: () => settings.mode,
     cycleMs: () => settings.cycleMs,
     onPlanned: (planned, facts) => told.push({ plan: planned, facts }),
+    onPlanDiffers: () => { counted.differences++; },
   });
-  return { clock, inventory, demand, errors, audited, told, settings, cycle: (signal = context.signal) => reconciler.reconcile(CYCLE_KEY, { ...context, signal }) };
+  return { clock, inventory, demand, errors, audited, told, settings, counted, cycle: (signal = context.signal) => reconciler.reconcile(CYCLE_KEY, { ...context, signal }) };
 }
 
 /** Decides the given actions every time and remembers what it was told. */
@@ -280,6 +282,31 @@ describe('trouble', () => {
     await t.cycle();
     expect(t.inventory.get('m')?.intent?.kind).toBe('release');
     expect(t.errors).toMatchObject([{ error: 'Error: ENOSPC', actions: 1 }]);
+  });
+});
+
+describe('the plan of everything', () => {
+  const withFull = (full: Partial<Plan>): Engine => {
+    const { engine } = scripted([]);
+    return { ...engine, planInFull: (at) => plan([], { at, stats: {}, ...full }) };
+  };
+
+  it('is made now and then, and is silent when it is the same', async () => {
+    let made = 0;
+    const t = setUp({ engine: { ...scripted([]).engine, planInFull: (at) => { made++; return plan([], { at, stats: {} }); } } });
+    for (let i = 0; i < 2 * CYCLES_PER_FULL_PLAN; i++) await t.cycle();
+    expect(made).toBe(2);
+    expect(t.counted.differences).toBe(0);
+    expect(t.errors).toEqual([]);
+  });
+
+  it('counts when it is another: it is carried out, counted and said', async () => {
+    const t = setUp({ engine: withFull({ actions: [action({ kind: 'Delete' })] }) });
+    t.inventory.observe(seen('m', 'Idle'), 0);
+    for (let i = 0; i < CYCLES_PER_FULL_PLAN; i++) await t.cycle();
+    expect(t.counted.differences).toBe(1);
+    expect(t.errors).toMatchObject([{ cycle: CYCLES_PER_FULL_PLAN, difference: expect.stringMatching(/^actions\[0\]: nothing instead of .*Delete/) as string }]);
+    expect(t.inventory.get('m')?.intent?.kind).toBe('release');
   });
 });
 

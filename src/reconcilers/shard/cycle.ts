@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
+import { differenceBetween } from '../../engine/compare-plans.ts';
 import { explainMachine } from '../../engine/explain.ts';
 import type { Action, Engine, Plan } from '../../engine/types.ts';
 import { PER_TURN, inTurns, nextTurn } from '../../lib/turns.ts';
@@ -12,6 +13,9 @@ import type { Mode } from '../../shard/settings.ts';
 
 /** The only key of the cycle's queue. */
 export const CYCLE_KEY = 'cycle';
+
+/** Every so many plans are checked against one made in full. */
+export const CYCLES_PER_FULL_PLAN = 60;
 
 /** For so many turns the demand of one cluster is told per turn. */
 const PATIENT_TURNS = 1_000;
@@ -27,6 +31,8 @@ export interface CycleDeps {
   readonly cycleMs: () => number;
   /** In the turn of the plan, before another roll-up can be accepted; its actions are being decided. */
   readonly onPlanned: (plan: Plan, facts: CycleFacts) => void;
+  /** A plan of what has changed was not the plan of everything: a defect of the engine. */
+  readonly onPlanDiffers: () => void;
 }
 
 export interface CycleFacts {
@@ -59,8 +65,8 @@ export class CycleReconciler implements Reconciler {
       signal.throwIfAborted();
     }
     const now = clock.now();
-    const plan = engine.plan(now);
     this.cycle++;
+    const plan = this.plan(now);
     const mode = this.deps.mode();
     this.deps.onPlanned(plan, {
       cycle: this.cycle,
@@ -80,6 +86,20 @@ export class CycleReconciler implements Reconciler {
     await inTurns(machineReasons.changed, (id) => this.deps.inventory.explain(id, machineReasons.get(id)));
     const untilWake = plan.wakeAt === undefined ? Infinity : Math.max(1, plan.wakeAt - now);
     return after(Math.min(this.deps.cycleMs(), untilWake));
+  }
+
+  /** Now and then all of it is planned anew. That must change nothing; if it does, the full plan is the one that counts. */
+  private plan(now: number): Plan {
+    const { engine, log } = this.deps;
+    const plan = engine.plan(now);
+    if (this.cycle % CYCLES_PER_FULL_PLAN !== 0) return plan;
+    const full = engine.planInFull(now);
+    const difference = differenceBetween(plan, full);
+    if (difference !== undefined) {
+      log.error({ cycle: this.cycle, difference }, 'the plan of what has changed is not the plan of everything: the latter counts');
+      this.deps.onPlanDiffers();
+    }
+    return full;
   }
 
   /**
