@@ -301,12 +301,16 @@ describe('the plan of everything', () => {
   });
 
   it('counts when it is another: it is carried out, counted and said', async () => {
-    const t = setUp({ engine: withFull({ actions: [action({ kind: 'Delete' })] }) });
+    const { engine: first } = scripted([], { machineReasons: reasonsOf(new Map<string, MachineReason>([['n', { code: 'Failed' }]])) });
+    const second = withFull({ actions: [action({ kind: 'Delete' })], machineReasons: reasonsOf(new Map<string, MachineReason>([['n', { code: 'Available' }]])) });
+    const t = setUp({ engine: { ...first, planInFull: (at) => second.planInFull(at) } });
     t.inventory.observe(seen('m', 'Idle'), 0);
+    t.inventory.observe(seen('n', 'Idle'), 0);
     for (let i = 0; i < CYCLES_PER_FULL_PLAN; i++) await t.cycle();
     expect(t.counted.differences).toBe(1);
     expect(t.errors).toMatchObject([{ cycle: CYCLES_PER_FULL_PLAN, difference: expect.stringMatching(/^actions\[0\]: nothing instead of .*Delete/) as string }]);
     expect(t.inventory.get('m')?.intent?.kind).toBe('release');
+    expect(t.inventory.get('n')?.why).toEqual({ code: 'Available' });
   });
 });
 

@@ -95,11 +95,12 @@ export class CycleReconciler implements Reconciler {
     if (this.cycle % CYCLES_PER_FULL_PLAN !== 0) return plan;
     const full = engine.planInFull(now);
     const difference = differenceBetween(plan, full);
-    if (difference !== undefined) {
-      log.error({ cycle: this.cycle, difference }, 'the plan of what has changed is not the plan of everything: the latter counts');
-      this.deps.onPlanDiffers();
-    }
-    return full;
+    if (difference === undefined) return plan;
+    log.error({ cycle: this.cycle, difference }, 'the plan of what has changed is not the plan of everything: the latter counts');
+    this.deps.onPlanDiffers();
+    const { machineReasons } = full;
+    const changed = [...plan.machineReasons.changed, ...machineReasons.changed];
+    return { ...full, machineReasons: { get: (id) => machineReasons.get(id), changed, [Symbol.iterator]: () => machineReasons[Symbol.iterator]() } };
   }
 
   /**
