@@ -54,7 +54,7 @@ function newClient(): KubeClientHandle {
 }
 
 function start(options: Partial<InformerDeps & InformerOptions<Thing>> = {}): { informer: Informer<Thing>; events: Mailbox<StoreEvent<Thing>> } {
-  const informer = createInformer<Thing>({ client, clock, random: seededRandom(2), log: silentLog, type: THING, ...options });
+  const informer = createInformer<Thing>({ client, clock, random: seededRandom(2), log: silentLog, type: THING, watchList: false, ...options });
   const events = new Mailbox<StoreEvent<Thing>>();
   informer.subscribe((event) => events.push(event));
   runs.push(informer.run(stop.signal));

@@ -121,6 +121,7 @@ export function createInformer<T extends KubeObject>(options: InformerDeps & Inf
           log,
           backoff: options.backoff ?? BACKOFF,
           idleMs: options.idleMs ?? IDLE_MS,
+          watchList: options.watchList ?? true,
           firstList: options.firstList === 'cached' ? '0' : '',
           onList: () => metrics?.list(type.kind),
           onWatchEnd: (ending) => metrics?.watchEnded(type.kind, ending),

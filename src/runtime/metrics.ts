@@ -1,6 +1,8 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { ControllerMetrics } from './controller.ts';
+import { eventLoopStalls } from './event-loop-stalls.ts';
+import type { LongestStall } from './event-loop-stalls.ts';
 import type { InformerMetrics } from './informer.ts';
 import type { QueueMetrics } from './queue/work-queue.ts';
 
@@ -16,7 +18,15 @@ export interface RuntimeMetrics {
   leader(name: string, isLeader: boolean): void;
 }
 
-export function createRuntimeMetrics(registry: Registry): RuntimeMetrics {
+export function createRuntimeMetrics(registry: Registry, longestStall: LongestStall = eventLoopStalls()): RuntimeMetrics {
+  new Gauge({
+    name: 'event_loop_stall_seconds',
+    help: 'Longest time that the event loop stood still since the last scrape.',
+    registers: [registry],
+    collect() {
+      this.set(longestStall() / 1000);
+    },
+  });
   const requests = new Counter({
     name: 'rest_client_requests_total',
     help: 'Requests to the Kubernetes API by method and status code; code <error> when no answer came.',

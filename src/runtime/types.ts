@@ -59,6 +59,11 @@ export interface CallOptions {
   readonly maxAttempts?: number;
 }
 
+export interface WriteOptions extends CallOptions {
+  /** The server checks the write and answers as if it were done, and does not do it. */
+  readonly dryRun?: boolean;
+}
+
 export interface ListOptions extends CallOptions {
   readonly namespace?: string;
   readonly labelSelector?: string;
@@ -68,14 +73,14 @@ export interface ListOptions extends CallOptions {
 
 export type PatchKind = 'merge' | 'apply' | 'json';
 
-export interface PatchOptions extends CallOptions {
+export interface PatchOptions extends WriteOptions {
   readonly kind?: PatchKind; // default 'merge'
   readonly subresource?: 'status';
   readonly fieldManager?: string;
   readonly force?: boolean;
 }
 
-export interface DeleteOptions extends CallOptions {
+export interface DeleteOptions extends WriteOptions {
   readonly gracePeriodSeconds?: number;
   readonly propagationPolicy?: 'Foreground' | 'Background' | 'Orphan';
   readonly preconditions?: { uid?: string; resourceVersion?: string };
@@ -90,13 +95,13 @@ export interface KubeClient {
   get<T extends KubeObject>(type: ResourceType, ref: ObjectRef, options?: CallOptions): Promise<T | undefined>;
   /** Pages through the collection; restarts from the beginning if a continue token expires (items may then repeat). */
   list<T extends KubeObject>(type: ResourceType, options?: ListOptions): AsyncIterable<T>;
-  create<T extends KubeObject>(type: ResourceType, object: T, options?: CallOptions): Promise<T>;
+  create<T extends KubeObject>(type: ResourceType, object: T, options?: WriteOptions): Promise<T>;
   /** Full replacement; fails with reason Conflict when metadata.resourceVersion is set and stale. */
-  update<T extends KubeObject>(type: ResourceType, object: T, options?: CallOptions & { subresource?: 'status' }): Promise<T>;
+  update<T extends KubeObject>(type: ResourceType, object: T, options?: WriteOptions & { subresource?: 'status' }): Promise<T>;
   patch<T extends KubeObject>(type: ResourceType, ref: ObjectRef, body: object, options?: PatchOptions): Promise<T>;
   delete(type: ResourceType, ref: ObjectRef, options?: DeleteOptions): Promise<boolean>;
   /** POST to a named subresource such as `eviction` or `binding`. */
-  post(type: ResourceType, ref: ObjectRef, subresource: string, body: object, options?: CallOptions): Promise<unknown>;
+  post(type: ResourceType, ref: ObjectRef, subresource: string, body: object, options?: WriteOptions): Promise<unknown>;
 }
 
 export interface ListPageOptions extends ListOptions {
@@ -117,6 +122,8 @@ export interface WatchOptions {
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
   readonly resourceVersion: string;
+  /** Begin with the whole collection, at least as new as the resourceVersion ('' = the most recent), then a marked bookmark. */
+  readonly sendInitialEvents?: boolean;
   readonly timeoutSeconds: number;
   /** Aborting closes the stream, also while it is being read. */
   readonly signal: AbortSignal;
@@ -165,6 +172,11 @@ export interface InformerOptions<T extends KubeObject> {
    * answer everything at once: for small collections only.
    */
   readonly firstList?: 'latest' | 'cached';
+  /**
+   * Whether a watch that starts anew begins with the whole collection, which spares the server and us the pages of a list
+   * (default true). A server that refuses, or does not tell it within a minute, is asked for lists from then on.
+   */
+  readonly watchList?: boolean;
   readonly indexes?: Readonly<Record<string, (object: T) => readonly string[]>>;
 }
 

@@ -51,7 +51,7 @@ async function run(client: ListWatchClient, until: number): Promise<number> {
     listed() {},
   };
   const backoff = { minMs: 1_000, maxMs: 30_000 };
-  await runReflector({ client, type: THING, selection: {}, sink, clock: new WorkingClock(), random: () => 0, log: silentLog, backoff, idleMs: 90_000, firstList: '' }, stop.signal);
+  await runReflector({ client, type: THING, selection: {}, sink, clock: new WorkingClock(), random: () => 0, log: silentLog, backoff, idleMs: 90_000, firstList: '', watchList: false }, stop.signal);
   expect(upserts).toBe(until);
   return counted;
 }

@@ -3,8 +3,9 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
 import { createBackoff } from '../backoff.ts';
 import type { BackoffRange } from '../backoff.ts';
-import { isGone } from '../client/api-error.ts';
+import { isApiError, isGone } from '../client/api-error.ts';
 import type { KubeObject, ListPage, ListWatchClient, Log, ObjectKey, ResourceType } from '../types.ts';
+import { InitialEvents, InitialEventsError } from './initial-events.ts';
 import { objectKey } from './store.ts';
 import { createTurn } from './turn.ts';
 import { createWatchDecoder } from './watch-decoder.ts';
@@ -18,6 +19,8 @@ const WATCH_SPREAD_SECONDS = 300;
 const OVERTIME_MS = 5_000;
 const SUSPECT_LIMIT = 3;
 const MAX_RETRY_AFTER_MS = 120_000;
+/** For the whole collection to arrive in a watch. A server that has no such watches may stream changes for ever. */
+const INITIAL_EVENTS_MS = 60_000;
 
 /** Where the reflector puts what it learns. All calls are synchronous and must not throw. */
 export interface ReflectorSink<T extends KubeObject> {
@@ -39,6 +42,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly idleMs: number;
   /** resourceVersion of the first list: '' = the latest, '0' = whatever the server has cached. */
   readonly firstList: '' | '0';
+  /** Let watches begin with the whole collection; lists page by page where the server does not serve that. */
+  readonly watchList: boolean;
   readonly onList?: () => void;
   readonly onWatchEnd?: (ending: Ending) => void;
 }
@@ -61,6 +66,10 @@ class Reflector<T extends KubeObject> {
   private resourceVersion: string | undefined;
   /** Only the first list may ask for '0': later ones must not go back in time. */
   private listFrom: '' | '0';
+  /** False once the server has shown that it does not serve them. */
+  private watchList: boolean;
+  /** What the present watch has told of the whole collection; undefined if it does not begin with that, or has told all. */
+  private initialEvents: InitialEvents | undefined;
   private progressed = false;
   private suspects = 0;
   private lastComplaint = '';
@@ -71,6 +80,7 @@ class Reflector<T extends KubeObject> {
     this.backoff = createBackoff(options.backoff, options.random);
     this.turn = createTurn(options.clock);
     this.listFrom = options.firstList;
+    this.watchList = options.watchList;
   }
 
   /** Lists if need be, then watches until the watch ends. Returns how long to pause before the next step. */
@@ -79,8 +89,8 @@ class Reflector<T extends KubeObject> {
     const startedAt = clock.monotonic();
     this.progressed = false;
     try {
-      if (this.resourceVersion === undefined) this.resourceVersion = await this.list();
-      await this.watch(this.resourceVersion);
+      if (this.resourceVersion === undefined && !this.watchList) this.resourceVersion = await this.list();
+      await this.watch();
       onWatchEnd?.('closed');
       const livedMs = clock.monotonic() - startedAt;
       // A watch that ended in order is taken up at once, unless it was so short that this would be a hot loop.
@@ -88,6 +98,11 @@ class Reflector<T extends KubeObject> {
       return this.progressed ? range.minMs - livedMs : this.backoff.next();
     } catch (error) {
       if (this.signal.aborted) return 0;
+      if (this.initialEvents && isRefusal(error)) {
+        this.watchList = false;
+        this.options.log.debug({ kind: this.options.type.kind, error: error instanceof Error ? error.message : String(error) }, 'the server does not begin a watch with the whole collection: listing it page by page');
+        return await this.step();
+      }
       const ending = classifyEnding(error);
       onWatchEnd?.(ending);
       this.afterFailure(ending);
@@ -100,6 +115,7 @@ class Reflector<T extends KubeObject> {
   private afterFailure(ending: Ending): void {
     this.suspects = ending === 'suspect' ? this.suspects + 1 : 0;
     if (ending !== 'expired' && this.suspects < SUSPECT_LIMIT) return;
+    if (ending !== 'expired' && this.initialEvents) this.watchList = false;
     this.resourceVersion = undefined;
     this.listFrom = '';
     this.suspects = 0;
@@ -154,8 +170,12 @@ class Reflector<T extends KubeObject> {
     return resourceVersion;
   }
 
-  private async watch(resourceVersion: string): Promise<void> {
-    const { client, type, selection, clock, random, idleMs } = this.options;
+  /** Goes on from the known resourceVersion; without one, the watch is to begin with the whole collection. */
+  private async watch(): Promise<void> {
+    const { client, type, selection, clock, random, idleMs, onList } = this.options;
+    const { resourceVersion } = this;
+    this.initialEvents = resourceVersion === undefined ? new InitialEvents() : undefined;
+    if (this.initialEvents) onList?.();
     const abort = new AbortController();
     const onAbort = (): void => abort.abort(this.signal.reason);
     this.signal.addEventListener('abort', onAbort, { once: true });
@@ -166,12 +186,25 @@ class Reflector<T extends KubeObject> {
       silent = true;
       abort.abort(new Error('the watch fell silent'));
     });
+    let isAnswered = false;
+    let late: InitialEventsError | undefined;
+    const cancelDeadline = this.initialEvents && clock.after(INITIAL_EVENTS_MS, () => {
+      if (!this.initialEvents) return;
+      late = new InitialEventsError(`the server did not tell the whole collection within ${INITIAL_EVENTS_MS / 1000} s`, isAnswered);
+      abort.abort(late);
+    });
     try {
-      const stream = await client.watch(type, { ...selection, resourceVersion, timeoutSeconds, signal: abort.signal });
+      const position = resourceVersion === undefined ? { resourceVersion: this.listFrom, sendInitialEvents: true } : { resourceVersion };
+      const stream = await client.watch(type, { ...selection, ...position, timeoutSeconds, signal: abort.signal });
+      isAnswered = true;
       await this.read(stream, () => watchdog.alive());
+      if (this.initialEvents && !this.signal.aborted) throw new InitialEventsError('the watch ended before the server had told the whole collection', false);
     } catch (error) {
+      if (late) throw late;
       if (!silent) throw error;
+      if (this.initialEvents) throw new InitialEventsError('the watch fell silent before the server had told the whole collection', false);
     } finally {
+      cancelDeadline?.();
       watchdog.stop();
       this.signal.removeEventListener('abort', onAbort);
       abort.abort();
@@ -197,6 +230,12 @@ class Reflector<T extends KubeObject> {
     const { sink } = this.options;
     if (event.type === 'DELETED') sink.remove(event.object as T);
     else if (event.type !== 'BOOKMARK') sink.upsert(event.object as T);
+    if (this.initialEvents) {
+      // Until all is told, a resourceVersion among it is no place to go on from.
+      if (!this.initialEvents.take(event)) return;
+      sink.listed(this.initialEvents.keys);
+      this.initialEvents = undefined;
+    }
     this.resourceVersion = event.object.metadata.resourceVersion ?? this.resourceVersion;
     if (this.progressed) return;
     this.progressed = true;
@@ -204,4 +243,10 @@ class Reflector<T extends KubeObject> {
     this.suspects = 0;
     this.backoff.reset();
   }
+}
+
+/** The answer of a server that does not know such watches, or has them switched off. */
+function isRefusal(error: unknown): boolean {
+  if (error instanceof InitialEventsError) return error.isHopeless;
+  return isApiError(error) && (error.status === 400 || error.status === 422);
 }

@@ -1,5 +1,6 @@
 import { ApiError, TransportError } from '../client/api-error.ts';
 import type { StatusBody } from '../client/api-error.ts';
+import { InitialEventsError } from './initial-events.ts';
 import { WatchDecodeError } from './watch-decoder.ts';
 
 /** An ERROR event inside a watch stream: the server's way to say no after it has answered 200. */
@@ -24,7 +25,7 @@ export type Ending = 'closed' | 'expired' | 'suspect' | 'failed';
 
 export function classifyEnding(error: unknown): Ending {
   if (error instanceof WatchErrorEvent) return isExpiry(error.status.code, error.status) ? 'expired' : 'suspect';
-  if (error instanceof WatchDecodeError) return 'suspect';
+  if (error instanceof WatchDecodeError || error instanceof InitialEventsError) return 'suspect';
   if (!(error instanceof ApiError)) return 'failed';
   if (isExpiry(error.status, error)) return 'expired';
   const passing = error.status >= 500 || error.status === 401 || error.status === 403 || error.status === 429;

@@ -83,6 +83,7 @@ describe('verbs', () => {
     const request = await server.next();
     expect(request).toMatchObject({ method: 'POST', path: '/apis/example.org/v1/namespaces/ns/things' });
     expect(request.query.get('fieldManager')).toBe('tester');
+    expect(request.query.get('dryRun')).toBeNull();
     expect(JSON.parse(request.body)).toEqual({ apiVersion: 'example.org/v1', kind: 'Thing', ...OBJECT });
     request.fail(409, 'AlreadyExists');
     const error = await failure(call);
@@ -121,6 +122,20 @@ describe('verbs', () => {
     expect(JSON.parse(request.body)).toMatchObject({ gracePeriodSeconds: 0, propagationPolicy: 'Foreground', preconditions: { uid: 'u' } });
     request.json({ kind: 'Status', status: 'Success' });
     expect(await call).toBe(true);
+  });
+
+  test.each([
+    ['create', () => client.create(THING, OBJECT, { dryRun: true })],
+    ['update', () => client.update(THING, OBJECT, { dryRun: true })],
+    ['patch', () => client.patch(THING, REF, {}, { dryRun: true })],
+    ['delete', () => client.delete(THING, REF, { dryRun: true })],
+    ['post', () => client.post(THING, REF, 'eviction', {}, { dryRun: true })],
+  ])('a dry %s says so', async (_verb, start) => {
+    const call = start();
+    const request = await server.next();
+    expect(request.query.get('dryRun')).toBe('All');
+    request.json(OBJECT);
+    await call;
   });
 
   test('post reaches a subresource', async () => {

@@ -16,6 +16,7 @@ import type {
   PatchKind,
   PatchOptions,
   ResourceType,
+  WriteOptions,
 } from '../types.ts';
 import { isGone, isNotFound } from './api-error.ts';
 import { createCaller } from './caller.ts';
@@ -65,7 +66,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClientHandle {
   const transport = createTransport({ config, clock, userAgent, onRequest });
   const bucket = createTokenBucket({ clock, perSecond: options.qps ?? 50, burst: options.burst ?? 100 });
   const call = createCaller({ transport, bucket, clock, random, log });
-  const managed = queryString({ fieldManager });
+  const dry = (dryRun: boolean | undefined): { dryRun?: string } => (dryRun ? { dryRun: 'All' } : {});
 
   const client: KubeClientHandle = {
     server: config.server,
@@ -93,29 +94,29 @@ export function createKubeClient(options: KubeClientOptions): KubeClientHandle {
 
     list: <T extends KubeObject>(type: ResourceType, opts: ListOptions = {}) => listAll<T>(client, type, opts),
 
-    async create<T extends KubeObject>(type: ResourceType, object: T, opts?: CallOptions) {
-      const path = creationPath(type, object.metadata.namespace) + managed;
-      return (await call({ ...opts, method: 'POST', path, body: encode(type, object), contentType: JSON_TYPE })) as T;
+    async create<T extends KubeObject>(type: ResourceType, object: T, { dryRun, ...callOptions }: WriteOptions = {}) {
+      const path = creationPath(type, object.metadata.namespace) + queryString({ fieldManager, ...dry(dryRun) });
+      return (await call({ ...callOptions, method: 'POST', path, body: encode(type, object), contentType: JSON_TYPE })) as T;
     },
 
-    async update<T extends KubeObject>(type: ResourceType, object: T, opts: CallOptions & { subresource?: 'status' } = {}) {
-      const { subresource, ...callOptions } = opts;
-      const path = objectPath(type, object.metadata, subresource) + managed;
+    async update<T extends KubeObject>(type: ResourceType, object: T, opts: WriteOptions & { subresource?: 'status' } = {}) {
+      const { subresource, dryRun, ...callOptions } = opts;
+      const path = objectPath(type, object.metadata, subresource) + queryString({ fieldManager, ...dry(dryRun) });
       return (await call({ ...callOptions, method: 'PUT', path, body: encode(type, object), contentType: JSON_TYPE })) as T;
     },
 
     async patch<T extends KubeObject>(type: ResourceType, ref: ObjectRef, body: object, opts: PatchOptions = {}) {
-      const { kind = 'merge', subresource, fieldManager: manager = fieldManager, force, ...callOptions } = opts;
-      const path = objectPath(type, ref, subresource) + queryString({ fieldManager: manager, force: kind === 'apply' ? force : undefined });
+      const { kind = 'merge', subresource, fieldManager: manager = fieldManager, force, dryRun, ...callOptions } = opts;
+      const path = objectPath(type, ref, subresource) + queryString({ fieldManager: manager, force: kind === 'apply' ? force : undefined, ...dry(dryRun) });
       const content = kind === 'apply' ? encode(type, body as KubeObject) : JSON.stringify(body);
       return (await call({ ...callOptions, method: 'PATCH', path, body: content, contentType: PATCH_TYPE[kind] })) as T;
     },
 
     async delete(type, ref, opts: DeleteOptions = {}) {
-      const { gracePeriodSeconds, propagationPolicy, preconditions, ...callOptions } = opts;
+      const { gracePeriodSeconds, propagationPolicy, preconditions, dryRun, ...callOptions } = opts;
       const body = JSON.stringify({ kind: 'DeleteOptions', apiVersion: 'v1', gracePeriodSeconds, propagationPolicy, preconditions });
       try {
-        await call({ ...callOptions, method: 'DELETE', path: objectPath(type, ref), body, contentType: JSON_TYPE });
+        await call({ ...callOptions, method: 'DELETE', path: objectPath(type, ref) + queryString(dry(dryRun)), body, contentType: JSON_TYPE });
         return true;
       } catch (error) {
         if (isNotFound(error)) return false;
@@ -123,11 +124,12 @@ export function createKubeClient(options: KubeClientOptions): KubeClientHandle {
       }
     },
 
-    post: (type, ref, subresource, body, opts) =>
-      call({ ...opts, method: 'POST', path: objectPath(type, ref, subresource), body: JSON.stringify(body), contentType: JSON_TYPE }),
+    post: (type, ref, subresource, body, { dryRun, ...callOptions }: WriteOptions = {}) =>
+      call({ ...callOptions, method: 'POST', path: objectPath(type, ref, subresource) + queryString(dry(dryRun)), body: JSON.stringify(body), contentType: JSON_TYPE }),
 
-    watch(type, { namespace, labelSelector, fieldSelector, resourceVersion, timeoutSeconds, signal }) {
-      const query = queryString({ watch: true, allowWatchBookmarks: true, resourceVersion, timeoutSeconds, labelSelector, fieldSelector });
+    watch(type, { namespace, labelSelector, fieldSelector, resourceVersion, sendInitialEvents, timeoutSeconds, signal }) {
+      const initial = sendInitialEvents ? { sendInitialEvents, resourceVersionMatch: 'NotOlderThan' } : {};
+      const query = queryString({ watch: true, allowWatchBookmarks: true, resourceVersion, ...initial, timeoutSeconds, labelSelector, fieldSelector });
       return transport.stream(collectionPath(type, namespace) + query, signal);
     },
 

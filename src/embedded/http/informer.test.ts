@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { ShardResource } from '../../api/resources.ts';
+import { seededRandom } from '../../lib/random.ts';
+import { createKubeClient } from '../../runtime/client/kube-client.ts';
+import { createInformer } from '../../runtime/informer.ts';
+import { Mailbox } from '../../runtime/testing/mailbox.ts';
+import { silentLog } from '../../runtime/types.ts';
+import type { KubeObject, StoreEvent } from '../../runtime/types.ts';
+import { call, control, shard, start } from '../testing/harness.ts';
+
+test('an informer of ours gets the whole collection and every change in one watch, without a list', async () => {
+  const plane = await start();
+  await call(plane, 'POST', `${control}/shards`, shard('a'));
+  await call(plane, 'POST', `${control}/shards`, shard('b'));
+  const deps = { clock: plane.clock, random: seededRandom(1) };
+  const client = createKubeClient({ ...deps, config: { server: plane.url }, fieldManager: 'test', userAgent: 'test' });
+  const listPage = (): never => expect.fail('it was to watch, not to list');
+  const informer = createInformer<KubeObject>({ ...deps, client: { watch: client.watch, listPage }, log: silentLog, type: ShardResource });
+  const events = new Mailbox<StoreEvent<KubeObject>>();
+  informer.subscribe((event) => events.push(event));
+  const stop = new AbortController();
+  const run = informer.run(stop.signal);
+  await informer.waitForSync();
+  expect([...informer.store.keys()]).toEqual(['default/a', 'default/b']);
+  await events.take(2);
+  await call(plane, 'DELETE', `${control}/shards/a`);
+  expect(await events.next()).toMatchObject({ type: 'deleted', key: 'default/a' });
+  stop.abort(new Error('done'));
+  await run;
+  await client.close();
+});
