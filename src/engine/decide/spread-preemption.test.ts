@@ -29,6 +29,14 @@ describe('a strict spread that takes from others', () => {
     expect([...idsOf(plan(spec), 'Preempt')].sort()).toEqual(expected);
   });
 
+  // preemptSpread takes the lots of a tie in the order in which their groups were made, not by id.
+  it.fails('takes the smallest id of those that are equally good, in whatever order they were told (D6)', () => {
+    const two = [{ ...victims('za', 1)[0], id: 'v2', labels: { a: '1' }, assigned: assignmentOf({ ...low, group: 'g' }) }, { ...victims('za', 1)[0], id: 'v1' }] as EngineMachine[];
+    for (const machines of [two, [...two].reverse()]) {
+      expect(idsOf(plan({ machines, needs: [spread(1)] }), 'Preempt')).toEqual(['v1']);
+    }
+  });
+
   it('says that the skew keeps it from taking more', () => {
     const one = plan({ machines: [...victims('za', 4), ...inZone('zb', 1, 'Configured', { assigned: assignmentOf(spread(1)) })], needs: [spread(9)] });
     expect(one.verdicts[0]).toMatchObject({ satisfied: false, reason: 'PREEMPTION_EXHAUSTED', preemption: { victims: 2 } });

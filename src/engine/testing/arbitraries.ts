@@ -1,12 +1,14 @@
 /** Random worlds: small, so that everything meets everything, and mostly short of something. */
 import fc from 'fast-check';
+import { fingerprint, unitClass, withoutSame } from '../../api/profile.ts';
 import { amounts, assignmentOf, GIB, machine, need, policy, requirement, sameZone, T0, typeIn, zoneSpread } from './builders.ts';
-import type { EngineMachine, Intent, MachineState, MemoryChange, Need, NodeHint, Policy, Snapshot } from '../types.ts';
+import type { Assignment, EngineMachine, Intent, MachineState, MemoryChange, Need, NodeHint, Policy, Snapshot } from '../types.ts';
 
 const CLUSTERS = ['c1', 'c2', 'c3'];
 const TYPES = ['t1', 't2'];
 const ZONES = ['za', 'za', 'za', 'zb', 'zc', '']; // lopsided, so that spreads run into their skew
-const STATES: MachineState[] = ['Speculative', 'Creating', 'Idle', 'Configuring', 'Configured', 'Draining', 'Deleting', 'Failed'];
+const STATES: MachineState[] = ['Speculative', 'Speculative', 'Creating', 'Creating', 'Idle', 'Idle', 'Configuring', 'Configured', 'Draining', 'Deleting', 'Failed'];
+const CALM_STATES: MachineState[] = ['Speculative', 'Idle', 'Idle', 'Configured'];
 
 export interface WorldOptions {
   /** Same and strict-spread Needs. Default true. */
@@ -19,15 +21,19 @@ export interface WorldOptions {
   readonly rails?: boolean;
   /** Only machines that are free, bound or decided for, and only clusters that are there and trusted. Default false. */
   readonly calm?: boolean;
+  /** Machines that were preempted earlier. Default true. */
+  readonly reservations?: boolean;
 }
 
 export function worlds(options: WorldOptions = {}): fc.Arbitrary<Snapshot> {
   return fc
-    .array(needs(options), { maxLength: 6, size: 'max' })
-    .chain((demand) =>
+    .array(needs(options), { maxLength: 5, size: 'max' })
+    .map((kinds) => kinds.flat())
+    .chain((demand) => fc.tuple(fc.constant(demand), fc.constantFrom(true, true, false), fc.boolean()))
+    .chain(([demand, scarce, large]) =>
       fc.record({
         demand: fc.constant(demand),
-        machines: fc.array(machineFor(demand, options), { maxLength: 16, size: 'max' }),
+        machines: fc.array(machineFor(demand, scarce, large, options), { minLength: scarce ? 4 : 0, maxLength: 16, size: 'max' }),
         silent: options.calm ? fc.constant<string[]>([]) : fc.subarray<string>(CLUSTERS, { maxLength: 1 }),
         disconnected: options.calm ? fc.constant<string[]>([]) : fc.subarray<string>(CLUSTERS, { maxLength: 1 }),
         hinted: fc.subarray(CLUSTERS),
@@ -36,6 +42,7 @@ export function worlds(options: WorldOptions = {}): fc.Arbitrary<Snapshot> {
         policy: policies(options),
         ages: fc.array(fc.integer({ min: 0, max: 900 }), { minLength: 16, maxLength: 16 }),
         taken: fc.array(fc.integer({ min: 0, max: 90 }), { maxLength: 3 }),
+        reserved: fc.array(demand.length > 0 ? fc.option(fc.constantFrom(...demand), { freq: 2 }) : fc.constant(null), { minLength: 16, maxLength: 16 }),
       }),
     )
     .map((w) => {
@@ -47,53 +54,65 @@ export function worlds(options: WorldOptions = {}): fc.Arbitrary<Snapshot> {
         sessions: new Set(CLUSTERS.filter((c) => !w.disconnected.includes(c))),
         supplyTrusted: w.supplyTrusted,
         policy: w.policy,
-        memory: [...clocks(machines, w.ages), { what: 'reclaims', key: 'c1', at: w.taken.map((s) => T0 - s * 1000).sort() } as const],
+        memory: [...clocks(machines, w.ages), ...(options.reservations === false ? [] : reservations(machines, w.reserved)), { what: 'reclaims', key: 'c1', at: w.taken.map((s) => T0 - s * 1000).sort() } as const],
       };
     });
 }
 
-function needs({ topology = true, same = true, spread = true }: WorldOptions): fc.Arbitrary<Need> {
+/** One demand as its cluster reports it: a row, two rows of different unit classes, or two gangs of one size. */
+function needs({ topology = true, same = true, spread = true }: WorldOptions): fc.Arbitrary<Need[]> {
   return fc
     .record({
       cluster: fc.constantFrom(...CLUSTERS),
       priority: fc.constantFrom(10, 100, 1000),
       interruptionBucket: fc.constantFrom(1, 6, 27),
       group: fc.constantFrom('', 'g'),
-      shape: fc.constantFrom('any', 'any', 'typed', 'same', 'spread', 'spread'),
-      units: fc.integer({ min: 0, max: 8 }),
+      shape: fc.constantFrom('any', 'any', 'typed', 'same', 'same', 'spread', 'spread'),
+      units: fc.integer({ min: 0, max: 10 }),
       gib: fc.integer({ min: 0, max: 12 }),
       minUnit: fc.constantFrom(amounts({ cpu: 1 }), amounts({ cpu: 2 }), amounts({ cpu: 1, memory: 2 })),
+      double: fc.constantFrom(false, false, true),
     })
-    .map(({ shape, units, gib, ...spec }) =>
-      need({
+    .map(({ shape, units, gib, double, ...spec }) => {
+      const isSame = topology && same && shape === 'same';
+      const one = need({
         ...spec,
         aggregate: [['cpu', units * 1000], ['memory', gib * GIB]],
         ...(shape === 'typed' && { requirements: [typeIn('t1')] }),
-        ...(topology && same && shape === 'same' && { requirements: [sameZone()] }),
+        ...(isSame && { requirements: [sameZone()] }),
         ...(topology && spread && shape === 'spread' && { spread: [zoneSpread(1)] }),
-        ...(!(topology && same) && shape === 'same' && { requirements: [requirement('topology.kubernetes.io/zone', 'NotIn', 'za')] }),
-      }),
-    );
+        ...(!isSame && shape === 'same' && { requirements: [requirement('topology.kubernetes.io/zone', 'NotIn', 'za')] }),
+      });
+      if (!double) return [one];
+      const unit = amounts({ cpu: 1, memory: 1 });
+      return isSame ? [one, { ...one, group: 'twin' }] : [one, { ...one, minUnit: unit, unitClass: unitClass(unit), aggregate: [['cpu', 1000], ['memory', gib * GIB]] }];
+    });
 }
 
-function machineFor(demand: readonly Need[], { calm = false }: WorldOptions): fc.Arbitrary<EngineMachine> {
-  const target = demand.length > 0 ? fc.constantFrom(...demand, need({ priority: 1 })) : fc.constant(need());
-  const states = calm ? fc.constantFrom<MachineState>('Speculative', 'Idle', 'Idle', 'Configured', 'Configured') : fc.constantFrom(...STATES, 'Idle', 'Configured', 'Speculative');
+/** `scarce`: most of them are bound, so that who wants more must take it from others. `large`: some hold a whole gang. */
+function machineFor(demand: readonly Need[], scarce: boolean, large: boolean, { calm = false }: WorldOptions): fc.Arbitrary<EngineMachine> {
+  const had = scarce ? demand.filter(({ profile }) => profile.priority < 1000) : demand;
+  const target = fc.constantFrom(...had, need({ priority: 1 }), ...(scarce ? [need({ priority: 1, cluster: 'c2' }), need({ priority: 1, cluster: 'c3' })] : []));
+  const states = fc.constantFrom<MachineState>(...(calm ? CALM_STATES : STATES), ...Array.from({ length: scarce ? 12 : 1 }, () => 'Configured' as const));
   return fc
     .record({
       state: states,
       instanceType: fc.constantFrom(...TYPES),
       zone: fc.constantFrom(...ZONES),
       capacityType: fc.constantFrom('BareMetal', 'OnDemand', 'Spot'),
-      size: fc.constantFrom(amounts({ cpu: 1, memory: 2 }), amounts({ cpu: 2, memory: 8 }), amounts({ cpu: 4, memory: 4 })),
+      size: fc.constantFrom(amounts({ cpu: 1, memory: 2 }), amounts({ cpu: 2, memory: 8 }), amounts({ cpu: 4, memory: 4 }), ...(large ? [amounts({ cpu: 8, memory: 12 })] : [])),
       priceMicroUsdPerHour: fc.constantFrom(0, 1_000_000, 2_000_000, 5_000_000),
       interruptionProbability: fc.constantFrom(0, 0, 0.1, 0.5),
       target,
-      decision: fc.constantFrom('none', 'none', 'bind', 'sent', 'out'),
+      folded: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
+      // What it was bound for may rank below or above what it serves now.
+      stamp: fc.constantFrom(undefined, undefined, 1, 500),
+      decision: fc.constantFrom('none', 'none', 'none', 'bind', 'bind', 'sent', 'out'),
       hold: calm ? fc.constant(false) : fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
       stuck: calm ? fc.constant(false) : fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
     })
-    .map(({ size, target: to, decision, state, ...over }) => {
+    .map(({ size, target, folded, stamp, decision, state, ...over }) => {
+      const to = folded ? foldedAssignment(target) : assignmentOf(target);
       const bound = state === 'Configuring' || state === 'Configured' || state === 'Draining';
       const intent = calm && state === 'Configured' ? undefined : intentFor(decision, state, to);
       return machine('', state, {
@@ -101,16 +120,21 @@ function machineFor(demand: readonly Need[], { calm = false }: WorldOptions): fc
         allocatable: size,
         labels: { 'kubernetes.io/hostname': `${over.instanceType}-${over.zone}` },
         cluster: bound ? to.cluster : '',
-        ...(bound && { assigned: assignmentOf(to) }),
+        ...(bound && { assigned: stamp === undefined ? to : { ...to, priority: stamp } }),
         ...(intent && { intent }),
       });
     });
 }
 
-function intentFor(decision: string, state: MachineState, to: Need): Intent | undefined {
+/** For whom machines are bound that serve a gang which fits on one machine. */
+function foldedAssignment(of: Need): Assignment {
+  return { ...assignmentOf(of), fingerprint: fingerprint(withoutSame(of.profile)), group: '' };
+}
+
+function intentFor(decision: string, state: MachineState, to: Assignment): Intent | undefined {
   const free = state === 'Idle' || state === 'Creating' || state === 'Speculative';
-  if (decision === 'bind') return free || state === 'Failed' ? { kind: 'bind', to: assignmentOf(to), configureSent: false } : undefined;
-  if (decision === 'sent') return state === 'Idle' || state === 'Configuring' ? { kind: 'bind', to: assignmentOf(to), configureSent: true } : undefined;
+  if (decision === 'bind') return free || state === 'Failed' ? { kind: 'bind', to, configureSent: false } : undefined;
+  if (decision === 'sent') return state === 'Idle' || state === 'Configuring' ? { kind: 'bind', to, configureSent: true } : undefined;
   if (decision === 'out' && state === 'Configured') return { kind: 'unbind' };
   return undefined;
 }
@@ -149,6 +173,15 @@ function clocks(machines: readonly EngineMachine[], ages: readonly number[]): Me
   return machines.flatMap((m, i): MemoryChange[] => {
     const at = T0 - (ages[i] ?? 0) * 1000;
     return i % 2 === 0 ? [{ what: 'idleSince', key: m.id, at }, { what: 'leftOverSince', key: m.id, at }] : [];
+  });
+}
+
+/** Some of what is on its way out, or has just arrived, was preempted for somebody. */
+function reservations(machines: readonly EngineMachine[], drawn: readonly (Need | null)[]): MemoryChange[] {
+  return machines.flatMap((m, i): MemoryChange[] => {
+    const preemptor = drawn[i];
+    const isFreed = m.state === 'Draining' || m.intent?.kind === 'unbind' || (m.state === 'Idle' && m.intent === undefined && i % 2 === 0);
+    return isFreed && preemptor && preemptor.cluster !== m.cluster ? [{ what: 'reservation', key: m.id, to: assignmentOf(preemptor) }] : [];
   });
 }
 

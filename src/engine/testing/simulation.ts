@@ -110,6 +110,11 @@ function intentOf({ kind, machineId, to }: Action): Intent | undefined {
   }
 }
 
+/** The machine after its next transition, had it taken no time; undefined = it stays as it is. */
+export function moved(machine: EngineMachine): EngineMachine | undefined {
+  return begin(machine)?.machine ?? end(machine);
+}
+
 function begin(machine: EngineMachine): { transition: Transition; machine: EngineMachine } | undefined {
   const { intent, state } = machine;
   if (intent?.kind === 'bind' && state === 'Speculative') return { transition: 'create', machine: { ...machine, state: 'Creating' } };

@@ -1,0 +1,46 @@
+/** The ordered pass by itself: which machines each Need was given. */
+import { changesOf } from '../engine.ts';
+import { Folding } from '../decide/fold.ts';
+import { Market } from '../decide/market.ts';
+import { servePass } from '../decide/ordered-pass.ts';
+import type { Tally } from '../decide/tally.ts';
+import { Facts } from '../facts/facts.ts';
+import type { Group } from '../facts/group.ts';
+import type { NeedRow } from '../facts/need-row.ts';
+import type { EngineMachine, Snapshot } from '../types.ts';
+
+export interface Served {
+  readonly row: NeedRow;
+  /** Slots of the machines that were credited, picked or reserved; of these, those that were picked. */
+  readonly slots: readonly number[];
+  readonly picks: readonly number[];
+  /** Slots of the machines that are taken from others. */
+  readonly victims: readonly number[];
+  /** Nothing is to be found any more. */
+  readonly covered: boolean;
+  readonly machine: (slot: number) => EngineMachine;
+}
+
+export function served(world: Snapshot): Served[] {
+  const facts = new Facts(world.policy);
+  for (const change of changesOf(world)) facts.apply(change);
+  while (facts.inventory.settle(1));
+  const clusters = [...facts.clusters.all()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const market = new Market(facts, 1, () => false);
+  const folding = new Folding(facts);
+  folding.update();
+  const tallies = servePass(market, new Map(clusters.map((cluster) => [cluster, { rows: folding.rowsOf(cluster), next: 0 }])));
+  const groups: Group<Tally>[] = [...market.drawnOn, ...clusters.flatMap((c) => [...c.shelves()].flatMap((shelf) => [...shelf.groups()]))];
+  const result = tallies.map((tally) => ({
+    row: tally.row,
+    slots: groups.flatMap(({ members, shares }) =>
+      shares.flatMap(({ holder, end }, i) => (holder === tally ? members.slice(shares[i - 1]?.end ?? 0, end) : [])),
+    ),
+    victims: tally.victims.map(({ slot }) => slot),
+    picks: tally.picks.map(({ slot }) => slot),
+    covered: tally.covered,
+    machine: (slot: number) => facts.inventory.machine(slot),
+  }));
+  market.close();
+  return result;
+}
