@@ -97,9 +97,13 @@ export function rowKey(need: Need, facts: ProfileFacts): string {
   return `${facts.serial}\u0000${need.unitClass}\u0000${need.group}\u0000${need.fingerprint}`;
 }
 
-/** Names a Need within its cluster for ever: holds the whole profile, because fingerprints are not injective. */
-export function identityOf({ need, facts }: Pick<NeedRow, 'need' | 'facts'>): string {
-  return `${need.group}\u0000${need.unitClass}\u0000${facts.key}\u0000${need.fingerprint}`;
+/**
+ * Names a Need within its cluster for ever: holds the whole profile, because fingerprints are not injective, and of gangs
+ * planned as one their size, because gangs of several sizes may be of one unit class.
+ */
+export function identityOf({ need, facts, gangs }: Pick<NeedRow, 'need' | 'facts' | 'gangs'>): string {
+  const size = gangs === undefined ? '' : vectorKey(need.minUnit);
+  return `${need.group}\u0000${need.unitClass}\u0000${facts.key}\u0000${need.fingerprint}\u0000${size}`;
 }
 
 export function mergeNeeds(a: Need, b: Need): Need {
