@@ -53,6 +53,13 @@ export const kubectlAnswers: Promised = {
       });
       const [hub = '', ...clusters] = paths;
       const get = (kubeconfigPath: string, what: string): Promise<string> => kubectl({ kubeconfigPath }, ['get', what, '-A']);
+      const listed = await eventually('the hub lists its kinds as the README says, without a namespace', 40, async () => {
+        const names = await kubectl({ kubeconfigPath: hub }, ['get', 'machines,shards,capacityproviders', '-o', 'name']);
+        const kinds = new Set(names.trimEnd().split('\n').map((name) => name.split('.')[0]));
+        expect(['machine', 'shard', 'capacityprovider'].every((kind) => kinds.has(kind)), `not every kind in:\n${names}`);
+        return names.trimEnd().split('\n').length;
+      });
+      log(`${listed} objects of the hub without naming a namespace`);
 
       const machines = await eventually('a machine is bound', 40, async () => {
         const table = await get(hub, 'machines');
@@ -71,7 +78,7 @@ export const kubectlAnswers: Promised = {
         for (const cluster of clusters) {
           const [pods, nodes, requests, upcoming] = await Promise.all(['pods', 'nodes', 'capacityrequests', 'upcomingnodes'].map((what) => get(cluster, what)));
           if ([pods, nodes, requests, upcoming].some((table) => !table?.includes('\n') || table.trimEnd().split('\n').length < 2)) continue;
-          if (column(pods!, 'STATUS').includes('Running') && column(nodes!, 'STATUS').includes('Ready') && column(requests!, 'PHASE').includes('Acknowledged') && column(upcoming!, 'PHASE').includes('Ready')) return cluster;
+          if (column(pods!, 'STATUS').includes('Running') && column(nodes!, 'STATUS').includes('Ready') && column(requests!, 'PHASE').includes('Acknowledged') && column(upcoming!, 'PHASE').includes('Ready') && column(pods!, 'READY').some((ready) => /^([1-9]\d*)\/\1$/.test(ready))) return cluster;
         }
         throw new Error('none yet');
       });
@@ -82,14 +89,14 @@ export const kubectlAnswers: Promised = {
       expect(invalid.includes('spec.resources'), `every wrong field is named, not only: ${invalid}`);
       await kubectl({ kubeconfigPath: served }, ['apply', '-f', write(dir, 'odd.yaml', request('odd', 'priority: 5\n  resources: { cpu: "1" }\n  requirements: [{ key: cores, operator: Gt, values: ["4"] }]'))]);
       const verdict = await eventually('a request that cannot be expressed says so (D4)', 20, async () => {
-        const text = await kubectl({ kubeconfigPath: served }, ['get', 'capacityrequest', 'odd', '-o', 'json']);
+        const text = await kubectl({ kubeconfigPath: served }, ['get', 'capacityrequest', 'odd', '-n', 'default', '-o', 'json']);
         const { status } = JSON.parse(text) as { status?: { conditions?: { type: string; status: string; message: string }[] } };
         const accepted = status?.conditions?.find((c) => c.type === 'Accepted');
         expect(accepted?.status === 'False', text);
         return accepted?.message ?? '';
       });
       expect(verdict.includes('operator') && verdict.includes('Gt'), `the condition names the field and the value, not: ${verdict}`);
-      await kubectl({ kubeconfigPath: served }, ['delete', 'capacityrequest', 'odd']);
+      await kubectl({ kubeconfigPath: served }, ['delete', 'capacityrequest', 'odd', '-n', 'default']);
       log(`bad requests are named: ${verdict}`);
 
       await eventually('the demand ends and the processes stay up', 90, () => {

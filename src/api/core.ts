@@ -125,7 +125,18 @@ export interface Pod extends KubeObject {
     message?: string;
     conditions?: PodCondition[];
     startTime?: string;
+    containerStatuses?: ContainerStatus[];
   };
+}
+
+export interface ContainerStatus {
+  name: string;
+  image: string;
+  imageID: string;
+  ready: boolean;
+  started?: boolean;
+  restartCount: number;
+  state?: { running?: { startedAt?: string } };
 }
 
 export interface NodeCondition {

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../lib/usage-error.ts';
-import { durationMs, integer, leaseDurations, listenAddress } from './flags.ts';
+import { durationMs, fourGraces, integer, leaseDurations, listenAddress } from './flags.ts';
 import { register } from './shard.ts';
 
 describe('durations', () => {
@@ -15,6 +15,18 @@ describe('durations', () => {
   it.each(['', ' ', '10x', 'ten', '-1s', '1s ', '1s2', 's', '1..5s', 'Infinity', '5S'])('%j is refused, naming the flag and what would work', (text) => {
     expect(() => durationMs('--flag', text)).toThrow(UsageError);
     expect(() => durationMs('--flag', text)).toThrow(/^--flag: ".*" is not a duration; write for instance 500ms/);
+  });
+});
+
+describe('preemption graces', () => {
+  it('are four, in whole seconds', () => {
+    expect(fourGraces('--g', '10s,30s,2m,10m')).toEqual([10, 30, 120, 600]);
+    expect(fourGraces('--g', '100ms,0,1.5s,3')).toEqual([1, 0, 2, 3]);
+  });
+
+  it.each(['', '1s,2s,3s', '1s,2s,3s,4s,5s', '1s;2s;3s;4s', '1s,2s,3s,x'])('%j is refused, naming the flag', (text) => {
+    expect(() => fourGraces('--g', text)).toThrow(UsageError);
+    expect(() => fourGraces('--g', text)).toThrow(/^--g: /);
   });
 });
 

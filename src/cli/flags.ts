@@ -33,6 +33,15 @@ function parseDuration(flag: string, text: string): number {
   return total;
 }
 
+/** Preemption graces for four gaps between the priorities, largest gap first; in seconds, rounded up (spec: engine 8.6). */
+export function fourGraces(flag: string, text: string): [number, number, number, number] {
+  const [a, b, c, d, ...more] = text.split(',').map((grace) => Math.ceil(durationMs(flag, grace) / 1000));
+  if (a === undefined || b === undefined || c === undefined || d === undefined || more.length > 0) {
+    throw new UsageError(`${flag}: "${text}" must be four durations, the one for the largest gap of priorities first; write for instance 10s,30s,2m,10m`);
+  }
+  return [a, b, c, d];
+}
+
 export function integer(flag: string, text: string, range: { min: number; max?: number }): number {
   const value = Number(text);
   const { min, max = Number.MAX_SAFE_INTEGER } = range;

@@ -10,6 +10,7 @@ interface SimFlags {
   nodeAgent?: string;
   createMs: string;
   configureMs: string;
+  drainMs: string;
   deleteMs: string;
   recoverMs: string;
   failureRate: string;
@@ -51,6 +52,7 @@ export function register(program: Command): void {
     .option('--node-agent <url>', 'make machines join, leave and die through this URL, e.g. http://127.0.0.1:8081')
     .option('--create-ms <ms|from-to>', 'how long a Create takes', '400-1500')
     .option('--configure-ms <ms|from-to>', 'how long a Configure takes before the machine joins', '300-1000')
+    .option('--drain-ms <ms|from-to>', 'how long a Drain goes on after the last Pod', '200')
     .option('--delete-ms <ms|from-to>', 'how long a Delete takes', '500')
     .option('--recover-ms <ms|from-to>', 'how long a failed machine stays FAILED before it is replaced', '3000')
     .option('--failure-rate <kind=share,…>', 'share of operations that fail: create, configure, drain, delete', '')
@@ -89,6 +91,7 @@ async function runSim(flags: SimFlags): Promise<void> {
     ...(flags.nodeAgent !== undefined && { nodeAgent: flags.nodeAgent }),
     create: parseSpan('--create-ms', flags.createMs),
     configure: parseSpan('--configure-ms', flags.configureMs),
+    drain: parseSpan('--drain-ms', flags.drainMs),
     delete: parseSpan('--delete-ms', flags.deleteMs),
     recover: parseSpan('--recover-ms', flags.recoverMs),
     failureRates: parseFailureRates('--failure-rate', flags.failureRate),

@@ -1,15 +1,16 @@
 import type { Command } from 'commander';
 import { UsageError } from '../lib/usage-error.ts';
 import { addClientFlags, clientOptions, type ClientFlags } from './client-flags.ts';
-import { durationMs, listenAddress } from './flags.ts';
+import { durationMs, fourGraces, listenAddress } from './flags.ts';
 
-interface ShardFlags extends ClientFlags {
+export interface ShardFlags extends ClientFlags {
   id: string;
   listen: string;
   dataDir: string;
   poll?: string;
   minCycle: string;
   reclaimGrace: string;
+  preemptionGrace: string;
   auditLog?: string;
 }
 
@@ -35,6 +36,7 @@ export function register(program: Command): void {
     .option('--poll <time>', 'look for changes at the provider this often; default: CapacityProvider.spec.pollSeconds')
     .option('--min-cycle <time>', 'gather what arrives within this time into one plan', '100ms')
     .option('--reclaim-grace <time>', 'time that Pods get to leave an excess machine', '10m')
+    .option('--preemption-grace <t1,t2,t3,t4>', 'time that Pods get to leave for demand of a priority higher by more than 900000, 500000, 100000, and less', '10s,30s,2m,10m')
     .option('--audit-log <file>', 'append every decision as a JSON line');
   addClientFlags(command, { apiServer: 'the hub', metricsAddress: ':8780', namespace: 'namespace of the Shard, Machine and CapacityProvider objects', qps: 200, burst: 400 })
     .addHelpText('after', help)
@@ -42,7 +44,7 @@ export function register(program: Command): void {
 }
 
 /** What the flags mean; throws a UsageError that names the one that cannot work. */
-function optionsOf(flags: ShardFlags) {
+export function optionsOf(flags: ShardFlags) {
   if (flags.id === '') throw new UsageError('--id: must not be empty; it is the name of the Shard object');
   const apiMaxMs = durationMs('--api-backoff', flags.apiBackoff, 100);
   return {
@@ -52,7 +54,10 @@ function optionsOf(flags: ShardFlags) {
     dataDir: flags.dataDir,
     ...(flags.poll !== undefined && { pollMs: durationMs('--poll', flags.poll, 50) }),
     minCycleMs: durationMs('--min-cycle', flags.minCycle),
-    reclaimGraceSeconds: Math.ceil(durationMs('--reclaim-grace', flags.reclaimGrace) / 1000),
+    graces: {
+      reclaimSeconds: Math.ceil(durationMs('--reclaim-grace', flags.reclaimGrace) / 1000),
+      preemptionSeconds: fourGraces('--preemption-grace', flags.preemptionGrace),
+    },
     ...(flags.auditLog !== undefined && { auditLog: flags.auditLog }),
     apiBackoff: { minMs: Math.min(1_000, apiMaxMs / 4), maxMs: apiMaxMs },
   };

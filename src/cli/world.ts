@@ -7,6 +7,7 @@ interface WorldFlags {
   hubPort: string;
   cluster: string[];
   nodeAgentListen: string;
+  nodeReadyMs: string;
   hubObjects?: string;
   demand?: string;
   providerAdmin?: string;
@@ -36,6 +37,7 @@ export function register(program: Command): void {
     .option('--hub-port <port>', 'port of the hub; 0 takes a free one', '0')
     .option('--cluster <id=port>', 'a managed cluster (repeatable)', collect, [])
     .option('--node-agent-listen <host:port>', 'where the provider makes machines join, leave and die', '127.0.0.1:0')
+    .option('--node-ready-ms <ms>', 'how long a Node takes from its appearance until it is Ready', '300')
     .option('--hub-objects <file>', 'JSON list of {type, object} to create in the hub')
     .option('--demand <file>', 'the workload, as bigfleet up plans it')
     .option('--provider-admin <url>', 'control panel of the sim provider, for interruptions')
@@ -91,6 +93,7 @@ async function run(flags: WorldFlags): Promise<void> {
     hubPort,
     clusters,
     nodeAgent,
+    nodeReadyMs: integer('--node-ready-ms', flags.nodeReadyMs, { min: 0, max: 3_600_000 }),
     hubObjects: flags.hubObjects === undefined ? [] : readHubObjects(flags.hubObjects),
     ...(flags.demand !== undefined && { demand: readDemand(flags.demand, clusters.map(({ id }) => id)) }),
     ...(flags.providerAdmin !== undefined && { providerAdmin: flags.providerAdmin }),

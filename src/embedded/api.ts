@@ -43,8 +43,8 @@ export interface EmbeddedControlPlane {
   readonly port: number;
   readonly store: EmbeddedStore;
   readonly faults: Faults;
-  /** Writes a kubeconfig (mode 0600) that kubectl can use with `--kubeconfig`. */
-  writeKubeconfig(path: string): Promise<void>;
+  /** Writes a kubeconfig (mode 0600) that kubectl can use with `--kubeconfig`; it looks into the namespace unless told otherwise. */
+  writeKubeconfig(path: string, namespace?: string): Promise<void>;
   /** Ends all connections and releases the port and the data directory. */
   close(): Promise<void>;
 }

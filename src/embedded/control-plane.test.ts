@@ -42,7 +42,10 @@ test('the kubeconfig leads to the server, and only its owner can read it', async
   const config = parse(await readFile(file, 'utf8')) as Loose;
   expect(config.clusters).toEqual([{ name: 'test', cluster: { server: plane.url } }]);
   expect(config['current-context']).toBe(config.contexts[0].name);
+  expect(config.contexts[0].context.namespace).toBe('default');
   expect(statSync(file).mode & 0o777).toBe(0o600);
+  await plane.writeKubeconfig(file, 'elsewhere');
+  expect((parse(await readFile(file, 'utf8')) as Loose).contexts[0].context.namespace).toBe('elsewhere');
 });
 
 test('a definition file that is unusable is an error that names it', async () => {

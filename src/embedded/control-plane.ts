@@ -66,7 +66,7 @@ export async function startEmbeddedControlPlane(options: EmbeddedControlPlaneOpt
       port,
       store: createStore(operations),
       faults,
-      writeKubeconfig: (path) => writeFile(path, kubeconfig(name, url), { mode: 0o600 }),
+      writeKubeconfig: (path, namespace) => writeFile(path, kubeconfig(name, url, namespace), { mode: 0o600 }),
       async close() {
         if (closed) return;
         closed = true;
@@ -150,13 +150,13 @@ function randomSuffix(): string {
   return [...randomBytes(5)].map((byte) => alphabet[byte % alphabet.length]).join('');
 }
 
-function kubeconfig(name: string, url: string): string {
+function kubeconfig(name: string, url: string, namespace = 'default'): string {
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
     clusters: [{ name, cluster: { server: url } }],
     users: [{ name, user: {} }],
-    contexts: [{ name, context: { cluster: name, user: name } }],
+    contexts: [{ name, context: { cluster: name, user: name, namespace } }],
     'current-context': name,
   };
   return `${JSON.stringify(config, null, 2)}\n`;

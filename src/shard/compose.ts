@@ -30,6 +30,7 @@ import { createShardServer } from './grpc-server.ts';
 import { Inventory, isWork } from './inventory.ts';
 import type { InventoryChange } from './inventory.ts';
 import { LiveSettings } from './live-settings.ts';
+import type { Graces } from './live-settings.ts';
 import { MachineWriter } from './machine-writer.ts';
 import { createShardMetrics } from './metrics.ts';
 import { NeedStatusPublisher, bindObstacles } from './need-status.ts';
@@ -55,7 +56,8 @@ export interface ShardOptions {
   /** Finer than CapacityProvider.spec.pollSeconds can say. */
   readonly pollMs?: number;
   readonly minCycleMs: number;
-  readonly reclaimGraceSeconds?: number;
+  /** Graces other than the default ones. */
+  readonly graces?: Graces;
   readonly qps: number;
   readonly burst: number;
   readonly auditLog?: string;
@@ -86,7 +88,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const shardInformer = createInformer<Shard>({ ...informerDeps, type: ShardResource, namespace, fieldSelector: `metadata.name=${shardId}` });
   const providerInformer = createInformer<CapacityProvider>({ ...informerDeps, type: CapacityProviderResource, namespace });
   const machineInformer = createInformer<Machine>({ ...informerDeps, type: MachineResource, namespace, project: withoutManagedFields });
-  const settings = new LiveSettings(options.dataDir, options.reclaimGraceSeconds);
+  const settings = new LiveSettings(options.dataDir, options.graces);
 
   // What the shard knows and decides.
   const inventory = new Inventory(clock, (machineId) => {

@@ -1,6 +1,13 @@
 import type { Shard } from '../api/types.ts';
+import type { Policy } from '../engine/types.ts';
 import { RememberedSpec, settingsOf } from './settings.ts';
 import type { ShardSettings } from './settings.ts';
+
+/** Graces given on the command line; what is absent takes the default. */
+export interface Graces {
+  readonly reclaimSeconds?: number;
+  readonly preemptionSeconds?: Policy['preemptionGraceSeconds'];
+}
 
 /**
  * The settings in force: those of the Shard object as last seen, kept over restarts; before there was any word on them the
@@ -8,18 +15,18 @@ import type { ShardSettings } from './settings.ts';
  */
 export class LiveSettings {
   private readonly remembered: RememberedSpec;
-  private readonly reclaimGraceSeconds: number | undefined;
+  private readonly graces: Graces;
   private spec: string;
   private settings: ShardSettings;
   private heard: boolean;
 
-  constructor(dataDir: string, reclaimGraceSeconds: number | undefined) {
+  constructor(dataDir: string, graces: Graces = {}) {
     this.remembered = new RememberedSpec(dataDir);
-    this.reclaimGraceSeconds = reclaimGraceSeconds;
+    this.graces = graces;
     const spec = this.remembered.load();
     this.heard = spec !== undefined;
     this.spec = JSON.stringify(spec);
-    this.settings = settingsOf({ spec: spec ?? {} }, reclaimGraceSeconds);
+    this.settings = this.settingsOf({ spec: spec ?? {} });
   }
 
   get current(): ShardSettings {
@@ -37,8 +44,12 @@ export class LiveSettings {
     if (this.heard && spec === this.spec) return false;
     this.spec = spec;
     this.heard = true;
-    this.settings = settingsOf(object, this.reclaimGraceSeconds);
+    this.settings = this.settingsOf(object);
     this.remembered.save(object.spec);
     return true;
+  }
+
+  private settingsOf(object: Pick<Shard, 'spec'>): ShardSettings {
+    return settingsOf(object, this.graces.reclaimSeconds, this.graces.preemptionSeconds);
   }
 }

@@ -22,7 +22,7 @@ export function agentName(index: number): string {
   return `agent-${index + 1}`;
 }
 
-export function worldProcess(ports: Ports, layout: Layout): ProcessSpec {
+export function worldProcess({ compressed }: UpSettings, ports: Ports, layout: Layout): ProcessSpec {
   return {
     name: 'world',
     heapMb: 384,
@@ -30,7 +30,7 @@ export function worldProcess(ports: Ports, layout: Layout): ProcessSpec {
     args: [
       'world', '--data-dir', layout.world, '--hub-port', String(ports.hub),
       ...[...ports.clusters].flatMap(([id, port]) => ['--cluster', `${id}=${port}`]),
-      '--node-agent-listen', at(ports.nodeAgent), '--hub-objects', layout.hubObjects,
+      '--node-agent-listen', at(ports.nodeAgent), '--hub-objects', layout.hubObjects, '--node-ready-ms', String(compressed.nodeReadyMs),
       '--demand', layout.demandPlan, '--provider-admin', `http://${at(ports.providerAdmin)}`,
     ],
   };
@@ -46,7 +46,7 @@ export function providerProcess(settings: UpSettings, ports: Ports, layout: Layo
       'provider', 'sim', '--i-know-this-is-simulated', '--listen', at(ports.provider), '--seed-file', layout.providerSeeds,
       '--data-dir', layout.providerState, '--operation-log', layout.operationLog, '--admin-listen', at(ports.providerAdmin),
       '--node-agent', `http://${at(ports.nodeAgent)}`, '--create-ms', compressed.createMs, '--configure-ms', compressed.configureMs,
-      '--delete-ms', compressed.deleteMs, '--recover-ms', compressed.recoverMs,
+      '--drain-ms', compressed.drainMs, '--delete-ms', compressed.deleteMs, '--recover-ms', compressed.recoverMs,
     ],
   };
 }
@@ -60,7 +60,8 @@ export function shardProcess(settings: UpSettings, ports: Ports, layout: Layout)
     args: [
       'shard', '--id', SHARD_ID, '--listen', at(ports.shard), '--metrics-addr', '0', '--kubeconfig', layout.hubKubeconfig,
       '--namespace', SYSTEM_NAMESPACE, '--data-dir', layout.shardState, '--audit-log', layout.auditLog,
-      '--poll', ms(compressed.pollMs), '--reclaim-grace', ms(compressed.reclaimGraceMs), '--api-backoff', '1s', ...clientFlags(settings),
+      '--poll', ms(compressed.pollMs), '--reclaim-grace', ms(compressed.reclaimGraceMs),
+      '--preemption-grace', compressed.preemptionGraceSeconds.map((grace) => `${grace}s`).join(), '--api-backoff', '1s', ...clientFlags(settings),
     ],
   };
 }

@@ -5,6 +5,9 @@ import { SHARD_ID } from './commands.ts';
 import type { Ports } from './ports.ts';
 import type { UpSettings } from './settings.ts';
 
+/** Calls to the provider at a time. */
+export const PROVIDER_CALLS = 64;
+
 /** The objects that a person would write to set up the hub: one shard with compressed times, one provider. */
 export function hubObjects({ compressed }: UpSettings, ports: Ports): { type: ResourceType; object: KubeObject }[] {
   const apiVersion = `${CONTROL_GROUP}/${VERSION}`;
@@ -20,7 +23,7 @@ export function hubObjects({ compressed }: UpSettings, ports: Ports): { type: Re
         spotSeconds: compressed.holdSpotSeconds,
         occupiedExcessSeconds: compressed.occupiedExcessSeconds,
       },
-      concurrencyPerProvider: 64,
+      concurrencyPerProvider: PROVIDER_CALLS,
     },
   };
   const provider = {

@@ -9,6 +9,8 @@ export class Progress {
   private readonly terminal: boolean;
   private lastAt = -Infinity;
   private shown = false;
+  /** The line last shown, without its time; undefined while every line is shown. */
+  private shownFacts: string | undefined;
 
   constructor(write: (text: string) => void, terminal: boolean) {
     this.write = write;
@@ -25,8 +27,17 @@ export class Progress {
     if (now - this.lastAt < (this.terminal ? TERMINAL_EVERY_MS : PLAIN_EVERY_MS)) return;
     this.lastAt = now;
     const line = progressLine(observation, now);
+    const facts = line.slice(line.indexOf(' s '));
+    if (facts === this.shownFacts) return;
+    if (this.shownFacts !== undefined) this.shownFacts = facts;
     this.write(this.terminal ? `\r\u001b[2K${line}` : `${line}\n`);
     this.shown = this.terminal;
+  }
+
+  /** The demand has ended: from now on only what is new is worth a line. */
+  ended(observation: Observation, now: number): void {
+    const line = progressLine(observation, now);
+    this.shownFacts = line.slice(line.indexOf(' s '));
   }
 
   /** Leaves the cursor at the start of an empty line. */

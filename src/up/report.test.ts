@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { reportText, shortcomings } from './report.ts';
+import { afterwards, reportText, shortcomings } from './report.ts';
 import type { UpReport } from './report.ts';
 import { ResourceUsage } from './resource-usage.ts';
 
@@ -78,4 +78,8 @@ describe('resource usage', () => {
     expect(usage.peakRssBytes).toBeGreaterThan(10_000_000);
     expect(usage.processes()[0]?.cpuSeconds).toBeGreaterThan(0);
   });
+});
+
+it.each([[0, 'no process ended'], [1, 'a process ended and was started again: 1 restart more'], [4, 'processes ended and were started again: 4 restarts more than the report says']])('tells of %i restarts after the report', (restarts, text) => {
+  expect(afterwards(restarts)).toContain(text);
 });

@@ -92,6 +92,11 @@ export function reportText(report: UpReport): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** What the report could not know yet, when everything was kept up after it. */
+export function afterwards(restarts: number): string {
+  return restarts === 0 ? 'While it stayed up no process ended.\n' : `While it stayed up ${restarts === 1 ? 'a process ended and was' : `processes ended and were`} started again: ${restarts} ${restarts === 1 ? 'restart' : 'restarts'} more than the report says.\n`;
+}
+
 function counts(of: object): string {
   const entries = Object.entries(of) as [string, number][];
   return entries.length === 0 ? 'none' : entries.map(([name, count]) => `${name} ${count}`).join(', ');

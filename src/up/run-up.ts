@@ -27,7 +27,7 @@ import { Observation } from './observer/observation.ts';
 import { choosePorts } from './ports.ts';
 import type { Ports } from './ports.ts';
 import { Progress } from './progress.ts';
-import { reportText, shortcomings } from './report.ts';
+import { afterwards, reportText, shortcomings } from './report.ts';
 import type { UpReport } from './report.ts';
 import { ResourceUsage } from './resource-usage.ts';
 import type { UpSettings } from './settings.ts';
@@ -61,6 +61,7 @@ export async function runUp(settings: UpSettings, deps: UpDeps): Promise<number>
   if (settings.keep && report.stoppedBy !== 'signal') {
     deps.stderr('Staying up (--keep). Ctrl-C ends everything.\n');
     await aborted(deps.signal);
+    deps.stderr(afterwards(run.restarts - report.restarts));
   }
   await run.stop();
   if (settings.dataDir === undefined && ok) rmSync(layout.root, { recursive: true, force: true });
@@ -154,6 +155,11 @@ class Run {
     return this.report(ending);
   }
 
+  /** So far: it goes on counting while the processes are kept up. */
+  get restarts(): number {
+    return this.fleet.restarts;
+  }
+
   async stop(): Promise<void> {
     this.looking = false;
     this.stopWatching.abort(new Error('the run is over'));
@@ -165,7 +171,7 @@ class Run {
   private async start(): Promise<void> {
     const { settings, ports, layout, fleet } = this;
     const limit = AbortSignal.any([this.deps.signal, AbortSignal.timeout(START_LIMIT_MS), fleet.failed]);
-    fleet.start(worldProcess(ports, layout));
+    fleet.start(worldProcess(settings, ports, layout));
     await this.worldReady(limit);
     this.watch();
     fleet.start(providerProcess(settings, ports, layout));
@@ -252,6 +258,7 @@ class Run {
     this.progress.clear();
     for (const accusation of observation.accusations().slice(0, MAX_ACCUSATIONS)) this.progress.say(accusation);
     const now = this.deps.clock.now();
+    this.progress.ended(observation, now);
     return {
       kind: 'UpReport',
       demand: { source: source.demand.source, clusters: settings.clusters, pods: plannedPods(source.demand).length },

@@ -1,4 +1,4 @@
-import { durationMs, integer } from '../cli/flags.ts';
+import { durationMs, fourGraces, integer } from '../cli/flags.ts';
 import { UsageError } from '../lib/usage-error.ts';
 
 /** The flags of `bigfleet up` as commander hands them over. */
@@ -17,6 +17,7 @@ export interface UpFlags {
   cycle: string;
   poll: string;
   reclaimGrace: string;
+  preemptionGrace: string;
   reclaimCap: string;
   maxDrains: string;
   holdOnDemand: string;
@@ -24,6 +25,8 @@ export interface UpFlags {
   occupiedExcess: string;
   createMs: string;
   configureMs: string;
+  nodeReadyMs: string;
+  drainMs: string;
   deleteMs: string;
   recoverMs: string;
   leaseDuration: string;
@@ -59,6 +62,7 @@ export interface Compressed {
   readonly cycleSeconds: number;
   readonly pollMs: number;
   readonly reclaimGraceMs: number;
+  readonly preemptionGraceSeconds: readonly number[];
   readonly reclaimCapFraction: string;
   readonly maxConcurrentDrains: number;
   readonly holdOnDemandSeconds: number;
@@ -66,6 +70,8 @@ export interface Compressed {
   readonly occupiedExcessSeconds: number;
   readonly createMs: string;
   readonly configureMs: string;
+  readonly nodeReadyMs: number;
+  readonly drainMs: string;
   readonly deleteMs: string;
   readonly recoverMs: string;
   readonly lease: { readonly durationMs: number; readonly renewMs: number; readonly retryMs: number };
@@ -116,6 +122,7 @@ function readCompressed(flags: UpFlags): Compressed {
     cycleSeconds: wholeSeconds('--cycle', flags.cycle, 1),
     pollMs: positive('--poll', flags.poll),
     reclaimGraceMs: wholeSeconds('--reclaim-grace', flags.reclaimGrace, 0) * 1000,
+    preemptionGraceSeconds: fourGraces('--preemption-grace', flags.preemptionGrace),
     reclaimCapFraction: flags.reclaimCap,
     maxConcurrentDrains: integer('--max-drains', flags.maxDrains, { min: 1 }),
     holdOnDemandSeconds: wholeSeconds('--hold-on-demand', flags.holdOnDemand, 0),
@@ -123,6 +130,8 @@ function readCompressed(flags: UpFlags): Compressed {
     occupiedExcessSeconds: wholeSeconds('--occupied-excess', flags.occupiedExcess, 0),
     createMs: span('--create-ms', flags.createMs),
     configureMs: span('--configure-ms', flags.configureMs),
+    nodeReadyMs: integer('--node-ready-ms', flags.nodeReadyMs, { min: 0, max: 3_600_000 }),
+    drainMs: span('--drain-ms', flags.drainMs),
     deleteMs: span('--delete-ms', flags.deleteMs),
     recoverMs: span('--recover-ms', flags.recoverMs),
     lease,

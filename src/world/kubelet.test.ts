@@ -44,6 +44,18 @@ it('runs a bound Pod on a Ready Node, and only there', async () => {
   expect(pod('b')?.status?.phase).toBe('Running');
 });
 
+it('reports the containers of a running Pod, so that kubectl counts them as ready', async () => {
+  plane.store.create(NodeResource, testNode('up'));
+  kubelet.start();
+  podOn('up', 'a', { containers: [{ name: 'one', image: 'i' }, { name: 'two' }] });
+  await clock.advance(1_000);
+  expect(pod('a')?.status?.containerStatuses).toMatchObject([{ name: 'one', image: 'i', ready: true, restartCount: 0 }, { name: 'two', ready: true }]);
+  const answer = await fetch(`${plane.url}/api/v1/namespaces/demo/pods`, { headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' } });
+  const table = (await answer.json()) as { columnDefinitions: { name: string }[]; rows: { cells: unknown[] }[] };
+  const cells = Object.fromEntries(table.columnDefinitions.map(({ name }, i) => [name, table.rows[0]?.cells[i]]));
+  expect(cells).toMatchObject({ Name: 'a', Ready: '2/2', Status: 'Running', Restarts: 0 });
+});
+
 it('ends a terminating Pod within 0.1 to 0.3 s', async () => {
   plane.store.create(NodeResource, testNode('up'));
   kubelet.start();

@@ -126,7 +126,10 @@ export class Kubelet implements NodePods {
       this.store.mutate<Pod>(PodResource, ref(pod), (draft) => {
         if (draft.metadata.uid !== pod.metadata.uid || draft.metadata.deletionTimestamp || draft.status?.phase === 'Running') return draft;
         const others = (draft.status?.conditions ?? []).filter((c) => c.type !== 'Ready');
-        return { ...draft, status: { ...draft.status, phase: 'Running', startTime: now, conditions: [...others, { type: 'Ready', status: 'True', lastTransitionTime: now }] } };
+        const containerStatuses = draft.spec.containers.map(({ name, image = '' }) => ({
+          name, image, imageID: '', ready: true, started: true, restartCount: 0, state: { running: { startedAt: now } },
+        }));
+        return { ...draft, status: { ...draft.status, phase: 'Running', startTime: now, conditions: [...others, { type: 'Ready', status: 'True', lastTransitionTime: now }], containerStatuses } };
       }, { subresource: 'status' }),
     );
   }

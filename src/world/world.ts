@@ -31,6 +31,8 @@ export interface WorldOptions {
   readonly nodeAgent: { readonly host: string; readonly port: number };
   /** Created in the hub if they are not there yet. */
   readonly hubObjects: readonly { readonly type: ResourceType; readonly object: KubeObject }[];
+  /** From a Node's appearance until it is Ready. */
+  readonly nodeReadyMs?: number;
   readonly demand?: DemandPlan;
   /** The provider's control panel, for interruptions. */
   readonly providerAdmin?: string;
@@ -114,13 +116,13 @@ async function startParts(options: WorldOptions, onClose: (() => unknown)[]): Pr
     agentClusters.push({ id, client, pods: kubelet });
   }
 
-  const agent = new NodeAgent({ clusters: agentClusters, clock, log });
+  const agent = new NodeAgent({ clusters: agentClusters, clock, log, ...(options.nodeReadyMs !== undefined && { readyDelayMs: options.nodeReadyMs }) });
   onClose.push(() => agent.close());
   await agent.adopt();
   const server = await serveNodeAgent(agent, { flag: '--node-agent-listen', ...options.nodeAgent });
   onClose.push(() => server.close());
-  await hub.writeKubeconfig(join(dataDir, HUB_KUBECONFIG));
-  for (const [id, plane] of clusters) await plane.writeKubeconfig(join(dataDir, kubeconfigName(id)));
+  await hub.writeKubeconfig(join(dataDir, HUB_KUBECONFIG), SYSTEM_NAMESPACE);
+  for (const [id, plane] of clusters) await plane.writeKubeconfig(join(dataDir, kubeconfigName(id)), DEMO_NAMESPACE);
   const generator = options.demand && startDemand(options, options.demand, clusters, onClose);
   return {
     hub,

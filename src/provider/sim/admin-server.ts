@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { CapacityType, Machine } from '../kit/machine.ts';
+import { UnknownMachine } from './interruptions.ts';
 import type { Interruptions, InterruptRequest } from './interruptions.ts';
 
 export interface AdminOptions {
@@ -18,7 +19,7 @@ export async function startAdminServer(options: AdminOptions): Promise<{ readonl
   const server = createServer((req, res) => {
     route(req, options)
       .then(({ status, body }) => answer(res, status, body))
-      .catch((error: unknown) => answer(res, 400, { error: error instanceof Error ? error.message : String(error) }));
+      .catch((error: unknown) => answer(res, error instanceof UnknownMachine ? 404 : 400, { error: error instanceof Error ? error.message : String(error) }));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(new Error(`cannot listen on ${options.host}:${options.port} (--admin-listen): ${error.message}`)));

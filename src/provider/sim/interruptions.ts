@@ -7,6 +7,10 @@ export type InterruptRequest =
   | { readonly machineId: string }
   | { readonly capacityType: CapacityType; readonly count: number };
 
+export class UnknownMachine extends Error {
+  override readonly name = 'UnknownMachine';
+}
+
 const TICK_MS = 1_000;
 const MS_PER_HOUR = 3_600_000;
 
@@ -21,7 +25,7 @@ export class Interruptions {
     this.seed = seed;
   }
 
-  /** The ids interrupted; the same fleet and seed give the same victims. An id that is not bound gives none. */
+  /** The ids interrupted; the same fleet and seed give the same victims. A machine that is not bound gives none. Throws UnknownMachine. */
   interrupt(request: InterruptRequest): string[] {
     const victims = 'machineId' in request ? this.one(request.machineId) : this.some(request.capacityType, request.count);
     return victims.filter((machine) => this.take(machine)).map((machine) => machine.id);
@@ -43,7 +47,8 @@ export class Interruptions {
 
   private one(machineId: string): Machine[] {
     const machine = this.provider.machine(machineId);
-    return machine && isBound(machine) ? [machine] : [];
+    if (!machine) throw new UnknownMachine(`machineId: there is no machine ${JSON.stringify(machineId)} here`);
+    return isBound(machine) ? [machine] : [];
   }
 
   private some(capacityType: CapacityType, count: number): Machine[] {

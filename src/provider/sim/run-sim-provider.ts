@@ -22,6 +22,7 @@ export interface SimOptions {
   readonly nodeAgent?: string;
   readonly create: Span;
   readonly configure: Span;
+  readonly drain: Span;
   readonly delete: Span;
   readonly recover: Span;
   readonly failureRates: FailureRates;

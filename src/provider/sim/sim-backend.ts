@@ -15,14 +15,13 @@ export interface SimBackendOptions {
   readonly nodeAgent: NodeAgent;
   readonly create: Span;
   readonly configure: Span;
+  /** After the last Pod has gone. */
+  readonly drain: Span;
   readonly delete: Span;
   readonly recover: Span;
   readonly failureRates: FailureRates;
   readonly seed: number;
 }
-
-/** How long a host takes to be clean after its last Pod has gone. */
-const DRAIN_MS = 200;
 
 /**
  * A substrate made of timers. Latency and luck of an operation depend on the seed and the operation id alone, not on
@@ -59,7 +58,7 @@ export class SimBackend implements ProviderBackend {
 
   async drainInstance({ machine, gracePeriodSeconds, operationId }: DrainInstance, signal: AbortSignal): Promise<void> {
     await this.options.nodeAgent.leave(machine.id, Number(gracePeriodSeconds), signal);
-    await sleep(this.options.clock, DRAIN_MS, signal);
+    await this.elapse(this.options.drain, operationId, signal);
     this.maybeFail('drain', operationId, 'simulated failure: the host does not answer');
   }
 

@@ -116,7 +116,6 @@ describe('interruptions', () => {
     await h.toIdle(spot[0]!);
     await h.toConfigured(spot[1]!);
     expect(h.sim.interruptions.interrupt({ machineId: spot[0]! })).toEqual([]);
-    expect(h.sim.interruptions.interrupt({ machineId: 'ghost' })).toEqual([]);
     expect(h.sim.interruptions.interrupt({ capacityType: 'Spot', count: 9 })).toEqual([spot[1]]);
     expect(h.sim.interruptions.interrupt({ capacityType: 'Spot', count: 9 })).toEqual([]);
   });
@@ -165,6 +164,7 @@ describe('interruptions', () => {
     expect(await post('{"capacityType":"spot"}')).toEqual([400, { error: expect.stringContaining('one of BareMetal, Reserved, OnDemand, Spot') as string }]);
     expect((await post('{"capacityType":"Spot","count":0}'))[0]).toBe(400);
     expect((await post('nonsense'))[0]).toBe(400);
+    expect(await post('{"machineId":"nope"}')).toEqual([404, { error: 'machineId: there is no machine "nope" here' }]);
     expect(await post('{"capacityType":"Spot","count":1}')).toEqual([200, { interrupted: [id] }]);
     expect(await h.state(id)).toBe('FAILED');
     expect(await (await fetch(`${base}/state`)).json()).toMatchObject({ Failed: 1 });

@@ -31,7 +31,7 @@ export async function startSim(overrides: Partial<SimOptions> = {}): Promise<Sim
   const sim = await runSimProvider({
     onStateChange: (event) => waiting.forEach((wait) => wait(event)),
     listen: '127.0.0.1:0', seeds: () => builtInSeeds(40), clock,
-    create: fixed(100), configure: fixed(100), delete: fixed(50), recover: fixed(3_000),
+    create: fixed(100), configure: fixed(100), drain: fixed(200), delete: fixed(50), recover: fixed(3_000),
     failureRates: noFailures, interruptionsPerHour: 0, seed: 1,
     onWarning: (text) => warnings.push(text),
     ...overrides,
