@@ -7,6 +7,7 @@ export interface AssignmentEntry {
   readonly to: Assignment;
   /** What the machines were decided for: (cluster, fingerprint, group). */
   readonly demandKey: string;
+  readonly ref: number;
   machines: number;
 }
 
@@ -29,11 +30,16 @@ export class Assignments {
   /** One machine more; -1 for undefined. */
   enter(to: Assignment | undefined): number {
     if (to === undefined) return -1;
-    const key = this.#byObject.get(to)?.key ?? keyOf(to);
+    const known = this.#byObject.get(to);
+    if (known !== undefined && this.#entries[known.ref] === known) {
+      known.machines++;
+      return known.ref;
+    }
+    const key = known?.key ?? keyOf(to);
     let ref = this.#byKey.get(key);
     if (ref === undefined) {
       ref = this.#free.pop() ?? this.#entries.length;
-      this.#entries[ref] = { key, to, demandKey: arrivalKey(to.cluster, to.fingerprint, to.group), machines: 0 };
+      this.#entries[ref] = { key, to, demandKey: arrivalKey(to.cluster, to.fingerprint, to.group), ref, machines: 0 };
       this.#byKey.set(key, ref);
     }
     const entry = this.at(ref);

@@ -4,8 +4,8 @@ const LEAST = 1024;
 
 export class IdIndex {
   readonly #ids: readonly (string | undefined)[];
-  /** Slot + 1; 0 = free. At most half full. */
-  #table = new Int32Array(LEAST);
+  /** Pairs of slot + 1 (0 = free) and the id's hash, so that an id is read only if its hash fits. At most half full. */
+  #table = new Int32Array(2 * LEAST);
   #size = 0;
 
   /** `ids` by slot, kept up to date by the caller. */
@@ -18,14 +18,17 @@ export class IdIndex {
   }
 
   get(id: string): number | undefined {
-    const entry = this.#table[this.#find(id)] as number;
+    const entry = this.#table[this.#find(id, hashOf(id))] as number;
     return entry === 0 ? undefined : entry - 1;
   }
 
   /** The id must not be there yet, and must be the slot's. */
   add(id: string, slot: number): void {
-    if ((this.#size + 1) * 2 > this.#table.length) this.#grow();
-    this.#table[this.#find(id)] = slot + 1;
+    if ((this.#size + 1) * 4 > this.#table.length) this.#grow();
+    const hash = hashOf(id);
+    const at = this.#find(id, hash);
+    this.#table[at] = slot + 1;
+    this.#table[at + 1] = hash;
     this.#size++;
   }
 
@@ -33,36 +36,52 @@ export class IdIndex {
   delete(id: string): void {
     const table = this.#table;
     const mask = table.length - 1;
-    let gap = this.#find(id);
+    let gap = this.#find(id, hashOf(id));
     this.#size--;
     // Entries that were pushed past the gap move back into it, so that no search ends early.
-    for (let at = (gap + 1) & mask; table[at] !== 0; at = (at + 1) & mask) {
-      const home = hashOf(this.#ids[(table[at] as number) - 1] as string) & mask;
+    for (let at = (gap + 2) & mask; table[at] !== 0; at = (at + 2) & mask) {
+      const home = homeOf(table[at + 1] as number, mask);
       if (((at - home) & mask) < ((at - gap) & mask)) continue;
       table[gap] = table[at] as number;
+      table[gap + 1] = table[at + 1] as number;
       gap = at;
     }
     table[gap] = 0;
   }
 
   *slots(): Iterable<number> {
-    for (const entry of this.#table) if (entry !== 0) yield entry - 1;
+    for (let at = 0; at < this.#table.length; at += 2) {
+      const entry = this.#table[at] as number;
+      if (entry !== 0) yield entry - 1;
+    }
   }
 
   /** Where the id is, or would be put. */
-  #find(id: string): number {
+  #find(id: string, hash: number): number {
     const table = this.#table;
     const mask = table.length - 1;
-    let at = hashOf(id) & mask;
-    for (let entry = table[at] as number; entry !== 0 && this.#ids[entry - 1] !== id; entry = table[at] as number) at = (at + 1) & mask;
+    let at = homeOf(hash, mask);
+    while (table[at] !== 0 && (table[at + 1] !== hash || this.#ids[(table[at] as number) - 1] !== id)) at = (at + 2) & mask;
     return at;
   }
 
   #grow(): void {
     const before = this.#table;
-    this.#table = new Int32Array(before.length * 2);
-    for (const entry of before) if (entry !== 0) this.#table[this.#find(this.#ids[entry - 1] as string)] = entry;
+    const after = new Int32Array(before.length * 2);
+    const mask = after.length - 1;
+    for (let from = 0; from < before.length; from += 2) {
+      if (before[from] === 0) continue;
+      let at = homeOf(before[from + 1] as number, mask);
+      while (after[at] !== 0) at = (at + 2) & mask;
+      after[at] = before[from] as number;
+      after[at + 1] = before[from + 1] as number;
+    }
+    this.#table = after;
   }
+}
+
+function homeOf(hash: number, mask: number): number {
+  return (hash << 1) & mask;
 }
 
 /** FNV-1a over the characters, its bits mixed once more because only the lowest are used. */
