@@ -61,7 +61,8 @@ export function preempt(market: Market, tally: Tally, admits?: (lot: Lot) => boo
   }
 }
 
-function smallestHead(market: Market, tally: Tally, tie: readonly Lot[], admits: ((lot: Lot) => boolean) | undefined): Lot | undefined {
+/** Of lots that are equally good the one whose next machine has the smallest id. */
+export function smallestHead(market: Market, tally: Tally, tie: readonly Lot[], admits: ((lot: Lot) => boolean) | undefined): Lot | undefined {
   let best: Lot | undefined;
   let bestRank = Infinity;
   for (const lot of tie) {

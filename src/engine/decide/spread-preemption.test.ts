@@ -29,8 +29,7 @@ describe('a strict spread that takes from others', () => {
     expect([...idsOf(plan(spec), 'Preempt')].sort()).toEqual(expected);
   });
 
-  // preemptSpread takes the lots of a tie in the order in which their groups were made, not by id.
-  it.fails('takes the smallest id of those that are equally good, in whatever order they were told (D6)', () => {
+  it('takes the smallest id of those that are equally good, in whatever order they were told (D6)', () => {
     const two = [{ ...victims('za', 1)[0], id: 'v2', labels: { a: '1' }, assigned: assignmentOf({ ...low, group: 'g' }) }, { ...victims('za', 1)[0], id: 'v1' }] as EngineMachine[];
     for (const machines of [two, [...two].reverse()]) {
       expect(idsOf(plan({ machines, needs: [spread(1)] }), 'Preempt')).toEqual(['v1']);

@@ -9,7 +9,7 @@ import { attribute } from '../match.ts';
 import type { StrictSpread } from '../match.ts';
 import type { Market, Tie } from './market.ts';
 import { crediting, creditReserved, picking } from './plain.ts';
-import { lotsFor, takeVictims } from './preempt.ts';
+import { lotsFor, smallestHead, takeVictims } from './preempt.ts';
 import type { Lot } from './preempt.ts';
 import type { Tally } from './tally.ts';
 
@@ -167,22 +167,32 @@ function mostAllowed(counts: SpreadCounts, maxSkew: number): number {
 
 /** What lacks is taken from those who rank below, without widening the skew either. */
 export function preemptSpread(market: Market, tally: Tally, spread: StrictSpread, counts: SpreadCounts): void {
-  const lots = lotsFor(market, tally).flat();
+  const ties = lotsFor(market, tally);
+  const lots = ties.flat();
   const domainOf = (lot: Lot): string | undefined => attribute(spread.key, market.classOf(lot.group));
   for (const lot of lots) {
     const domain = domainOf(lot);
     if (domain !== undefined && !counts.has(domain)) counts.set(domain, 0);
   }
-  let refused = false;
   while (!tally.covered) {
     const most = mostAllowed(counts, spread.maxSkew);
-    const useful = lots.filter((lot) => lot.to > lot.from && domainOf(lot) !== undefined && tally.contributes(market.classOf(lot.group)));
-    const lot = useful.find((candidate) => (counts.get(domainOf(candidate) ?? '') ?? 0) <= most);
-    refused = lot === undefined && useful.length > 0;
-    if (lot === undefined) break;
+    const isAllowed = (lot: Lot): boolean => (counts.get(domainOf(lot) ?? '') ?? Infinity) <= most;
+    const lot = firstOf(ties, (tie) => smallestHead(market, tally, tie, isAllowed));
+    if (lot === undefined) {
+      const isInDomain = (candidate: Lot): boolean => domainOf(candidate) !== undefined;
+      if (firstOf(ties, (tie) => smallestHead(market, tally, tie, isInDomain)) !== undefined) tally.blocked = 'spread';
+      return;
+    }
     takeVictims(market, tally, lot, 1, lots);
     const domain = domainOf(lot) ?? '';
     counts.set(domain, (counts.get(domain) ?? 0) + 1);
   }
-  if (refused) tally.blocked = 'spread';
+}
+
+function firstOf<T, R>(items: readonly T[], find: (item: T) => R | undefined): R | undefined {
+  for (const item of items) {
+    const found = find(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
