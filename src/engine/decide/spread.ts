@@ -176,7 +176,10 @@ export function preemptSpread(market: Market, tally: Tally, spread: StrictSpread
   }
   while (!tally.covered) {
     const most = mostAllowed(counts, spread.maxSkew);
-    const isAllowed = (lot: Lot): boolean => (counts.get(domainOf(lot) ?? '') ?? Infinity) <= most;
+    const isAllowed = (candidate: Lot): boolean => {
+      const domain = domainOf(candidate);
+      return domain !== undefined && (counts.get(domain) ?? 0) <= most;
+    };
     const lot = firstOf(ties, (tie) => smallestHead(market, tally, tie, isAllowed));
     if (lot === undefined) {
       const isInDomain = (candidate: Lot): boolean => domainOf(candidate) !== undefined;
