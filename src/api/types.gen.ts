@@ -464,6 +464,12 @@ export interface MachineStatus {
     [k: string]: IntOrString;
   };
   /**
+   * What the provider says of the machine beyond type and zone, as the Node will carry it.
+   */
+  labels?: {
+    [k: string]: string;
+  };
+  /**
    * Why the machine is where it is, one CamelCase word for programs.
    */
   reason?: string;

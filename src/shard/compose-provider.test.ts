@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
+import { NodeSelectorRequirement_Operator as Operator } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
 import { GrpcCode, GrpcError } from '../api/grpc.ts';
 import type { Condition } from '../api/types.ts';
 import { ShardWorld, eventually } from './testing/shard-world.ts';
@@ -79,6 +80,76 @@ describe('a shard and the object of its provider', () => {
     await eventually('they are gone', async () => (await world.machines(shard)).size === 0);
     await eventually('the condition says so', () => condition('InventoryTrusted')?.status === 'True');
     await eventually('their objects are gone', () => ids.every((id) => world.machineObject(id) === undefined));
+  });
+
+  describe('whose List lacks too much when the shard starts again', () => {
+    const ids = Array.from({ length: 12 }, (_, i) => `m-${i}`);
+    const confirm = (): void => {
+      const [, annotation, token] = /capacityprovider metal (\S+)=(\S+)$/.exec(condition('InventoryTrusted')!.message)!;
+      world.editProvider({}, { [annotation!]: token! });
+    };
+    const quarantined = (): boolean => condition('InventoryTrusted')?.reason === 'Quarantined';
+
+    it('goes on in quarantine: the machines count and stay, nothing is bought for them, until a person confirms', async () => {
+      await world.open();
+      for (const id of ids) world.provider.put(id, { labels: new Map([['rack', 'r-1']]) });
+      const first = world.startShard();
+      const inRack = wireRow({ aggregateResources: new Map([['cpu', '96']]), requirements: [{ key: 'rack', operator: Operator.OPERATOR_IN, values: ['r-1'] }] });
+      (await world.operator(first)).rollup({ needs: [inRack] });
+      await eventually('all serve', () => ids.every((id) => world.machineObject(id)?.status?.phase === 'Configured'));
+      for (const id of ids) world.provider.omitted.add(id);
+      await eventually('the List is not believed', quarantined);
+      await first.stop();
+      world.provider.calls.length = 0;
+      for (const id of ['s-1', 's-2']) world.provider.put(id, { labels: new Map([['rack', 'r-1']]) });
+
+      const second = world.startShard();
+      const east = await world.operator(second);
+      east.rollup({ needs: [inRack] });
+      await east.ack('rollup');
+      await world.provider.asked(4);
+      await world.plans(second);
+      expect((await world.needs(second)).satisfied).toEqual([true]);
+      expect((await world.machines(second)).size).toBe(14);
+      expect(world.provider.calls).toEqual([]);
+      expect(east.kinds()).not.toContain('replayComplete');
+      expect(east.kinds().filter((k) => k.startsWith('node '))).toHaveLength(12);
+      expect(ids.filter((id) => world.machineObject(id)?.status?.clusterId === 'east')).toEqual(ids);
+      await eventually('and it says so', () => quarantined() && condition('InventoryTrusted')!.message.startsWith('The last List lacks 12 of 14'));
+
+      confirm();
+      await east.wait('replayComplete');
+      await eventually('their objects are gone', () => ids.every((id) => world.machineObject(id) === undefined));
+      await eventually('others are bought', () => world.provider.count('Configure') === 2);
+    });
+
+    it('though most of what is missing has no object: their number is known', async () => {
+      await world.open({ spec: { holds: { onDemandSeconds: 3_600, spotSeconds: 3_600, occupiedExcessSeconds: 3_600 } } });
+      for (const id of ids) world.provider.put(id, ['m-0', 'm-1'].includes(id) ? { state: CONFIGURED, cluster: 'east' } : {});
+      world.provider.put('left', { state: IDLE });
+      const first = world.startShard();
+      await eventually('the objects are there', () => world.machineObject('m-0') !== undefined && world.machineObject('left') !== undefined);
+      await eventually('the number is', () => Object.values(world.providerObject().status?.machines ?? {}).reduce((a, b) => a + b, 0) === 13);
+      await first.stop();
+      for (const id of ids) world.provider.omitted.add(id);
+      // Neither does a start in between, with or without a provider, make it forget.
+      for (let starts = 0; starts < 2; starts++) {
+        const again = world.startShard();
+        await eventually('it serves', async () => (await world.machines(again)).has('left'));
+        await world.provider.asked(4);
+        await eventually('it is not believed', () => quarantined() && condition('InventoryTrusted')!.message.startsWith('The last List lacks 12 of 13'));
+        await again.stop();
+      }
+      const last = world.startShard();
+      const east = await world.operator(last);
+      await world.provider.asked(4);
+      expect(east.kinds()).not.toContain('replayComplete');
+      expect(world.machineObject('m-0')).toBeDefined();
+      world.provider.omitted.delete('m-0');
+      world.provider.omitted.delete('m-1');
+      await east.wait('replayComplete');
+      expect((await world.machines(last)).size).toBe(3);
+    });
   });
 
   describe('that asks for TLS', () => {

@@ -1,10 +1,13 @@
 import { conditionMaker } from '../api/conditions.ts';
 import { MACHINE_FINALIZER, MACHINE_LABELS } from '../api/constants.ts';
 import { labelValue, machineObjectName } from '../api/names.ts';
-import { formatResources } from '../api/resource-vector.ts';
+import { formatResources, parseResources } from '../api/resource-vector.ts';
+import { encodeShardMetadata } from '../api/shard-metadata.ts';
 import type { Condition, Machine } from '../api/types.ts';
 import { explainMachine } from '../engine/explain.ts';
+import type { CapacityType, ResourceVector } from '../engine/types.ts';
 import { timestamp } from '../lib/timestamp.ts';
+import type { ProviderMachine } from '../provider/provider-machine.ts';
 import type { MachineRecord, MachineIntent } from './record.ts';
 
 export interface MachineIdentity {
@@ -69,6 +72,45 @@ export function bindingFromObject(machine: Machine): Extract<MachineIntent, { ki
   };
 }
 
+/**
+ * The machine as its object last described it, for a shard that has just started; undefined where the object describes none:
+ * it was made by hand, or the machine is a mere offer. What the provider says of it takes its place.
+ */
+export function machineFromObject({ spec, status }: Machine): ProviderMachine | undefined {
+  const state = status?.phase;
+  if (!status || !state || state === 'Speculative') return undefined;
+  const { binding } = spec;
+  return {
+    id: spec.machineId,
+    state,
+    ...(status.host && { host: { provider: status.host.provider ?? '', ref: status.host.ref ?? '' } }),
+    instanceType: status.instanceType ?? '',
+    zone: status.zone ?? '',
+    capacityType: (status.capacityType ?? 'OnDemand') as CapacityType,
+    priceMicroUsdPerHour: status.priceMicroUsdPerHour ?? 0,
+    interruptionProbability: status.interruptionProbability ?? 0,
+    allocatable: capacityOf(status.resources ?? {}),
+    labels: status.labels ?? {},
+    lastError: status.conditions?.find((c) => c.type === 'Ready')?.message ?? '',
+    cluster: status.clusterId ?? '',
+    shardMetadata: binding
+      ? encodeShardMetadata({
+          priority: binding.priority ?? 0, interruptionBucket: binding.interruptionPenaltyBucket ?? 0, reclamationBucket: binding.reclamationPenaltyBucket ?? 0,
+          needFingerprint: binding.needFingerprint ?? '', group: binding.group ?? '',
+        })
+      : new Map<string, string>(),
+  };
+}
+
+/** Only a person could have written what cannot be read. */
+function capacityOf(resources: Readonly<Record<string, string | number>>): ResourceVector {
+  try {
+    return parseResources(Object.entries(resources).map(([name, quantity]) => [name, String(quantity)] as const), 'down');
+  } catch {
+    return [];
+  }
+}
+
 function intentFields(record: MachineRecord): Pick<Machine['spec'], 'binding' | 'unbind' | 'release'> {
   const { intent, assigned } = record;
   if (intent?.kind === 'unbind') {
@@ -110,6 +152,7 @@ function statusOf(record: MachineRecord, generation: number): NonNullable<Machin
     dollarsPerHour: (seen.priceMicroUsdPerHour / 1_000_000).toFixed(2),
     interruptionProbability: seen.interruptionProbability,
     resources: Object.fromEntries(formatResources(seen.allocatable)),
+    ...(Object.keys(seen.labels).length > 0 && { labels: seen.labels }),
     ...(why && { reason: why.code, message: explainMachine(why) }),
     ...(operation && {
       operation: {

@@ -2,10 +2,12 @@ import { createServer } from 'node:net';
 import type { CapacityProvider, Machine } from '../api/types.ts';
 import { sleep } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { ProviderMachine } from '../provider/provider-machine.ts';
 import type { Informer, Log } from '../runtime/types.ts';
 import { checkEpoch } from './epoch.ts';
 import type { Inventory } from './inventory.ts';
-import { bindingFromObject } from './machine-object.ts';
+import { bindingFromObject, machineFromObject } from './machine-object.ts';
+import type { MachineIdentity } from './machine-object.ts';
 
 /** Finds out at once what would otherwise only fail after the hub has answered: a port in use, an unreadable epoch. */
 export async function checkStart({ dataDir, listen, metricsAddress }: { dataDir: string; listen: string; metricsAddress: string }): Promise<void> {
@@ -40,14 +42,32 @@ export async function waitForProvider(providers: Informer<CapacityProvider>, sha
 }
 
 /**
+ * Puts the machines that the objects describe into the inventory, so that the first List is compared with what an earlier
+ * process knew. Returns them as they were put there.
+ */
+export function recallMachines(objects: Iterable<Machine>, { shard, provider }: MachineIdentity, inventory: Inventory): Map<string, ProviderMachine> {
+  const recalled = new Map<string, ProviderMachine>();
+  for (const object of objects) {
+    if (object.spec.shardRef !== shard || object.spec.providerRef !== provider) continue;
+    const machine = machineFromObject(object);
+    if (!machine) continue;
+    inventory.observe(machine, inventory.mark());
+    recalled.set(machine.id, machine);
+  }
+  return recalled;
+}
+
+/**
  * Takes over, from the objects of an earlier process, the bindings that were decided and not carried out (D34).
  * Call after the first List and before the first plan.
  */
-export function restoreFromObjects(objects: Iterable<Machine>, shardId: string, inventory: Inventory): void {
+export function restoreFromObjects(objects: Iterable<Machine>, shardId: string, inventory: Inventory, recalled: ReadonlyMap<string, ProviderMachine> = new Map()): void {
   for (const object of objects) {
     const id = object.spec.machineId;
     const known = inventory.get(id);
     if (!known || object.spec.shardRef !== shardId) continue;
+    // Not listed: nothing is to be done about it before it is.
+    if (known.seen === recalled.get(id)) continue;
     const binding = bindingFromObject(object);
     const { state } = known.seen;
     if (binding && !known.intent && (state === 'Speculative' || state === 'Creating' || state === 'Idle')) inventory.setIntent(id, binding);

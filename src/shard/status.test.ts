@@ -88,7 +88,7 @@ describe('the status of a Shard', () => {
 
 describe('the status of a CapacityProvider', () => {
   const metal: CapacityProvider = { metadata: { name: 'metal', namespace: 'fleet', generation: 4 }, spec: { address: 'metal:1', shardRef: 'shard-0' } };
-  const quarantine = { since: AT, missing: ['a'], known: 20, token: '4-abc' };
+  const quarantine = { since: AT, missing: ['a'], unnamed: 0, known: 20, token: '4-abc' };
   const conditionOf = (status: CapacityProvider['status'], type: string): Condition | undefined => status?.conditions?.find((c) => c.type === type);
   const listed = (fields: Partial<ProviderStatus> = {}): ProviderStatus => ({ trusted: true, lastListAt: AT, lastFullListAt: AT - 60_000, rejected: 2, lastError: '', quarantine: undefined, ...fields });
 

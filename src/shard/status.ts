@@ -69,8 +69,8 @@ export function providerStatus(inventory: Inventory, list: ProviderStatus, objec
   const reachable = !obstacle && list.lastError === '' && list.lastListAt > 0;
   const message = obstacle?.message ?? list.lastError;
   return {
-    offers: offers(inventory),
-    machines: inventory.tally.countByState(),
+    // The next process learns from them how many machines were known: what is not seen yet must not make them fewer.
+    ...(list.lastListAt > 0 && !list.quarantine?.unnamed && { offers: offers(inventory), machines: inventory.tally.countByState() }),
     ...(list.lastListAt > 0 && { lastListTime: timestamp(list.lastListAt) }),
     ...(list.lastFullListAt > 0 && { lastFullListTime: timestamp(list.lastFullListAt) }),
     rejected: list.rejected,
@@ -82,11 +82,12 @@ export function providerStatus(inventory: Inventory, list: ProviderStatus, objec
   };
 }
 
-function howToConfirm({ missing, known, token }: Quarantine, { metadata }: CapacityProvider): string {
-  const names = missing.slice(0, MAX_NAMED).join(', ') + (missing.length > MAX_NAMED ? ', ...' : '');
+function howToConfirm({ missing, unnamed, known, token }: Quarantine, { metadata }: CapacityProvider): string {
+  const others = unnamed === 0 ? [] : [`${unnamed} known only by their number`];
+  const names = [...missing.slice(0, MAX_NAMED), ...(missing.length > MAX_NAMED ? ['...'] : []), ...others].join(', ');
   const where = metadata.namespace === undefined ? '' : ` -n ${metadata.namespace}`;
   return (
-    `The last List lacks ${missing.length} of ${known} known machines (${names}): nothing is removed or taken away. ` +
+    `The last List lacks ${missing.length + unnamed} of ${known} known machines (${names}): nothing is removed or taken away. ` +
     `If they are gone for good, confirm it: kubectl annotate --overwrite${where} capacityprovider ${metadata.name} ${CONFIRM_REMOVAL_ANNOTATION}=${token}`
   );
 }

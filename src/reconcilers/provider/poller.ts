@@ -42,6 +42,8 @@ export interface PollerOptions {
   readonly isForeign: (id: string) => boolean;
   /** What a person wrote to confirm that the machines of a quarantined List are gone: its token. */
   readonly confirmation: () => string | undefined;
+  /** How many machines an earlier process knew, offers included; asked once, when the first List is compared. 0 = none, or not known. */
+  readonly knownBefore?: () => number;
   readonly onTrust: (trusted: boolean) => void;
   readonly onRejected: (reason: string) => void;
   /** After a complete List that was believed. */
@@ -68,6 +70,8 @@ export class ProviderPoller implements Runnable {
   private quarantine: Quarantine | undefined;
   /** What the List in quarantine lacks, as it was found. */
   private absent: readonly string[] = [];
+  /** What `knownBefore` said, until a full List is believed. */
+  private knownBefore: number | undefined;
   private lastListAt = 0;
   private lastListMono = -Infinity;
   private lastFullListAt = 0;
@@ -174,9 +178,11 @@ export class ProviderPoller implements Runnable {
     await inTurns(inventory.all(), ({ seen, missedLists }) => {
       if (missedLists > 0 || !named.has(seen.id)) suspects.push(seen.id);
     });
-    const verdict = removalVerdict(knownMachines(inventory, suspects), inventory.size, named);
-    if (verdict.quarantined) return this.doubt(verdict.absent);
+    const unnamed = this.unnamed(named);
+    const verdict = removalVerdict(knownMachines(inventory, suspects), inventory.size + unnamed, named, unnamed);
+    if (verdict.quarantined) return this.doubt(verdict.absent, unnamed);
     this.quarantine = undefined;
+    this.knownBefore = 0;
     for (const [id, missedLists] of verdict.missed) inventory.update(id, { missedLists });
     for (const id of verdict.removed) {
       log.warn({ machine: id }, 'the provider no longer lists the machine: removed');
@@ -184,21 +190,32 @@ export class ProviderPoller implements Runnable {
     }
   }
 
+  /** How many machines of before the start are neither known nor named now. */
+  private unnamed(named: ReadonlySet<string>): number {
+    const before = (this.knownBefore ??= this.options.knownBefore?.() ?? 0);
+    if (before === 0) return 0;
+    let known = this.options.inventory.size;
+    for (const id of named) if (!this.options.inventory.get(id)) known++; // another shard's, or refused
+    return Math.max(0, before - known);
+  }
+
   /** The List lacks too many machines: only a person's word, given for just these machines, removes them. */
-  private doubt(absent: readonly string[]): void {
+  private doubt(absent: readonly string[], unnamed: number): void {
     const { inventory, clock, log } = this.options;
     // Naming hundreds of thousands of machines takes long: while it is the same ones, once is enough.
-    const isSame = absent.length === this.absent.length && absent.every((id, i) => id === this.absent[i]);
-    const quarantine = this.quarantine && isSame ? { ...this.quarantine, known: inventory.size } : quarantineOf(absent, inventory.size, this.quarantine?.since ?? clock.now());
+    const isSame = absent.length === this.absent.length && absent.every((id, i) => id === this.absent[i]) && this.quarantine?.unnamed === unnamed;
+    const size = inventory.size + unnamed;
+    const quarantine = this.quarantine && isSame ? { ...this.quarantine, known: size } : quarantineOf(absent, unnamed, size, this.quarantine?.since ?? clock.now());
     this.absent = absent;
     const { missing, known, token } = quarantine;
     if (this.options.confirmation()?.trim() === token) {
-      log.warn({ known, missing: missing.length }, 'a person confirmed that the machines which the List lacks are gone: removed');
+      log.warn({ known, missing: missing.length + unnamed }, 'a person confirmed that the machines which the List lacks are gone: removed');
       this.quarantine = undefined;
+      this.knownBefore = 0;
       for (const id of missing) inventory.remove(id);
       return;
     }
-    if (!this.quarantine) log.error({ known, missing: missing.length, token }, 'the List lacks too many machines at once: quarantined, nothing is removed or taken away');
+    if (!this.quarantine) log.error({ known, missing: missing.length + unnamed, token }, 'the List lacks too many machines at once: quarantined, nothing is removed or taken away');
     this.quarantine = quarantine;
   }
 

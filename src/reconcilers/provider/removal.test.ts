@@ -42,11 +42,11 @@ describe('a List that lacks many machines at once', () => {
 });
 
 it('the token of a quarantine names how many are missing, and is another one for other machines or another time', () => {
-  const token = (absent: string[], since: number): string => quarantineOf(absent, 20, since).token;
+  const token = (absent: string[], since: number): string => quarantineOf(absent, 0, 20, since).token;
   expect(token(['b', 'a'], 1)).toMatch(/^2-[0-9a-f]{8}$/);
   expect(token(['a', 'b'], 1)).toBe(token(['b', 'a'], 1));
   expect(new Set([token(['a', 'b'], 1), token(['a', 'c'], 1), token(['a', 'b'], 2), token(['ab'], 1)]).size).toBe(4);
-  expect(quarantineOf(['b', 'a'], 20, 1)).toMatchObject({ since: 1, missing: ['a', 'b'], known: 20 });
+  expect(quarantineOf(['b', 'a'], 0, 20, 1)).toMatchObject({ since: 1, missing: ['a', 'b'], known: 20 });
 });
 
 it('removes no machine that is named or pending, and none on its first absence', () => {

@@ -25,8 +25,9 @@ export interface RemovalVerdict {
 /**
  * Pure: which machines a full List removes by not naming them (spec: engine 12.5): those absent from two successful
  * Lists in a row, unless so many vanish at once that the List itself is suspect.
+ * `size` is how many are known; `unnamed` of them only by their number, and not named.
  */
-export function removalVerdict(known: Iterable<KnownMachine>, size: number, named: ReadonlySet<string>): RemovalVerdict {
+export function removalVerdict(known: Iterable<KnownMachine>, size: number, named: ReadonlySet<string>, unnamed = 0): RemovalVerdict {
   const removed: string[] = [];
   const missed = new Map<string, number>();
   const absent: string[] = [];
@@ -40,7 +41,7 @@ export function removalVerdict(known: Iterable<KnownMachine>, size: number, name
     if (count >= LISTS_BEFORE_REMOVAL && !machine.pending) removed.push(machine.id);
     else missed.set(machine.id, count);
   }
-  const quarantined = absent.length > Math.max(QUARANTINE_MACHINES, size * QUARANTINE_FRACTION);
+  const quarantined = absent.length + unnamed > Math.max(QUARANTINE_MACHINES, size * QUARANTINE_FRACTION);
   return quarantined ? { quarantined, absent, removed: [], missed: new Map() } : { quarantined, absent, removed, missed };
 }
 
@@ -50,6 +51,8 @@ export interface Quarantine {
   readonly since: number;
   /** Machines that the List lacks, sorted. */
   readonly missing: readonly string[];
+  /** Missing ones of which only the number is known, from before a restart. */
+  readonly unnamed: number;
   /** How many machines are known. */
   readonly known: number;
   /** Confirms the loss of these machines in this quarantine, and nothing else. */
@@ -57,8 +60,8 @@ export interface Quarantine {
 }
 
 /** Pure. The token is bound to the machines and to the time, so that no later loss, even of the same ones, is confirmed by it. */
-export function quarantineOf(absent: readonly string[], known: number, since: number): Quarantine {
+export function quarantineOf(absent: readonly string[], unnamed: number, known: number, since: number): Quarantine {
   const missing = [...absent].sort();
-  const digest = createHash('sha256').update(JSON.stringify([since, missing])).digest('hex').slice(0, 8);
-  return { since, missing, known, token: `${missing.length}-${digest}` };
+  const digest = createHash('sha256').update(JSON.stringify([since, missing, unnamed])).digest('hex').slice(0, 8);
+  return { since, missing, unnamed, known, token: `${missing.length + unnamed}-${digest}` };
 }
