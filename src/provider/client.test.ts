@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 
 function connect(port: number, options: Partial<ProviderClientOptions> = {}): ProviderClient {
-  const client = createProviderClient({ address: `127.0.0.1:${port}`, shardId: 'shard-0', epoch: () => 3n, clock: new VirtualClock(), ...options });
+  const client = createProviderClient({ address: () => `127.0.0.1:${port}`, shardId: 'shard-0', epoch: () => 3n, clock: new VirtualClock(), ...options });
   cleanups.push(() => client.close());
   return client;
 }
@@ -47,6 +47,27 @@ async function scripted(answer: (request: CreateRequest, metadata: Metadata) => 
 const failure = (call: Promise<unknown>): Promise<ProviderError> => call.then(() => expect.fail('it succeeded'), (error: unknown) => error as ProviderError);
 
 describe('against the simulated provider', () => {
+  it('goes to another address from the call on before which it is told another, and forgets the clock of the first', async () => {
+    const [first, second] = [await sim(), await sim()];
+    let port = first.sim.provider.port;
+    const client = connect(0, { address: () => `127.0.0.1:${port}`, notAfterMonotonicMs: () => 5_000 });
+    const id = first.fresh();
+    await client.create(id);
+    expect(client.providerNow()).toBeDefined();
+    port = second.sim.provider.port;
+    expect(client.address).toBe(`127.0.0.1:${first.sim.provider.port}`);
+    await first.close(); // nothing is asked of it any more
+    const answer = client.get(id);
+    expect(client.address).toBe(`127.0.0.1:${port}`);
+    expect(client.providerNow()).toBeUndefined();
+    expect(await answer).toMatchObject({ machine: { state: 'Speculative' } });
+    expect(client.providerNow()).toBeDefined();
+    client.close();
+    port = first.sim.provider.port;
+    expect((await failure(client.get(id))).message).not.toBe('');
+    expect(client.address).toBe(`127.0.0.1:${second.sim.provider.port}`); // once closed it dials no more
+  });
+
   it('tells the sequence of every mutation before its answer', async () => {
     const h = await sim();
     const client = connect(h.sim.provider.port);

@@ -15,8 +15,8 @@ export { assignmentNotes, type ProviderMachine, type RejectedMachine } from './p
 export type { DecodedList } from './list-decoder.ts';
 
 export interface ProviderClientOptions {
-  /** host:port */
-  readonly address: string;
+  /** host:port; asked before every call: another answer closes the connection to the old one, calls in flight fail. */
+  readonly address: () => string;
   readonly shardId: string;
   /** The epoch of our leadership; read for every call. */
   readonly epoch: () => bigint;
@@ -64,6 +64,7 @@ export interface MutationLimits extends CallLimits {
 
 /** A provider as a shard sees it. All methods reject with ProviderError; every attempt carries a fresh sequence. */
 export interface ProviderClient {
+  /** In use: where the last call went, or the first one will go. */
   readonly address: string;
   create(machineId: string, limits?: MutationLimits): Promise<Acknowledgement>;
   configure(
@@ -86,8 +87,17 @@ const listMethod = { ...CapacityProviderService.list, responseDeserialize: (byte
 
 export function createProviderClient(options: ProviderClientOptions): ProviderClient {
   const { clock, shardId } = options;
-  const peer = new Peer(options.address, { credentials: credentialsOf(options) });
-  const offset = new ClockOffset();
+  const dial = (address: string): Peer => new Peer(address, { credentials: credentialsOf(options) });
+  let peer = dial(options.address());
+  let offset = new ClockOffset();
+  let isClosed = false;
+  const followAddress = (): void => {
+    const address = options.address();
+    if (address === peer.address || isClosed) return;
+    peer.close();
+    peer = dial(address);
+    offset = new ClockOffset(); // another server, another clock
+  };
   // Starts from the time, so that two processes that share an epoch by mistake or restart still go upwards.
   let sequence = BigInt(Math.trunc(clock.now())) * 1_000n;
 
@@ -97,16 +107,14 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
     return { shardId, shardEpoch: options.epoch(), sequenceNumber };
   };
 
-  const onMetadata = (metadata: Metadata): void => {
+  const learnFrom = (clockOf: ClockOffset) => (metadata: Metadata): void => {
     const now = Number(metadata.get(NOW_METADATA)[0] ?? NaN);
-    if (Number.isFinite(now)) offset.learn(now, clock.monotonic());
+    if (Number.isFinite(now)) clockOf.learn(now, clock.monotonic());
   };
-  const callOptions = ({ signal, timeoutMs }: CallLimits, defaultMs: number, kind?: MutationKind): CallOptions => ({
-    timeoutMs: timeoutMs ?? defaultMs,
-    onMetadata,
-    ...(signal && { signal }),
-    ...(kind && { metadata: notAfter(kind) }),
-  });
+  const callOptions = ({ signal, timeoutMs }: CallLimits, defaultMs: number, kind?: MutationKind): CallOptions => {
+    followAddress(); // first: a limit in the time of another server's clock would mean nothing
+    return { timeoutMs: timeoutMs ?? defaultMs, onMetadata: learnFrom(offset), ...(signal && { signal }), ...(kind && { metadata: notAfter(kind) }) };
+  };
   const notAfter = (kind: MutationKind): Metadata => {
     const metadata = new Metadata();
     const limit = options.notAfterMonotonicMs?.(kind);
@@ -125,7 +133,9 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
   };
 
   return {
-    address: options.address,
+    get address() {
+      return peer.address;
+    },
     create: (machineId, limits = {}) =>
       mutation(unary(CapacityProviderService.create, { machineId, ...token(limits) }, callOptions(limits, LIFECYCLE_MS, 'create'))),
     configure: ({ shardMetadata, ...request }, limits = {}) =>
@@ -149,7 +159,10 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
       return decodeList(await unary(listMethod, filter, callOptions(limits, LIST_MS)));
     },
     providerNow: () => offset.toProviderTime(clock.monotonic()),
-    close: () => peer.close(),
+    close() {
+      isClosed = true;
+      peer.close();
+    },
   };
 }
 

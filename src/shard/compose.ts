@@ -178,12 +178,12 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   } finally {
     forgetTermination();
   }
-  const provider = createProviderClient({ address: providerObject.spec.address, shardId, epoch: () => epoch, clock, obstacle: () => callObstacle(lastProvider())?.message });
   const identityOfMachines = { namespace, shard: shardId, provider: providerObject.metadata.name };
 
   const currentProvider = (): CapacityProvider | undefined => providerInformer.store.get(`${namespace}/${identityOfMachines.provider}`);
   // A deleted object changes nothing about how its provider is called.
   const lastProvider = (): CapacityProvider => (providerObject = currentProvider() ?? providerObject);
+  const provider = createProviderClient({ address: () => lastProvider().spec.address, shardId, epoch: () => epoch, clock, obstacle: () => callObstacle(lastProvider())?.message });
 
   /** Listed by our provider, and another shard's by their objects. */
   const foreignMachines = new Set<string>();
@@ -269,6 +269,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     providerObject: currentProvider,
     inventory,
     listStatus: () => poller.status,
+    address: () => provider.address,
     facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted, fenced, objectsMode, unmetSince: (verdict) => report.unmetSince(verdict) }),
   });
 
@@ -292,6 +293,15 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       metrics.provisioningSeconds.observe((clock.now() - change.before.intent.decidedAt) / 1000);
     }
     if (change.before?.seen.state === 'Deleting' && changed?.seen.state === 'Speculative') metrics.idleReleases.inc();
+  });
+
+  let dialled = providerObject.spec.address;
+  providerInformer.subscribe(() => {
+    const { address } = lastProvider().spec;
+    if (address === dialled) return;
+    log.info({ from: dialled, to: address }, 'the address of the provider has changed');
+    dialled = address;
+    poller.listFully(); // a revision of the one says nothing to the other
   });
 
   // Objects of people's making: settings, holds, deletions, machines of other shards.

@@ -21,6 +21,7 @@ function setUp(objects: { shard?: Shard; provider?: CapacityProvider } = { shard
   const patches: { at: number; kind: string; ref: unknown; status: Record<string, unknown>; subresource: unknown }[] = [];
   const warnings: string[] = [];
   let failure: Error | undefined;
+  let address = 'metal:1';
   const list = { trusted: true, lastListAt: 0, lastFullListAt: 0, rejected: 0, lastError: '', quarantine: undefined };
   const client = {
     patch: (type: { kind: string }, ref: unknown, { status }: { status: Record<string, unknown> }, { subresource }: { subresource: unknown }) => {
@@ -31,7 +32,7 @@ function setUp(objects: { shard?: Shard; provider?: CapacityProvider } = { shard
   const publisher = new ShardStatusPublisher({
     client, namespace: 'fleet', shardId: 'shard-0', provider: 'metal', clock, log: { ...silentLog, warn: (_f, message) => warnings.push(message) },
     shardObject: () => objects.shard, providerObject: () => objects.provider, inventory: new Inventory(clock),
-    listStatus: () => list,
+    listStatus: () => list, address: () => address,
     facts: () => ({ epoch: 5n, holder: 'me', sessions: 2, leaseProven: true, supplyTrusted: true, fenced: '', objectsMode: 'NonSpeculative' }),
   });
   const stop = new AbortController();
@@ -42,7 +43,7 @@ function setUp(objects: { shard?: Shard; provider?: CapacityProvider } = { shard
     expect(clock.pending).toBe(0);
   });
   const planned = (cycle: number): void => publisher.planned(plan(), { cycle, seconds: 0, withheld: 0 });
-  return { clock, list, patches, warnings, planned, fail: (error?: Error) => (failure = error) };
+  return { clock, list, patches, warnings, planned, fail: (error?: Error) => (failure = error), moved: (to: string) => (address = to) };
 }
 
 describe('statuses', () => {
@@ -73,13 +74,15 @@ describe('statuses', () => {
     expect(await news()).toEqual([]); // nobody has been asked yet
     t.list.lastError = 'refused';
     t.fail(new Error('later'));
-    expect(await news()).toEqual(Array.from({ length: 3 }, () => ['CapacityProvider', 'refused']));
+    expect(await news()).toEqual(Array.from({ length: 3 }, () => ['CapacityProvider', 'metal:1: refused']));
     t.fail();
     t.list.lastError = 'refused again';
-    expect((await news()).at(-1)).toEqual(['CapacityProvider', 'refused again']);
+    expect((await news()).at(-1)).toEqual(['CapacityProvider', 'metal:1: refused again']);
     expect(await news()).toEqual([]);
     Object.assign(t.list, { lastError: '', lastListAt: 1 });
-    expect((await news()).at(-1)).toEqual(['CapacityProvider', '']);
+    expect((await news()).at(-1)).toEqual(['CapacityProvider', 'It answers at metal:1.']);
+    t.moved('metal:2');
+    expect((await news()).at(-1)).toEqual(['CapacityProvider', 'It answers at metal:2.']);
   });
 
   it('come at most every two seconds, with the newest plan', async () => {

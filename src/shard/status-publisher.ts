@@ -22,6 +22,8 @@ export interface ShardStatusPublisherOptions {
   readonly providerObject: () => CapacityProvider | undefined;
   readonly inventory: Inventory;
   readonly listStatus: () => ProviderStatus;
+  /** Where the provider is called now. */
+  readonly address: () => string;
   readonly facts: () => Pick<ShardFacts, 'epoch' | 'holder' | 'sessions' | 'leaseProven' | 'supplyTrusted' | 'fenced' | 'objectsMode' | 'unmetSince'>;
 }
 
@@ -61,7 +63,7 @@ export class ShardStatusPublisher implements Runnable {
     const isUnasked = list.lastListAt === 0 && list.lastError === '';
     if (!provider || isUnasked) return false;
     const said = provider.status?.conditions ?? [];
-    const { conditions = [] } = providerStatus(this.options.inventory, list, provider, this.options.clock.now());
+    const { conditions = [] } = providerStatus(this.options.inventory, list, provider, this.options.clock.now(), this.options.address());
     return conditions.some((now) => !said.some((c) => c.type === now.type && c.status === now.status && c.reason === now.reason && c.message === now.message));
   }
 
@@ -83,7 +85,7 @@ export class ShardStatusPublisher implements Runnable {
         await client.patch(ShardResource, { namespace, name: this.options.shardId }, { status }, { subresource: 'status', signal });
       }
       if (provider) {
-        const status = providerStatus(this.options.inventory, this.options.listStatus(), provider, at);
+        const status = providerStatus(this.options.inventory, this.options.listStatus(), provider, at, this.options.address());
         await client.patch(CapacityProviderResource, { namespace, name: this.options.provider }, { status }, { subresource: 'status', signal });
       }
       this.failing = false;

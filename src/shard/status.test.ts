@@ -123,10 +123,11 @@ describe('the status of a CapacityProvider', () => {
     ['stopped answering a moment ago', { lastError: 'refused' }, { Ready: 'False', Reachable: 'False', InventoryTrusted: 'True' }],
     ['lists too little', { trusted: false, quarantine }, { Ready: 'False', Reachable: 'True', InventoryTrusted: 'False' }],
   ])('says so when the provider %s', (_name, fields, expected) => {
-    const status = providerStatus(inventoryOf(), listed(fields), metal, AT);
+    const status = providerStatus(inventoryOf(), listed(fields), metal, AT, 'metal:2');
     expect(statusOf(status.conditions)).toEqual(expected);
     if (fields.quarantine) expect(conditionOf(status, 'InventoryTrusted')?.reason).toBe('Quarantined');
-    if (fields.lastError) expect(status.conditions?.find((c) => c.type === 'Reachable')?.message).toBe('refused');
+    if (fields.lastError) expect(status.conditions?.find((c) => c.type === 'Reachable')?.message).toBe('metal:2: refused');
+    if (!fields.lastError && fields.lastListAt !== 0) expect(conditionOf(status, 'Reachable')?.message).toBe('It answers at metal:2.');
     if (fields.lastListAt === 0) expect(status).not.toHaveProperty('lastListTime');
     expect(status.conditions?.map((c) => c.observedGeneration)).toEqual([4, 4, 4]);
   });

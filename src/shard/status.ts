@@ -63,11 +63,12 @@ export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['s
 }
 
 /** Pure: CapacityProvider.status for its object; Speculative slots are counts per offer. */
-export function providerStatus(inventory: Inventory, list: ProviderStatus, object: CapacityProvider, at: number): NonNullable<CapacityProvider['status']> {
+export function providerStatus(inventory: Inventory, list: ProviderStatus, object: CapacityProvider, at: number, address = object.spec.address): NonNullable<CapacityProvider['status']> {
   const condition = conditionMaker(object.status?.conditions ?? [], object.metadata.generation ?? 0, at);
   const obstacle = callObstacle(object);
   const reachable = !obstacle && list.lastError === '' && list.lastListAt > 0;
   const message = obstacle?.message ?? list.lastError;
+  const answers = reachable ? `It answers at ${address}.` : (obstacle?.message ?? (list.lastError && `${address}: ${list.lastError}`));
   return {
     // The next process learns from them how many machines were known: what is not seen yet must not make them fewer.
     ...(list.lastListAt > 0 && !list.quarantine?.unnamed && { offers: offers(inventory), machines: inventory.tally.countByState() }),
@@ -76,7 +77,7 @@ export function providerStatus(inventory: Inventory, list: ProviderStatus, objec
     rejected: list.rejected,
     conditions: [
       condition('Ready', reachable && list.trusted, reachable ? (list.trusted ? 'Listed' : 'Untrusted') : (obstacle?.reason ?? 'Unreachable'), message),
-      condition('Reachable', reachable, reachable ? 'Answered' : (obstacle?.reason ?? 'NoAnswer'), message),
+      condition('Reachable', reachable, reachable ? 'Answered' : (obstacle?.reason ?? 'NoAnswer'), answers),
       condition('InventoryTrusted', list.trusted, list.quarantine ? 'Quarantined' : list.trusted ? 'ListSucceeded' : 'ListStale', list.quarantine ? howToConfirm(list.quarantine, object) : ''),
     ],
   };
