@@ -67,7 +67,9 @@ export class IdOrder {
     let kept = 0;
     for (let i = 0; i < this.#count; i++) {
       const slot = this.#sorted[i] as number;
-      if (this.#ids[slot] !== undefined) this.#sorted[kept++] = slot;
+      if (this.#ids[slot] === undefined) continue;
+      this.rank[slot] = kept; // what is filed next is ranked by its place among these
+      this.#sorted[kept++] = slot;
     }
     this.#count = kept;
     this.#released.push(...this.#gone);
