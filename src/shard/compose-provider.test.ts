@@ -219,6 +219,19 @@ describe('a shard and the object of its provider', () => {
       await eventually('another one serves', () => world.provider.state('m-2') === CONFIGURED);
     });
 
+    it('and comes back without its object: gets one anew, though it is what it was', async () => {
+      await world.open({ spec: { holds: { onDemandSeconds: 3_600, spotSeconds: 3_600, occupiedExcessSeconds: 3_600 } } });
+      world.provider.put('m-1', { state: IDLE });
+      const shard = world.startShard();
+      await eventually('it has an object', () => world.machineObject('m-1')?.status?.phase === 'Idle');
+      world.editMachine('m-1', { shardRef: 'shard-1' });
+      await eventually('it is ours no more', async () => !(await world.machines(shard)).has('m-1'));
+      world.deleteMachineObject('m-1');
+      world.letGo('m-1');
+      await eventually('it is ours again', async () => (await world.machines(shard)).has('m-1'));
+      await eventually('and has an object', () => world.machineObject('m-1')?.status?.phase === 'Idle' && world.machineObject('m-1')?.spec.shardRef === 'shard-0');
+    });
+
     it('while it is on its way: its cluster hears that it never arrives, and it is not configured', async () => {
       await world.open();
       world.provider.put('m-1');

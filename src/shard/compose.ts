@@ -287,7 +287,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     if (change.after) writer.markDirty(change.id);
     else writer.markGone(change.id);
     if (isWork(change)) machineController.enqueue(change.id);
-    if (releasing.has(change.id) && !change.after?.busy) stepRelease(change.id);
+    if (releasing.has(change.id)) stepRelease(change.id);
     if (isNewsForThePlan(change)) wakeCycle();
     if (change.before?.intent?.kind === 'bind' && change.after?.seen.state === 'Configured' && change.before.seen.state !== 'Configured') {
       metrics.provisioningSeconds.observe((clock.now() - change.before.intent.decidedAt) / 1000);

@@ -26,6 +26,11 @@ describe('a machine that a person wants gone', () => {
     expect(kind(record('Speculative'))).toBe('done');
   });
 
+  it.each<MachineState>(['Speculative', 'Idle', 'Configured', 'Failed'])('waits for the end of a call to a machine that is %s', (state) => {
+    expect(kind(record(state, { busy: true }))).toBe('wait');
+    expect(kind(record(state, { busy: false }))).not.toBe('wait');
+  });
+
   it('is deleted also when it has failed', () => {
     expect(releaseStep(record('Failed'), 5, 1)).toEqual({ kind: 'release', reason: 'A person asked for its release.', decidedAt: 1, byPerson: true });
     expect(kind(record('Failed', {}, 'BareMetal'))).toBe('done');

@@ -13,7 +13,8 @@ export function isReleaseRequest(object: Machine | undefined): boolean {
  */
 export function releaseStep(machine: MachineRecord, graceSeconds: number, now: number): MachineIntent | 'wait' | 'done' {
   const { state, capacityType } = machine.seen;
-  if (machine.hold) return 'wait';
+  // A call is under way: what it makes of the machine, a Speculative one above all, is not known yet.
+  if (machine.hold || machine.busy) return 'wait';
   const reason = 'A person asked for its release.';
   const isElastic = capacityType === 'OnDemand' || capacityType === 'Spot';
   const release: MachineIntent = { kind: 'release', reason, decidedAt: now, byPerson: true };
@@ -21,12 +22,12 @@ export function releaseStep(machine: MachineRecord, graceSeconds: number, now: n
     case 'Configured':
       return machine.intent?.kind === 'unbind' ? 'wait' : { kind: 'unbind', reason, graceSeconds, preemptorPriority: 0, decidedAt: now };
     case 'Idle':
-      if (machine.intent?.kind === 'release' || machine.busy) return 'wait';
+      if (machine.intent?.kind === 'release') return 'wait';
       if (machine.intent?.kind === 'bind' && machine.intent.configureSent) return 'wait';
       return isElastic ? release : 'done';
     case 'Failed':
       // What is left of it may cost money. A provider that cannot delete it says so, and is asked again until it is back.
-      if (machine.intent?.kind === 'release' || machine.busy) return 'wait';
+      if (machine.intent?.kind === 'release') return 'wait';
       return isElastic ? release : 'done';
     case 'Speculative':
       return 'done';
