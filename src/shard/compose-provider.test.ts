@@ -150,6 +150,25 @@ describe('a shard and the object of its provider', () => {
       await east.wait('replayComplete');
       expect((await world.machines(last)).size).toBe(3);
     });
+
+    it('decides nothing while it does not even know which bound machines are missing', async () => {
+      await world.open({ spec: { machineObjects: 'Exceptional' } });
+      for (const id of ids) world.provider.put(id, { state: CONFIGURED, cluster: 'east' });
+      const first = world.startShard();
+      await eventually('the number is known', () => world.providerObject().status?.machines?.['Configured'] === 12);
+      await first.stop();
+      for (const id of ids) world.provider.omitted.add(id);
+      world.provider.put('s-1');
+      const second = world.startShard();
+      let serves = false;
+      void second.address.then(() => { serves = true; });
+      await eventually('the List is not believed', quarantined);
+      await world.provider.asked(4);
+      expect(serves).toBe(false);
+      world.provider.omitted.clear();
+      await second.address;
+      expect((await world.machines(second)).size).toBe(13);
+    });
   });
 
   describe('that asks for TLS', () => {

@@ -192,6 +192,20 @@ describe('a shard by its composition root', () => {
       await eventually('it is drained', drained);
     });
 
+    it('stays held in its object when no List after a restart names it', async () => {
+      const first = world.startShard();
+      await first.address;
+      await eventually('the object is ours', () => world.machineObject('m-1')?.status?.phase === 'Configured');
+      await first.stop();
+      world.provider.omitted.add('m-1');
+      const second = world.startShard();
+      await second.address;
+      await eventually('the machine counts no more', async () => !(await world.machines(second)).has('m-1'));
+      await world.plans(second);
+      expect(world.machineObject('m-1')?.spec.hold).toBe(true);
+      expect(world.machineObject('m-1')?.metadata.deletionTimestamp).toBeUndefined();
+    });
+
     it('is held from the first moment, whether or not its object can be written', async () => {
       world.hub.faults.fail({ plural: 'machines', verb: 'patch', times: Infinity, code: 503, reason: 'ServiceUnavailable' });
       const shard = world.startShard();

@@ -16,6 +16,7 @@ import { inTurns } from '../lib/turns.ts';
 import { createProviderClient } from '../provider/client.ts';
 import { MachineReconciler } from '../reconcilers/machine/reconciler.ts';
 import { ProviderPoller } from '../reconcilers/provider/poller.ts';
+import { isTooMany } from '../reconcilers/provider/removal.ts';
 import { CYCLE_KEY, CycleReconciler } from '../reconcilers/shard/cycle.ts';
 import { createController, createHealthServer, createInformer, createKubeClient, createLeaseElection, createManager, createRuntimeMetrics, createWorkQueue, loadKubeConfig } from '../runtime/index.ts';
 import type { LeaseDurations, Log } from '../runtime/index.ts';
@@ -189,6 +190,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const foreignMachines = new Set<string>();
   const orphans = new OrphanObjects();
   let recalled: ReturnType<typeof recallMachines> = new Map();
+  let boundBefore = 0;
   /** Machines that a person wants gone. */
   const releasing = new Set<string>();
   const writer = new MachineWriter({ client, inventory, identity: identityOfMachines, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, isReleasing: (machineId) => releasing.has(machineId), settleMs: WRITER_SETTLE_MS });
@@ -285,7 +287,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       hub.sendNodeState(cluster, left && hub.additions(cluster) ? asGone(update) : update);
     }
     if (change.after) writer.markDirty(change.id);
-    else writer.markGone(change.id);
+    else if (!change.before?.hold) writer.markGone(change.id); // a person's word outlasts the machine
     if (isWork(change)) machineController.enqueue(change.id);
     if (releasing.has(change.id)) stepRelease(change.id);
     if (isNewsForThePlan(change)) wakeCycle();
@@ -378,13 +380,19 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   /** What the objects say is known before the first List is compared with it: a restart must not make a broken List credible. */
   async function recall(s: AbortSignal): Promise<void> {
     await machineInformer.waitForSync(s);
+    boundBefore = bound(currentProvider()?.status?.machines ?? {});
     recalled = recallMachines(machineInformer.store.values(), identityOfMachines, inventory);
   }
 
   /** Until the first List has been merged: deciding on an empty inventory would report everything as missing. */
   async function waitForSupply(s: AbortSignal): Promise<void> {
-    while (poller.status.lastListAt === 0) await sleep(clock, 50, s);
+    while (poller.status.lastListAt === 0 || missesBound()) await sleep(clock, 50, s);
     restoreFromObjects(machineInformer.store.values(), shardId, inventory, recalled);
+  }
+
+  /** A List that is not believed lacks bound machines, and no object says which: others would be bought in their place. */
+  function missesBound(): boolean {
+    return (poller.status.quarantine?.unnamed ?? 0) > 0 && isTooMany(boundBefore - bound(inventory.tally.countByState()), boundBefore);
   }
 
   /** A machine's owner is what its object says, else the shard of its provider (D15). */
@@ -466,6 +474,10 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
 function isNewsForThePlan({ before, after }: InventoryChange): boolean {
   if (!before || !after) return true;
   return before.seen !== after.seen || before.hold !== after.hold || before.stuck !== after.stuck || before.coolUntil !== after.coolUntil || (before.intent !== undefined && after.intent === undefined);
+}
+
+function bound({ Configuring = 0, Configured = 0, Draining = 0 }: Readonly<Record<string, number>>): number {
+  return Configuring + Configured + Draining;
 }
 
 function withoutManagedFields(machine: Machine): Machine {

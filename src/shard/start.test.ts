@@ -10,7 +10,7 @@ import { VirtualClock } from '../lib/virtual-clock.ts';
 import { silentLog } from '../runtime/types.ts';
 import type { Informer } from '../runtime/types.ts';
 import { Inventory } from './inventory.ts';
-import { checkStart, restoreFromObjects, waitForProvider } from './start.ts';
+import { checkStart, recallMachines, restoreFromObjects, waitForProvider } from './start.ts';
 import { seen } from './testing/machines.ts';
 
 function object(id: string, spec: Partial<Machine['spec']>): Machine {
@@ -38,6 +38,21 @@ describe('what a new process takes over from the objects', () => {
     expect(restored('Configured', { unbind: { reason: 'old' } })?.intent).toBeUndefined();
     expect(restored('Idle', { release: { reason: 'old' } })?.intent).toBeUndefined();
     expect(restored('Idle', { binding, unbind: { reason: 'old' } })?.intent).toBeUndefined();
+  });
+
+  it('the machines that the objects describe, and no decision about one before it is listed', () => {
+    const inventory = new Inventory(new VirtualClock());
+    const status = { phase: 'Idle' as const, instanceType: 'c8', labels: { rack: 'r' }, resources: { cpu: '8' }, host: { provider: 'p', ref: 'h' } };
+    const objects = [
+      { ...object('a', { binding }), status }, { ...object('b', { binding }), status }, { ...object('theirs', { shardRef: 'shard-1' }), status },
+      { ...object('elsewhere', { providerRef: 'cloud' }), status }, { ...object('offer', {}), status: { phase: 'Speculative' as const } }, object('by-hand', {}),
+    ];
+    const recalled = recallMachines(objects, { namespace: 'n', shard: 'shard-0', provider: 'metal' }, inventory);
+    expect([...inventory.all()].map((m) => m.seen.id)).toEqual(['a', 'b']);
+    expect(inventory.get('a')?.seen).toMatchObject({ state: 'Idle', instanceType: 'c8', labels: { rack: 'r' }, allocatable: [['cpu', 8_000]], host: { ref: 'h' } });
+    inventory.observe(seen('a', 'Idle'), inventory.mark());
+    restoreFromObjects(objects, 'shard-0', inventory, recalled);
+    expect([inventory.get('a')?.intent?.kind, inventory.get('b')?.intent]).toEqual(['bind', undefined]);
   });
 
   it('nothing of another shard, and nothing of a machine that the provider does not list', () => {

@@ -5,6 +5,11 @@ const QUARANTINE_MACHINES = 10;
 const QUARANTINE_FRACTION = 0.1;
 const LISTS_BEFORE_REMOVAL = 2;
 
+/** Whether so many of `known` machines missing at once make a List suspect. */
+export function isTooMany(missing: number, known: number): boolean {
+  return missing > Math.max(QUARANTINE_MACHINES, known * QUARANTINE_FRACTION);
+}
+
 export interface KnownMachine {
   readonly id: string;
   readonly missedLists: number;
@@ -41,7 +46,7 @@ export function removalVerdict(known: Iterable<KnownMachine>, size: number, name
     if (count >= LISTS_BEFORE_REMOVAL && !machine.pending) removed.push(machine.id);
     else missed.set(machine.id, count);
   }
-  const quarantined = absent.length + unnamed > Math.max(QUARANTINE_MACHINES, size * QUARANTINE_FRACTION);
+  const quarantined = isTooMany(absent.length + unnamed, size);
   return quarantined ? { quarantined, absent, removed: [], missed: new Map() } : { quarantined, absent, removed, missed };
 }
 
