@@ -259,6 +259,56 @@ describe('a shard by its composition root', () => {
     expect(told(west, 'm-west')).toEqual([CONFIGURED, DRAINING, IDLE]);
   });
 
+  describe('whose provider refuses to drain', () => {
+    const drains = (): number => world.provider.count('Drain');
+
+    it('does not leave the machine half taken away: it is tried again, and counts for nothing meanwhile', async () => {
+      await world.open();
+      world.provider.put('m-1', { state: CONFIGURED, cluster: 'east' });
+      world.provider.refusals.set('Drain', 'not now');
+      const shard = world.startShard();
+      const east = await world.operator(shard);
+      east.rollup({ needs: [] });
+      await east.wait('reclaimInstruction');
+      await eventually('it is refused', () => drains() > 0);
+      east.rollup({ needs: EIGHT_CPUS });
+      await east.ack('rollup');
+      await world.plans(shard);
+      expect((await world.needs(shard)).satisfied).toEqual([false]);
+      expect(told(east, 'm-1')).toEqual([CONFIGURED, DRAINING]);
+      world.provider.refusals.clear();
+      await eventually('it leaves, and comes again for the demand', () => world.provider.count('Configure') === 1 && isConfigured('m-1')());
+      await eventually('the operator knows', () => told(east, 'm-1').at(-1) === CONFIGURED);
+      expect(told(east, 'm-1')).toContain(DELETING);
+    });
+
+    it('tells the operator that the machine stays when it stays', async () => {
+      await world.open({ spec: hold });
+      world.provider.put('m-1', { state: CONFIGURED, cluster: 'east' });
+      world.provider.refusals.set('Drain', 'not now');
+      const first = world.startShard();
+      const east = await world.operator(first);
+      world.editShard({ holds: { onDemandSeconds: 0, spotSeconds: 0, occupiedExcessSeconds: 0 } });
+      east.rollup({ needs: [] });
+      await eventually('the operator is told', () => told(east, 'm-1').at(-1) === DRAINING);
+      // A person's hold takes it back …
+      await eventually('it has an object', () => world.machineObject('m-1')?.spec.unbind !== undefined);
+      world.editMachine('m-1', { hold: true });
+      await eventually('it stays', () => told(east, 'm-1').at(-1) === CONFIGURED);
+      world.editMachine('m-1', { hold: false });
+      await eventually('it goes', () => told(east, 'm-1').at(-1) === DRAINING);
+      // … and so does a restart which finds the demand back.
+      await first.stop();
+      const second = world.startShard();
+      const again = await world.operator(second);
+      expect((await again.wait('replayComplete')).machineIds).toEqual(['m-1']);
+      again.rollup({ needs: EIGHT_CPUS });
+      await again.ack('rollup');
+      await world.plans(second);
+      expect(told(again, 'm-1')).toEqual([CONFIGURED]);
+    });
+  });
+
   it('drains and deletes a machine that a person asked to be released, over a restart, though its demand is still there', async () => {
     await world.open({ spec: hold });
     world.provider.put('m-1', { state: CONFIGURED, cluster: 'east' });

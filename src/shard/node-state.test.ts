@@ -35,6 +35,23 @@ describe('frames to operators', () => {
     ]);
   });
 
+  it('call a machine draining from the moment the operator was told to empty it, until it is decided to keep it', () => {
+    const unbind: MachineIntent = { kind: 'unbind', reason: '', graceSeconds: 5, preemptorPriority: 0, decidedAt: 0 };
+    const sent = frames((inventory) => {
+      inventory.observe(seen('m', 'Configured'), inventory.mark());
+      inventory.setIntent('m', unbind);
+      inventory.setIntent('m', { ...unbind, isTold: true });
+      inventory.update('m', { obstacle: 'drain: refused' });
+      inventory.update('m', { hold: true });
+      inventory.update('m', { hold: false });
+      inventory.setIntent('m', undefined);
+      inventory.setIntent('m', { ...unbind, isTold: true });
+      inventory.observe(seen('m', 'Draining'), inventory.mark());
+    });
+    const { MACHINE_STATE_CONFIGURED: CONFIGURED, MACHINE_STATE_DRAINING: DRAINING } = MachineState;
+    expect(sent.map(([, state]) => state)).toEqual([CONFIGURED, DRAINING, CONFIGURED, DRAINING, CONFIGURED, DRAINING]);
+  });
+
   it('reach the cluster that lost a machine with the state in which it left', () => {
     const sent = frames((inventory) => {
       inventory.observe(seen('m', 'Draining'), inventory.mark());

@@ -2,6 +2,7 @@ import { INSTANCE_TYPE_LABEL, ZONE_LABEL } from '../api/constants.ts';
 import { MachineState as WireState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import type { NodeStateUpdate } from '../api/gen/bigfleet/v1alpha1/shard.ts';
 import { formatResources } from '../api/resource-vector.ts';
+import type { MachineState } from '../engine/types.ts';
 import type { MachineRecord } from './record.ts';
 import { clusterOf } from './record.ts';
 import { stateToWire } from '../provider/kit/wire.ts';
@@ -16,7 +17,7 @@ export function nodeStateUpdate(record: MachineRecord, cluster: string): NodeSta
     supersedesKey: `node:${seen.id}`,
     machineId: seen.id,
     clusterId: cluster,
-    state: stateToWire(seen.state),
+    state: stateToWire(toldState(record)),
     nodeName: '',
     providerId: seen.host?.ref ?? '',
     lastError: seen.state === 'Failed' ? seen.lastError : '',
@@ -24,6 +25,14 @@ export function nodeStateUpdate(record: MachineRecord, cluster: string): NodeSta
     resources: { resources: formatResources(seen.allocatable) },
     taints: [],
   };
+}
+
+/**
+ * A machine counts as leaving from the moment its operator was told to empty it, whether or not the provider drains it yet.
+ * So CONFIGURED always means that it stays, also when it is said again.
+ */
+function toldState({ seen, intent, hold }: MachineRecord): MachineState {
+  return seen.state === 'Configured' && intent?.kind === 'unbind' && intent.isTold && !hold ? 'Draining' : seen.state;
 }
 
 /** A frame for one cluster. `left`: the machine serves it no more, or never will. */
@@ -69,5 +78,5 @@ export function asGone(update: NodeStateUpdate): NodeStateUpdate {
 }
 
 function stateMatters(before: MachineRecord, after: MachineRecord): boolean {
-  return before.seen !== after.seen && (before.seen.state !== after.seen.state || before.seen.host?.ref !== after.seen.host?.ref || before.seen.lastError !== after.seen.lastError);
+  return toldState(before) !== toldState(after) || before.seen.host?.ref !== after.seen.host?.ref || before.seen.lastError !== after.seen.lastError;
 }

@@ -20,6 +20,8 @@ export type MachineIntent =
       readonly graceSeconds: number;
       readonly preemptorPriority: number;
       readonly decidedAt: Millis;
+      /** An operator was told to empty the machine: its Node takes no Pods until the operator hears that the machine stays. */
+      readonly isTold?: true;
     }
   | {
       readonly kind: 'release';

@@ -211,14 +211,53 @@ describe('a definite refusal', () => {
 
   it('keeps a new decision waiting until the machine has rested', async () => {
     const t = setUp();
-    t.provider.next('drain', rejected);
-    t.have('m', 'Configured', unbind);
+    t.provider.next('delete', rejected);
+    t.have('m', 'Idle', release);
     await t.settle();
-    t.inventory.setIntent('m', unbind);
+    t.inventory.setIntent('m', release);
     await t.clock.advance(29_999);
-    expect(t.provider.made('drain')).toHaveLength(1);
+    expect(t.provider.made('delete')).toHaveLength(1);
     await t.clock.advance(1);
-    expect(t.provider.made('drain')).toHaveLength(2);
+    expect(t.provider.made('delete')).toHaveLength(2);
+  });
+
+  describe('of a Drain', () => {
+    it('keeps the decision once the operator was told to empty the machine, and tries again at growing intervals', async () => {
+      const t = setUp();
+      for (let i = 0; i < 8; i++) t.provider.next('drain', rejected);
+      t.have('m', 'Configured', unbind);
+      const triedAt: number[] = [];
+      await t.settle();
+      for (let tried = 0; tried < 9; await t.clock.advance(500)) {
+        const made = t.provider.made('drain').length;
+        if (made > tried) triedAt.push(t.clock.monotonic());
+        tried = made;
+        if (t.clock.monotonic() > 300_000) break;
+        if (tried < 9) expect(t.inventory.get('m')?.intent).toMatchObject({ kind: 'unbind', isTold: true, graceSeconds: 5 });
+        if (tried > 0 && tried < 9) expect(t.inventory.get('m')?.obstacle).toBe('drain: quota');
+      }
+      const pauses = triedAt.slice(1).map((at, i) => Math.round((at - triedAt[i]!) / 1_000));
+      expect(pauses).toEqual([1, 2, 4, 8, 16, 30, 30, 30]);
+      expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Draining' }, obstacle: '' });
+      expect(t.world.log).toHaveLength(9);
+    });
+
+    it('drops the decision while no operator was told: the next plan decides anew', async () => {
+      const t = setUp();
+      t.world.connected = false;
+      t.provider.next('drain', rejected);
+      t.have('m', 'Configured', unbind);
+      await t.settle();
+      expect(t.inventory.get('m')?.intent).toBeUndefined();
+    });
+
+    it('drops the decision where the provider knows no such machine: the List removes it', async () => {
+      const t = setUp();
+      t.provider.next('drain', () => new ProviderError('NotFound', 'no machine'));
+      t.have('m', 'Configured', unbind);
+      await t.settle();
+      expect(t.inventory.get('m')?.intent).toBeUndefined();
+    });
   });
 
   it.each([
@@ -295,7 +334,7 @@ describe('the sequence of the last call', () => {
       t.inventory.onChange(({ after }) => after?.busy && known.push(after.operation?.sequence));
       await t.clock.advance(1_000);
       expect(t.provider.made()).toEqual([`${kind} m`, 'get m', `${kind} m`]);
-      expect(known).toEqual([undefined, 1, undefined, 3]);
+      expect(known.filter((sequence, i) => i === 0 || sequence !== known[i - 1])).toEqual([undefined, 1, undefined, 3]);
     });
 
   it('of one that is another shard\'s by then is of no use', () => {

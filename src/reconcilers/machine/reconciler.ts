@@ -14,6 +14,8 @@ import { nextStep } from './next-step.ts';
 import type { BindIntent, Step, UnbindIntent } from './next-step.ts';
 
 const COOLDOWN_MS = 30_000;
+/** After the first refusal to drain; each further one doubles it, up to the above. */
+const DRAIN_RETRY_MS = 1_000;
 /** How long a decision may wait for its Machine object before it is carried out all the same (static stability). */
 const WRITE_AHEAD_MS = 1_000;
 const BLOB_TIMEOUT_MS = 30_000;
@@ -153,7 +155,9 @@ export class MachineReconciler implements Reconciler {
 
   private drain(machine: MachineRecord, intent: UnbindIntent, signal: AbortSignal): Promise<Acknowledgement> {
     const machineId = machine.seen.id;
-    if (!this.deps.sendReclaim(machine, intent)) {
+    if (this.deps.sendReclaim(machine, intent)) {
+      if (!intent.isTold) this.deps.inventory.setIntent(machineId, { ...intent, isTold: true });
+    } else {
       this.deps.log.warn({ machine: machineId, cluster: machine.seen.cluster }, 'draining without the operator: Pods are not evicted through their budgets');
     }
     return this.deps.provider.drain({ machineId, gracePeriodSeconds: intent.graceSeconds }, this.mutationLimits(machineId, 'Drain', signal));
@@ -199,7 +203,8 @@ export class MachineReconciler implements Reconciler {
 
   /**
    * An ambiguous failure (deadline, connection) may have happened all the same: look before repeating. A definite refusal
-   * ends the decision and rests the machine, so that the next plan chooses another one. Throws to be retried with backoff.
+   * ends the decision and rests the machine, so that the next plan chooses another one; a Drain that the operator has prepared is
+   * tried again instead. Throws to be retried with backoff.
    */
   private failed(id: string, kind: OperationKind, error: unknown, seconds: number): Result {
     const { inventory, clock } = this.deps;
@@ -213,6 +218,13 @@ export class MachineReconciler implements Reconciler {
     }
     if (ambiguous) throw error;
     const machine = inventory.get(id);
+    if (kind === 'Drain' && machine?.intent?.kind === 'unbind' && machine.intent.isTold && !(error instanceof ProviderError && error.code === 'NotFound')) {
+      // Its Node is cordoned and being emptied: half taken away it would serve nobody and count as capacity.
+      const pauseMs = Math.min(COOLDOWN_MS, DRAIN_RETRY_MS * 2 ** ((machine.operation?.attempts ?? 1) - 1));
+      inventory.update(id, { coolUntil: clock.now() + pauseMs, obstacle: `drain: ${message}` });
+      this.deps.log.warn({ machine: id, error: message, retryMs: pauseMs }, 'the provider refused to drain a machine that is being emptied: trying again');
+      return after(pauseMs);
+    }
     if (machine?.intent && (machine.intent.kind !== 'bind' || kind === machine.operation?.kind)) inventory.setIntent(id, undefined);
     inventory.update(id, { coolUntil: clock.now() + COOLDOWN_MS, obstacle: `${kind.toLowerCase()}: ${message}` });
     this.deps.log.warn({ machine: id, operation: kind, error: message }, 'the provider refused: decision dropped, machine rests');
