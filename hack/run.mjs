@@ -17,6 +17,7 @@ const verbs = {
   generate: (node, args) => run(node, ['hack/generate.ts', ...args]),
   bench: (node, args) => run(node, ['bench/main.ts', ...args]),
   'check-report': (node, args) => run(node, ['hack/check-report.ts', ...args]),
+  mutants: (node, args) => run(node, ['hack/mutants/run.ts', ...args]),
   test: runTests,
 };
 

@@ -114,6 +114,16 @@ describe('gangs that fit on one machine', () => {
     expect(textOf(engine.plan(T0))).toBe(textOf(planOnce(engine.snapshot(), T0)));
   });
 
+  it('fold as soon as a free machine holds one, though nothing else has changed in their cluster', () => {
+    const wanted = gang('g1');
+    const engine = createEngine(policy());
+    for (const change of changesOf(world({ machines: ['a', 'b'].map((id) => small(id, 'Configured', { assigned: assignmentOf(wanted) })), needs: [wanted] }))) engine.apply(change);
+    engine.apply({ kind: 'memory', changes: engine.plan(T0).memory });
+    expect(engine.plan(T0).verdicts[0]).toMatchObject({ satisfied: true, sameDomain: 'za' });
+    engine.apply(machinesChange(big('z', 'Idle')));
+    expect(idsOf(engine.plan(T0), 'Bootstrap')).toEqual(['z']);
+  });
+
   it('take from others as one Need does', () => {
     const low = need({ cluster: 'c2', priority: 10, units: 16 });
     const machines = [big('x', 'Configured', { cluster: 'c2', assigned: assignmentOf(low) }), big('y', 'Configured', { cluster: 'c2', zone: 'zb', assigned: assignmentOf(low) }), big('own', 'Configured')];

@@ -14,6 +14,8 @@ const bound = (id: string, priority: number | undefined, over: Partial<EngineMac
   machine(id, 'Configured', { cluster: 'c2', ...(priority !== undefined && { assigned: assignmentOf(low(priority)) }), ...over });
 
 describe('whom a Need may take from', () => {
+  const other = machine('y', 'Configured', { cluster: 'c3', assigned: assignmentOf(need({ cluster: 'c3', priority: 50 })) });
+
   it.each<[string, WorldSpec, string[]]>([
     ['who ranks strictly below', { machines: [bound('x', 99)], needs: [need(), low(99)] }, ['x']],
     ['never an equal', { machines: [bound('x', 100)], needs: [need(), low(100)] }, []],
@@ -27,6 +29,8 @@ describe('whom a Need may take from', () => {
     ['never its own cluster', { machines: [machine('x', 'Configured', { assigned: assignmentOf(need({ priority: 5 })) })], needs: [need({ units: 2 }), need({ priority: 5 })] }, []],
     ['not a cluster that has not reported', { machines: [bound('x', 50)], needs: [need()], unreported: ['c2'], sessions: ['c1', 'c2'] }, []],
     ['not a cluster without a session', { machines: [bound('x', 50)], needs: [need(), low(50)], sessions: ['c1'] }, []],
+    ['not a cluster that has not reported, though another one gives up some', { machines: [bound('x', 5), other], needs: [need({ units: 2 })], unreported: ['c2'], reported: ['c3'], sessions: ['c1', 'c2', 'c3'] }, ['y']],
+    ['not a cluster without a session, though another one gives up some', { machines: [bound('x', 5), other], needs: [need({ units: 2 })], reported: ['c2', 'c3'], sessions: ['c1', 'c3'] }, ['y']],
     ['nobody while supply is not trusted', { machines: [bound('x', 50)], needs: [need(), low(50)], supplyTrusted: false }, []],
     ['nobody without a session of its own', { machines: [bound('x', 50)], needs: [need(), low(50)], sessions: ['c2'] }, []],
     ['not what must not be disrupted', { machines: [bound('x', 50), bound('y', 50)], needs: [need({ units: 2 }), low(50, 2)], hints: { c2: [hint('x', { doNotDisrupt: true })] } }, ['y']],

@@ -1,0 +1,508 @@
+/** Ways to break the engine's rules, one each. `find` is in the file exactly once; with `replace` in its place some test must fail. */
+export interface Mutant {
+  readonly id: string;
+  /** Under src/engine. */
+  readonly file: string;
+  /** What no longer holds. */
+  readonly rule: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    id: 'order-priority', file: 'decide/ordered-pass.ts', rule: 'who has the higher precedence chooses first',
+    find: 'sort(([a], [b]) => b - a)',
+    replace: 'sort(([a], [b]) => a - b)',
+  },
+  {
+    id: 'order-penalties', file: 'facts/need-row.ts', rule: 'at equal priority the higher penalties rank above',
+    find: 'return (priority * BUCKETS + interruptionBucket) * BUCKETS + reclamationBucket;',
+    replace: 'return priority * BUCKETS * BUCKETS;',
+  },
+  {
+    id: 'order-arrival', file: 'decide/ordered-pass.ts', rule: 'at equal precedence the older demand chooses first',
+    find: '(a.arrival < b.arrival ? -1 : a.arrival > b.arrival ? 1 : 0)',
+    replace: '0',
+  },
+  {
+    id: 'order-unit-class', file: 'facts/demand.ts', rule: 'of one profile the larger unit chooses first',
+    find: 'compareUnitClassDescending(a.need.unitClass, b.need.unitClass)',
+    replace: 'compareUnitClassDescending(b.need.unitClass, a.need.unitClass)',
+  },
+  {
+    id: 'credit-first', file: 'decide/ordered-pass.ts', rule: 'what a cluster has is credited before anything is acquired',
+    find: 'if (counts === undefined) creditPlain(market, tally);',
+    replace: '',
+  },
+  {
+    id: 'credit-configured-first', file: 'facts/inventory.ts', rule: 'Configured is credited before Configuring',
+    find: 'const order = [stage, disruptable,',
+    replace: 'const order = [0, disruptable,',
+  },
+  {
+    id: 'credit-undisruptable-first', file: 'facts/inventory.ts', rule: 'what must not be disrupted is credited first',
+    find: 'const disruptable = hint?.doNotDisrupt === true ? 0 : 1;',
+    replace: 'const disruptable = 1;',
+  },
+  {
+    id: 'credit-busy-first', file: 'facts/inventory.ts', rule: 'busy machines are credited first',
+    find: '-cost, this.price(slot), -reclamation]',
+    replace: 'cost, this.price(slot), -reclamation]',
+  },
+  {
+    id: 'credit-cheap-first', file: 'facts/inventory.ts', rule: 'cheap machines are credited first',
+    find: '-cost, this.price(slot), -reclamation]',
+    replace: '-cost, -this.price(slot), -reclamation]',
+  },
+  {
+    id: 'credit-promised', file: 'decide/market.ts', rule: 'what was decided for a demand counts for it (D34)',
+    find: 'for (const tie of cluster.promised.get(key)?.ties() ?? []) arriving.add(tie);',
+    replace: 'void key;',
+  },
+  {
+    id: 'credit-spare', file: 'decide/market.ts', rule: 'what one Need does without is credited to the next of its cluster',
+    find: 'for (const tie of this.#spare.get(cluster) ?? []) arriving.add(tie);',
+    replace: '',
+  },
+  {
+    id: 'credit-once', file: 'decide/market.ts', rule: 'what was decided counts once',
+    find: 'return [...arriving];',
+    replace: 'return [...arriving, ...(this.#spare.get(cluster) ?? [])];',
+  },
+  {
+    id: 'acquire-idle-first', file: 'decide/plain.ts', rule: 'Idle precedes Speculative',
+    find: 'for (const speculative of [false, true]) {\n    if (tally.covered) return;',
+    replace: 'for (const speculative of [true, false]) {\n    if (tally.covered) return;',
+  },
+  {
+    id: 'acquire-no-more', file: 'decide/drain.ts', rule: 'a demand is exceeded by no more than the last machine',
+    find: 'const n = Math.min(first.group.left, tally.wants(first.cls));',
+    replace: 'const n = first.group.left;',
+  },
+  {
+    id: 'cost-risk', file: 'cost.ts', rule: 'interruptions cost what the penalty says',
+    find: 'return machine.priceMicroUsdPerHour + machine.interruptionProbability * upperBoundDollars(bucket) * MICRO_PER_UNIT;',
+    replace: 'return machine.priceMicroUsdPerHour;',
+  },
+  {
+    id: 'cost-pinned', file: 'cost.ts', rule: 'with a pinned penalty the probability ranks first (D11)',
+    find: 'return [bucket >= PINNED_BUCKET ? machine.interruptionProbability : 0, ',
+    replace: 'return [0, ',
+  },
+  {
+    id: 'fit-contributes', file: 'decide/tally.ts', rule: 'a machine that adds nothing is not taken (X20)',
+    find: 'if ((this.remaining[i] as number) > 0 && this.amount(cls, i) > 0) return true;',
+    replace: 'if (this.amount(cls, i) >= 0) return true;',
+  },
+  {
+    id: 'fit-min-unit', file: 'facts/fit.ts', rule: 'a machine must hold the smallest unit',
+    find: 'covers(cls.amounts, this.#asker.minDims, this.#asker.minAmounts) && matches',
+    replace: 'matches',
+  },
+  {
+    id: 'fit-requirements', file: 'facts/fit.ts', rule: 'a machine must meet the requirements',
+    find: ' && matches(this.#asker.profile, cls)',
+    replace: '',
+  },
+  {
+    id: 'role-held', file: 'facts/role.ts', rule: 'what a person holds is chosen for nothing',
+    find: 'if (hold) return ROLE.held;',
+    replace: '',
+  },
+  {
+    id: 'role-stuck', file: 'facts/role.ts', rule: 'what is stuck counts for nobody',
+    find: 'if (stuck) return ROLE.stuck;',
+    replace: '',
+  },
+  {
+    id: 'gang-whole', file: 'decide/same.ts', rule: 'a gang is acquired whole or not at all, the limit included',
+    find: 'tally.unpick(before.picks);',
+    replace: '',
+  },
+  {
+    id: 'gang-gives-back', file: 'decide/same.ts', rule: 'what a gang cannot have in whole it leaves to others',
+    find: 'group.giveBack(n);',
+    replace: '',
+  },
+  {
+    id: 'gang-inside', file: 'decide/same.ts', rule: 'a gang acquires in its domain only',
+    find: 'boolean => attribute(key, cls) === domain;',
+    replace: 'boolean => attribute(key, cls) !== undefined;',
+  },
+  {
+    id: 'gang-rule-1', file: 'decide/gang-domain.ts', rule: 'whole beats not whole',
+    find: 'if (whole !== isWholeWithVictims(b, wanted)) return whole ? -1 : 1;',
+    replace: '',
+  },
+  {
+    id: 'gang-rule-2', file: 'decide/gang-domain.ts', rule: 'of whole domains the one where it holds more',
+    find: 'return -compareCapped(a.creditable, b.creditable, wanted) || -compareCapped(a.own, b.own, wanted);',
+    replace: 'return -compareCapped(a.own, b.own, wanted);',
+  },
+  {
+    id: 'gang-rule-3', file: 'decide/gang-domain.ts', rule: 'then the one where it holds more of its own',
+    find: 'return -compareCapped(a.creditable, b.creditable, wanted) || -compareCapped(a.own, b.own, wanted);',
+    replace: 'return -compareCapped(a.creditable, b.creditable, wanted);',
+  },
+  {
+    id: 'gang-no-victims', file: 'decide/gang-domain.ts', rule: 'then the one that takes from nobody (D7)',
+    find: 'Number(isWhole(b, wanted)) - Number(isWhole(a, wanted)) || ',
+    replace: '',
+  },
+  {
+    id: 'gang-rule-4', file: 'decide/gang-domain.ts', rule: 'then the one that wastes less',
+    find: ' || compareSlack(a, b, wanted)',
+    replace: '',
+  },
+  {
+    id: 'gang-sticky', file: 'decide/gang-domain.ts', rule: 'a gang does not move to another incomplete place (D7)',
+    find: ': -compareCapped(a.creditable, b.creditable, wanted) || -compareCapped(a.total, b.total, wanted);',
+    replace: ': -compareCapped(a.total, b.total, wanted) || -compareCapped(a.creditable, b.creditable, wanted);',
+  },
+  {
+    id: 'gang-rule-7', file: 'decide/gang-domain.ts', rule: 'then the one with more machines',
+    find: 'return rest || b.count - a.count || ',
+    replace: 'return rest || ',
+  },
+  {
+    id: 'gang-rule-8', file: 'decide/gang-domain.ts', rule: 'then the smallest value',
+    find: 'b.count - a.count || compareText(a.value, b.value);',
+    replace: 'b.count - a.count || compareText(b.value, a.value);',
+  },
+  {
+    id: 'gang-keeps-elsewhere', file: 'decide/same.ts', rule: 'an incomplete gang keeps its members elsewhere',
+    find: 'if (!whole) keepOwnElsewhere(market, tally, offers);',
+    replace: '',
+  },
+  {
+    id: 'gang-own-first', file: 'decide/same.ts', rule: 'a gang is credited with its own machines first',
+    find: 'for (const own of [true, false]) {',
+    replace: 'for (const own of [false, true]) {',
+  },
+  {
+    id: 'gang-arrived', file: 'decide/same.ts', rule: 'an incomplete gang gives back what has arrived for it',
+    find: "(whole || group.kind === 'leaving') && ",
+    replace: '',
+  },
+  {
+    id: 'spread-bound', file: 'decide/spread.ts', rule: 'a spread counts what is bound (X10)',
+    find: 'if (next.domain !== undefined) counts.set(next.domain, countOf(next) + 1);',
+    replace: '',
+  },
+  {
+    id: 'spread-skew', file: 'decide/spread.ts', rule: 'a spread never exceeds its skew',
+    find: 'return lowest + maxSkew - 1;',
+    replace: 'return lowest + maxSkew;',
+  },
+  {
+    id: 'spread-empty-domain', file: 'decide/spread.ts', rule: 'a domain that has none yet holds the others back',
+    find: 'for (const { domain } of [...idle, ...speculative]) if (domain !== undefined && !counts.has(domain)) counts.set(domain, 0);',
+    replace: '',
+  },
+  {
+    id: 'spread-reserved', file: 'decide/spread.ts', rule: 'what is on its way to a spread counts in its domain',
+    find: 'if (domain !== undefined) counts.set(domain, (counts.get(domain) ?? 0) + n);',
+    replace: '',
+  },
+  {
+    id: 'session-acquire', file: 'decide/ordered-pass.ts', rule: 'without a session nothing is acquired (D14)',
+    find: "if (!mayAcquire) tally.blocked = 'session';",
+    replace: "if (tally.row.dims.length < 0) tally.blocked = 'session';",
+  },
+  {
+    id: 'session-reclaim', file: 'decide/reclaim.ts', rule: 'without a session nothing is reclaimed',
+    find: "if (!connected) return { code: 'ExcessNoSession', cluster: name };",
+    replace: '',
+  },
+  {
+    id: 'report-reclaim', file: 'decide/reclaim.ts', rule: 'before the first report nothing is reclaimed',
+    find: "if (demand === undefined) return { code: 'ExcessNoRollupYet', cluster: name };",
+    replace: '',
+  },
+  {
+    id: 'report-withdraw', file: 'decide/withdraw.ts', rule: 'before the first report nothing is withdrawn',
+    find: 'if (facts.clusters.find(to.cluster)?.demand === undefined) return',
+    replace: 'if (facts.clusters.find(to.cluster) === null) return',
+  },
+  {
+    id: 'trust-reclaim', file: 'decide/reclaim.ts', rule: 'nothing is reclaimed while supply is not trusted',
+    find: "if (!supplyTrusted) return { code: 'SupplyUntrusted' };",
+    replace: '',
+  },
+  {
+    id: 'trust-preempt', file: 'decide/preempt.ts', rule: 'nothing is preempted while supply is not trusted',
+    find: 'if (!market.facts.supplyTrusted || tally.covered) return [];',
+    replace: 'if (tally.covered) return [];',
+  },
+  {
+    id: 'trust-release', file: 'decide/release.ts', rule: 'nothing is released while supply is not trusted',
+    find: 'if (!facts.supplyTrusted) {',
+    replace: 'if (facts.supplyTrusted === undefined) {',
+  },
+  {
+    id: 'trust-withdraw', file: 'decide/withdraw.ts', rule: 'nothing is withdrawn while supply is not trusted',
+    find: "return facts.supplyTrusted ? undefined : { code: 'SupplyUntrusted' };",
+    replace: 'return undefined;',
+  },
+  {
+    id: 'reclaim-patience', file: 'decide/reclaim.ts', rule: 'patience with occupied machines ends on time (D32)',
+    find: 'hint.pods > 0 && untilMs > draft.now',
+    replace: 'hint.pods > 0 && untilMs >= draft.now',
+  },
+  {
+    id: 'reclaim-empty-at-once', file: 'decide/reclaim.ts', rule: 'an empty machine is reclaimed at once',
+    find: 'hint !== undefined && hint.pods > 0 && untilMs',
+    replace: 'hint !== undefined && untilMs',
+  },
+  {
+    id: 'reclaim-undisruptable', file: 'decide/reclaim.ts', rule: 'what must not be disrupted is not reclaimed',
+    find: "if (hint?.doNotDisrupt === true) return { code: 'ExcessDoNotDisrupt', cluster: name };",
+    replace: '',
+  },
+  {
+    id: 'reclaim-dearest-first', file: 'decide/reclaim.ts', rule: 'the dearest is reclaimed first (X15)',
+    find: 'b.price - a.price || a.reclamation',
+    replace: 'a.price - b.price || a.reclamation',
+  },
+  {
+    id: 'reclaim-idle-first', file: 'decide/reclaim.ts', rule: 'what is cheapest to disturb is reclaimed first (D13)',
+    find: 'a.disruptionCost - b.disruptionCost || ',
+    replace: '',
+  },
+  {
+    id: 'cap-at-least-one', file: 'decide/reclaim.ts', rule: 'the cap admits at least one',
+    find: 'Math.max(1, Math.floor(fraction * configured))',
+    replace: 'Math.floor(fraction * configured)',
+  },
+  {
+    id: 'cap-drains', file: 'decide/reclaim.ts', rule: 'drains under way count',
+    find: 'maxConcurrentDrainsPerCluster - drains : Infinity',
+    replace: 'maxConcurrentDrainsPerCluster : Infinity',
+  },
+  {
+    id: 'cap-per-minute', file: 'decide/reclaim.ts', rule: 'reclaims of the last minute count',
+    find: 'maxReclaimsPerMinute - this.#recent.length',
+    replace: 'maxReclaimsPerMinute',
+  },
+  {
+    id: 'limit-machines', file: 'decide/room.ts', rule: 'the limit on machines holds',
+    find: 'Math.min(wanted, this.#machines, affordable)',
+    replace: 'Math.min(wanted, affordable)',
+  },
+  {
+    id: 'limit-money', file: 'decide/room.ts', rule: 'the limit on money holds',
+    find: 'Math.min(wanted, this.#machines, affordable)',
+    replace: 'Math.min(wanted, this.#machines)',
+  },
+  {
+    id: 'limit-closes', file: 'decide/room.ts', rule: 'whoever does not fit closes the room (D12)',
+    find: 'if (n < wanted) this.#closed = true;',
+    replace: '',
+  },
+  {
+    id: 'limit-promised', file: 'decide/room.ts', rule: 'what is to be bought counts',
+    find: '- paid.machines - promisedPurchases.machines;',
+    replace: '- paid.machines;',
+  },
+  {
+    id: 'hold-by-type', file: 'decide/release.ts', rule: 'each capacity type has its own hold',
+    find: "if (type === 'OnDemand') return holds.onDemandMs > 0 ? holds.onDemandMs : 'disabled';",
+    replace: "if (type === 'OnDemand') return holds.spotMs > 0 ? holds.spotMs : 'disabled';",
+  },
+  {
+    id: 'hold-off', file: 'decide/release.ts', rule: 'a hold of 0 switches releases off',
+    find: "holds.spotMs > 0 ? holds.spotMs : 'disabled';",
+    replace: 'holds.spotMs;',
+  },
+  {
+    id: 'hold-ends', file: 'decide/release.ts', rule: 'a hold ends on time',
+    find: 'if (since + hold > now) {',
+    replace: 'if (since + hold >= now) {',
+  },
+  {
+    id: 'withdraw-unsent', file: 'decide/withdraw.ts', rule: 'only what was not sent is withdrawn',
+    find: 'if (inventory.isUnsent(rest[0] as number)) unwanted.push(...rest);',
+    replace: 'unwanted.push(...rest);',
+  },
+  {
+    id: 'victim-strictly-lower', file: 'decide/preempt.ts', rule: 'a victim ranks strictly below',
+    find: 'if (victimPriority >= priority) return undefined;',
+    replace: 'if (victimPriority > priority) return undefined;',
+  },
+  {
+    id: 'victim-served', file: 'decide/preempt.ts', rule: "a victim's rank is that of what it serves (X3)",
+    find: 'Math.max(stamp?.priority ?? LOWEST_PRIORITY, served)',
+    replace: 'stamp?.priority ?? LOWEST_PRIORITY',
+  },
+  {
+    id: 'victim-stamp', file: 'decide/preempt.ts', rule: 'and that of what it was bound for',
+    find: 'Math.max(stamp?.priority ?? LOWEST_PRIORITY, served)',
+    replace: 'served',
+  },
+  {
+    id: 'victim-higher-of-both', file: 'decide/preempt.ts', rule: 'whichever is higher',
+    find: 'Math.max(stamp?.priority ?? LOWEST_PRIORITY, served)',
+    replace: 'Math.min(stamp?.priority ?? LOWEST_PRIORITY, served)',
+  },
+  {
+    id: 'victim-excess-first', file: 'decide/preempt.ts', rule: 'what nobody needs is taken first (X24)',
+    find: 'Number(b.excess) - Number(a.excess) || b.score - a.score',
+    replace: 'b.score - a.score',
+  },
+  {
+    id: 'victim-score', file: 'decide/preempt.ts', rule: 'the better victim first',
+    find: 'Number(b.excess) - Number(a.excess) || b.score - a.score',
+    replace: 'Number(b.excess) - Number(a.excess) || a.score - b.score',
+  },
+  {
+    id: 'victim-own-cluster', file: 'decide/preempt.ts', rule: 'nobody takes from its own cluster',
+    find: 'if (cluster === own || cluster.demand === undefined || !cluster.connected) continue;',
+    replace: 'if (cluster.demand === undefined || !cluster.connected) continue;',
+  },
+  {
+    id: 'victim-reported', file: 'decide/preempt.ts', rule: 'nobody takes from a cluster that has not reported',
+    find: 'if (cluster === own || cluster.demand === undefined || !cluster.connected) continue;',
+    replace: 'if (cluster === own || !cluster.connected) continue;',
+  },
+  {
+    id: 'victim-connected', file: 'decide/preempt.ts', rule: 'nobody takes from a cluster without a session',
+    find: 'if (cluster === own || cluster.demand === undefined || !cluster.connected) continue;',
+    replace: 'if (cluster === own || cluster.demand === undefined) continue;',
+  },
+  {
+    id: 'victim-undisruptable', file: 'decide/preempt.ts', rule: 'what must not be disrupted is not taken',
+    find: 'if (isUndisruptable(group)) {',
+    replace: 'if (isUndisruptable(group) && group.left < 0) {',
+  },
+  {
+    id: 'victim-no-more', file: 'decide/preempt.ts', rule: 'no more is taken than lacks',
+    find: 'const n = Math.min(tie.length === 1 ? lot.to - lot.from : 1, tally.wants(market.classOf(lot.group)));',
+    replace: 'const n = tie.length === 1 ? lot.to - lot.from : 1;',
+  },
+  {
+    id: 'victim-not-reclaimed', file: 'decide/market.ts', rule: 'what is taken is not reclaimed as well (X24)',
+    find: 'const slots = group.members.splice(from, n);',
+    replace: 'const slots = group.members.slice(from, from + n);',
+  },
+  {
+    id: 'grace-900000', file: 'decide/preempt.ts', rule: 'a gap of 900,000 has 30 s',
+    find: 'gap > 900_000',
+    replace: 'gap >= 900_000',
+  },
+  {
+    id: 'grace-500000', file: 'decide/preempt.ts', rule: 'a gap of 500,000 has 2 min',
+    find: 'gap > 500_000',
+    replace: 'gap >= 500_000',
+  },
+  {
+    id: 'grace-100000', file: 'decide/preempt.ts', rule: 'a gap of 100,000 has 10 min',
+    find: 'gap > 100_000',
+    replace: 'gap >= 100_000',
+  },
+  {
+    id: 'reservation-made', file: 'decide/planner.ts', rule: 'what is preempted is reserved (X2)',
+    find: 'for (const { victims, row } of tallies) for (const { slot } of victims) draft.reserve(inventory.id(slot), row.assignment);',
+    replace: '',
+  },
+  {
+    id: 'reservation-dropped', file: 'decide/planner.ts', rule: 'a reservation ends when its demand can do without',
+    find: ' || !wanted.has(slot)) draft.reserve(id, null);',
+    replace: ') draft.reserve(id, null);',
+  },
+  {
+    id: 'reservation-leaving', file: 'facts/role.ts', rule: 'what is on its way out counts for its preemptor (X2)',
+    find: 'return reserved ? ROLE.reserved : ROLE.leaving;',
+    replace: 'return ROLE.leaving;',
+  },
+  {
+    id: 'reservation-arrived', file: 'facts/role.ts', rule: "what has arrived is its preemptor's",
+    find: 'if (state === IDLE) return reserved ? ROLE.reserved : ROLE.idle;',
+    replace: 'if (state === IDLE) return ROLE.idle;',
+  },
+  {
+    id: 'reservation-session', file: 'decide/plain.ts', rule: 'what has arrived is not bound without a session',
+    find: "(group.kind === 'leaving' || mayAcquire) && ",
+    replace: '',
+  },
+  {
+    id: 'fold-own', file: 'decide/fold.ts', rule: 'gangs fold if a machine of their cluster holds one',
+    find: 'for (const shelf of cluster.shelves()) for (const group of shelf.groups()) if (accepts[group.classIndex] === 1) return true;',
+    replace: '',
+  },
+  {
+    id: 'fold-decided', file: 'decide/fold.ts', rule: 'gangs stay folded while their machine is being created (D34)',
+    find: 'for (const shelf of cluster.shelves()) for',
+    replace: 'for (const shelf of [cluster.bound]) for',
+  },
+  {
+    id: 'fold-free', file: 'decide/fold.ts', rule: 'gangs fold if a free machine holds one',
+    find: 'cls.usable.idle + cls.usable.speculative > 0',
+    replace: 'cls.usable.idle + cls.usable.speculative < 0',
+  },
+  {
+    id: 'fold-min-unit', file: 'facts/need-row.ts', rule: 'folded gangs take only machines that hold a whole one',
+    find: 'asker: askers.of(stripped.requirementsKey + aggregate, () => ({ profile: stripped.profile, ...indexed(wanted, dimensions) })),',
+    replace: 'asker: askers.of(stripped.requirementsKey, () => ({ profile: stripped.profile, ...indexed([], dimensions) })),',
+  },
+  {
+    id: 'fold-deficit-last', file: 'decide/verdict.ts', rule: 'what lacks is laid to the gangs that choose last',
+    find: 'for (let i = gangs.length - 1; i >= 0; i--) {',
+    replace: 'for (let i = 0; i < gangs.length; i++) {',
+  },
+  {
+    id: 'reason-in-progress', file: 'decide/verdict.ts', rule: 'who only waits for victims reads so',
+    find: "if (tally.covered) return 'PREEMPTION_IN_PROGRESS';",
+    replace: '',
+  },
+  {
+    id: 'reason-session', file: 'decide/verdict.ts', rule: 'no session comes before all other reasons',
+    find: "if (tally.blocked === 'session') return 'NO_SESSION';",
+    replace: '',
+  },
+  {
+    id: 'reason-topology', file: 'decide/verdict.ts', rule: 'an unsatisfiable topology comes before missing supply',
+    find: "if (tally.blocked === 'topology') return 'TOPOLOGY_UNSATISFIABLE';",
+    replace: '',
+  },
+  {
+    id: 'reason-exhausted', file: 'decide/verdict.ts', rule: 'who took what could be taken reads so',
+    find: "if (tally.reserved > 0) return 'PREEMPTION_EXHAUSTED';",
+    replace: '',
+  },
+  {
+    id: 'reason-limit', file: 'decide/verdict.ts', rule: 'the limit comes before the skew',
+    find: "if (tally.blocked === 'limit') return 'LIMIT_REACHED';",
+    replace: '',
+  },
+  {
+    id: 'reason-undisruptable', file: 'decide/verdict.ts', rule: 'what must not be disrupted is a reason',
+    find: "if (tally.undisruptable) return 'DISRUPTION_BLOCKED';",
+    replace: '',
+  },
+  {
+    id: 'reason-starved', file: 'decide/verdict.ts', rule: 'only who ranks above starves somebody',
+    find: '(this.#precedence?.[index] as number) > row.precedence',
+    replace: '(this.#precedence?.[index] as number) >= row.precedence',
+  },
+  {
+    id: 'arrival-forgotten', file: 'decide/planner.ts', rule: "a demand's age ends when its cluster stops asking (D5)",
+    find: "draft.remember('arrival', key, null);",
+    replace: 'memory.arrivalsToCheck.delete(key);',
+  },
+  {
+    id: 'kept-unfinished', file: 'decide/planner.ts', rule: 'a cluster with something left open is planned anew',
+    find: 'cluster.closed = !draft.unfinished.has(cluster) && cluster.reserved.size === 0;',
+    replace: 'cluster.closed = cluster.reserved.size === 0;',
+  },
+  {
+    id: 'kept-folds', file: 'decide/planner.ts', rule: 'clusters whose gangs may fold otherwise are planned anew',
+    find: ' || (foldsDiffer && c.foldsByFree)',
+    replace: '',
+  },
+  {
+    id: 'order-ids', file: 'facts/id-order.ts', rule: 'between equals the smallest id decides, whatever has come and gone',
+    find: 'this.rank[slot] = kept;',
+    replace: '',
+  },
+];

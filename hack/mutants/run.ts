@@ -1,0 +1,104 @@
+/**
+ * Do the tests of the engine notice when one of its rules is broken? Breaks them one after the other, in a copy, and says
+ * which test was first to object. `npm run mutants [-- --fast] [id…]`: --fast tries every third, ids only those named.
+ */
+import { spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { MUTANTS } from './mutants.ts';
+import type { Mutant } from './mutants.ts';
+
+/** Searches of random fleets: asked only when no table objects. */
+const SLOW = ['properties.test.ts', 'preemption-properties.test.ts', 'incremental.test.ts', 'oscillation.test.ts'];
+/** Says nothing about the rules. */
+const UNRELATED = ['facts/id-index.test.ts'];
+/** Far more than they need: whatever takes longer goes round in circles. */
+const PATIENCE_MS = { tables: 20_000, searches: 180_000 };
+
+interface Outcome {
+  readonly killedBy?: string;
+  /** The tests could not even begin: no rule was broken but the file. */
+  readonly broken?: string;
+}
+
+interface Report {
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message: string;
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
+}
+
+const root = process.cwd();
+const copy = mkdtempSync(join(tmpdir(), 'bigfleet-mutants-'));
+process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
+for (const name of ['src', 'package.json', 'tsconfig.json', 'vitest.config.ts']) cpSync(join(root, name), join(copy, name), { recursive: true });
+symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+
+const engine = join('src', 'engine');
+const all = readdirSync(join(copy, engine), { recursive: true }).map((file) => String(file).replaceAll('\\', '/')).filter((file) => file.endsWith('.test.ts'));
+const tables = all.filter((file) => !SLOW.includes(file) && !UNRELATED.includes(file));
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const named = args.filter((arg) => !arg.startsWith('--'));
+  const chosen = MUTANTS.filter(({ id }, i) => (named.length === 0 || named.includes(id)) && (!args.includes('--fast') || i % 3 === 0));
+  const untouched = await run(tables, PATIENCE_MS.tables);
+  if (untouched.killedBy !== undefined || untouched.broken !== undefined) {
+    console.error(`the tests fail already: ${untouched.killedBy ?? untouched.broken}`);
+    return 1;
+  }
+  let failures = 0;
+  const started = Date.now();
+  for (const mutant of chosen) {
+    const at = Date.now();
+    const result = await tryOut(mutant);
+    if (result.killedBy === undefined) failures++;
+    const verdict = result.killedBy ?? (result.broken === undefined ? 'SURVIVES' : `BROKEN: ${result.broken}`);
+    console.log(`${mutant.id.padEnd(28)} ${mutant.rule.padEnd(66)} ${((Date.now() - at) / 1000).toFixed(1).padStart(5)} s  ${verdict}`);
+  }
+  console.log(`${chosen.length} mutants of ${MUTANTS.length}: ${chosen.length - failures} killed, ${failures} not, ${Math.round((Date.now() - started) / 1000)} s`);
+  return failures === 0 && chosen.length > 0 ? 0 : 1;
+}
+
+async function tryOut({ file, find, replace }: Mutant): Promise<Outcome> {
+  const path = join(copy, engine, file);
+  const source = readFileSync(path, 'utf8');
+  const found = source.split(find).length - 1;
+  if (found !== 1) return { broken: `${file} has its text ${found} times` };
+  writeFileSync(path, source.replace(find, () => replace));
+  try {
+    const quick = await run(tables, PATIENCE_MS.tables);
+    return quick.killedBy === undefined && quick.broken === undefined ? await run(SLOW, PATIENCE_MS.searches) : quick;
+  } finally {
+    writeFileSync(path, source);
+  }
+}
+
+async function run(tests: readonly string[], patienceMs: number): Promise<Outcome> {
+  const output = join(copy, 'report.json');
+  rmSync(output, { force: true });
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  const args = [vitest, 'run', '--root', copy, '--bail', '1', '--no-isolate', '--reporter', 'json', '--outputFile', output, ...tests.map((test) => `${engine}/${test}`)];
+  const ended = await new Promise<boolean>((resolve) => {
+    const child = spawn(process.execPath, args, { cwd: copy, stdio: 'ignore' });
+    const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
+    child.on('error', () => resolve(false));
+    child.on('exit', (_, signal) => {
+      clearTimeout(timer);
+      resolve(signal === null);
+    });
+  });
+  if (!ended) return { killedBy: 'nobody waits for it any longer' };
+  const { testResults } = JSON.parse(readFileSync(output, 'utf8')) as Report;
+  const [objection] = testResults.flatMap(({ assertionResults }) => assertionResults.filter(({ status }) => status === 'failed'));
+  if (objection !== undefined) return { killedBy: objection.fullName };
+  const stopped = testResults.find(({ status }) => status === 'failed');
+  if (stopped === undefined) return {};
+  const why = stopped.message.split('\n')[0] ?? '';
+  return stopped.assertionResults.length === 0 ? { broken: why } : { killedBy: `${basename(stopped.name)} as a whole ${why}`.trim() };
+}
