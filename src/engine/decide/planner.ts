@@ -167,7 +167,7 @@ export class Planner {
       stats: {
         machines: inventory.size,
         needs: verdicts.length,
-        unmet: verdicts.reduce((n, { satisfied }) => n + Number(!satisfied), 0),
+        unmet: this.#order.unmet,
         byState: { ...inventory.byState },
         microUsdPerHour: inventory.paid.microUsdPerHour,
         actions: countActions(draft.actions),

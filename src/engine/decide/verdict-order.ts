@@ -17,7 +17,9 @@ interface Places {
 
 export class VerdictOrder {
   #places: Places = placesFor(0);
-  #verdicts: NeedVerdict[] = [];
+  #verdicts: (NeedVerdict | undefined)[] = [];
+  /** How many of them are not satisfied: half a million are too many to be asked each time. */
+  unmet = 0;
   /** By cluster index: where its rows stand, in its own order. */
   #positions: number[][] = [];
   /** By cluster index: its place among the names. */
@@ -25,14 +27,23 @@ export class VerdictOrder {
 
   /** `all` clusters there are; `moved`: their rows or ages are others than last time; `planned`: their verdicts may be. */
   update(all: readonly Cluster[], moved: ReadonlySet<Cluster>, planned: readonly Cluster[]): readonly NeedVerdict[] {
+    for (const cluster of new Set([...moved, ...planned])) this.#clear(cluster);
     if (moved.size > 0) this.#replace(all, moved);
     else this.#verdicts = this.#verdicts.slice(); // plans that were made keep theirs
     for (const cluster of planned) {
       const positions = this.#positions[cluster.index] ?? [];
       const rows = cluster.demand?.ordered() ?? [];
-      for (let i = 0; i < rows.length; i++) this.#verdicts[positions[i] as number] = (rows[i] as NeedRow).verdict as NeedVerdict;
+      for (let i = 0; i < rows.length; i++) {
+        const verdict = (rows[i] as NeedRow).verdict as NeedVerdict;
+        this.#verdicts[positions[i] as number] = verdict;
+        if (!verdict.satisfied) this.unmet++;
+      }
     }
-    return this.#verdicts;
+    return this.#verdicts as readonly NeedVerdict[];
+  }
+
+  #clear({ index }: Cluster): void {
+    for (const position of this.#positions[index] ?? []) if (this.#verdicts[position]?.satisfied === false) this.unmet--;
   }
 
   #replace(all: readonly Cluster[], moved: ReadonlySet<Cluster>): void {
@@ -48,7 +59,7 @@ export class VerdictOrder {
     let staying = 0;
     for (let i = 0; i < verdicts.length; i++) if (isMoved[before.cluster[i] as number] === 0) staying++;
     const after = placesFor(staying + fresh.length);
-    const merged: NeedVerdict[] = new Array<NeedVerdict>(staying + fresh.length);
+    const merged = new Array<NeedVerdict | undefined>(staying + fresh.length);
     let to = 0;
     let from = 0;
     const keepUpTo = (isBefore: (place: number) => boolean): void => {
@@ -58,7 +69,7 @@ export class VerdictOrder {
         after.precedence[to] = before.precedence[from] as number;
         after.arrival[to] = before.arrival[from] as number;
         after.cluster[to] = before.cluster[from] as number;
-        merged[to++] = verdicts[from] as NeedVerdict;
+        merged[to++] = verdicts[from];
       }
     };
     for (const row of fresh) {
@@ -74,7 +85,7 @@ export class VerdictOrder {
       after.precedence[to] = row.precedence;
       after.arrival[to] = row.arrival;
       after.cluster[to] = cluster;
-      merged[to++] = row.verdict as NeedVerdict;
+      merged[to++] = row.verdict;
     }
     keepUpTo(() => true);
     this.#places = after;

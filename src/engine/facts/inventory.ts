@@ -51,7 +51,8 @@ export class Inventory {
   readonly #reservations = new Map<string, number>();
   readonly #idle: (Group<Tally> | undefined)[] = [];
   readonly #speculative: (Group<Tally> | undefined)[] = [];
-  readonly #staleGroups = new Set<Group<Tally>>();
+  /** Each once: a group says itself whether it is stale. */
+  readonly #staleGroups: Group<Tally>[] = [];
   #freeSlots: number[] = [];
   #capacity = 0;
   #used = 0;
@@ -269,14 +270,12 @@ export class Inventory {
   settle(limit: number): boolean {
     let budget = limit - this.#order.waiting;
     if (this.#order.waiting > 0) this.#order.settle(limit);
-    if (budget <= 0) return this.#order.waiting > 0 || this.#staleGroups.size > 0;
-    for (const group of this.#staleGroups) {
+    if (budget <= 0) return this.#order.waiting > 0 || this.#staleGroups.length > 0;
+    for (let group = this.#staleGroups.pop(); group !== undefined; group = budget > 0 ? this.#staleGroups.pop() : undefined) {
       group.settle(this.groupOf, this.#order.rank, this.#waiting);
-      this.#staleGroups.delete(group);
       budget -= group.members.length + 1;
-      if (budget <= 0) break;
     }
-    if (this.#staleGroups.size > 0) return true;
+    if (this.#staleGroups.length > 0) return true;
     this.#releaseSlots();
     return false;
   }
@@ -421,13 +420,13 @@ export class Inventory {
     this.groupOf[slot] = to;
     this.credited[slot] = NONE;
     if (from !== undefined) {
+      if (!from.stale) this.#staleGroups.push(from);
       from.delete(slot);
-      this.#staleGroups.add(from);
     }
     if (to === undefined) return;
     this.#waiting[slot] = 1;
+    if (!to.stale) this.#staleGroups.push(to);
     to.add(slot);
-    this.#staleGroups.add(to);
   }
 
   #groupFor(slot: number, role: number): Group<Tally> | undefined {
