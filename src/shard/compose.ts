@@ -57,6 +57,8 @@ export interface ShardOptions {
   /** Finer than CapacityProvider.spec.pollSeconds can say. */
   readonly pollMs?: number;
   readonly minCycleMs: number;
+  /** Least time between two statuses of the Shard and its CapacityProvider; 2 s if absent. */
+  readonly statusMs?: number;
   /** Graces other than the default ones. */
   readonly graces?: Graces;
   readonly qps: number;
@@ -272,6 +274,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     inventory,
     listStatus: () => poller.status,
     address: () => provider.address,
+    ...(options.statusMs !== undefined && { intervalMs: options.statusMs }),
     facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted, fenced, objectsMode, unmetSince: (verdict) => report.unmetSince(verdict) }),
   });
 

@@ -1,28 +1,13 @@
-import * as fs from 'node:fs';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { advanceEpoch } from './epoch.ts';
-
-const steps = vi.hoisted(() => [] as string[]);
-/** The real thing, noting the order of what makes it durable. */
-vi.mock('node:fs', async (original) => {
-  const real = await original<typeof fs>();
-  return {
-    ...real,
-    writeSync: (...args: unknown[]) => (steps.push('write'), (real.writeSync as (...a: unknown[]) => number)(...args)),
-    fsyncSync: (fd: number) => (steps.push('fsync'), real.fsyncSync(fd)),
-    closeSync: (fd: number) => (steps.push('close'), real.closeSync(fd)),
-    renameSync: (from: string, to: string) => (steps.push('rename'), real.renameSync(from, to)),
-  };
-});
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { advanceEpoch, durableCalls } from './epoch.ts';
 
 let dir: string;
 const file = (): string => join(dir, 'epoch');
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'epoch-'));
-  steps.length = 0;
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
@@ -43,7 +28,13 @@ describe('the epoch', () => {
   });
 
   it('is written, synced and only then renamed, before it is used', () => {
-    advanceEpoch(dir, 0n);
+    const steps: string[] = [];
+    advanceEpoch(dir, 0n, {
+      write: (fd, text) => (steps.push('write'), durableCalls.write(fd, text)),
+      fsync: (fd) => (steps.push('fsync'), durableCalls.fsync(fd)),
+      close: (fd) => (steps.push('close'), durableCalls.close(fd)),
+      rename: (from, to) => (steps.push('rename'), durableCalls.rename(from, to)),
+    });
     expect(steps).toEqual(['write', 'fsync', 'close', 'rename']);
     expect(readdirSync(dir)).toEqual(['epoch']);
   });

@@ -2,12 +2,22 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } f
 import { join } from 'node:path';
 import { makeFolder } from '../lib/make-folder.ts';
 
+/** What makes a write durable, in the order it is called. */
+export interface DurableCalls {
+  readonly write: (fd: number, text: string) => void;
+  readonly fsync: (fd: number) => void;
+  readonly close: (fd: number) => void;
+  readonly rename: (from: string, to: string) => void;
+}
+
+export const durableCalls: DurableCalls = { write: writeSync, fsync: fsyncSync, close: closeSync, rename: renameSync };
+
 /**
  * The fencing epoch (spec: engine 17): every start of the shard runs under a higher one. `floor` is the highest epoch
  * known from elsewhere (Shard.status, Lease transitions), so that losing the data directory does not fence the shard out.
  * Written with fsync and rename before use. Throws when the file is unreadable or is no number: guessing would be worse.
  */
-export function advanceEpoch(dataDir: string, floor: bigint): bigint {
+export function advanceEpoch(dataDir: string, floor: bigint, calls = durableCalls): bigint {
   makeFolder(dataDir);
   const file = join(dataDir, 'epoch');
   const stored = readEpoch(file);
@@ -15,12 +25,12 @@ export function advanceEpoch(dataDir: string, floor: bigint): bigint {
   const temporary = `${file}.new`;
   const fd = openSync(temporary, 'w');
   try {
-    writeSync(fd, `${next}\n`);
-    fsyncSync(fd);
+    calls.write(fd, `${next}\n`);
+    calls.fsync(fd);
   } finally {
-    closeSync(fd);
+    calls.close(fd);
   }
-  renameSync(temporary, file);
+  calls.rename(temporary, file);
   return next;
 }
 

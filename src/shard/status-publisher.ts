@@ -24,6 +24,8 @@ export interface ShardStatusPublisherOptions {
   readonly listStatus: () => ProviderStatus;
   /** Where the provider is called now. */
   readonly address: () => string;
+  /** Least time between two statuses; 2 s if absent. */
+  readonly intervalMs?: number;
   readonly facts: () => Pick<ShardFacts, 'epoch' | 'holder' | 'sessions' | 'leaseProven' | 'supplyTrusted' | 'fenced' | 'objectsMode' | 'unmetSince'>;
 }
 
@@ -52,7 +54,7 @@ export class ShardStatusPublisher implements Runnable {
       const latest = this.latest;
       this.latest = undefined;
       if (latest || this.isNews()) await this.publish(latest, signal);
-      await sleep(this.options.clock, INTERVAL_MS, signal).catch(() => undefined);
+      await sleep(this.options.clock, this.options.intervalMs ?? INTERVAL_MS, signal).catch(() => undefined);
     }
   }
 

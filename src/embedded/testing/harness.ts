@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
 import type { ResourceType } from '../../runtime/types.ts';
 import type { EmbeddedControlPlane, EmbeddedControlPlaneOptions } from '../api.ts';
@@ -12,16 +12,11 @@ import type { JsonObject } from '../json.ts';
 const crdFolder = path.join(import.meta.dirname, '../../../config/crd/bases');
 export const crds = readdirSync(crdFolder).map((file) => path.join(crdFolder, file));
 
-const open: EmbeddedControlPlane[] = [];
-afterEach(async () => {
-  for (const plane of open.splice(0)) await plane.close();
-});
-
 /** A server with all definitions of this project, on virtual time; closed after the test. */
 export async function start(options: Partial<EmbeddedControlPlaneOptions> = {}): Promise<EmbeddedControlPlane & { clock: VirtualClock }> {
   const clock = new VirtualClock();
   const plane = await startEmbeddedControlPlane({ name: 'test', crds, clock, ...options });
-  open.push(plane);
+  onTestFinished(() => plane.close());
   return Object.assign(plane, { clock });
 }
 

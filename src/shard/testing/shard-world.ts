@@ -86,7 +86,7 @@ export class ShardWorld {
     };
     const finished = runShard({
       id: 'shard-0', listen: '127.0.0.1:0', metricsAddress: '0', kubeconfig: join(this.dir, 'hub.kubeconfig'), namespace: NAMESPACE, dataDir: join(this.dir, 'data'),
-      lease: { leaseMs: 2_000, renewDeadlineMs: 1_000, retryMs: 100 }, pollMs: 25, minCycleMs: 5, graces: { reclaimSeconds: 0 }, qps: 10_000, burst: 10_000,
+      lease: { leaseMs: 2_000, renewDeadlineMs: 1_000, retryMs: 100 }, pollMs: 25, minCycleMs: 5, statusMs: 50, graces: { reclaimSeconds: 0 }, qps: 10_000, burst: 10_000,
       apiBackoff: { minMs: 10, maxMs: 50 }, clock: systemClock, random: Math.random, log,
     }, abort.signal);
     // A shard that cannot start must fail the test that waits for it to serve.
