@@ -22,6 +22,8 @@ export const DO_NOT_DISRUPT_ANNOTATION = `${GROUP}/do-not-disrupt`;
 /** On an UpcomingNode, so that a drain survives the process that began it. */
 export const DRAIN_INSTRUCTION_ANNOTATION = `${GROUP}/drain-instruction-id`;
 export const DRAIN_DEADLINE_ANNOTATION = `${GROUP}/drain-deadline`;
+/** On a Node that BigFleet cordoned, with the instruction that asked for it: only such a cordon is taken back. */
+export const CORDONED_ANNOTATION = `${GROUP}/cordoned-for`;
 /** On the operator's Lease: the highest epoch seen of each shard, as a JSON object (D17). */
 export const SHARD_EPOCHS_ANNOTATION = `${GROUP}/shard-epochs`;
 /** ConfigMap of the operator that keeps the allowances of D3. */

@@ -97,6 +97,22 @@ describe('an agent in a cluster', () => {
     expect(rig.cluster.store.get(NodeResource, { name: 'node-a' })).toBeUndefined();
   });
 
+  it('gives a machine that it has emptied back to the scheduler when the shard says that it stays', async () => {
+    rig.cluster.store.create<Node>(NodeResource, joined('node-a', { machine: 'm-1' }));
+    rig.startAgent();
+    const session = await connected();
+    session.send({ $case: 'nodeStateUpdate', value: frame('m-1', 'CONFIGURED') });
+    await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u?.status?.nodeRef?.name === 'node-a');
+    session.send({ $case: 'reclaimInstruction', value: { instructionId: 'i-1', nodes: ['node-a'], machineIds: ['m-1'], gracePeriodSeconds: 30n, preemptorPriority: 0 } });
+    await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u?.status?.phase === 'Drained');
+    expect(rig.cluster.store.get<Node>(NodeResource, { name: 'node-a' })?.spec?.unschedulable).toBe(true);
+    session.send({ $case: 'nodeStateUpdate', value: frame('m-1', 'DRAINING') });
+    session.send({ $case: 'nodeStateUpdate', value: frame('m-1', 'CONFIGURED') });
+    await rig.until<Node>(NodeResource, { name: 'node-a' }, (n) => n?.spec?.unschedulable !== true);
+    const kept = await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u?.status?.phase === 'Ready');
+    expect(Object.keys(kept?.metadata.annotations ?? {})).toEqual(['bigfleet.lucy.sh/machine-id']);
+  });
+
   it('writes nothing when a new session repeats what is known (C8), and removes what it does not name (D18)', async () => {
     rig.startAgent();
     const first = await connected();

@@ -40,8 +40,8 @@ export function lifeOf(news: News | undefined, un: UpcomingNode | undefined, nod
       // It was idle in between, and it is bound again before the old life was cleared away.
       return leaving ? again(un, node) : living('Registered');
     case MachineState.MACHINE_STATE_CONFIGURED:
-      // Told to leave and not gone yet: what our own drain found stands until the Node is no longer cordoned.
-      return living(leaving && phase && isOrdered(un) && (!node || node.spec?.unschedulable) ? phase : 'Ready');
+      // Told to leave since then: what our own drain found stands until the Node is no longer cordoned.
+      return living(leaving && phase && isOrdered(un) && news.isBeforeOrder && (!node || node.spec?.unschedulable) ? phase : 'Ready');
     case MachineState.MACHINE_STATE_DRAINING:
       return living(leaving && phase !== undefined ? phase : 'Draining');
     case MachineState.MACHINE_STATE_FAILED:

@@ -2,8 +2,11 @@ import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import type { NodeStateUpdate } from '../api/gen/bigfleet/v1alpha1/shard.ts';
 import type { Clock } from '../lib/clock.ts';
 
-/** The newest the shard said about a machine. `unnamed`: the replay did not name it, so it does not serve this cluster. */
-export type News = { readonly kind: 'frame'; readonly frame: NodeStateUpdate } | { readonly kind: 'unnamed' };
+/**
+ * The newest the shard said about a machine. `unnamed`: the replay did not name it, so it does not serve this cluster.
+ * `isBeforeOrder`: the frame is older than an order to empty the machine, and says nothing against it.
+ */
+export type News = { readonly kind: 'frame'; readonly frame: NodeStateUpdate; readonly isBeforeOrder?: true } | { readonly kind: 'unnamed' };
 
 /** How a machine's life here was cleared away. */
 export interface Burial {
@@ -46,6 +49,18 @@ export class MachineNews {
     this.buried.delete(frame.machineId);
     this.latest.set(frame.machineId, { kind: 'frame', frame });
     return true;
+  }
+
+  /** The shard has ordered the machine to be emptied: what it said before stands no more. */
+  ordered(machineId: string): void {
+    const news = this.latest.get(machineId);
+    if (news?.kind === 'frame') this.latest.set(machineId, { ...news, isBeforeOrder: true });
+  }
+
+  /** The machine is to serve, whatever was ordered before: a shard calls one that it is about to take away DRAINING. */
+  stays(machineId: string): boolean {
+    const news = this.latest.get(machineId);
+    return news?.kind === 'frame' && !news.isBeforeOrder && news.frame.state === MachineState.MACHINE_STATE_CONFIGURED;
   }
 
   /** The replay has ended; of `known` machines (those with an object) and of all heard of, returns those not named. */

@@ -1,4 +1,5 @@
 import type { NodeStateUpdate, ReclaimInstruction } from '../api/gen/bigfleet/v1alpha1/shard.ts';
+import { upcomingNodeName } from '../api/names.ts';
 import { apiVersionOf, AvailableCapacityResource, CapacityRequestResource } from '../api/resources.ts';
 import type { CapacityRequest, Node, Pod } from '../api/types.ts';
 import type { Random } from '../lib/random.ts';
@@ -17,6 +18,7 @@ import { createBootstrapRenderer } from './bootstrap.ts';
 import { DrainOrders } from './drain-orders.ts';
 import { FateLedger } from './fate-ledger.ts';
 import { isReady, machineIdOfUpcomingNode } from './fleet-nodes.ts';
+import { CORDONED_ANNOTATION } from './labels.ts';
 import { isOrdered } from './machine-life.ts';
 import { MachineNews } from './machine-news.ts';
 import { NodeLoad } from './node-load.ts';
@@ -106,7 +108,7 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
     wrote: (op, outcome) => metrics.upcomingNodeWrites.inc({ op, outcome }),
   }), WORKERS);
   const drains = control(new DrainReconciler({
-    client, upcoming: caches.upcomingWrites, nodes: nodes.store, pods: pods.store, fleet, orders, clock, log,
+    client, upcoming: caches.upcomingWrites, nodes: nodes.store, pods: pods.store, fleet, orders, news, clock, log,
     finished: (outcome) => metrics.drains.inc({ outcome }),
   }), WORKERS);
   const cleanup = options.deletesNodes ? control(new NodeReconciler({ client, upcoming: caches.upcomingWrites, fleet, news, clock, log }), WORKERS) : undefined;
@@ -120,6 +122,7 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
   function machineChanged(machineId: string): void {
     announcements.enqueue(machineId);
     cleanup?.enqueue(machineId);
+    if (news.stays(machineId) && isBeingEmptied(machineId)) drains.enqueue(machineId);
   }
 
   // News from the cluster.
@@ -191,12 +194,18 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
     reclaim(instruction) {
       const machineIds = targetsOf(instruction);
       log.info({ instruction: instruction.instructionId, machines: machineIds, graceSeconds: Number(instruction.gracePeriodSeconds) }, 'told to drain');
+      machineIds.forEach((id) => news.ordered(id));
       orders.accept(instruction, machineIds, clock.now());
       for (const id of machineIds) drains.enqueue(id);
     },
     connected: () => ledger.sessionChanged(true),
     disconnected: () => ledger.sessionChanged(false),
   };
+
+  function isBeingEmptied(machineId: string): boolean {
+    return orders.get(machineId) !== undefined || isOrdered(upcoming.store.get(upcomingNodeName(machineId)))
+      || fleet.nodeOf(machineId)?.metadata.annotations?.[CORDONED_ANNOTATION] !== undefined;
+  }
 
   /** Machine ids where the shard gives them; a Node's name or a machine id where it does not. */
   function targetsOf({ machineIds, nodes: names }: ReclaimInstruction): readonly string[] {

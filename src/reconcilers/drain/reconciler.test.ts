@@ -5,8 +5,9 @@ import type { Node, Pod, UpcomingNode } from '../../api/types.ts';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
 import { DrainOrders } from '../../operator/drain-orders.ts';
 import { FleetNodes, nodeIndexes, upcomingNodeIndexes } from '../../operator/fleet-nodes.ts';
+import { MachineNews } from '../../operator/machine-news.ts';
 import { failure, FakeCluster } from '../../operator/testing/fake-cluster.ts';
-import { node, podOn } from '../../operator/testing/machines.ts';
+import { frame, node, podOn } from '../../operator/testing/machines.ts';
 import { WriteThrough } from '../../operator/write-through.ts';
 import { silentLog, type Result, type Store } from '../../runtime/types.ts';
 import { DrainReconciler } from './reconciler.ts';
@@ -21,6 +22,7 @@ describe('draining', () => {
   let reconciler: DrainReconciler;
   let stores: { upcoming: Store<UpcomingNode>; nodes: Store<Node>; pods: Store<Pod> };
   let outcomes: string[];
+  let news: MachineNews;
 
   beforeEach(() => {
     cluster = new FakeCluster();
@@ -39,10 +41,11 @@ describe('draining', () => {
   function start(): void {
     acks = [];
     outcomes = [];
+    news = new MachineNews(clock);
     orders = new DrainOrders((ack) => acks.push({ ...ack, podsThen: cluster.all(PodResource).length }));
     reconciler = new DrainReconciler({
       client: cluster, upcoming: new WriteThrough(stores.upcoming, clock), nodes: stores.nodes, pods: stores.pods,
-      fleet: new FleetNodes(stores.nodes, stores.upcoming), orders, clock, log: silentLog, finished: (o) => outcomes.push(o),
+      fleet: new FleetNodes(stores.nodes, stores.upcoming), orders, news, clock, log: silentLog, finished: (o) => outcomes.push(o),
     });
   }
 
@@ -51,6 +54,7 @@ describe('draining', () => {
   }
 
   async function order(machineIds: string[], graceSeconds: number, instructionId = 'i-1'): Promise<Result> {
+    machineIds.forEach((id) => news.ordered(id));
     orders.accept({ instructionId, nodes: [], machineIds, gracePeriodSeconds: BigInt(graceSeconds), preemptorPriority: 0 }, machineIds, clock.now());
     let last: Result = {};
     for (const id of machineIds) last = await reconciler.reconcile(id, ctx);
@@ -205,11 +209,64 @@ describe('draining', () => {
     await clock.advance(10_000);
     await reconciler.reconcile('m-8', ctx);
     expect(outcomes).toEqual(['failed']);
-    expect(cluster.now<Node>(NodeResource, 'lonely')?.metadata.annotations).toEqual({});
+    expect(cluster.now<Node>(NodeResource, 'lonely')?.metadata.annotations).toEqual({ 'bigfleet.lucy.sh/cordoned-for': 'i-1' });
   });
 
   it('uses 30 s where no grace is given', async () => {
     cluster.put(PodResource, podOn('node-a', 'p', { deletionTimestamp: '2026-01-01T00:00:00Z' }));
     expect((await order(['m-1'], 0)).requeueAfterMs).toBe(30_000);
+  });
+
+  describe('of a machine that stays after all', () => {
+    const spec = (): Node['spec'] => cluster.now<Node>(NodeResource, 'node-a')?.spec;
+    const stays = async (): Promise<void> => {
+      news.record(frame('m-1', 'CONFIGURED'));
+      await reconciler.reconcile('m-1', ctx);
+    };
+
+    it('is ended: no more Pods are evicted, and the Node takes Pods again', async () => {
+      news.record(frame('m-1', 'CONFIGURED')); // said before the instruction
+      cluster.put(PodResource, podOn('node-a', 'p-1', { deletionTimestamp: '2026-01-01T00:00:00Z' }));
+      await order(['m-1'], 30);
+      expect(cordoned()).toBe(true);
+      news.record(frame('m-1', 'DRAINING'));
+      await reconciler.reconcile('m-1', ctx);
+      expect(cordoned()).toBe(true);
+      await stays();
+      expect(spec()).toEqual({});
+      expect(cluster.now<Node>(NodeResource, 'node-a')?.metadata.annotations).toEqual({});
+      cluster.put(PodResource, podOn('node-a', 'p-2'));
+      expect(await reconciler.reconcile('m-1', ctx)).toEqual({});
+      expect([evicted(), orders.get('m-1'), outcomes]).toEqual([[], undefined, []]);
+    });
+
+    it('also by a process that knows nothing of the drain, or when the drain has ended', async () => {
+      await order(['m-1'], 30);
+      expect(outcomes).toEqual(['drained']);
+      start();
+      await stays();
+      expect(cordoned()).toBeUndefined();
+    });
+
+    it('leaves a cordon that a person made', async () => {
+      cluster.put(NodeResource, node('node-a', { machine: 'm-1', spec: { unschedulable: true } }));
+      await order(['m-1'], 30);
+      await stays();
+      expect(cordoned()).toBe(true);
+    });
+
+    it('is begun again by another instruction', async () => {
+      await order(['m-1'], 30);
+      await stays();
+      await order(['m-1'], 30, 'i-2');
+      expect(cordoned()).toBe(true);
+      expect(acks.map((a) => a.instructionId)).toEqual(['i-1', 'i-2']);
+    });
+
+    it('acknowledges an instruction that it has not come to', async () => {
+      orders.accept({ instructionId: 'i-1', nodes: [], machineIds: ['m-1'], gracePeriodSeconds: 30n, preemptorPriority: 0 }, ['m-1'], clock.now());
+      await stays();
+      expect([acks.length, cluster.count('patch', 'Node')]).toEqual([1, 0]);
+    });
   });
 });

@@ -4,7 +4,8 @@ import type { Clock } from '../../lib/clock.ts';
 import { orderAnnotations, orderOf, type DrainOrder, type DrainOrders } from '../../operator/drain-orders.ts';
 import type { FleetNodes } from '../../operator/fleet-nodes.ts';
 import { NodeResource, UpcomingNodeResource } from '../../api/resources.ts';
-import { DRAIN_DEADLINE_ANNOTATION, DRAIN_INSTRUCTION_ANNOTATION } from '../../operator/labels.ts';
+import { CORDONED_ANNOTATION, DRAIN_DEADLINE_ANNOTATION, DRAIN_INSTRUCTION_ANNOTATION } from '../../operator/labels.ts';
+import type { MachineNews } from '../../operator/machine-news.ts';
 import { isMovable } from '../../operator/pod-traits.ts';
 import { statusOf, statusPatch } from '../../operator/upcoming-node.ts';
 import type { WriteThrough } from '../../operator/write-through.ts';
@@ -24,6 +25,7 @@ export interface DrainDeps {
   readonly pods: Store<Pod>;
   readonly fleet: FleetNodes;
   readonly orders: DrainOrders;
+  readonly news: MachineNews;
   readonly clock: Clock;
   readonly log: Log;
   readonly finished?: (outcome: 'drained' | 'failed') => void;
@@ -44,15 +46,16 @@ export class DrainReconciler implements Reconciler {
   }
 
   async reconcile(machineId: string, ctx: ReconcileContext): Promise<Result> {
-    const { upcoming, orders, clock } = this.deps;
+    const { upcoming, orders, news, clock } = this.deps;
     const announced = upcoming.get(upcomingNodeName(machineId));
     const node = this.nodeOf(machineId, announced);
+    if (news.stays(machineId)) return this.giveBack(machineId, node, ctx);
     const order = orders.get(machineId) ?? this.kept(announced, node);
     if (!order) return done;
     orders.adopt(machineId, order);
 
     if (announced) await this.persist(announced, order, ctx);
-    if (node) await this.cordon(node, announced ? undefined : order, ctx);
+    if (node) await this.cordon(node, order, announced === undefined, ctx);
     await this.enter(machineId, 'Draining', node, undefined, ctx);
     orders.started(machineId, node?.metadata.name);
 
@@ -90,16 +93,34 @@ export class DrainReconciler implements Reconciler {
     await this.unlessGone(name, () => this.deps.client.patch<UpcomingNode>(UpcomingNodeResource, { name }, patch, { signal: ctx.signal }));
   }
 
-  private async cordon(node: Node, order: DrainOrder | undefined, ctx: ReconcileContext): Promise<void> {
+  /** A cordon that is there already is somebody else's, and stays that. */
+  private async cordon(node: Node, order: DrainOrder, keepsOrder: boolean, ctx: ReconcileContext): Promise<void> {
     const { name } = node.metadata;
-    const known = orderOf(node.metadata);
-    if (node.spec?.unschedulable && (!order || known?.instructionId === order.instructionId)) return;
-    const metadata = order ? { metadata: { annotations: orderAnnotations(order) } } : {};
+    const isCordoned = node.spec?.unschedulable === true;
+    if (isCordoned && (!keepsOrder || orderOf(node.metadata)?.instructionId === order.instructionId)) return;
+    const annotations = { ...(keepsOrder && orderAnnotations(order)), ...(!isCordoned && { [CORDONED_ANNOTATION]: order.instructionId }) };
     try {
-      await this.deps.client.patch(NodeResource, { name }, { ...metadata, spec: { unschedulable: true } }, { signal: ctx.signal });
+      await this.deps.client.patch(NodeResource, { name }, { metadata: { annotations }, spec: { unschedulable: true } }, { signal: ctx.signal });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+  }
+
+  /** The shard keeps the machine: the order is void, and a cordon of ours goes. The UpcomingNode follows the shard by itself. */
+  private async giveBack(machineId: string, node: Node | undefined, ctx: ReconcileContext): Promise<Result> {
+    const { orders, client, log } = this.deps;
+    orders.started(machineId, undefined);
+    orders.finished(machineId, node?.metadata.name);
+    if (node?.metadata.annotations?.[CORDONED_ANNOTATION] === undefined) return done;
+    const annotations = { [CORDONED_ANNOTATION]: null, [DRAIN_INSTRUCTION_ANNOTATION]: null, [DRAIN_DEADLINE_ANNOTATION]: null };
+    const { name } = node.metadata;
+    try {
+      await client.patch(NodeResource, { name }, { metadata: { annotations }, spec: { unschedulable: null } }, { signal: ctx.signal });
+      log.info({ machine: machineId, node: name }, 'the machine stays: its Node takes Pods again');
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    return done;
   }
 
   private async finish(machineId: string, outcome: 'Drained' | 'Failed', node: Node | undefined, error: string | undefined, ctx: ReconcileContext): Promise<Result> {

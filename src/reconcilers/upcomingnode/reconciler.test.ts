@@ -174,6 +174,19 @@ describe('UpcomingNodes', () => {
     expect(un()?.status).not.toHaveProperty('nodeRef');
   });
 
+  it('shows a machine as leaving from our order on, until the shard says anew that it is configured', async () => {
+    await hear('CONFIGURED');
+    cluster.put(NodeResource, node('node-a', { machine: 'm-1', spec: { unschedulable: true } }));
+    news.ordered('m-1');
+    const annotations = { ...un()!.metadata.annotations, 'bigfleet.lucy.sh/drain-instruction-id': 'i', 'bigfleet.lucy.sh/drain-deadline': '2026-01-01T00:00:30Z' };
+    cluster.put(UpcomingNodeResource, { ...un()!, metadata: { ...un()!.metadata, annotations }, status: { ...un()!.status, phase: 'Drained' } } as UpcomingNode);
+    await reconciler.reconcile('m-1', ctx);
+    expect(un()?.status?.phase).toBe('Drained');
+    await hear('CONFIGURED');
+    expect(un()?.status?.phase).toBe('Ready');
+    expect(un()?.metadata.annotations).not.toHaveProperty('bigfleet.lucy.sh/drain-instruction-id');
+  });
+
   it('ignores frames that name no machine', () => {
     expect(news.record(frame('', 'IDLE'))).toBe(false);
     expect(news.size).toBe(0);

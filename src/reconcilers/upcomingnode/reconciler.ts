@@ -1,4 +1,3 @@
-import type { NodeStateUpdate } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
 import { upcomingNodeName } from '../../api/names.ts';
 import type { UpcomingNode } from '../../api/types.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -46,7 +45,7 @@ export class UpcomingNodeReconciler implements Reconciler {
     const frame = heard?.kind === 'frame' ? heard.frame : undefined;
     const object = current ?? (frame && (await this.create(newUpcomingNode(machineId, frame), ctx)));
     if (!object) return done;
-    if (current && frame) await this.update(current, frame, life.phase, ctx);
+    if (current && heard?.kind === 'frame') await this.update(current, heard, life.phase, ctx);
     const status = statusOf({ current: object.status, phase: life.phase, frame, node, nowMs: this.deps.clock.now() });
     await this.updateStatus(object, statusPatch(object.status, status), ctx);
     return done;
@@ -67,10 +66,10 @@ export class UpcomingNodeReconciler implements Reconciler {
     return this.write('create', object.metadata.name, () => this.deps.client.create(UpcomingNodeResource, object, { signal: ctx.signal }));
   }
 
-  private async update(current: UpcomingNode, frame: NodeStateUpdate, phase: Phase, ctx: ReconcileContext): Promise<void> {
+  private async update(current: UpcomingNode, { frame, isBeforeOrder }: Extract<News, { kind: 'frame' }>, phase: Phase, ctx: ReconcileContext): Promise<void> {
     const spec = specPatch(current.spec, specOf(frame));
     // A drain of an earlier life must not be taken up again by a restarted operator.
-    const outlived = phase === 'Ready' && isOrdered(current) && isLeaving(current);
+    const outlived = phase === 'Ready' && isOrdered(current) && (isLeaving(current) || !isBeforeOrder);
     if (!spec && !outlived) return;
     const annotations = { [DRAIN_INSTRUCTION_ANNOTATION]: null, [DRAIN_DEADLINE_ANNOTATION]: null };
     const patch = { ...(spec ? { spec } : {}), ...(outlived ? { metadata: { annotations } } : {}) };
