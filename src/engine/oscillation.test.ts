@@ -21,7 +21,11 @@ const fleet = (n: number, state: MachineState, over: Partial<EngineMachine> = {}
 
 describe('constant demand', () => {
   let busy = 0;
-  afterAll(() => expect(busy).toBeGreaterThan(50));
+  let preempting = 0;
+  afterAll(() => {
+    expect(busy).toBeGreaterThan(RUNS.numRuns / 3);
+    expect(preempting).toBeGreaterThan(RUNS.numRuns / 10);
+  });
 
   it('comes to rest, whatever the delays, and the engine that was told bit by bit agrees with a fresh one all the way', () => {
     fc.assert(
@@ -30,13 +34,17 @@ describe('constant demand', () => {
         const start = { ...drawn, policy: { ...drawn.policy, holds, maxReclaimsPerMinute: 0, maxConcurrentDrainsPerCluster: 0 } }; // those two only slow things down
         const loop = new Simulation(start, T0, { delay: delays(cycles) });
         const late: Action[] = [];
+        let preempted = 0;
         for (let i = 0; i < CYCLES; i++) {
           const { actions } = loop.step();
           if (i === 0 && actions.length > 0) busy++;
+          preempted += actions.filter(({ kind }) => kind === 'Preempt').length;
           if (i >= CYCLES - 40) late.push(...actions);
           if (i % 8 === 0) expect(textOf(loop.engine.plan(loop.now))).toBe(textOf(planOnce(loop.engine.snapshot(), loop.now)));
         }
+        if (preempted > 0) preempting++;
         expect(late).toEqual([]);
+        expect(loop.engine.snapshot().memory.filter(({ what }) => what === 'reservation')).toEqual([]);
       }),
       RUNS,
     );

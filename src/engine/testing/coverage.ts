@@ -11,11 +11,6 @@ const isFolded = ({ need, sameSatisfiable }: NeedVerdict): boolean => isSame(nee
 const isSpread = ({ profile }: Need): boolean => !profile.requirements.some((r) => r.operator === 'Same') && strictSpread(profile) !== undefined;
 const preemptors = ({ verdicts }: Plan): readonly NeedVerdict[] => verdicts.filter(({ preemption }) => preemption !== undefined);
 
-/** Some strict spread takes machines from others, or has taken them. */
-export function spreadTakes(plan: Plan): boolean {
-  return preemptors(plan).some(({ need }) => strictSpread(need.profile) !== undefined);
-}
-
 /** Each with the share of fleets that must have it. */
 const FEATURES: readonly (readonly [name: string, least: number, Feature])[] = [
   ['Same, by itself', 0.1, (_, { verdicts }) => verdicts.some((v) => v.sameSatisfiable !== undefined)],
