@@ -20,7 +20,7 @@ describe('what is frozen', () => {
       ...method('Shard', 'Session'),
       ...method('ShardRead', 'InspectNeeds'),
       ...method('Coordinator', 'ReportShard AssignDomain UnassignDomain RemoveShard ListShards ListDomainAssignments ListShardReports JoinRaftCluster SnapshotSave'),
-      ...method('ShardView', 'ExplainMachine ExplainNeed ExplainCluster ListMachines'),
+      ...method('ShardView', 'ExplainMachine ExplainNeed ExplainCluster ListMachines TakeSnapshot'),
     ]);
   });
 

@@ -106,6 +106,8 @@ function withReservation(snapshot: Snapshot): Snapshot {
   const [first] = [...snapshot.needs.values()].flat();
   const held = snapshot.machines.find((m) => m.state === 'Draining');
   if (first === undefined || held === undefined) return snapshot;
+  // A machine is reserved once; the world that was drawn may have done so already.
+  if (snapshot.memory.some(({ what, key }) => what === 'reservation' && key === held.id)) return snapshot;
   const change: MemoryChange = { what: 'reservation', key: held.id, to: assignmentOf(first) };
   return { ...snapshot, memory: [...snapshot.memory, change] };
 }
