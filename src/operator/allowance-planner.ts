@@ -80,7 +80,7 @@ export class AllowancePlanner {
       key: row.statusKey,
       requests: () => row.requests(),
       unplaced,
-      satisfied: (since) => ledger.rowVerdict(row.statusKey, since)?.satisfied,
+      satisfied: (since) => ledger.isServed(row.statusKey, since),
       onItsWay: () => this.announcedAndMissing().some((un) => fits(un.spec.labels ?? {}, offered(un.spec.resources))),
       matches: (machine) => fits((machine as Empty).labels, machine.allocatable),
     };

@@ -122,6 +122,17 @@ describe('the fate ledger', () => {
     expect(ledger.verdictFor('any', ROW)).toMatchObject({ satisfied: true, reason: '', lasting: false });
   });
 
+  it.each<[string, Partial<NeedStatus>, bigint, boolean | undefined]>([
+    ['served', {}, 1n, true],
+    ['not served while a machine is on its way', { inFlight: 1 }, 1n, false],
+    ['not served while it is unmet', { satisfied: false }, 1n, false],
+    ['of no known state as of a later roll-up', {}, 2n, undefined],
+  ])('calls a row %s', (_, fields, timestampAsked, served) => {
+    ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items: [item(true)] });
+    ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items: [{ ...item(true), ...fields }] });
+    expect(ledger.isServed(ROW, timestampAsked)).toBe(served);
+  });
+
   it('does not call for the requests of a row whose numbers alone changed', () => {
     ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items: [item(true)] });
     rows = [];

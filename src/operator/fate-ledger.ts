@@ -148,9 +148,13 @@ export class FateLedger {
     return { satisfied, reason, text, inFlight, lasting: !satisfied && unmetSince <= before, steady: !satisfied && reasonSince <= before };
   }
 
-  /** Verdict of a row by itself, for allowances: undefined unless it was computed from a roll-up not older than `timestamp`. */
-  rowVerdict(statusKey: string, timestamp: bigint): { satisfied: boolean } | undefined {
-    return this.judgedUpTo >= timestamp ? this.verdicts.get(statusKey) : undefined;
+  /**
+   * Whether the row has all that it asks for, none of it merely on its way; undefined unless that was computed from a
+   * roll-up not older than `timestamp`. For allowances (D3): what has not come yet may still be what fits.
+   */
+  isServed(statusKey: string, timestamp: bigint): boolean | undefined {
+    const verdict = this.judgedUpTo >= timestamp ? this.verdicts.get(statusKey) : undefined;
+    return verdict && verdict.satisfied && verdict.inFlight === 0;
   }
 
   /**

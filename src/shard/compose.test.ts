@@ -374,6 +374,22 @@ describe('a shard by its composition root', () => {
     await eventually('the operator is told that, too', () => said() === 'true ');
   });
 
+  it('does not call a row satisfied while its machines are refused one after the other, and says the provider’s words', async () => {
+    await world.open();
+    for (const id of ['m-1', 'm-2', 'm-3']) world.provider.put(id, { state: IDLE });
+    world.provider.refusals.set('Configure', 'disk broken');
+    const shard = world.startShard();
+    const east = await world.operator(shard);
+    east.rollup({ needs: EIGHT_CPUS });
+    const said = (): string[] => east.received.flatMap((p) => (p.$case === 'needStatus' ? p.value.items.map((i) => `${i.satisfied} ${i.reasonText}`) : []));
+    await eventually('all are refused', () => world.provider.count('Configure') >= 3);
+    await eventually('the operator is told', () => said().at(-1) === 'false A machine chosen for it does not come: configure: disk broken.');
+    world.provider.refusals.clear();
+    world.provider.put('m-4', { state: IDLE });
+    await eventually('another one comes', isConfigured('m-4'));
+    await eventually('the operator is told that, too', () => said().at(-1) === 'true ');
+  });
+
   it('takes nothing away while the Lease is not proven, and acquires all the same', async () => {
     await world.open({ spec: { holds: { onDemandSeconds: 1, spotSeconds: 0, occupiedExcessSeconds: 0 } } });
     world.provider.put('m-1', { state: CONFIGURED, cluster: 'east' });

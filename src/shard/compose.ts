@@ -25,6 +25,7 @@ import { ShardView } from '../server/shard-view.ts';
 import { SessionHub } from '../session/server/session-hub.ts';
 import { AuditLog } from './audit-log.ts';
 import { AvailableCapacityPublisher } from './available-capacity.ts';
+import { BindRefusals } from './bind-refusals.ts';
 import { Demand } from './demand.ts';
 import { advanceEpoch } from './epoch.ts';
 import { createShardServer } from './grpc-server.ts';
@@ -144,11 +145,14 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     },
     onLifecycle: (event) => metrics.sessionLifecycle.inc({ event }),
   });
+  const refusals = new BindRefusals(clock);
+  inventory.onChange((change) => refusals.observe(change));
   const needStatus = new NeedStatusPublisher({
     clock,
     clusters: () => hub.clusters(),
     timestampOf: (cluster) => demand.timestampOf(cluster),
     obstacles: () => bindObstacles(inventory.hindered()),
+    refusals: () => refusals.current(),
     send: (cluster, statuses) => hub.sendNeedStatus(cluster, statuses),
   });
 
@@ -244,6 +248,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
         fenced = `machine ${machineId}: ${message}`;
         log.error({ machine: machineId, error: message }, 'fenced: a provider has seen a newer epoch than ours; this shard acts no more');
       },
+      onBindRefused: (to, message) => refusals.refused(to, message),
       onOutcome: (kind, outcome) => metrics.outcomes.inc({ kind, outcome }),
     }),
   });

@@ -4,6 +4,7 @@ import { amounts, need } from '../engine/testing/builders.ts';
 import type { NeedVerdict } from '../engine/types.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { Inventory } from './inventory.ts';
+import { rowKey } from './bind-refusals.ts';
 import { NeedStatusPublisher, bindObstacles } from './need-status.ts';
 import type { MachineRecord } from './record.ts';
 import { seen } from './testing/machines.ts';
@@ -17,11 +18,13 @@ function setUp() {
   const stamps = new Map<string, bigint>([['east', 1n]]);
   let clusters = ['east'];
   const hindered: MachineRecord[] = [];
+  const refusals = new Map<string, string>();
   const sent: { at: number; cluster: string; stamp: bigint; rows: [fingerprint: string, satisfied: boolean][]; items: NeedStatus[] }[] = [];
   const publisher = new NeedStatusPublisher({
     clock,
     clusters: () => clusters,
     obstacles: () => bindObstacles(hindered),
+    refusals: () => refusals,
     timestampOf: (cluster) => stamps.get(cluster) ?? 0n,
     send: (cluster, { rollupTimestampUnixNanos: stamp, items }) => sent.push({ at: clock.monotonic(), cluster, stamp, rows: items.map((i) => [i.fingerprint, i.satisfied]), items }),
   });
@@ -33,7 +36,7 @@ function setUp() {
     publisher.planned(verdicts);
     await clock.advance(0);
   };
-  return { clock, stamps, hindered, publisher, sent, plan, connect: (...names: string[]) => (clusters = names) };
+  return { clock, stamps, hindered, refusals, publisher, sent, plan, connect: (...names: string[]) => (clusters = names) };
 }
 
 const stops: (() => void)[] = [];
@@ -66,6 +69,19 @@ describe('need statuses', () => {
     await t.clock.advance(1_000);
     await t.plan(verdict(small), verdict(large));
     expect(t.sent[1]?.rows).toEqual([[small.fingerprint, true]]);
+  });
+
+  it.each<[string, Partial<NeedVerdict>, boolean, string]>([
+    ['one that is being tried with another machine', { inFlight: 1 }, false, 'A machine chosen for it does not come: disk broken.'],
+    ['one whose machines all rest', { satisfied: false, reason: 'NO_MATCHING_SUPPLY', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken.'],
+    ['one that matching machines are too few for', { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken.'],
+    ['one that lacks for another reason', { satisfied: false, reason: 'NO_SESSION', deficit: amounts({ cpu: 1 }) }, false, 'Lacks cpu 1: the cluster is not connected.'],
+    ['one that has all it needs', { inFlight: 0 }, true, ''],
+  ])('say the provider’s own words of a row that was refused machines: %s', async (_name, fields, satisfied, text) => {
+    const t = setUp();
+    t.refusals.set(rowKey(small), 'disk broken');
+    await t.plan(verdict(small, fields), verdict(large, { inFlight: 1 }));
+    expect(t.sent[0]?.items.map((i) => [i.satisfied, i.reasonText])).toEqual([[satisfied, text], [true, '']]);
   });
 
   it.each<[string, Partial<NeedVerdict>]>([

@@ -4,6 +4,7 @@ import { explainNeed } from '../engine/explain.ts';
 import type { NeedVerdict } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import { PER_TURN, nextTurn } from '../lib/turns.ts';
+import { rowKey } from './bind-refusals.ts';
 import type { MachineRecord } from './record.ts';
 import { reasonNumber } from './wire-names.ts';
 
@@ -15,6 +16,8 @@ export interface NeedStatusDeps {
   readonly timestampOf: (cluster: string) => bigint;
   /** Why machines that rows count on do not come, by `rowKey`. */
   readonly obstacles: () => ReadonlyMap<string, string>;
+  /** What was said when machines were refused to rows, by `rowKey`: others may be tried now. */
+  readonly refusals: () => ReadonlyMap<string, string>;
   readonly send: (cluster: string, statuses: { rollupTimestampUnixNanos: bigint; items: NeedStatus[] }) => void;
 }
 
@@ -99,7 +102,7 @@ export class NeedStatusPublisher {
   }
 
   private reports(timestamps: ReadonlyMap<string, bigint>): Map<string, ClusterReport> {
-    const obstacles = this.deps.obstacles();
+    const obstacles = { present: this.deps.obstacles(), past: this.deps.refusals() };
     const reports = new Map<string, ClusterReport>();
     for (const cluster of this.deps.clusters()) {
       const timestamp = timestamps.get(cluster) ?? 0n;
@@ -116,14 +119,19 @@ export class NeedStatusPublisher {
   }
 }
 
+interface Obstacles {
+  readonly present: ReadonlyMap<string, string>;
+  readonly past: ReadonlyMap<string, string>;
+}
+
 /** What one cluster is to be told of one plan. */
 class ClusterReport {
   readonly previous: Told | undefined;
   readonly told: Told;
   readonly items: NeedStatus[] = [];
-  private readonly obstacles: ReadonlyMap<string, string>;
+  private readonly obstacles: Obstacles;
 
-  constructor(timestamp: bigint, previous: Told | undefined, obstacles: ReadonlyMap<string, string>) {
+  constructor(timestamp: bigint, previous: Told | undefined, obstacles: Obstacles) {
     this.previous = previous;
     this.obstacles = obstacles;
     this.told = { timestamp, verdicts: new Set(), hindered: new Set(), rows: previous?.rows ?? new Map<string, { text: string; verdict: NeedVerdict }>() };
@@ -136,7 +144,7 @@ class ClusterReport {
   add(verdict: NeedVerdict): void {
     const { need } = verdict;
     const { verdicts, hindered, rows } = this.told;
-    const obstacle = this.obstacles.size === 0 ? undefined : this.obstacles.get(rowKey(need.cluster, need.fingerprint, need.group));
+    const obstacle = this.obstacleOf(verdict);
     verdicts.add(verdict);
     if (obstacle !== undefined) hindered.add(verdict);
     else if (this.previous?.verdicts.has(verdict) && !this.previous.hindered.has(verdict)) return;
@@ -147,6 +155,16 @@ class ClusterReport {
     rows.set(key, { text, verdict });
   }
 
+  /** What keeps the row from what it counts on, or from what it lacks. */
+  private obstacleOf({ need, satisfied, inFlight, reason }: NeedVerdict): string | undefined {
+    const { present, past } = this.obstacles;
+    if (present.size === 0 && past.size === 0) return undefined;
+    const key = rowKey(need);
+    // Machines that were refused rest: the plan cannot tell that from machines which are not there.
+    const isMissed = satisfied ? inFlight > 0 : reason === 'NO_MATCHING_SUPPLY' || reason === 'SUPPLY_EXHAUSTED';
+    return (satisfied ? present.get(key) : undefined) ?? (isMissed ? past.get(key) : undefined);
+  }
+
   /** A row that is gone and comes back is told again. */
   forgetOthers(): void {
     const { rows, verdicts } = this.told;
@@ -155,16 +173,12 @@ class ClusterReport {
   }
 }
 
-function rowKey(cluster: string, fingerprint: string, group: string): string {
-  return JSON.stringify([cluster, fingerprint, group]);
-}
-
 /** What keeps machines from coming to the rows that they were chosen for; of several machines the first one's. */
 export function bindObstacles(hindered: Iterable<MachineRecord>): Map<string, string> {
   const found = new Map<string, string>();
   for (const { intent, obstacle } of hindered) {
     if (intent?.kind !== 'bind') continue;
-    const key = rowKey(intent.to.cluster, intent.to.fingerprint, intent.to.group);
+    const key = rowKey(intent.to);
     if (!found.has(key)) found.set(key, obstacle);
   }
   return found;
@@ -172,13 +186,13 @@ export function bindObstacles(hindered: Iterable<MachineRecord>): Map<string, st
 
 /** A row is not satisfied by a machine that cannot come (spec: engine 20). */
 function needStatus(verdict: NeedVerdict, obstacle: string | undefined): NeedStatus {
-  const isHindered = verdict.satisfied && obstacle !== undefined;
+  const isHindered = obstacle !== undefined;
   return {
     fingerprint: verdict.need.fingerprint,
     group: verdict.need.group,
     minUnit: formatResources(verdict.need.minUnit),
     satisfied: verdict.satisfied && !isHindered,
-    reason: reasonNumber(verdict.reason),
+    reason: reasonNumber(isHindered ? undefined : verdict.reason),
     reasonText: isHindered ? `A machine chosen for it does not come: ${obstacle}.` : verdict.satisfied ? '' : explainNeed(verdict),
     machines: verdict.machines,
     inFlight: verdict.inFlight,

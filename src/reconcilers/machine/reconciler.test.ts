@@ -36,6 +36,7 @@ function setUp(options: { concurrency?: number } = {}) {
     log: [] as string[],
     outcomes: [] as string[],
     fenced: [] as string[],
+    refused: [] as string[],
     blob: (_signal: AbortSignal): Promise<Blob> => Promise.resolve({ userData: BLOB, expiresAt: undefined }),
     written: (_id: string, _signal: AbortSignal): Promise<void> => Promise.resolve(),
   };
@@ -61,6 +62,7 @@ function setUp(options: { concurrency?: number } = {}) {
       deadlineMs: (kind) => world.deadlineMs(kind),
       slot: (run) => slots.run(run),
       onFenced: (id) => world.fenced.push(id),
+      onBindRefused: (to, message) => world.refused.push(`${to.cluster} ${to.fingerprint} ${message}`),
       onOutcome: (kind, outcome) => world.outcomes.push(`${kind} ${outcome}`),
     }),
   });
@@ -200,6 +202,7 @@ describe('a definite refusal', () => {
     await t.settle();
     expect(t.provider.made()).toEqual(['create m', 'get m']);
     expect(t.inventory.get('m')).toMatchObject({ intent: undefined, busy: false, recheck: false, obstacle: 'create: quota' });
+    expect(t.world.refused).toEqual(['east fp-1 create: quota']);
     expect(t.inventory.takeEngineChanges()?.upserted).toMatchObject([{ id: 'm', stuck: true }]);
     await t.clock.advance(29_999);
     expect(t.inventory.takeEngineChanges()).toBeUndefined();

@@ -44,6 +44,8 @@ export interface MachineReconcilerDeps {
   /** At most so many provider calls at a time. */
   readonly slot: <T>(run: () => Promise<T>) => Promise<T>;
   readonly onFenced: (machineId: string, message: string) => void;
+  /** The provider refused a machine that was meant for this demand; another one will be chosen. */
+  readonly onBindRefused: (to: Assignment, message: string) => void;
   readonly onOutcome: (kind: OperationKind, outcome: string, seconds: number) => void;
 }
 
@@ -225,6 +227,7 @@ export class MachineReconciler implements Reconciler {
       this.deps.log.warn({ machine: id, error: message, retryMs: pauseMs }, 'the provider refused to drain a machine that is being emptied: trying again');
       return after(pauseMs);
     }
+    if (machine?.intent?.kind === 'bind') this.deps.onBindRefused(machine.intent.to, `${kind.toLowerCase()}: ${message}`);
     if (machine?.intent && (machine.intent.kind !== 'bind' || kind === machine.operation?.kind)) inventory.setIntent(id, undefined);
     inventory.update(id, { coolUntil: clock.now() + COOLDOWN_MS, obstacle: `${kind.toLowerCase()}: ${message}` });
     this.deps.log.warn({ machine: id, operation: kind, error: message }, 'the provider refused: decision dropped, machine rests');
