@@ -109,7 +109,7 @@ describe('the fate ledger', () => {
     ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items: [item(false, 2, 'no machine fits')] });
     expect(rows).toEqual([ROW]);
     await clock.advance(4_999);
-    expect(ledger.verdictFor('any', ROW)).toEqual({ satisfied: false, reason: 'NoMatchingSupply', text: 'no machine fits', inFlight: 0, lasting: false, steady: false });
+    expect(ledger.verdictFor('any', ROW)).toEqual({ satisfied: false, reason: 'NoMatchingSupply', text: 'no machine fits', inFlight: 0, lasting: false, steady: false, steadyText: false });
     rows = [];
     await clock.advance(1);
     expect(rows).toEqual([ROW]);
@@ -131,6 +131,27 @@ describe('the fate ledger', () => {
     ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items: [item(true)] });
     ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items: [{ ...item(true), ...fields }] });
     expect(ledger.isServed(ROW, timestampAsked)).toBe(served);
+  });
+
+  it('calls for the requests of a row of which other words are said, at once and when they have stood for five seconds', async () => {
+    const tell = (text: string): void => ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items: [item(false, 2, text)] });
+    tell('no credentials');
+    await clock.advance(5_000);
+    rows = [];
+    tell('no network');
+    expect(rows).toEqual([ROW]);
+    expect(ledger.verdictFor('any', ROW)).toMatchObject({ text: 'no network', lasting: true, steady: true, steadyText: false });
+    await clock.advance(5_000);
+    expect(rows).toEqual([ROW, ROW]);
+    expect(ledger.verdictFor('any', ROW)).toMatchObject({ steadyText: true });
+  });
+
+  it('keeps the newest numbers of an unmet row, and calls nobody for them', () => {
+    ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items: [item(false, 2, 'Lacks cpu 4.')] });
+    rows = [];
+    ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items: [item(false, 2, 'Lacks cpu 12.')] });
+    expect(rows).toEqual([]);
+    expect(ledger.verdictFor('any', ROW)).toMatchObject({ text: 'Lacks cpu 12.' });
   });
 
   it('does not call for the requests of a row whose numbers alone changed', () => {

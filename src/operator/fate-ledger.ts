@@ -1,7 +1,7 @@
 import type { NeedStatuses } from '../api/gen/bigfleet/v1alpha1/shard.ts';
 import type { Clock } from '../lib/clock.ts';
 import { statusKeyOfNeed } from './contribution.ts';
-import { unmetReasonName, type Verdict } from './request-status.ts';
+import { sameWords, unmetReasonName, type Verdict } from './request-status.ts';
 
 export interface FateLedgerOptions {
   readonly clock: Clock;
@@ -35,9 +35,10 @@ interface RowVerdict {
   reason: string;
   text: string;
   inFlight: number;
-  /** Monotonic times since which it is unmet at all, and for this reason. */
+  /** Monotonic times since which it is unmet at all, for this reason, and in these words. */
   unmetSince: number;
   reasonSince: number;
+  textSince: number;
   /** Roll-ups without the row. */
   absent: number;
 }
@@ -114,12 +115,17 @@ export class FateLedger {
       const reason = item.satisfied ? '' : unmetReasonName(item.reason);
       const known = this.verdicts.get(key);
       if (known && known.satisfied === item.satisfied && known.reason === reason) {
+        const isOtherText = !sameWords(known.text, item.reasonText);
         known.text = item.reasonText;
         known.inFlight = item.inFlight;
+        if (item.satisfied || !isOtherText) continue;
+        known.textSince = now;
+        rowChanged(key);
+        unmet.push(key);
         continue;
       }
       const unmetSince = known && !known.satisfied ? known.unmetSince : now;
-      this.verdicts.set(key, { satisfied: item.satisfied, reason, text: item.reasonText, inFlight: item.inFlight, unmetSince, reasonSince: now, absent: 0 });
+      this.verdicts.set(key, { satisfied: item.satisfied, reason, text: item.reasonText, inFlight: item.inFlight, unmetSince, reasonSince: now, textSince: now, absent: 0 });
       rowChanged(key);
       if (!item.satisfied) unmet.push(key);
     }
@@ -143,9 +149,10 @@ export class FateLedger {
     if (!verdict || this.unacknowledged.has(key)) return undefined;
     const ack = this.acknowledged.get(key);
     if (ack && ack.timestamp > this.judgedUpTo && !this.isSettled(key)) return undefined;
-    const { satisfied, reason, text, inFlight, unmetSince, reasonSince } = verdict;
+    const { satisfied, reason, text, inFlight, unmetSince, reasonSince, textSince } = verdict;
     const before = this.options.clock.monotonic() - this.options.patienceMs;
-    return { satisfied, reason, text, inFlight, lasting: !satisfied && unmetSince <= before, steady: !satisfied && reasonSince <= before };
+    const hasStood = (since: number): boolean => !satisfied && since <= before;
+    return { satisfied, reason, text, inFlight, lasting: hasStood(unmetSince), steady: hasStood(reasonSince), steadyText: hasStood(textSince) };
   }
 
   /**

@@ -4,8 +4,8 @@ import { nextStatus, unmetReasonName, type RequestFacts, type Verdict } from './
 
 const T0 = Date.UTC(2026, 0, 1);
 const nothing: RequestFacts = { rejection: undefined, acknowledgedAtMs: undefined, settled: false, bound: false, verdict: undefined };
-const satisfied: Verdict = { satisfied: true, reason: '', text: '', inFlight: 2, lasting: false, steady: false };
-const unmet: Verdict = { satisfied: false, reason: 'NoMatchingSupply', text: 'No machine fits.', inFlight: 0, lasting: true, steady: true };
+const satisfied: Verdict = { satisfied: true, reason: '', text: '', inFlight: 2, lasting: false, steady: false, steadyText: false };
+const unmet: Verdict = { satisfied: false, reason: 'NoMatchingSupply', text: 'No machine fits.', inFlight: 0, lasting: true, steady: true, steadyText: true };
 
 function request(status?: CapacityRequestStatus): CapacityRequest {
   return { metadata: { name: 'r' }, spec: { resources: {}, priority: 0 }, ...(status ? { status } : {}) };
@@ -24,7 +24,6 @@ describe('the status of a request', () => {
     expect(change?.status.conditions).toMatchObject([{ type: 'Satisfied', status: 'True', reason: 'CapacityAssigned', lastTransitionTime: '2026-01-01T00:00:00Z' }]);
     expect(change?.complaints).toEqual([]);
     const after = { ...request(), ...(change ? { status: change.status } : {}) };
-    expect(nextStatus(after, { ...nothing, acknowledgedAtMs: T0, settled: true, bound: true, verdict: satisfied }, T0 + 9_000)).toBeUndefined();
     expect(nextStatus(after, { ...nothing, acknowledgedAtMs: T0, settled: true, verdict: { ...satisfied, inFlight: 0 } }, T0 + 9_000)).toBeUndefined();
   });
 
@@ -40,7 +39,9 @@ describe('the status of a request', () => {
 
   it('is satisfied for good once the Pod is bound', () => {
     expect(nextStatus(acknowledged(), { ...nothing, bound: true }, T0)?.status.conditions).toMatchObject([{ status: 'True', reason: 'Bound' }]);
-    expect(nextStatus(acknowledged(condition('Satisfied', 'True', 'CapacityAssigned')), { ...nothing, bound: true, verdict: unmet }, T0)).toBeUndefined();
+    const [bound] = nextStatus(acknowledged(condition('Satisfied', 'True', 'CapacityAssigned')), { ...nothing, bound: true, verdict: unmet }, T0)?.status.conditions ?? [];
+    expect(bound).toEqual({ type: 'Satisfied', status: 'True', reason: 'Bound', message: 'The Pod has a Node.', lastTransitionTime: '2025-01-01T00:00:00Z' });
+    expect(nextStatus(acknowledged(bound!), { ...nothing, bound: true, verdict: unmet }, T0)).toBeUndefined();
     expect(nextStatus(acknowledged(condition('Satisfied', 'False', 'X')), { ...nothing, bound: true, verdict: unmet }, T0)?.status.conditions).toMatchObject([{ status: 'True' }]);
   });
 
@@ -51,11 +52,27 @@ describe('the status of a request', () => {
     expect(change?.status.conditions).toMatchObject([{ type: 'Satisfied', status: 'False', reason: 'NoMatchingSupply', message: 'No machine fits.' }]);
     expect(change?.complaints).toHaveLength(1);
     const told = acknowledged(condition('Satisfied', 'False', 'NoMatchingSupply'));
-    expect(nextStatus(told, { ...nothing, verdict: { ...unmet, text: 'other words' } }, T0)).toBeUndefined();
     expect(nextStatus(told, { ...nothing, verdict: { ...unmet, reason: 'LimitReached', steady: false } }, T0)).toBeUndefined();
     const corrected = nextStatus(told, { ...nothing, verdict: { ...unmet, reason: 'LimitReached' } }, T0);
     expect(corrected?.status.conditions).toMatchObject([{ reason: 'LimitReached', lastTransitionTime: '2025-01-01T00:00:00Z' }]);
     expect(corrected?.complaints).toEqual([]);
+  });
+
+  describe('that is unmet', () => {
+    const told = acknowledged({ ...condition('Satisfied', 'False', 'NoMatchingSupply'), message: 'Lacks cpu 2, memory 1.5Gi: no machine fits.' });
+    const next = (verdict: Partial<Verdict>) => nextStatus(told, { ...nothing, verdict: { ...unmet, ...verdict } }, T0);
+
+    it('is told other words once they stand, and no event comes of it', () => {
+      expect(next({ text: 'disk broken', steadyText: false })).toBeUndefined();
+      const change = next({ text: 'disk broken', steady: false });
+      expect(change?.status.conditions).toMatchObject([{ status: 'False', message: 'disk broken', lastTransitionTime: '2025-01-01T00:00:00Z' }]);
+      expect(change?.complaints).toEqual([]);
+    });
+
+    it('is not written for other numbers alone: they change with every machine', () => {
+      expect(next({ text: 'Lacks cpu 17500m, memory 3Gi: no machine fits.' })).toBeUndefined();
+      expect(next({ text: 'Lacks cpu 2: no machine fits.' })).toBeDefined();
+    });
   });
 
   it('names the field of a request that cannot be expressed, and takes it back when it is mended (D4)', () => {

@@ -30,6 +30,8 @@ export interface Verdict {
   readonly lasting: boolean;
   /** Unmet for this reason for so long that it is worth correcting another one. */
   readonly steady: boolean;
+  /** Told in these words for so long, whatever the numbers in them. */
+  readonly steadyText: boolean;
 }
 
 export interface StatusChange {
@@ -69,14 +71,15 @@ function accepted(request: CapacityRequest, { rejection }: RequestFacts): Findin
 function satisfied(request: CapacityRequest, { bound, verdict, rejection }: RequestFacts): Finding | undefined {
   const current = conditionOf(request.status?.conditions, Type.Satisfied);
   if (rejection) return undefined;
-  if (bound) return current?.status === 'True' ? undefined : { type: Type.Satisfied, status: 'True', reason: Reason.Bound, message: 'The Pod has a Node.' };
+  if (bound) return { type: Type.Satisfied, status: 'True', reason: Reason.Bound, message: 'The Pod has a Node.' };
   if (!verdict) return undefined;
   if (verdict.satisfied) {
     if (current?.status === 'True') return undefined;
-    const message = verdict.inFlight > 0 ? `Capacity is assigned; ${verdict.inFlight} machine(s) of it are on their way.` : 'Capacity is assigned.';
+    const message = verdict.inFlight > 0 ? `Capacity is assigned; ${verdict.inFlight} machine(s) of it were still on their way then.` : 'Capacity is assigned.';
     return { type: Type.Satisfied, status: 'True', reason: Reason.CapacityAssigned, message };
   }
-  const due = current?.status === 'False' ? verdict.steady : verdict.lasting;
+  const isCorrection = current?.status === 'False';
+  const due = !isCorrection ? verdict.lasting : current.reason === verdict.reason ? verdict.steadyText : verdict.steady;
   return due ? { type: Type.Satisfied, status: 'False', reason: verdict.reason, message: verdict.text } : undefined;
 }
 
@@ -86,10 +89,18 @@ function fits(request: CapacityRequest, { unfitting }: RequestFacts): Finding | 
   return { type: Type.Fits, status: 'True', reason: 'Scheduled', message: '' };
 }
 
-/** Messages alone are not worth a write: they change with every machine. */
-function differs(request: CapacityRequest, finding: Finding): boolean {
-  const current = conditionOf(request.status?.conditions, finding.type);
-  return current?.status !== finding.status || (finding.status === 'False' && current.reason !== finding.reason);
+function differs(request: CapacityRequest, { type, status, reason, message }: Finding): boolean {
+  const current = conditionOf(request.status?.conditions, type);
+  if (current?.status !== status) return true;
+  if (type === Type.Satisfied) return current.reason !== reason || !sameWords(current.message, message);
+  return status === 'False' && current.reason !== reason;
+}
+
+const NUMBER = /\d[\d.]*(?:[KMGTPE]i?|[numk])?\b/g;
+
+/** Whether two sentences differ in numbers at most: those change with every machine, and are not worth a write. */
+export function sameWords(a: string, b: string): boolean {
+  return a === b || a.replace(NUMBER, '0') === b.replace(NUMBER, '0');
 }
 
 function rejectionReason(field: string): string {
