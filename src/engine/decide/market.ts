@@ -172,7 +172,7 @@ export class Market {
 }
 
 /** A folded row also stands for the demands of its gangs: what was decided for them is decided for it. */
-export function demandKeysOf(row: NeedRow): readonly string[] {
+function demandKeysOf(row: NeedRow): readonly string[] {
   if (row.gangs === undefined) return [row.demandKey];
   return [...new Set([row.demandKey, ...row.gangs.map((gang) => gang.demandKey)])];
 }

@@ -14,7 +14,7 @@ import type { Lot } from './preempt.ts';
 import type { Tally } from './tally.ts';
 
 /** Machines of the Need by domain. */
-export type SpreadCounts = Map<string, number>;
+type SpreadCounts = Map<string, number>;
 
 /**
  * Credits evenly: the domain that has least comes next, so that what is left over is where there is most. What serves

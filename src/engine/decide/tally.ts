@@ -6,7 +6,7 @@ import type { MachineClass } from '../facts/shapes.ts';
 import type { DomainCoverage } from '../types.ts';
 
 /** Why a Need stopped acquiring although it lacks; most other reasons follow from what supply there is. */
-export type Blocked = 'session' | 'limit' | 'topology' | 'spread';
+type Blocked = 'session' | 'limit' | 'topology' | 'spread';
 
 export interface Pick {
   readonly slot: number;
@@ -14,7 +14,7 @@ export interface Pick {
 }
 
 /** A machine that is taken from those who rank below. */
-export interface Victim {
+interface Victim {
   readonly slot: number;
   readonly priority: number;
 }

@@ -2,7 +2,7 @@
 import type { Assignment } from '../types.ts';
 import { arrivalKey } from '../keys.ts';
 
-export interface AssignmentEntry {
+interface AssignmentEntry {
   readonly key: string;
   readonly to: Assignment;
   /** What the machines were decided for: (cluster, fingerprint, group). */

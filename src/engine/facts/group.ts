@@ -138,11 +138,6 @@ export class Group<H = unknown> {
     if (last.end <= before) this.shares.pop();
   }
 
-  /** Takes `n` machines from position `from` on out of this plan: nobody can have them. Returns them. */
-  withdraw(from: number, n: number): number[] {
-    return this.members.splice(from, n);
-  }
-
   reset(): void {
     this.taken = 0;
     if (this.shares.length > 0) this.shares = [];

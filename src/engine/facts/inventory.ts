@@ -136,12 +136,6 @@ export class Inventory {
     return ref < 0 ? '' : this.#clusters.at(ref).name;
   }
 
-  /** For whom a reserved machine is. */
-  reservedFor(slot: number): Assignment | undefined {
-    const ref = this.#reservations.get(this.id(slot));
-    return ref === undefined ? undefined : this.assignments.at(ref).to;
-  }
-
   reservations(): Iterable<[id: string, to: Assignment]> {
     return [...this.#reservations].map(([id, ref]): [string, Assignment] => [id, this.assignments.at(ref).to]);
   }

@@ -38,7 +38,7 @@ export interface NeedRow {
 }
 
 /** What a gang that fits on one machine asks for (spec: engine 5). */
-export interface FoldTarget {
+interface FoldTarget {
   readonly profile: Profile;
   readonly fingerprint: string;
   readonly demandKey: string;
@@ -52,7 +52,7 @@ export interface FoldTarget {
 
 const BUCKETS = 28;
 
-export function precedenceOf({ priority, interruptionBucket, reclamationBucket }: Profile): number {
+function precedenceOf({ priority, interruptionBucket, reclamationBucket }: Profile): number {
   return (priority * BUCKETS + interruptionBucket) * BUCKETS + reclamationBucket;
 }
 

@@ -16,8 +16,6 @@ export const BIND = 1;
 export const UNBIND = 2;
 export const RELEASE = 3;
 
-export type Role = keyof typeof ROLE;
-
 export const ROLE = {
   none: 0,
   /** Configured or Configuring: counts for its cluster, whatever it was bought for. */
@@ -36,7 +34,7 @@ export const ROLE = {
   stuck: 10,
 } as const;
 
-export interface RoleFacts {
+interface RoleFacts {
   readonly state: number;
   readonly intent: number;
   readonly hold: boolean;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { planOnce } from './engine.ts';
-import { ZONE_KEY } from './match.ts';
-import { amounts, bindTo, DOLLAR, hint, machine, need, policy, requirement, T0, typeIn, world } from './testing/builders.ts';
-import type { WorldSpec } from './testing/builders.ts';
-import { actionsOf, codesOf } from './testing/summary.ts';
+import { planOnce } from '../engine.ts';
+import { ZONE_KEY } from '../match.ts';
+import { amounts, bindTo, DOLLAR, hint, machine, need, policy, requirement, T0, typeIn, world } from '../testing/builders.ts';
+import type { WorldSpec } from '../testing/builders.ts';
+import { actionsOf, codesOf } from '../testing/summary.ts';
 
 const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
 

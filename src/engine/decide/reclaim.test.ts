@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createEngine, planOnce, changesOf } from './engine.ts';
-import { DOLLAR, hint, machine, MINUTE, need, policy, T0, world } from './testing/builders.ts';
-import type { WorldSpec } from './testing/builders.ts';
-import { codesOf, idsOf } from './testing/summary.ts';
-import type { EngineMachine, MemoryChange, Policy } from './types.ts';
+import { createEngine, planOnce, changesOf } from '../engine.ts';
+import { DOLLAR, hint, machine, MINUTE, need, policy, T0, world } from '../testing/builders.ts';
+import type { WorldSpec } from '../testing/builders.ts';
+import { codesOf, idsOf } from '../testing/summary.ts';
+import type { EngineMachine, MemoryChange, Policy } from '../types.ts';
 
 const plan = (spec: WorldSpec, now = T0) => planOnce(world(spec), now);
 const configured = (n: number, over: Partial<EngineMachine> = {}): EngineMachine[] =>

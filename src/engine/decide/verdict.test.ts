@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { planOnce } from './engine.ts';
-import { amounts, assignmentOf, bindTo, hint, machine, need, policy, T0, typeIn, world } from './testing/builders.ts';
-import type { WorldSpec } from './testing/builders.ts';
-import type { UnmetReason } from './types.ts';
+import { planOnce } from '../engine.ts';
+import { amounts, assignmentOf, bindTo, hint, machine, need, policy, T0, typeIn, world } from '../testing/builders.ts';
+import type { WorldSpec } from '../testing/builders.ts';
+import type { UnmetReason } from '../types.ts';
 
 const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
 const lacking = (spec: WorldSpec) => plan(spec).verdicts.find((v) => !v.satisfied);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { planOnce } from './engine.ts';
-import { assignmentOf, bindTo, machine, need, T0, world } from './testing/builders.ts';
-import type { WorldSpec } from './testing/builders.ts';
-import { actionsOf, codesOf } from './testing/summary.ts';
+import { planOnce } from '../engine.ts';
+import { assignmentOf, bindTo, machine, need, T0, world } from '../testing/builders.ts';
+import type { WorldSpec } from '../testing/builders.ts';
+import { actionsOf, codesOf } from '../testing/summary.ts';
 
 const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
 const gone = need();

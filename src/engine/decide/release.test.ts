@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { planOnce } from './engine.ts';
-import { bindTo, machine, MINUTE, need, policy, RAILS_OFF, T0, world } from './testing/builders.ts';
-import type { WorldSpec } from './testing/builders.ts';
-import { actionsOf, codesOf, idsOf } from './testing/summary.ts';
-import type { CapacityType, MemoryChange } from './types.ts';
+import { planOnce } from '../engine.ts';
+import { bindTo, machine, MINUTE, need, policy, RAILS_OFF, T0, world } from '../testing/builders.ts';
+import type { WorldSpec } from '../testing/builders.ts';
+import { actionsOf, codesOf, idsOf } from '../testing/summary.ts';
+import type { CapacityType, MemoryChange } from '../types.ts';
 
 const plan = (spec: WorldSpec, now = T0) => planOnce(world(spec), now);
 const idleSince = (key: string, at: number | null): MemoryChange => ({ what: 'idleSince', key, at });

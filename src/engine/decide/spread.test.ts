@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { planOnce } from './engine.ts';
-import { bindTo, DOLLAR, machine, need, policy, T0, world, zoneSpread } from './testing/builders.ts';
-import type { WorldSpec } from './testing/builders.ts';
-import type { EngineMachine, MachineState, Plan } from './types.ts';
+import { planOnce } from '../engine.ts';
+import { bindTo, DOLLAR, machine, need, policy, T0, world, zoneSpread } from '../testing/builders.ts';
+import type { WorldSpec } from '../testing/builders.ts';
+import type { EngineMachine, MachineState, Plan } from '../types.ts';
 
 const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
 const inZone = (zone: string, n: number, state: MachineState = 'Idle', over: Partial<EngineMachine> = {}): EngineMachine[] =>

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { planOnce } from './engine.ts';
-import { assignmentOf, bindTo, machine, need, policy, sameZone, T0, world } from './testing/builders.ts';
-import type { NeedSpec, WorldSpec } from './testing/builders.ts';
-import { actionsOf, codesOf, idsOf } from './testing/summary.ts';
-import type { EngineMachine, MachineState } from './types.ts';
+import { planOnce } from '../engine.ts';
+import { assignmentOf, bindTo, machine, need, policy, sameZone, T0, world } from '../testing/builders.ts';
+import type { NeedSpec, WorldSpec } from '../testing/builders.ts';
+import { actionsOf, codesOf, idsOf } from '../testing/summary.ts';
+import type { EngineMachine, MachineState } from '../types.ts';
 
 const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
 const gang = (units: number, over: NeedSpec = {}) => need({ units, group: 'A', requirements: [sameZone()], ...over });
