@@ -8,6 +8,7 @@ import { effectiveCost } from '../cost.ts';
 import type { Cluster } from '../facts/cluster.ts';
 import type { Facts } from '../facts/facts.ts';
 import type { Group } from '../facts/group.ts';
+import type { Inventory } from '../facts/inventory.ts';
 import { IDLE, ROLE } from '../facts/role.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import { clusterOfArrivalKey } from '../keys.ts';
@@ -125,33 +126,21 @@ export class Planner {
   }
 
   /** Ids of machines whose reason may be another than in the last plan. */
-  #noteReasons(draft: PlanDraft, before: readonly number[]): readonly string[] {
+  #noteReasons(draft: PlanDraft, before: readonly number[]): Iterable<string> {
     const { inventory } = this.#facts;
-    const changed: number[] = [];
-    const add = (slot: number): void => {
-      if (inventory.marked[slot] === 1) return;
-      inventory.marked[slot] = 1;
-      changed.push(slot);
-    };
-    inventory.touched.forEach(add);
-    inventory.clocksToCheck.forEach(add);
-    if (this.#policy !== this.#facts.policy) for (const slot of inventory.slots()) if (inventory.state(slot) === IDLE) add(slot);
+    const credited: number[] = [];
+    for (const cluster of draft.clusters) noteCredits(cluster, inventory, this.#holders, (slot) => credited.push(slot));
+    const idle: number[] = [];
+    if (this.#policy !== this.#facts.policy) for (const slot of inventory.slots()) if (inventory.state(slot) === IDLE) idle.push(slot);
     this.#policy = this.#facts.policy;
-    for (const cluster of draft.clusters) noteCredits(cluster, inventory, this.#holders, add);
-    before.forEach(add);
-    draft.reasons.slots.forEach(add);
-    const ids: string[] = [];
-    for (const slot of changed) {
-      inventory.marked[slot] = 0;
-      if (inventory.role(slot) !== ROLE.none) ids.push(inventory.id(slot));
-    }
-    for (const id of inventory.removedIds) ids.push(id);
+    const lists = [inventory.touched, credited, idle, [...inventory.clocksToCheck], before, draft.reasons.slots];
+    const removed = inventory.removedIds;
     inventory.touched = [];
     inventory.removedIds = [];
-    return ids;
+    return { [Symbol.iterator]: () => namesOf(lists, removed, inventory) };
   }
 
-  #finish(draft: PlanDraft, changed: readonly string[]): Plan {
+  #finish(draft: PlanDraft, changed: Iterable<string>): Plan {
     const facts = this.#facts;
     const { inventory } = facts;
     const verdicts = this.#order.update(facts.clusters.all(), facts.clustersMoved, draft.clusters);
@@ -177,6 +166,19 @@ export class Planner {
     this.#last = isQuiet ? { plan, version: facts.version } : undefined;
     return plan;
   }
+}
+
+/** Each once. Written out only when it is read: after a start these are all machines there are. */
+function* namesOf(lists: readonly (readonly number[])[], removed: readonly string[], inventory: Inventory): Iterator<string> {
+  const seen = new Set<number>();
+  for (const list of lists) {
+    for (const slot of list) {
+      if (seen.has(slot) || inventory.role(slot) === ROLE.none) continue;
+      seen.add(slot);
+      yield inventory.id(slot);
+    }
+  }
+  yield* removed;
 }
 
 /** Idle machines first, then Speculative ones, each in the order in which they were chosen. */
