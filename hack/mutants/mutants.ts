@@ -36,24 +36,24 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
-    id: 'credit-configured-first', file: 'facts/inventory.ts', rule: 'Configured is credited before Configuring',
+    id: 'credit-configured-first', file: 'facts/pools.ts', rule: 'Configured is credited before Configuring',
     find: 'const order = [stage, disruptable,',
     replace: 'const order = [0, disruptable,',
   },
   {
-    id: 'credit-undisruptable-first', file: 'facts/inventory.ts', rule: 'what must not be disrupted is credited first',
+    id: 'credit-undisruptable-first', file: 'facts/pools.ts', rule: 'what must not be disrupted is credited first',
     find: 'const disruptable = hint?.doNotDisrupt === true ? 0 : 1;',
     replace: 'const disruptable = 1;',
   },
   {
-    id: 'credit-busy-first', file: 'facts/inventory.ts', rule: 'busy machines are credited first',
-    find: '-cost, this.price(slot), -reclamation]',
-    replace: 'cost, this.price(slot), -reclamation]',
+    id: 'credit-busy-first', file: 'facts/pools.ts', rule: 'busy machines are credited first',
+    find: '-cost, cls.priceMicroUsdPerHour, -reclamation]',
+    replace: 'cost, cls.priceMicroUsdPerHour, -reclamation]',
   },
   {
-    id: 'credit-cheap-first', file: 'facts/inventory.ts', rule: 'cheap machines are credited first',
-    find: '-cost, this.price(slot), -reclamation]',
-    replace: '-cost, -this.price(slot), -reclamation]',
+    id: 'credit-cheap-first', file: 'facts/pools.ts', rule: 'cheap machines are credited first',
+    find: '-cost, cls.priceMicroUsdPerHour, -reclamation]',
+    replace: '-cost, -cls.priceMicroUsdPerHour, -reclamation]',
   },
   {
     id: 'credit-promised', file: 'decide/market.ts', rule: 'what was decided for a demand counts for it (D34)',

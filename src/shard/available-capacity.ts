@@ -4,7 +4,8 @@ import { INSTANCE_TYPE_LABEL } from '../api/constants.ts';
 import type { Profile } from '../api/profile.ts';
 import type { NeedVerdict } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
-import { PER_TURN, nextTurn } from '../lib/turns.ts';
+import { Paced } from '../lib/paced.ts';
+import { inTurns } from '../lib/turns.ts';
 import type { InventoryTally } from './inventory-tally.ts';
 import { wireRequirements } from './wire-names.ts';
 
@@ -41,62 +42,41 @@ export class AvailableCapacityPublisher {
   /** By cluster and fingerprint. */
   private readonly said = new Map<string, Map<string, Said>>();
   private latest: readonly NeedVerdict[] = [];
-  private lastAt = -Infinity;
-  private timer: (() => void) | undefined;
-  private publishing = false;
-  private stopped = false;
+  private readonly paced: Paced;
 
   constructor(deps: AvailableCapacityDeps) {
     this.deps = deps;
+    this.paced = new Paced(deps.clock, MIN_INTERVAL_MS, () => this.publish());
   }
 
   planned(verdicts: readonly NeedVerdict[]): void {
     this.latest = verdicts;
-    this.schedule();
+    this.paced.ask();
   }
 
   /** Its session is gone, or is a new one: it is told all of it again. */
   forget(cluster: string): void {
     this.said.delete(cluster);
-    this.schedule();
+    this.paced.ask();
   }
 
   stop(): void {
-    this.stopped = true;
-    this.timer?.();
-    this.timer = undefined;
-  }
-
-  private schedule(): void {
-    if (this.timer || this.publishing || this.stopped) return;
-    const due = this.lastAt + MIN_INTERVAL_MS - this.deps.clock.monotonic();
-    this.timer = this.deps.clock.after(Math.max(0, due), () => {
-      this.timer = undefined;
-      void this.publish();
-    });
+    this.paced.stop();
   }
 
   private async publish(): Promise<void> {
-    const { latest } = this;
     const now = this.deps.clock.monotonic();
-    this.lastAt = now;
-    this.publishing = true;
     const asked = new Map(this.deps.clusters().map((cluster) => [cluster, new Set<string>()]));
-    let looked = 0;
-    for (const { need } of latest) {
-      if (looked > 0 && looked % PER_TURN === 0) await nextTurn();
-      looked++;
+    await inTurns(this.latest, ({ need }) => {
       const fingerprints = asked.get(need.cluster);
-      if (!fingerprints || fingerprints.has(need.fingerprint)) continue;
+      if (!fingerprints || fingerprints.has(need.fingerprint)) return;
       fingerprints.add(need.fingerprint);
-      if (!this.stopped) this.offer(need.cluster, need.fingerprint, need.profile, now);
-    }
+      if (!this.paced.isStopped) this.offer(need.cluster, need.fingerprint, need.profile, now);
+    });
     for (const [cluster, said] of this.said) {
       const fingerprints = asked.get(cluster);
       for (const fingerprint of said.keys()) if (!fingerprints?.has(fingerprint)) said.delete(fingerprint);
     }
-    this.publishing = false;
-    if (latest !== this.latest) this.schedule();
   }
 
   private offer(cluster: string, fingerprint: string, profile: Profile, now: number): void {

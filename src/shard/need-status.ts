@@ -3,7 +3,8 @@ import { formatResources } from '../api/resource-vector.ts';
 import { explainNeed } from '../engine/explain.ts';
 import type { NeedVerdict } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
-import { PER_TURN, nextTurn } from '../lib/turns.ts';
+import { Paced } from '../lib/paced.ts';
+import { inTurns } from '../lib/turns.ts';
 import { rowKey } from './bind-refusals.ts';
 import type { MachineRecord } from './record.ts';
 import { reasonNumber } from './wire-names.ts';
@@ -41,64 +42,39 @@ export class NeedStatusPublisher {
   private latest: readonly NeedVerdict[] = [];
   /** Of the roll-ups that the latest plan saw: one that was accepted since is not answered yet. */
   private timestamps = new Map<string, bigint>();
-  private lastAt = -Infinity;
-  private timer: (() => void) | undefined;
-  private publishing = false;
-  private stopped = false;
+  private readonly paced: Paced;
 
   constructor(deps: NeedStatusDeps) {
     this.deps = deps;
+    this.paced = new Paced(deps.clock, MIN_INTERVAL_MS, () => this.publish());
   }
 
   /** A new session knows nothing yet. */
   forget(cluster: string): void {
     this.told.delete(cluster);
-    this.schedule();
+    this.paced.ask();
   }
 
   /** Call in the same turn as the plan, before another roll-up can be accepted. */
   planned(verdicts: readonly NeedVerdict[]): void {
     this.latest = verdicts;
     this.timestamps = new Map(this.deps.clusters().map((cluster) => [cluster, this.deps.timestampOf(cluster)]));
-    this.schedule();
+    this.paced.ask();
   }
 
   stop(): void {
-    this.stopped = true;
-    this.timer?.();
-    this.timer = undefined;
-  }
-
-  private schedule(): void {
-    if (this.timer || this.publishing || this.stopped) return;
-    const due = this.lastAt + MIN_INTERVAL_MS - this.deps.clock.monotonic();
-    this.timer = this.deps.clock.after(Math.max(0, due), () => {
-      this.timer = undefined;
-      void this.publish();
-    });
+    this.paced.stop();
   }
 
   /** Of the plan that is the latest now, in turns; news that arrive meanwhile are told the next time. */
   private async publish(): Promise<void> {
-    const { latest, timestamps } = this;
-    this.lastAt = this.deps.clock.monotonic();
-    this.publishing = true;
-    const reports = this.reports(timestamps);
-    let looked = 0;
-    for (const verdict of latest) {
-      if (looked > 0 && looked % PER_TURN === 0) await nextTurn();
-      looked++;
-      reports.get(verdict.need.cluster)?.add(verdict);
-    }
-    this.publishing = false;
-    if (this.stopped) return;
-    let isLate = latest !== this.latest || timestamps !== this.timestamps;
+    const reports = this.reports(this.timestamps);
+    await inTurns(this.latest, (verdict) => reports.get(verdict.need.cluster)?.add(verdict));
+    if (this.paced.isStopped) return;
     for (const [cluster, report] of reports) {
-      // A session that began meanwhile knows nothing of this.
-      if (this.told.get(cluster) !== report.previous) isLate = true;
-      else this.tell(cluster, report);
+      // A session that began meanwhile knows nothing of this; it has asked for its turn.
+      if (this.told.get(cluster) === report.previous) this.tell(cluster, report);
     }
-    if (isLate) this.schedule();
   }
 
   private reports(timestamps: ReadonlyMap<string, bigint>): Map<string, ClusterReport> {

@@ -3,7 +3,7 @@
  * explain.ts makes of each. Equal plans give equal texts.
  */
 import { explainMachine, explainNeed } from '../engine/explain.ts';
-import type { Action, Assignment, DomainCoverage, MachineReason, MemoryChange, Millis, Need, NeedVerdict, Plan, ResourceVector, UnmetReason } from '../engine/types.ts';
+import type { Action, Assignment, MachineReason, MemoryChange, Millis, Need, NeedVerdict, Plan, ResourceVector } from '../engine/types.ts';
 import { compareText } from '../lib/compare-text.ts';
 import { PLAN_FORMAT } from './document.ts';
 import { patternsFor } from './id-pattern.ts';
@@ -25,24 +25,13 @@ export interface ActionReport extends Omit<Action, 'need' | 'to'> {
   readonly sentence?: string;
 }
 
-export interface VerdictReport extends NeedName {
+/** The verdict, with the Need by name and amounts as quantities. */
+export interface VerdictReport extends NeedName, Omit<NeedVerdict, 'need' | 'deficit' | 'preemption'> {
   readonly priority: number;
   readonly aggregate: Quantities;
   readonly minUnit: Quantities;
-  readonly arrival: Millis;
-  readonly satisfied: boolean;
   readonly deficit: Quantities;
-  readonly reason?: UnmetReason;
-  readonly machines: number;
-  readonly inFlight: number;
-  readonly bootstraps: number;
-  readonly provisions: number;
-  readonly sameDomain?: string;
-  readonly sameSatisfiable?: boolean;
-  readonly sameCandidates?: readonly DomainCoverage[];
   readonly preemption?: { readonly victims: number; readonly freed: Quantities };
-  readonly sharedBy?: number;
-  readonly matchingSupply?: NeedVerdict['matchingSupply'];
   readonly sentence?: string;
 }
 

@@ -42,8 +42,8 @@ export class Fit {
   idle: readonly Tie[] = [];
   /** By effective cost at the Need's interruption bound, or by risk if pinned (D11). */
   speculative: readonly Tie[] = [];
-  #seen = 0;
-  #fresh = true;
+  /** The version of the classes that it knows; before the first there is nothing it knows. */
+  #seen = -1;
   /** Within one plan: ties before these have nothing left. */
   readonly cursor = { plan: -1, idle: 0, speculative: 0 };
 
@@ -54,15 +54,15 @@ export class Fit {
 
   /** Takes in the classes that have begun or ended since. */
   update(): void {
-    const log = this.#shapes.classLog;
-    if (this.#seen === log.length && !this.#fresh) return;
-    if (this.accepts.length < this.#shapes.classCapacity) {
-      const bigger = new Uint8Array(this.#shapes.classCapacity + 16);
+    const shapes = this.#shapes;
+    if (this.#seen === shapes.classVersion) return;
+    if (this.accepts.length < shapes.classCapacity) {
+      const bigger = new Uint8Array(shapes.classCapacity + 16);
       bigger.set(this.accepts);
       this.accepts = bigger;
     }
-    const changed = new Set<number>();
-    for (; this.#seen < log.length; this.#seen++) changed.add(log[this.#seen] as number);
+    const changed = new Set(shapes.classesSince(this.#seen) ?? this.accepts.keys());
+    this.#seen = shapes.classVersion;
     const kept = this.classes.filter((cls) => !changed.has(cls.index));
     let differs = kept.length !== this.classes.length;
     for (const index of changed) {
@@ -73,7 +73,6 @@ export class Fit {
       kept.push(cls);
       differs = true;
     }
-    this.#fresh = false;
     if (differs) this.#sort(kept);
   }
 

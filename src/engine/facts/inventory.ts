@@ -3,16 +3,15 @@
  * names; groups are put in order when a plan next reads them, or before, by `settle`.
  */
 import type { Tally } from '../decide/tally.ts';
-import { compareCostKey } from '../cost.ts';
 import type { Assignment, EngineMachine, Intent, MachineState, Millis } from '../types.ts';
 import { Assignments } from './assignments.ts';
-import type { Clusters } from './cluster.ts';
+import type { Cluster, Clusters } from './cluster.ts';
 import { Group } from './group.ts';
-import type { Shelf } from './group.ts';
 import { IdIndex } from './id-index.ts';
 import { IdOrder } from './id-order.ts';
 import { grown, growBytes, growInstants, growInts } from './int-column.ts';
-import { BIND, CONFIGURED, CREATING, DRAINING, FAILED, IDLE, NO_INTENT, RELEASE, ROLE, roleOf, SPECULATIVE, STATES, UNBIND } from './role.ts';
+import { BIND, CONFIGURED, DRAINING, FAILED, IDLE, NO_INTENT, RELEASE, ROLE, roleOf, SPECULATIVE, STATES, UNBIND } from './role.ts';
+import { boundGroup, promisedGroup, reservedGroup } from './pools.ts';
 import { Shapes } from './shapes.ts';
 import type { Shape } from './shapes.ts';
 import type { Dimensions } from './dimensions.ts';
@@ -430,59 +429,27 @@ export class Inventory {
         return (this.#idle[cls.index] ??= new Group<Tally>('idle', cls.index, NONE, []));
       case ROLE.speculative:
         return (this.#speculative[cls.index] ??= new Group<Tally>('speculative', cls.index, NONE, []));
-      case ROLE.bound:
-        return this.#boundGroup(slot, cls.index);
-      case ROLE.promised:
-        return this.#promisedGroup(slot, cls.index);
-      case ROLE.reserved:
-        return this.#reservedGroup(slot, cls.index);
+      case ROLE.bound: {
+        const cluster = this.#clusters.at(this.#ownerRef(slot));
+        const assigned = this.#assigned[slot] as number;
+        const stamp = assigned >= 0 ? assigned : (this.#intentTo[slot] as number);
+        return boundGroup(cluster, cls, this.state(slot), stamp, this.assignments, cluster.hints?.get(this.id(slot)));
+      }
+      case ROLE.promised: {
+        const ref = this.#intentTo[slot] as number;
+        return promisedGroup(this.#clusterOf(ref), cls, this.state(slot), this.isUnsent(slot), ref, this.assignments);
+      }
+      case ROLE.reserved: {
+        const ref = this.#reservations.get(this.id(slot)) as number;
+        return reservedGroup(this.#clusterOf(ref), cls, this.state(slot), ref, this.assignments);
+      }
       default:
         return undefined;
     }
   }
 
-  /** Busy machines first, so that what is left over is mostly empty; without hints price decides (D13). */
-  #boundGroup(slot: number, classIndex: number): Group<Tally> {
-    const cluster = this.#clusters.at(this.#ownerRef(slot));
-    const hint = cluster.hints?.get(this.id(slot));
-    const stage = this.state(slot) === CONFIGURED ? 0 : 1;
-    const disruptable = hint?.doNotDisrupt === true ? 0 : 1;
-    const cost = hint?.disruptionCost ?? 0;
-    const assigned = (this.#assigned[slot] as number) >= 0 ? (this.#assigned[slot] as number) : (this.#intentTo[slot] as number);
-    const key = groupKey(classIndex, assigned, stage * 2 + disruptable, cost);
-    const known = cluster.bound.find(key);
-    if (known !== undefined) return known;
-    // Buckets are compared as ordinals, which grow with the penalty; pinned is the highest.
-    const reclamation = assigned >= 0 ? this.assignments.at(assigned).to.reclamationBucket : 0;
-    const order = [stage, disruptable, -cost, this.price(slot), -reclamation];
-    return made(cluster.bound, key, new Group<Tally>(stage === 0 ? 'configured' : 'configuring', classIndex, assigned, order, cluster.bound, key));
-  }
-
-  /**
-   * What can no longer be withdrawn first, then what will be ready soonest, then in the order in which it was chosen, so
-   * that each row of a demand is credited with what it chose.
-   */
-  #promisedGroup(slot: number, classIndex: number): Group<Tally> {
-    const ref = this.#intentTo[slot] as number;
-    const { to, demandKey } = this.assignments.at(ref);
-    const shelf = this.#clusters.named(to.cluster).shelfFor('promised', demandKey);
-    const state = this.state(slot);
-    const nearness = (this.isUnsent(slot) ? 10 : 0) + (state === IDLE ? 0 : state === CREATING ? 1 : 2);
-    const key = groupKey(classIndex, ref, nearness, 0);
-    const known = shelf.find(key);
-    if (known !== undefined) return known;
-    const [risk, cost] = state === IDLE ? [0, this.price(slot)] : compareCostKey(this.shape(slot), to.interruptionBucket);
-    return made(shelf, key, new Group<Tally>('promised', classIndex, ref, [nearness, risk, cost], shelf, key));
-  }
-
-  /** Arrived machines first. */
-  #reservedGroup(slot: number, classIndex: number): Group<Tally> {
-    const ref = this.#reservations.get(this.id(slot)) as number;
-    const { to, demandKey } = this.assignments.at(ref);
-    const shelf = this.#clusters.named(to.cluster).shelfFor('reserved', demandKey);
-    const arrived = this.state(slot) === IDLE ? 0 : 1;
-    const key = groupKey(classIndex, ref, arrived, 0);
-    return shelf.find(key) ?? made(shelf, key, new Group<Tally>(arrived === 0 ? 'arrived' : 'leaving', classIndex, ref, [arrived], shelf, key));
+  #clusterOf(assignment: number): Cluster {
+    return this.#clusters.named(this.assignments.at(assignment).to.cluster);
   }
 
   #count(slot: number, by: 1 | -1): void {
@@ -517,17 +484,6 @@ export class Inventory {
     const after = usable.idle + usable.speculative;
     if ((before === 0) !== (after === 0)) this.freeVersion++;
   }
-}
-
-function made(shelf: Shelf<Tally>, key: string | number, group: Group<Tally>): Group<Tally> {
-  shelf.add(key, group);
-  return group;
-}
-
-/** A number while the parts are small, which they nearly always are: numbers are cheaper keys than texts. */
-function groupKey(classIndex: number, assigned: number, kind: number, cost: number): string | number {
-  if (cost < 256 && assigned < 2 ** 20 && classIndex < 2 ** 20) return ((classIndex * 2 ** 20 + assigned + 1) * 16 + kind) * 256 + cost;
-  return `${classIndex}/${assigned}/${kind}/${cost}`;
 }
 
 function intentTo(machine: EngineMachine): Assignment | undefined {

@@ -48,16 +48,23 @@ export class Shapes {
   readonly #freeClasses: number[] = [];
   /** Shapes whose machines share one labels object: callers that intern what they read are served without a key. */
   readonly #byLabels = new WeakMap<EngineMachine['labels'], readonly Shape[]>();
-  readonly #log: number[] = [];
+  #log: number[] = [];
+  /** How many entries of the log have been forgotten. */
+  #forgotten = 0;
   #labelKeys: readonly string[] = [];
 
   constructor(dimensions: Dimensions) {
     this.#dimensions = dimensions;
   }
 
-  /** Indices of classes that began or ended, oldest first: what was computed per class before is stale for these. */
-  get classLog(): readonly number[] {
-    return this.#log;
+  /** Counts how many classes have begun or ended. */
+  get classVersion(): number {
+    return this.#forgotten + this.#log.length;
+  }
+
+  /** Indices of classes that have begun or ended since: what was worked out per class is stale for these. undefined = too long ago to say. */
+  classesSince(version: number): readonly number[] | undefined {
+    return version < this.#forgotten ? undefined : this.#log.slice(version - this.#forgotten);
   }
 
   get labelKeys(): readonly string[] {
@@ -167,10 +174,18 @@ export class Shapes {
       };
       this.#classes[index] = cls;
       this.#classByKey.set(key, cls);
-      this.#log.push(index);
+      this.#note(index);
     }
     cls.shapes++;
     return cls;
+  }
+
+  /** Prices may move for months: only the latest changes are remembered one by one. */
+  #note(index: number): void {
+    this.#log.push(index);
+    if (this.#log.length < 2 * MOST_NOTED) return;
+    this.#log = this.#log.slice(MOST_NOTED);
+    this.#forgotten += MOST_NOTED;
   }
 
   #leaveClass(cls: MachineClass): void {
@@ -178,11 +193,13 @@ export class Shapes {
     this.#classes[cls.index] = undefined;
     this.#classByKey.delete(cls.key);
     this.#freeClasses.push(cls.index);
-    this.#log.push(cls.index);
+    this.#note(cls.index);
   }
 }
 
 const MOST_ALIKE = 32;
+
+export const MOST_NOTED = 10_000;
 
 type Described = Pick<EngineMachine, 'instanceType' | 'zone' | 'capacityType' | 'labels' | 'allocatable' | 'priceMicroUsdPerHour' | 'interruptionProbability'>;
 
