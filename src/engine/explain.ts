@@ -30,6 +30,8 @@ export function explainMachine(reason: MachineReason): string {
       return `No demand of cluster ${reason.cluster} needs it; kept because the cluster is not connected.`;
     case 'ExcessDoNotDisrupt':
       return `No demand of cluster ${reason.cluster} needs it; kept because a Pod on it must not be disrupted.`;
+    case 'ExcessDrainRefused':
+      return `No demand of cluster ${reason.cluster} needs it; kept for now because its provider refused to drain it.`;
     case 'ExcessConfiguring':
       return `No demand of cluster ${reason.cluster} needs it any more; it can be taken back once it is configured.`;
     case 'ArrivingForNobody':
@@ -77,7 +79,7 @@ const UNMET: Readonly<Record<UnmetReason, string>> = {
   SPREAD_UNSATISFIABLE: 'more machines would violate the spread over the topology',
   LIMIT_REACHED: 'the shard\'s limit on machines or spending is reached',
   NO_SESSION: 'the cluster is not connected',
-  DISRUPTION_BLOCKED: 'the machines that could be preempted must not be disrupted',
+  DISRUPTION_BLOCKED: 'the machines that could be preempted must not be disrupted, or cannot be drained at present',
 };
 
 const RAILS: Readonly<Record<(MachineReason & { code: 'ExcessCapped' })['rail'], string>> = {

@@ -45,6 +45,7 @@ describe('a preemption', () => {
           const { cluster } = action;
           expect(world.supplyTrusted).toBe(true);
           expect(machine).toMatchObject({ state: 'Configured', hold: false, stuck: false, cluster });
+          expect(machine?.drainRefused).toBeUndefined();
           expect(machine).not.toHaveProperty('intent');
           expect(cluster).not.toBe(reason.forCluster);
           for (const name of [cluster, reason.forCluster]) expect(world.needs.has(name) && world.sessions.has(name)).toBe(true);

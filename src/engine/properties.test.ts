@@ -264,7 +264,7 @@ afterAll(() => {
   const expected = [
     'Bootstrap', 'Provision', 'Reclaim', 'Delete', 'Withdraw', 'satisfied', 'PRIORITY_STARVED', 'SUPPLY_EXHAUSTED', 'NO_MATCHING_SUPPLY', 'NO_SESSION',
     'LIMIT_REACHED', 'TOPOLOGY_UNSATISFIABLE', 'SPREAD_UNSATISFIABLE', 'wholeGang', 'spreadOut', 'Serving', 'InFlight', 'Excess', 'ExcessWithinPatience',
-    'ExcessCapped', 'ExcessNoRollupYet', 'ExcessNoSession', 'ExcessDoNotDisrupt', 'ExcessConfiguring', 'SupplyUntrusted', 'IdleHeld', 'IdleKept', 'HeldByPerson',
+    'ExcessCapped', 'ExcessNoRollupYet', 'ExcessNoSession', 'ExcessDoNotDisrupt', 'ExcessDrainRefused', 'ExcessConfiguring', 'SupplyUntrusted', 'IdleHeld', 'IdleKept', 'HeldByPerson',
     'Stuck', 'Leaving', 'Failed', 'ArrivingForNobody', 'NoLongerNeeded', 'HoldExpired',
     'Preempt', 'Preempted', 'Reserved', 'PREEMPTION_IN_PROGRESS', 'PREEMPTION_EXHAUSTED', 'DISRUPTION_BLOCKED',
   ];

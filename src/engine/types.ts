@@ -55,6 +55,8 @@ export interface EngineMachine {
   readonly hold: boolean;
   /** Past its transition deadline: counts for nobody. */
   readonly stuck: boolean;
+  /** Its provider refused to drain it: it serves on, and is taken from nobody for a while. */
+  readonly drainRefused?: boolean;
 }
 
 /** One demand row of one cluster. Identity is (cluster, fingerprint, group, unitClass); rows of equal identity are summed by `apply`. */
@@ -184,7 +186,7 @@ export type MachineReason =
   | { readonly code: 'Excess'; readonly cluster: string; readonly sinceMs: Millis }
   | { readonly code: 'ExcessWithinPatience'; readonly cluster: string; readonly sinceMs: Millis; readonly untilMs: Millis; readonly pods: number }
   | { readonly code: 'ExcessCapped'; readonly cluster: string; readonly rail: 'fraction' | 'perMinute' | 'concurrentDrains' }
-  | { readonly code: 'ExcessNoRollupYet' | 'ExcessNoSession' | 'ExcessDoNotDisrupt'; readonly cluster: string }
+  | { readonly code: 'ExcessNoRollupYet' | 'ExcessNoSession' | 'ExcessDoNotDisrupt' | 'ExcessDrainRefused'; readonly cluster: string }
   /** Wanted by no Need, but its Configure is under way: it can be taken back only once it is Configured. */
   | { readonly code: 'ExcessConfiguring'; readonly cluster: string }
   /** In transition without anything decided for it: supply for everybody once it is Idle. */

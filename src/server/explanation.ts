@@ -17,6 +17,7 @@ const KINDS: Readonly<Record<MachineReason['code'], DecisionKind>> = {
   ExcessNoRollupYet: DecisionKind.DECISION_KIND_BLOCKED,
   ExcessNoSession: DecisionKind.DECISION_KIND_BLOCKED,
   ExcessDoNotDisrupt: DecisionKind.DECISION_KIND_BLOCKED,
+  ExcessDrainRefused: DecisionKind.DECISION_KIND_BLOCKED,
   ExcessConfiguring: DecisionKind.DECISION_KIND_BLOCKED,
   ArrivingForNobody: DecisionKind.DECISION_KIND_UNUSED,
   SupplyUntrusted: DecisionKind.DECISION_KIND_BLOCKED,

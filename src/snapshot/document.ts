@@ -34,7 +34,7 @@ export const FIELDS = {
   spread: ['topologyKey', 'maxSkew', 'whenUnsatisfiable'],
   machine: [
     'id', 'count', 'state', 'cluster', 'instanceType', 'zone', 'capacityType', 'labels', 'allocatable', 'priceMicroUsdPerHour',
-    'interruptionProbability', 'assigned', 'intent', 'hold', 'stuck',
+    'interruptionProbability', 'assigned', 'intent', 'hold', 'stuck', 'drainRefused',
   ],
   assignment: ['cluster', 'profile', 'fingerprint', 'group', 'priority', 'interruptionBucket', 'reclamationBucket'],
   intent: ['bind', 'configureSent'],

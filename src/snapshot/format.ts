@@ -199,6 +199,7 @@ function writeMachine(machine: EngineMachine, tables: Tables): object {
     ...(intent !== undefined && { intent: intent.kind === 'bind' ? { bind: tables.assignment(intent.to, cluster), ...(intent.configureSent && { configureSent: true }) } : intent.kind }),
     ...(machine.hold && { hold: true }),
     ...(machine.stuck && { stuck: true }),
+    ...(machine.drainRefused === true && { drainRefused: true }),
   };
 }
 

@@ -42,6 +42,7 @@ function readEntry(value: unknown, path: string, tables: MachineTables): EngineM
   const cluster = fields.get('cluster', text, '');
   const assigned = fields.optional('assigned', tables.assignment(cluster));
   const intent = fields.optional('intent', readIntent(tables, cluster));
+  const drainRefused = fields.get('drainRefused', flag, false);
   const like: Omit<EngineMachine, 'id'> = {
     state: fields.get('state', state, 'Idle'),
     cluster,
@@ -56,6 +57,7 @@ function readEntry(value: unknown, path: string, tables: MachineTables): EngineM
     ...(intent !== undefined && { intent }),
     hold: fields.get('hold', flag, false),
     stuck: fields.get('stuck', flag, false),
+    ...(drainRefused && { drainRefused }),
   };
   if (cluster === '' && (like.state === 'Configured' || like.state === 'Draining')) {
     throw new SnapshotError(path, `a machine that is ${like.state} needs a cluster; write "cluster": "NAME"`);

@@ -130,7 +130,7 @@ function lotOf({ group, from, to, holder }: Stretch, cluster: Cluster, market: M
   return { cluster, group, from, to, excess: holder === undefined, priority: victimPriority, score: victimScore(priority, victim) };
 }
 
-/** Of bound machines the second rank tells what must not be disrupted. */
+/** Of bound machines the second rank tells what must not be disrupted, or cannot. */
 function isUndisruptable(group: Group<Tally>): boolean {
   return group.order[1] === 0;
 }

@@ -31,6 +31,7 @@ describe('reclaim', () => {
     ['its cluster has no session', { sessions: [] }, 'ExcessNoSession'],
     ['supply is not trusted', { supplyTrusted: false }, 'SupplyUntrusted'],
     ['a Pod on it must not be disrupted', { hints: { c1: [hint('m000', { doNotDisrupt: true, pods: 0 })] } }, 'ExcessDoNotDisrupt'],
+    ['its provider has just refused to drain it', { machines: configured(1).map((m) => ({ ...m, drainRefused: true })) }, 'ExcessDrainRefused'],
     ['it has been left over for less than the patience', { hints: { c1: [hint('m000')] } }, 'ExcessWithinPatience'],
   ])('keeps a machine while %s', (_, spec, code) => {
     const result = plan({ machines: configured(1), ...spec });

@@ -68,6 +68,7 @@ function obstacleTo(slot: number, { name, demand, connected, hints }: Cluster, d
   draft.rememberLeftOver(id, since);
   if (!supplyTrusted) return { code: 'SupplyUntrusted' };
   if (!connected) return { code: 'ExcessNoSession', cluster: name };
+  if (inventory.isDrainRefused(slot)) return { code: 'ExcessDrainRefused', cluster: name };
   const hint = hints?.get(id);
   if (hint?.doNotDisrupt === true) return { code: 'ExcessDoNotDisrupt', cluster: name };
   const untilMs = since + policy.holds.occupiedExcessMs;

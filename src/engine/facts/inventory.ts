@@ -19,7 +19,8 @@ import type { Dimensions } from './dimensions.ts';
 const HOLD = 1;
 const STUCK = 2;
 const SENT = 4;
-const INTENT_SHIFT = 3;
+const DRAIN_REFUSED = 8;
+const INTENT_SHIFT = 4;
 const NONE = -1;
 
 export class Inventory {
@@ -129,6 +130,10 @@ export class Inventory {
     return this.#intent(slot) === BIND && ((this.#flags[slot] as number) & SENT) === 0;
   }
 
+  isDrainRefused(slot: number): boolean {
+    return ((this.#flags[slot] as number) & DRAIN_REFUSED) !== 0;
+  }
+
   /** The cluster the machine belongs to or is becoming part of: the provider's word, else what we decided; '' = none. */
   owner(slot: number): string {
     const ref = this.#ownerRef(slot);
@@ -164,6 +169,7 @@ export class Inventory {
       ...(intent && { intent }),
       hold: (flags & HOLD) !== 0,
       stuck: (flags & STUCK) !== 0,
+      ...((flags & DRAIN_REFUSED) !== 0 && { drainRefused: true }),
     };
   }
 
@@ -433,7 +439,7 @@ export class Inventory {
         const cluster = this.#clusters.at(this.#ownerRef(slot));
         const assigned = this.#assigned[slot] as number;
         const stamp = assigned >= 0 ? assigned : (this.#intentTo[slot] as number);
-        return boundGroup(cluster, cls, this.state(slot), stamp, this.assignments, cluster.hints?.get(this.id(slot)));
+        return boundGroup(cluster, cls, this.state(slot), stamp, this.assignments, cluster.hints?.get(this.id(slot)), this.isDrainRefused(slot));
       }
       case ROLE.promised: {
         const ref = this.#intentTo[slot] as number;
@@ -490,8 +496,8 @@ function intentTo(machine: EngineMachine): Assignment | undefined {
   return machine.intent?.kind === 'bind' ? machine.intent.to : undefined;
 }
 
-function flagsOf({ hold, stuck, intent }: EngineMachine): number {
+function flagsOf({ hold, stuck, intent, drainRefused }: EngineMachine): number {
   const kind = intent === undefined ? NO_INTENT : intent.kind === 'bind' ? BIND : intent.kind === 'unbind' ? UNBIND : RELEASE;
   const sent = intent?.kind === 'bind' && intent.configureSent;
-  return (hold ? HOLD : 0) | (stuck ? STUCK : 0) | (sent ? SENT : 0) | (kind << INTENT_SHIFT);
+  return (hold ? HOLD : 0) | (stuck ? STUCK : 0) | (sent ? SENT : 0) | (drainRefused === true ? DRAIN_REFUSED : 0) | (kind << INTENT_SHIFT);
 }

@@ -10,9 +10,9 @@ import { CONFIGURED, CREATING, IDLE } from './role.ts';
 import type { MachineClass } from './shapes.ts';
 
 /** Busy machines first, so that what is left over is mostly empty; without hints price decides (D13). `stamp`: for whom it was bound; -1 = unknown. */
-export function boundGroup(cluster: Cluster, cls: MachineClass, state: number, stamp: number, assignments: Assignments, hint: NodeHint | undefined): Group<Tally> {
+export function boundGroup(cluster: Cluster, cls: MachineClass, state: number, stamp: number, assignments: Assignments, hint: NodeHint | undefined, drainRefused: boolean): Group<Tally> {
   const stage = state === CONFIGURED ? 0 : 1;
-  const disruptable = hint?.doNotDisrupt === true ? 0 : 1;
+  const disruptable = hint?.doNotDisrupt === true || drainRefused ? 0 : 1;
   const cost = hint?.disruptionCost ?? 0;
   const key = groupKey(cls.index, stamp, stage * 2 + disruptable, cost);
   const known = cluster.bound.find(key);

@@ -110,8 +110,9 @@ function machineFor(demand: readonly Need[], scarce: boolean, large: boolean, { 
       decision: fc.constantFrom('none', 'none', 'none', 'bind', 'bind', 'sent', 'out'),
       hold: calm ? fc.constant(false) : fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
       stuck: calm ? fc.constant(false) : fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+      refused: calm ? fc.constant(false) : fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
     })
-    .map(({ size, target, folded, stamp, decision, state, ...over }) => {
+    .map(({ size, target, folded, stamp, decision, state, refused, ...over }) => {
       const to = folded ? foldedAssignment(target) : assignmentOf(target);
       const bound = state === 'Configuring' || state === 'Configured' || state === 'Draining';
       const intent = calm && state === 'Configured' ? undefined : intentFor(decision, state, to);
@@ -122,6 +123,7 @@ function machineFor(demand: readonly Need[], scarce: boolean, large: boolean, { 
         cluster: bound ? to.cluster : '',
         ...(bound && { assigned: stamp === undefined ? to : { ...to, priority: stamp } }),
         ...(intent && { intent }),
+        ...(refused && state === 'Configured' && { drainRefused: true }),
       });
     });
 }
