@@ -60,7 +60,7 @@ async function nextWatchList(): Promise<PendingRequest> {
   return request;
 }
 
-async function expectPagedList(): Promise<void> {
+async function expectPagedList(): Promise<PendingStream> {
   const request = await server.next();
   expect([request.query.get('watch'), request.query.get('limit')]).toEqual([null, '500']);
   request.page([thing('a', '5'), thing('b', '6')], '7');
@@ -68,6 +68,7 @@ async function expectPagedList(): Promise<void> {
   expect([watch.query.get('watch'), watch.query.get('resourceVersion'), isWatchList(watch)]).toEqual(['true', '7', false]);
   await informer.waitForSync();
   expect([...informer.store.keys()]).toEqual(['ns/a', 'ns/b']);
+  return watch.stream();
 }
 
 function endInitialEvents(stream: PendingStream, resourceVersion: string | undefined): void {
@@ -133,9 +134,16 @@ describe('a watch that begins with the whole collection', () => {
   });
 });
 
+/** From here the server knows the resourceVersion no more: the collection is to be read anew. */
+async function expire(stream: PendingStream): Promise<void> {
+  stream.event('ERROR', { kind: 'Status', code: 410, reason: 'Expired' });
+  await clock.pass(isPause);
+}
+
 describe('falls back to lists, for good,', () => {
-  test.each([400, 422])('at once when the server answers %i', async (code) => {
+  test.each([400, 415, 422])('at once when the server answers %i', async (code) => {
     (await nextWatchList()).fail(code, 'Invalid');
+    await expire(await expectPagedList());
     await expectPagedList();
   });
 
@@ -145,6 +153,7 @@ describe('falls back to lists, for good,', () => {
     await events.next();
     await clock.pass(isDeadline);
     await stream.closed;
+    await expire(await expectPagedList());
     await expectPagedList();
   });
 
@@ -152,20 +161,80 @@ describe('falls back to lists, for good,', () => {
     endInitialEvents((await nextWatchList()).stream(), undefined);
     await expectPagedList();
   });
+});
 
-  test('after three watches that ended too early', async () => {
-    for (let i = 0; i < 3; i++) {
-      (await nextWatchList()).stream().end();
+describe('falls back to lists, for this time,', () => {
+  const resetAmidst = async (request: PendingRequest): Promise<void> => {
+    const stream = request.stream();
+    stream.event('ADDED', thing('stray', '1'));
+    await events.next();
+    stream.reset();
+    await stream.closed;
+  };
+
+  test.each<[string, (request: PendingRequest) => Promise<void> | void]>([
+    ['that are answered 503', (request) => request.fail(503, 'ServiceUnavailable')],
+    ['that are answered 500', (request) => request.fail(500, 'InternalError')],
+    ['that are not answered', (request) => request.reset()],
+    ['that end too early', (request) => request.stream().end()],
+    ['that say ERROR', (request) => request.stream().event('ERROR', { kind: 'Status', code: 500, reason: 'InternalError' })],
+  ])('after two watches %s', async (_name, trouble) => {
+    for (let i = 0; i < 2; i++) {
+      await trouble(await nextWatchList());
       await clock.pass(isPause);
     }
-    await expectPagedList();
+    await expire(await expectPagedList());
+    await nextWatchList();
   });
 
-  test('but not for trouble that will pass: it asks the same again', async () => {
-    (await nextWatchList()).fail(503, 'ServiceUnavailable');
+  test('after two watches that are cut amidst, and keeps nothing of what only they told', async () => {
+    await resetAmidst(await nextWatchList());
     await clock.pass(isPause);
-    (await nextWatchList()).reset();
+    (await nextWatchList()).stream().reset();
+    await clock.pass(isPause);
+    await expire(await expectPagedList());
+    await nextWatchList();
+  });
+
+  test('after two in a row, not after one now and one later', async () => {
+    await resetAmidst(await nextWatchList());
+    await clock.pass(isPause);
+    const whole = (await nextWatchList()).stream();
+    endInitialEvents(whole, '11');
+    await informer.waitForSync();
+    await expire(whole);
+    (await nextWatchList()).fail(503, 'ServiceUnavailable');
     await clock.pass(isPause);
     await nextWatchList();
   });
+
+  test('and lists until one succeeds, after pauses, whatever is wrong with them', async () => {
+    for (let i = 0; i < 2; i++) {
+      (await nextWatchList()).fail(503, 'ServiceUnavailable');
+      await clock.pass(isPause);
+    }
+    for (let i = 0; i < 2; i++) {
+      const list = await server.next();
+      expect([list.query.get('watch'), list.query.get('limit')]).toEqual([null, '500']);
+      list.fail(400, 'BadRequest');
+      await clock.pass(isPause);
+    }
+    await expire(await expectPagedList());
+    await nextWatchList();
+  });
+});
+
+test('a refusal of a watch that goes on from somewhere says nothing of one that begins with the whole collection', async () => {
+  const first = (await nextWatchList()).stream();
+  endInitialEvents(first, '11');
+  await informer.waitForSync();
+  first.end();
+  for (let i = 0; i < 3; i++) {
+    await clock.pass(isPause);
+    const watch = await server.next();
+    expect([isWatchList(watch), watch.query.get('resourceVersion')]).toEqual([false, '11']);
+    watch.fail(400, 'BadRequest');
+  }
+  await clock.pass(isPause);
+  await nextWatchList();
 });

@@ -18,6 +18,8 @@ const WATCH_MIN_SECONDS = 300;
 const WATCH_SPREAD_SECONDS = 300;
 const OVERTIME_MS = 5_000;
 const SUSPECT_LIMIT = 3;
+/** So many watches in a row that did not tell the whole collection, for whatever reason, and it is listed this time. */
+const UNTOLD_LIMIT = 2;
 const MAX_RETRY_AFTER_MS = 120_000;
 /** For the whole collection to arrive in a watch. A server that has no such watches may stream changes for ever. */
 const INITIAL_EVENTS_MS = 60_000;
@@ -42,7 +44,7 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly idleMs: number;
   /** resourceVersion of the first list: '' = the latest, '0' = whatever the server has cached. */
   readonly firstList: '' | '0';
-  /** Let watches begin with the whole collection; lists page by page where the server does not serve that. */
+  /** Let watches begin with the whole collection; lists page by page where the server does not serve that, or fails to twice in a row. */
   readonly watchList: boolean;
   readonly onList?: () => void;
   readonly onWatchEnd?: (ending: Ending) => void;
@@ -68,6 +70,8 @@ class Reflector<T extends KubeObject> {
   private listFrom: '' | '0';
   /** False once the server has shown that it does not serve them. */
   private watchList: boolean;
+  /** Watches in a row that were to begin with the whole collection and did not get that far. */
+  private untold = 0;
   /** What the present watch has told of the whole collection; undefined if it does not begin with that, or has told all. */
   private initialEvents: InitialEvents | undefined;
   private progressed = false;
@@ -88,8 +92,9 @@ class Reflector<T extends KubeObject> {
     const { clock, backoff: range, random, onWatchEnd } = this.options;
     const startedAt = clock.monotonic();
     this.progressed = false;
+    this.initialEvents = undefined;
     try {
-      if (this.resourceVersion === undefined && !this.watchList) this.resourceVersion = await this.list();
+      if (this.resourceVersion === undefined && (!this.watchList || this.untold >= UNTOLD_LIMIT)) this.resourceVersion = await this.list();
       await this.watch();
       onWatchEnd?.('closed');
       const livedMs = clock.monotonic() - startedAt;
@@ -103,6 +108,7 @@ class Reflector<T extends KubeObject> {
         this.options.log.debug({ kind: this.options.type.kind, error: error instanceof Error ? error.message : String(error) }, 'the server does not begin a watch with the whole collection: listing it page by page');
         return await this.step();
       }
+      if (this.initialEvents) this.untold++;
       const ending = classifyEnding(error);
       onWatchEnd?.(ending);
       this.afterFailure(ending);
@@ -115,7 +121,6 @@ class Reflector<T extends KubeObject> {
   private afterFailure(ending: Ending): void {
     this.suspects = ending === 'suspect' ? this.suspects + 1 : 0;
     if (ending !== 'expired' && this.suspects < SUSPECT_LIMIT) return;
-    if (ending !== 'expired' && this.initialEvents) this.watchList = false;
     this.resourceVersion = undefined;
     this.listFrom = '';
     this.suspects = 0;
@@ -166,6 +171,7 @@ class Reflector<T extends KubeObject> {
     } while (continueToken);
     this.signal.throwIfAborted();
     sink.listed(keys);
+    this.untold = 0;
     this.recovered();
     return resourceVersion;
   }
@@ -235,6 +241,7 @@ class Reflector<T extends KubeObject> {
       if (!this.initialEvents.take(event)) return;
       sink.listed(this.initialEvents.keys);
       this.initialEvents = undefined;
+      this.untold = 0;
     }
     this.resourceVersion = event.object.metadata.resourceVersion ?? this.resourceVersion;
     if (this.progressed) return;
@@ -248,5 +255,5 @@ class Reflector<T extends KubeObject> {
 /** The answer of a server that does not know such watches, or has them switched off. */
 function isRefusal(error: unknown): boolean {
   if (error instanceof InitialEventsError) return error.isHopeless;
-  return isApiError(error) && (error.status === 400 || error.status === 422);
+  return isApiError(error) && (error.status === 400 || error.status === 415 || error.status === 422);
 }
