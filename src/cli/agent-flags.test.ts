@@ -37,18 +37,18 @@ describe('the flags of operator, pod controller and agent', () => {
       metricsAddress: ':8770', namespace: 'bigfleet-system', qps: 50, burst: 100, lease: { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000 },
     });
     expect(await operatorOptions(flags)).toMatchObject({
-      clusterId: 'demo', shardAddress: 'shard:7780', rollupIntervalMs: 10_000, ackConcurrency: 16, deletesNodes: true, demandModel: 'allowance', reconnectMaxMs: 30_000,
+      clusterId: 'demo', shardAddress: 'shard:7780', rollupIntervalMs: 10_000, ackConcurrency: 16, deletesNodes: true, lifelessMs: 300_000, demandModel: 'allowance', reconnectMaxMs: 30_000,
     });
     expect(await podControllerOptions(flags)).toEqual({ includeDaemonSetPods: false, foreignNodes: 'ignore', pendingAfterMs: 10_000 });
   });
 
   it('are understood', async () => {
-    const flags = parse(...needed, '--metrics-addr', '0', '--rollup-interval', '0', '--delete-drained-nodes=false', '--demand-model=requests', '--foreign-nodes', 'count',
+    const flags = parse(...needed, '--metrics-addr', '0', '--rollup-interval', '0', '--delete-drained-nodes=false', '--lifeless-grace', '1m30s', '--demand-model=requests', '--foreign-nodes', 'count',
       '--include-daemonset-pods', '--bootstrap-template-file', file('t', 'id={{ .ClusterID }}'), '--bootstrap-ttl', '30m',
       '--priority-class-defaults', file('p.yaml', 'high: {interruptionPenalty: "8000"}\n'));
     expect(commonOptions(flags).metricsAddress).toBe('0');
     expect(await operatorOptions(flags)).toMatchObject({
-      rollupIntervalMs: 10_000, deletesNodes: false, demandModel: 'requests', bootstrapTemplate: 'id={{ .ClusterID }}', bootstrapTtlSeconds: 1_800,
+      rollupIntervalMs: 10_000, deletesNodes: false, lifelessMs: 90_000, demandModel: 'requests', bootstrapTemplate: 'id={{ .ClusterID }}', bootstrapTtlSeconds: 1_800,
     });
     expect(await podControllerOptions(flags)).toMatchObject({
       includeDaemonSetPods: true, foreignNodes: 'count', priorityClassDefaults: new Map([['high', { interruptionPenalty: '8k' }]]),
@@ -64,6 +64,7 @@ describe('the flags of operator, pod controller and agent', () => {
     [[...needed, '--rollup-interval', 'soon'], /--rollup-interval: "soon"/],
     [[...needed, '--ack-concurrency', '0'], /--ack-concurrency/],
     [[...needed, '--delete-drained-nodes', 'maybe'], /--delete-drained-nodes/],
+    [[...needed, '--lifeless-grace', 'long'], /--lifeless-grace: "long"/],
     [[...needed, '--reconnect-max', '0'], /--reconnect-max must be more than 0/],
     [[...needed, '--bootstrap-ttl', '5m'], /--bootstrap-ttl needs --bootstrap-template-file/],
     [[...needed, '--bootstrap-template-file', '/does/not/exist'], /--bootstrap-template-file: ENOENT/],

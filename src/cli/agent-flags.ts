@@ -18,6 +18,7 @@ export interface OperatorFlags {
   bootstrapTemplateFile?: string;
   bootstrapTtl?: string;
   deleteDrainedNodes: string;
+  lifelessGrace: string;
   demandModel: 'allowance' | 'requests';
   reconnectMax: string;
   keepalive: string;
@@ -47,6 +48,7 @@ export function addOperatorFlags(command: Command): Command {
     .option('--bootstrap-template-file <file>', 'template of what a machine needs to join; without it a stub is sent')
     .option('--bootstrap-ttl <time>', 'how long what the template writes stays valid; 0 = unstated')
     .option('--delete-drained-nodes <true|false>', 'delete the Node of a machine that has left', 'true')
+    .option('--lifeless-grace <time>', 'delete the Node of a machine that the shard only stopped naming once it has been NotReady for so long', '5m')
     .addOption(new Option('--demand-model <model>', 'allowance: ask for more where Pods do not fit; requests: report requests as they are').choices(['allowance', 'requests']).default('allowance'))
     .option('--reconnect-max <time>', 'longest pause between dials of the shard', '30s')
     .option('--keepalive <time>', 'ping the shard this often; at least 5m for shards written in Go', '30s')
@@ -88,6 +90,7 @@ export async function operatorOptions(flags: OperatorFlags): Promise<OperatorOpt
     rollupIntervalMs: durationMs('--rollup-interval', flags.rollUpInterval ?? flags.rollupInterval) || 10_000,
     ackConcurrency: integer('--ack-concurrency', flags.ackConcurrency, { min: 1, max: 1_000 }),
     deletesNodes: yesOrNo('--delete-drained-nodes', flags.deleteDrainedNodes),
+    lifelessMs: durationMs('--lifeless-grace', flags.lifelessGrace),
     demandModel: flags.demandModel,
     reconnectMaxMs: positive('--reconnect-max', flags.reconnectMax),
     keepaliveMs: positive('--keepalive', flags.keepalive),

@@ -195,7 +195,7 @@ describe('an agent in a cluster', () => {
     rig.cluster.store.create<Node>(NodeResource, joined('alive', { machine: 'm-2' }));
     rig.cluster.store.create<Node>(NodeResource, joined('named', { machine: 'm-3', ready: false }));
     rig.cluster.store.create<Node>(NodeResource, joined('theirs', { ready: false }));
-    rig.startAgent();
+    rig.startAgent({ lifelessMs: 0 });
     const session = await connected();
     session.send({ $case: 'replayComplete', value: { machineIds: ['m-3'] } });
     await rig.until<Node>(NodeResource, { name: 'forgotten' }, (n) => n === undefined);
@@ -218,6 +218,7 @@ describe('an agent in a cluster', () => {
     rig.cluster.store.create<Node>(NodeResource, joined('later', { machine: 'm-2' }));
     second.send({ $case: 'nodeStateUpdate', value: frame('m-2', 'CONFIGURED') });
     await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-2' }, (u) => u?.status?.nodeRef?.name === 'later');
+    second.send({ $case: 'nodeStateUpdate', value: frame('m-2', 'DRAINING') });
     second.send({ $case: 'nodeStateUpdate', value: frame('m-2', 'DELETING') });
     await rig.until<Node>(NodeResource, { name: 'later' }, (n) => n === undefined);
     expect(rig.cluster.store.get(NodeResource, { name: 'alive' })).toBeDefined();

@@ -19,19 +19,21 @@ export function lifeOf(news: News | undefined, un: UpcomingNode | undefined, nod
   const phase = un?.status?.phase;
   if (!news) return living(phase ?? 'Provisioning');
   if (news.kind === 'unnamed') {
-    // The shard may have forgotten a machine that still works: a Node that is alive stays, unless we emptied it for leaving.
-    return { kind: 'over', nodeGoes: node !== undefined && (!isReady(node) || phase === 'Drained'), next: false };
+    // The shard may have forgotten a machine that still works: its Node stays unless we were emptying it for leaving.
+    return over(phase === 'Drained' || (isLeaving(un) && node !== undefined && !isReady(node)));
   }
   const leaving = isLeaving(un);
+  // Not drained, it may have left all the same: then its Node loses its life soon, and goes.
+  const nodeGoes = leaving || news.wasDraining === true || !node || !isReady(node);
   const served = leaving || phase === 'Ready' || un?.status?.nodeRef !== undefined;
   switch (news.frame.state) {
     case MachineState.MACHINE_STATE_IDLE:
-      return leaving || phase === 'Ready' || (phase === 'Failed' && served) ? over() : living('Launched');
+      return leaving || phase === 'Ready' || (phase === 'Failed' && served) ? over(nodeGoes) : living('Launched');
     case MachineState.MACHINE_STATE_DELETING:
       // Also said of a machine that was on its way and never arrives.
-      return over();
+      return over(nodeGoes);
     case MachineState.MACHINE_STATE_SPECULATIVE:
-      return served || phase === 'Failed' ? over() : living('Provisioning');
+      return served || phase === 'Failed' ? over(nodeGoes) : living('Provisioning');
     case MachineState.MACHINE_STATE_UNSPECIFIED:
       return living('Provisioning');
     case MachineState.MACHINE_STATE_CREATING:
@@ -45,7 +47,7 @@ export function lifeOf(news: News | undefined, un: UpcomingNode | undefined, nod
     case MachineState.MACHINE_STATE_DRAINING:
       return living(leaving && phase !== undefined ? phase : 'Draining');
     case MachineState.MACHINE_STATE_FAILED:
-      return un?.status?.nodeRef !== undefined && (!node || !isReady(node)) ? over() : living('Failed');
+      return un?.status?.nodeRef !== undefined && (!node || !isReady(node)) ? over(true) : living('Failed');
   }
 }
 
@@ -64,8 +66,8 @@ function living(phase: Phase): Life {
   return { kind: 'living', phase };
 }
 
-function over(): Life {
-  return { kind: 'over', nodeGoes: true, next: false };
+function over(nodeGoes: boolean): Life {
+  return { kind: 'over', nodeGoes, next: false };
 }
 
 /** Another Node under the same name may have joined already: it belongs to the next life and stays. */

@@ -4,9 +4,12 @@ import type { Clock } from '../lib/clock.ts';
 
 /**
  * The newest the shard said about a machine. `unnamed`: the replay did not name it, so it does not serve this cluster.
- * `isBeforeOrder`: the frame is older than an order to empty the machine, and says nothing against it.
+ * `isBeforeOrder`: the frame is older than an order to empty the machine, and says nothing against it. `wasDraining`: the
+ * machine has left, and on its way the shard called it draining, which nobody need have had the time to read.
  */
-export type News = { readonly kind: 'frame'; readonly frame: NodeStateUpdate; readonly isBeforeOrder?: true } | { readonly kind: 'unnamed' };
+export type News =
+  | { readonly kind: 'frame'; readonly frame: NodeStateUpdate; readonly isBeforeOrder?: true; readonly wasDraining?: true }
+  | { readonly kind: 'unnamed' };
 
 /** How a machine's life here was cleared away. */
 export interface Burial {
@@ -47,7 +50,8 @@ export class MachineNews {
     const isDeparture = burial?.isKnown === false && frame.state === MachineState.MACHINE_STATE_DELETING;
     if (burial && isUnbound(frame) && !isDeparture) return false;
     this.buried.delete(frame.machineId);
-    this.latest.set(frame.machineId, { kind: 'frame', frame });
+    const before = this.latest.get(frame.machineId);
+    this.latest.set(frame.machineId, { kind: 'frame', frame, ...(isUnbound(frame) && isDraining(before) ? { wasDraining: true } : {}) });
     return true;
   }
 
@@ -79,6 +83,10 @@ export class MachineNews {
     // The executing worker and the reconcile path of a shard may both report a change: the second must not revive it.
     this.buried.set(machineId, { at: this.clock.now(), isKnown: seen.kind === 'frame' });
   }
+}
+
+function isDraining(news: News | undefined): boolean {
+  return news?.kind === 'frame' && (news.frame.state === MachineState.MACHINE_STATE_DRAINING || news.wasDraining === true);
 }
 
 function isUnbound({ state }: NodeStateUpdate): boolean {

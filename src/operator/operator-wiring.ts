@@ -36,6 +36,8 @@ export interface OperatorOptions {
   readonly bootstrapTemplate?: string;
   readonly bootstrapTtlSeconds?: number;
   readonly deletesNodes: boolean;
+  /** See NodeDeps. */
+  readonly lifelessMs: number;
   /** allowance: report more than the requests where Pods turn out not to fit (D3). */
   readonly demandModel: 'allowance' | 'requests';
   readonly reconnectMaxMs?: number;
@@ -111,7 +113,7 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
     client, upcoming: caches.upcomingWrites, nodes: nodes.store, pods: pods.store, fleet, orders, news, clock, log,
     finished: (outcome) => metrics.drains.inc({ outcome }),
   }), WORKERS);
-  const cleanup = options.deletesNodes ? control(new NodeReconciler({ client, upcoming: caches.upcomingWrites, fleet, news, clock, log }), WORKERS) : undefined;
+  const cleanup = options.deletesNodes ? control(new NodeReconciler({ client, upcoming: caches.upcomingWrites, fleet, news, clock, log, lifelessMs: options.lifelessMs }), WORKERS) : undefined;
   const offers = new AvailableCapacityReconciler({ client, clock });
   const offersController = control(offers, 2);
 

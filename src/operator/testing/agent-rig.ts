@@ -37,7 +37,7 @@ export class AgentRig {
       clock, random: Math.random, log,
       operator: {
         clusterId: 'demo', shardAddress: this.shard.address, credentials: () => credentials.createInsecure(), rollupIntervalMs: 50, ackConcurrency: 16,
-        deletesNodes: true, reconnectMaxMs: 100, demandModel: 'requests', ...more,
+        deletesNodes: true, lifelessMs: 300_000, reconnectMaxMs: 100, demandModel: 'requests', ...more,
       },
       podController: { includeDaemonSetPods: false, foreignNodes: 'ignore', pendingAfterMs: 10_000 },
     };

@@ -25,7 +25,7 @@ describe('the Node of a machine that has left (D20)', () => {
     news = new MachineNews(clock);
     const upcoming = cluster.store<UpcomingNode>(UpcomingNodeResource, upcomingNodeIndexes);
     const nodes = cluster.store<Node>(NodeResource, nodeIndexes);
-    reconciler = new NodeReconciler({ client: cluster, upcoming: new WriteThrough(upcoming, clock), fleet: new FleetNodes(nodes, upcoming), news, clock, log: silentLog });
+    reconciler = new NodeReconciler({ client: cluster, upcoming: new WriteThrough(upcoming, clock), fleet: new FleetNodes(nodes, upcoming), news, clock, log: silentLog, lifelessMs: 300_000 });
   });
 
   async function deleted(phase: Phase, heard: StateName | 'unnamed' | 'nothing', joined: Partial<Node> & { ready?: boolean } = {}): Promise<boolean> {
@@ -37,7 +37,7 @@ describe('the Node of a machine that has left (D20)', () => {
     return cluster.now(NodeResource, 'node-a') === undefined;
   }
 
-  it.each<[Phase, StateName]>([['Draining', 'IDLE'], ['Drained', 'IDLE'], ['Draining', 'DELETING'], ['Ready', 'SPECULATIVE']])(
+  it.each<[Phase, StateName]>([['Draining', 'IDLE'], ['Drained', 'IDLE'], ['Draining', 'DELETING']])(
     'is deleted when the machine was %s and is %s', async (phase, state) => {
       expect(await deleted(phase, state)).toBe(true);
     });
@@ -46,6 +46,21 @@ describe('the Node of a machine that has left (D20)', () => {
     'stays when the machine was %s and is %s', async (phase, state) => {
       expect(await deleted(phase, state)).toBe(false);
     });
+
+  it.each<StateName>(['IDLE', 'DELETING', 'SPECULATIVE'])('stays while it lives when the machine that is %s was never drained, and goes when it is lifeless', async (state) => {
+    expect(await deleted('Ready', state)).toBe(false);
+    expect(await deleted('Ready', state, { ready: false })).toBe(true);
+  });
+
+  it.each<StateName>(['IDLE', 'DELETING', 'SPECULATIVE'])('goes when the machine that is %s was drained faster than anybody looked', async (state) => {
+    for (const earlier of ['DRAINING', 'IDLE'] as const) news.record(frame('m-1', earlier));
+    expect(await deleted('Ready', state)).toBe(true);
+  });
+
+  it('stays when the machine was called draining in an earlier life', async () => {
+    for (const earlier of ['DRAINING', 'CONFIGURED'] as const) news.record(frame('m-1', earlier));
+    expect(await deleted('Ready', 'DELETING')).toBe(false);
+  });
 
   it('goes with a failed machine only once it is NotReady', async () => {
     expect(await deleted('Ready', 'FAILED')).toBe(false);
@@ -57,7 +72,8 @@ describe('the Node of a machine that has left (D20)', () => {
     ['it is alive and somebody cordoned it', 'Ready', { spec: { unschedulable: true } }, false],
     ['it is alive and still being emptied', 'Draining', { spec: { unschedulable: true } }, false],
     ['it was emptied for its machine to leave', 'Drained', { spec: { unschedulable: true } }, true],
-    ['it is lifeless', 'Ready', { ready: false }, true],
+    ['it was being emptied and is lifeless', 'Draining', { ready: false }, true],
+    ['it is lifeless at the moment', 'Ready', { ready: false }, false],
   ])('of a machine that the replay does not name, when %s', async (_, phase, joined, goes) => {
     expect(await deleted(phase, 'unnamed', joined)).toBe(goes);
   });
@@ -89,18 +105,44 @@ describe('the Node of a machine that has left (D20)', () => {
   describe('seen only after the life of its machine was cleared away', () => {
     const at = (ms: number): string => new Date(ms).toISOString();
 
-    function appears(createdAt: number, ready: boolean, heard: 'DELETING' | 'unnamed' = 'DELETING', spec: Node['spec'] = {}): void {
+    function departs(heard: 'DELETING' | 'unnamed'): void {
       if (heard === 'unnamed') news.replayed([], ['m-1']);
       else news.record(frame('m-1', heard));
       news.bury('m-1', news.get('m-1')!);
+    }
+
+    function appears(createdAt: number, ready: boolean, heard: 'DELETING' | 'unnamed' = 'DELETING', spec: Node['spec'] = {}): void {
+      departs(heard);
       cluster.put(NodeResource, node('node-a', { machine: 'm-1', ready, spec, metadata: { name: 'node-a', uid: 'u', creationTimestamp: at(createdAt), labels: { 'bigfleet.lucy.sh/machine-id': 'm-1' } } }));
     }
     const gone = (): boolean => cluster.now(NodeResource, 'node-a') === undefined;
 
-    it.each(['DELETING', 'unnamed'] as const)('goes at once if it is lifeless and older than the end of that life (%s)', async (heard) => {
-      appears(clock.now() - 60_000, false, heard);
+    it('goes at once if it is lifeless and older than the end of that life', async () => {
+      appears(clock.now() - 60_000, false);
       expect(await reconciler.reconcile('m-1', ctx)).toEqual({});
       expect(gone()).toBe(true);
+    });
+
+    it.each<[string, NonNullable<Node['status']>, number]>([
+      ['since it turned NotReady', { conditions: [{ type: 'Ready', status: 'Unknown', lastTransitionTime: '2026-01-01T00:00:00Z' }] }, 300_000],
+      ['since it was made, if it never was Ready', {}, 240_000],
+    ])('of a machine that merely went unnamed goes only after minutes without life: %s', async (_, status, waitMs) => {
+      departs('unnamed');
+      cluster.put(NodeResource, node('node-a', { status, metadata: { name: 'node-a', uid: 'u', creationTimestamp: at(clock.now() - 60_000), labels: { 'bigfleet.lucy.sh/machine-id': 'm-1' } } }));
+      expect(await reconciler.reconcile('m-1', ctx)).toEqual({ requeueAfterMs: waitMs });
+      await clock.advance(waitMs - 1);
+      expect(await reconciler.reconcile('m-1', ctx)).toEqual({ requeueAfterMs: 1 });
+      expect(gone()).toBe(false);
+      await clock.advance(1);
+      await reconciler.reconcile('m-1', ctx);
+      expect(gone()).toBe(true);
+    });
+
+    it('of a machine that merely went unnamed stays if nobody knows how long it has been lifeless', async () => {
+      departs('unnamed');
+      cluster.put(NodeResource, node('node-a', { machine: 'm-1', ready: false }));
+      expect(await reconciler.reconcile('m-1', ctx)).toEqual({});
+      expect(gone()).toBe(false);
     });
 
     it.each(['DELETING', 'unnamed'] as const)('stays while it lives, however old it is (%s)', async (heard) => {

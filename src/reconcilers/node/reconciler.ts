@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { isReady, type FleetNodes } from '../../operator/fleet-nodes.ts';
 import { NodeResource } from '../../api/resources.ts';
 import { lifeOf } from '../../operator/machine-life.ts';
-import type { Burial, MachineNews } from '../../operator/machine-news.ts';
+import type { MachineNews } from '../../operator/machine-news.ts';
 import type { WriteThrough } from '../../operator/write-through.ts';
 import { isConflict } from '../../runtime/client/api-error.ts';
 import { after, done, type KubeClient, type Log, type ReconcileContext, type Reconciler, type Result } from '../../runtime/types.ts';
@@ -16,6 +16,8 @@ export interface NodeDeps {
   readonly news: MachineNews;
   readonly clock: Clock;
   readonly log: Log;
+  /** How long the Node of a machine that the shard merely stopped naming must have been lifeless before it goes, in ms. */
+  readonly lifelessMs: number;
 }
 
 /** A Node of a machine that has left, seen only afterwards, goes once it has been lifeless for this long. */
@@ -31,13 +33,13 @@ export class NodeReconciler implements Reconciler {
   }
 
   async reconcile(machineId: string, ctx: ReconcileContext): Promise<Result> {
-    const { client, clock, fleet, news, upcoming, log } = this.deps;
+    const { client, clock, fleet, news, upcoming, log, lifelessMs } = this.deps;
     const node = fleet.nodeOf(machineId);
     const announced = upcoming.get(upcomingNodeName(machineId));
     if (!node || node.metadata.deletionTimestamp) return done;
     const burial = news.get(machineId) ? undefined : news.burialOf(machineId);
     if (burial) {
-      const waitMs = straggles(node, burial, clock.now());
+      const waitMs = burial.isKnown ? straggles(node, burial.at, clock.now()) : lifeless(node, clock.now(), lifelessMs);
       if (waitMs > 0) return waitMs === Infinity ? done : after(waitMs);
     } else {
       const life = lifeOf(news.get(machineId), announced, node);
@@ -55,13 +57,23 @@ export class NodeReconciler implements Reconciler {
 }
 
 /**
- * How long until the Node of a machine whose life here is over can go: 0 = now, Infinity = never by itself. One that is
- * alive stays, unless its machine is known to have left and the Node was cordoned for it. A lifeless one that is older than
- * the end of that life belongs to it; a younger one may be the first sign of a new life unless it stays dead.
+ * How long until the Node of a machine that has left can go: 0 = now, Infinity = never by itself. One that is alive stays
+ * unless it was cordoned for leaving. A lifeless one that is older than the end of that life belongs to it; a younger one may
+ * be the first sign of a new life unless it stays dead.
  */
-function straggles(node: Node, burial: Burial, now: number): number {
-  if (isReady(node) && !(burial.isKnown && node.spec?.unschedulable === true)) return Infinity;
+function straggles(node: Node, leftAt: number, now: number): number {
+  if (isReady(node) && node.spec?.unschedulable !== true) return Infinity;
   const createdAt = Date.parse(node.metadata.creationTimestamp ?? '');
-  if (createdAt < burial.at - STRAGGLER_MS) return 0;
+  if (createdAt < leftAt - STRAGGLER_MS) return 0;
   return Math.max(0, createdAt + STRAGGLER_MS - now);
+}
+
+/**
+ * The same for a machine that the shard merely does not name. A Node can be NotReady for a moment with all its Pods running,
+ * so it goes only after as long a time without life as Kubernetes itself leaves Pods on it.
+ */
+function lifeless(node: Node, now: number, lifelessMs: number): number {
+  if (isReady(node)) return Infinity;
+  const since = Date.parse(node.status?.conditions?.find((c) => c.type === 'Ready')?.lastTransitionTime ?? node.metadata.creationTimestamp ?? '');
+  return Number.isNaN(since) ? Infinity : Math.max(0, since + lifelessMs - now);
 }
