@@ -40,6 +40,7 @@ export function register(program: Command): void {
     .option('--hold-on-demand <time>', 'how long an idle on-demand machine is kept', '8s')
     .option('--hold-spot <time>', 'how long an idle spot machine is kept', '2s')
     .option('--occupied-excess <time>', 'how long a machine with Pods must be left over before it is reclaimed', '10s')
+    .option('--lifeless-grace <time>', 'how long a Node whose machine the shard no longer names must be NotReady before it is deleted', '10s')
     .option('--create-ms <ms|from-to>', 'how long the provider takes to create a machine', '400-1500')
     .option('--configure-ms <ms|from-to>', '… to configure it', '300-1000')
     .option('--node-ready-ms <ms>', '… and how long its Node then takes until it is Ready', '300')

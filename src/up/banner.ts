@@ -19,7 +19,7 @@ export function banner(settings: UpSettings, ports: Ports, layout: Layout): stri
     'Compressed for the demonstration (production default):',
     `  roll-up ${seconds(c.rollupIntervalMs)} (10 s) · cycle ${c.cycleSeconds} s (10 s) · provider poll ${seconds(c.pollMs)} (10 s) · reclaim grace ${seconds(c.reclaimGraceMs)} (10 min)`,
     `  preemption graces ${c.preemptionGraceSeconds.join('/')} s (10/30/120/600 s), by the gap of the priorities`,
-    `  holds: on demand ${c.holdOnDemandSeconds} s (600 s), spot ${c.holdSpotSeconds} s (60 s), occupied excess ${c.occupiedExcessSeconds} s (300 s)`,
+    `  holds: on demand ${c.holdOnDemandSeconds} s (600 s), spot ${c.holdSpotSeconds} s (60 s), occupied excess ${c.occupiedExcessSeconds} s (300 s), lifeless Nodes ${seconds(c.lifelessGraceMs)} (5 min)`,
     `  reclaim cap ${c.reclaimCapFraction} (0.05) · drains at a time per cluster ${c.maxConcurrentDrains} (10) · provider calls at a time ${PROVIDER_CALLS} (16)`,
     `  simulated create ${c.createMs} ms, configure ${c.configureMs} ms, node ready ${c.nodeReadyMs} ms, drain ${c.drainMs} ms after the last Pod, delete ${c.deleteMs} ms, recovery ${c.recoverMs} ms`,
     `  leases ${seconds(c.lease.durationMs)}/${seconds(c.lease.renewMs)}/${seconds(c.lease.retryMs)} (15 s/10 s/2 s) · client ${c.qps} requests/s, burst ${c.burst}`,

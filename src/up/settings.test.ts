@@ -4,7 +4,7 @@ import type { UpFlags } from './settings.ts';
 
 const defaults: UpFlags = {
   duration: '60s', clusters: '3', output: 'text', kill: [], timeLimit: '300s', rollupInterval: '1s', cycle: '1s', poll: '250ms',
-  reclaimGrace: '5s', preemptionGrace: '1s,2s,3s,5s', nodeReadyMs: '300', drainMs: '200', reclaimCap: '0.25', maxDrains: '50', holdOnDemand: '8s', holdSpot: '2s', occupiedExcess: '10s',
+  reclaimGrace: '5s', preemptionGrace: '1s,2s,3s,5s', nodeReadyMs: '300', drainMs: '200', reclaimCap: '0.25', maxDrains: '50', holdOnDemand: '8s', holdSpot: '2s', occupiedExcess: '10s', lifelessGrace: '10s',
   createMs: '400-1500', configureMs: '300-1000', deleteMs: '500', recoverMs: '3000', leaseDuration: '3s', leaseRenew: '2s', leaseRetry: '500ms',
   qps: '1000', burst: '2000',
 };
@@ -13,7 +13,7 @@ describe('flags of up', () => {
   it('reads the defaults into the compressed settings of the demonstration', () => {
     expect(readSettings(defaults)).toMatchObject({
       durationMs: 60_000, clusters: 3, keep: false, kills: [],
-      compressed: { rollupIntervalMs: 1_000, cycleSeconds: 1, reclaimGraceMs: 5_000, preemptionGraceSeconds: [1, 2, 3, 5], nodeReadyMs: 300, drainMs: '200', reclaimCapFraction: '0.25', holdOnDemandSeconds: 8, holdSpotSeconds: 2, occupiedExcessSeconds: 10, lease: { durationMs: 3_000, renewMs: 2_000, retryMs: 500 } },
+      compressed: { rollupIntervalMs: 1_000, cycleSeconds: 1, reclaimGraceMs: 5_000, preemptionGraceSeconds: [1, 2, 3, 5], nodeReadyMs: 300, drainMs: '200', reclaimCapFraction: '0.25', holdOnDemandSeconds: 8, holdSpotSeconds: 2, occupiedExcessSeconds: 10, lifelessGraceMs: 10_000, lease: { durationMs: 3_000, renewMs: 2_000, retryMs: 500 } },
     });
   });
 

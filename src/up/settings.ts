@@ -23,6 +23,7 @@ export interface UpFlags {
   holdOnDemand: string;
   holdSpot: string;
   occupiedExcess: string;
+  lifelessGrace: string;
   createMs: string;
   configureMs: string;
   nodeReadyMs: string;
@@ -68,6 +69,7 @@ export interface Compressed {
   readonly holdOnDemandSeconds: number;
   readonly holdSpotSeconds: number;
   readonly occupiedExcessSeconds: number;
+  readonly lifelessGraceMs: number;
   readonly createMs: string;
   readonly configureMs: string;
   readonly nodeReadyMs: number;
@@ -128,6 +130,7 @@ function readCompressed(flags: UpFlags): Compressed {
     holdOnDemandSeconds: wholeSeconds('--hold-on-demand', flags.holdOnDemand, 0),
     holdSpotSeconds: wholeSeconds('--hold-spot', flags.holdSpot, 0),
     occupiedExcessSeconds: wholeSeconds('--occupied-excess', flags.occupiedExcess, 0),
+    lifelessGraceMs: durationMs('--lifeless-grace', flags.lifelessGrace),
     createMs: span('--create-ms', flags.createMs),
     configureMs: span('--configure-ms', flags.configureMs),
     nodeReadyMs: integer('--node-ready-ms', flags.nodeReadyMs, { min: 0, max: 3_600_000 }),
