@@ -48,7 +48,7 @@ export const MACHINE_FINALIZER = `${CONTROL_GROUP}/machine`;
 /** "true" on a Machine that is being deleted: a person wants the machine itself gone. */
 export const RELEASE_ANNOTATION = `${CONTROL_GROUP}/release`;
 
-/** On a CapacityProvider, the token of a quarantine: a person knows that the machines which the List lacks are gone. */
+/** On a CapacityProvider, the token of a quarantine: a person knows that the machines which the List lacks are gone. The shard removes it again. */
 export const CONFIRM_REMOVAL_ANNOTATION = `${CONTROL_GROUP}/confirm-removal`;
 
 /** "true" on a Machine that a person made by hand: it stays an object whatever the machine does (D22). */

@@ -17,6 +17,7 @@ import { createProviderClient } from '../provider/client.ts';
 import { MachineReconciler } from '../reconcilers/machine/reconciler.ts';
 import { ProviderPoller } from '../reconcilers/provider/poller.ts';
 import { isTooMany } from '../reconcilers/provider/removal.ts';
+import { withdrawConfirmation } from '../reconcilers/provider/withdraw-confirmation.ts';
 import { CYCLE_KEY, CycleReconciler } from '../reconcilers/shard/cycle.ts';
 import { createController, createHealthServer, createInformer, createKubeClient, createLeaseElection, createManager, createRuntimeMetrics, createWorkQueue, loadKubeConfig } from '../runtime/index.ts';
 import type { LeaseDurations, Log } from '../runtime/index.ts';
@@ -205,6 +206,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     settings: () => pollerSettingsOf(lastProvider(), options.pollMs),
     isForeign: (machineId) => foreignMachines.has(machineId),
     confirmation: () => currentProvider()?.metadata.annotations?.[CONFIRM_REMOVAL_ANNOTATION],
+    withdrawConfirmation: (word) => void withdrawConfirmation(client, { namespace, name: identityOfMachines.provider }, word, log, informersAbort.signal),
     knownBefore: () => Object.values(currentProvider()?.status?.machines ?? {}).reduce((sum, count) => sum + count, 0),
     onTrust: (trusted) => {
       supplyTrusted = trusted;

@@ -25,20 +25,24 @@ afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
 
-function setUp(options: { settings?: Partial<PollerSettings>; foreign?: string[]; random?: number } = {}) {
+function setUp(options: { settings?: Partial<PollerSettings>; foreign?: string[]; random?: number; knownBefore?: number; recalled?: number } = {}) {
   const clock = new VirtualClock();
   const inventory = new Inventory(clock);
+  for (let i = 0; i < (options.recalled ?? 0); i++) inventory.observe(seen(`m${i}`, 'Idle'), inventory.mark());
   const provider = new FakeProvider();
   const trust: [at: number, trusted: boolean][] = [];
   const refused: string[] = [];
   const believed = { count: 0 };
   const warnings: string[] = [];
   const confirmed: { token: string | undefined } = { token: undefined };
+  const withdrawn: string[] = [];
   const poller = new ProviderPoller({
     provider, inventory, clock, log: { ...silentLog, warn: (_fields, message) => warnings.push(message) },
     random: () => options.random ?? 1, // the longest pause
     settings: () => ({ ...SETTINGS, ...options.settings }),
     confirmation: () => confirmed.token,
+    withdrawConfirmation: (word) => withdrawn.push(word),
+    knownBefore: () => options.knownBefore ?? 0,
     isForeign: (id) => options.foreign?.includes(id) ?? false,
     onTrust: (trusted) => trust.push([clock.monotonic(), trusted]),
     onRejected: (reason) => refused.push(reason),
@@ -54,11 +58,11 @@ function setUp(options: { settings?: Partial<PollerSettings>; foreign?: string[]
     });
     await clock.advance(0);
   };
-  const have = (count: number): void => {
-    for (let i = 0; i < count; i++) provider.set(seen(`m${i}`, 'Idle'));
+  const have = (count: number, prefix = 'm'): void => {
+    for (let i = 0; i < count; i++) provider.set(seen(`${prefix}${i}`, 'Idle'));
   };
   const lists = (): { since: Uint8Array | undefined }[] => provider.calls.filter((c) => c.kind === 'list').map((c) => c.request as { since: Uint8Array | undefined });
-  return { confirmed, believed, warnings, clock, inventory, provider, poller, trust, refused, start, have, lists };
+  return { confirmed, withdrawn, believed, warnings, clock, inventory, provider, poller, trust, refused, start, have, lists };
 }
 
 describe('a List of a large fleet', () => {
@@ -306,6 +310,99 @@ describe('quarantine', () => {
     expect(t.poller.status.quarantine).toBeUndefined();
   });
 
+  it('counts what is missing of the machines known before, however many the List names for the first time', async () => {
+    const t = setUp();
+    t.have(100);
+    await t.start();
+    for (let i = 0; i < 50; i++) t.provider.machines.delete(`m${i}`);
+    t.have(1_000, 'new');
+    await t.clock.advance(30_000);
+    expect(t.inventory.size).toBe(1_100);
+    expect(t.poller.status.quarantine).toMatchObject({ known: 100, since: t.clock.now() - 20_000 });
+    expect(t.poller.status.quarantine?.missing).toHaveLength(50);
+    // What is new is known from the next List that is believed on.
+    for (let i = 0; i < 50; i++) t.provider.set(seen(`m${i}`, 'Idle'));
+    await t.clock.advance(10_000);
+    for (let i = 0; i < 50; i++) t.provider.machines.delete(`m${i}`);
+    await t.clock.advance(20_000);
+    expect([t.poller.status.quarantine, t.inventory.size]).toEqual([undefined, 1_050]);
+  });
+
+  describe('by what was known before the start', () => {
+    const quarantined = async (options: Parameters<typeof setUp>[0], have: (t: ReturnType<typeof setUp>) => void) => {
+      const t = setUp(options);
+      have(t);
+      await t.start();
+      await t.clock.advance(30_000);
+      const { quarantine, trusted } = t.poller.status;
+      expect(trusted).toBe(quarantine === undefined);
+      expect(t.inventory.get('m0')).toBeDefined();
+      return quarantine && { missing: quarantine.missing.length, unnamed: quarantine.unnamed, known: quarantine.known };
+    };
+
+    it.each([10, 11])('machines with an object are compared by name: %i of them missing', async (missing) => {
+      const verdict = await quarantined({ recalled: 15, knownBefore: 15 }, (t) => {
+        t.have(15);
+        for (let i = 1; i <= missing; i++) t.provider.machines.delete(`m${i}`);
+        t.have(500, 'new');
+      });
+      expect(verdict).toEqual(missing === 10 ? undefined : { missing: 11, unnamed: 0, known: 15 });
+    });
+
+    it('and on their own: machines of which only the number was known may be others by now', async () => {
+      expect(await quarantined({ recalled: 15, knownBefore: 1_015 }, (t) => t.have(1_000, 'offer'))).toEqual({ missing: 15, unnamed: 0, known: 1_015 });
+    });
+
+    it.each([100, 101])('machines without an object are compared by their number, on top of the named ones: %i missing', async (missing) => {
+      const verdict = await quarantined({ recalled: 200, knownBefore: 1_000 }, (t) => {
+        t.have(200);
+        for (let i = 1; i <= 20; i++) t.provider.machines.delete(`m${i}`);
+        t.have(800 - (missing - 20), 'offer');
+      });
+      expect(verdict).toEqual(missing === 100 ? undefined : { missing: 20, unnamed: 81, known: 1_000 });
+    });
+
+    it('another shard\'s machines are not taken for ours that are missing', async () => {
+      const foreign = Array.from({ length: 90 }, (_, i) => `foreign${i}`);
+      const verdict = await quarantined({ recalled: 5, knownBefore: 100, foreign }, (t) => {
+        t.have(10);
+        t.have(90, 'foreign');
+      });
+      expect(verdict).toEqual({ missing: 0, unnamed: 90, known: 100 });
+    });
+
+    it('a machine whose record is refused is there', async () => {
+      const verdict = await quarantined({ recalled: 5, knownBefore: 100 }, (t) => {
+        t.have(5);
+        for (let i = 0; i < 95; i++) t.provider.rejected.set(`r${i}`, { id: `r${i}`, reason: 'price', field: 'price_per_hour', text: 'must be finite' });
+      });
+      expect(verdict).toBeUndefined();
+    });
+
+    it('and no more once a List was believed', async () => {
+      const t = setUp({ recalled: 15, knownBefore: 1_015 });
+      t.have(15);
+      t.have(1_000, 'offer');
+      await t.start();
+      t.have(0);
+      for (let i = 0; i < 15; i++) t.provider.machines.delete(`m${i}`);
+      await t.clock.advance(20_000);
+      expect([t.poller.status.quarantine, t.inventory.size]).toEqual([undefined, 1_000]);
+    });
+  });
+
+  it('does not count what was known before the start when Lists were believed since', async () => {
+    const t = setUp({ knownBefore: 100 });
+    t.have(100);
+    await t.start();
+    for (let i = 0; i < 20; i++) {
+      t.provider.machines.delete(`m${i}`);
+      await t.clock.advance(10_000);
+    }
+    await t.clock.advance(10_000);
+    expect([t.inventory.size, t.poller.status.quarantine, t.trust.length]).toEqual([80, undefined, 1]);
+  });
+
   describe('that a person confirms', () => {
     /** 100 machines, of which the first `count` are gone; the List after the full one at the start has not come yet. */
     const lose = async (count: number) => {
@@ -354,14 +451,81 @@ describe('quarantine', () => {
       expect(t.inventory.size).toBe(79);
     });
 
-    it('keeps its token while the same machines are missing', async () => {
+    it('covers a List that lacks only some of them', async () => {
       const t = await lose(20);
-      const first = t.token();
-      await t.clock.advance(30_000);
-      expect(t.token()).toBe(first);
+      const token = t.token();
+      t.have(5);
+      await t.clock.advance(10_000);
+      t.have(6);
+      t.confirmed.token = token;
+      await t.clock.advance(10_000);
+      expect(t.poller.status.quarantine).toBeUndefined();
+      expect([t.inventory.size, t.inventory.get('m5') !== undefined, t.inventory.get('m6')]).toEqual([86, true, undefined]);
     });
 
-    it('confirms nothing later: neither another loss nor the same one again', async () => {
+    it('is the same one after a restart', async () => {
+      const before = await lose(20);
+      before.confirmed.token = before.token();
+      const after = setUp({ recalled: 100, knownBefore: 100 });
+      after.have(100);
+      for (let i = 0; i < 20; i++) after.provider.machines.delete(`m${i}`);
+      after.confirmed.token = before.token();
+      await after.clock.advance(3_600_000);
+      await after.start();
+      expect(after.inventory.size).toBe(80);
+    });
+
+    it('covers, of machines known only by their number, so many or fewer', async () => {
+      const t = setUp({ recalled: 5, knownBefore: 50 });
+      t.have(5);
+      await t.start();
+      expect(t.poller.status.quarantine).toMatchObject({ missing: [], unnamed: 45 });
+      const token = t.poller.status.quarantine!.token;
+      const again = setUp({ recalled: 5, knownBefore: 51 });
+      again.have(5);
+      again.confirmed.token = token;
+      await again.start();
+      expect(again.poller.status.quarantine).toMatchObject({ unnamed: 46 });
+      again.have(6);
+      await again.clock.advance(10_000);
+      expect(again.poller.status).toMatchObject({ trusted: true, quarantine: undefined });
+    });
+
+    it('is withdrawn once it was used, and used only once', async () => {
+      const t = await lose(20);
+      const token = ` ${t.token()}\n`;
+      t.confirmed.token = token;
+      await t.clock.advance(10_000);
+      expect([t.inventory.size, t.withdrawn]).toEqual([80, [token]]);
+      t.have(100);
+      await t.clock.advance(10_000);
+      // It could not be taken off the object yet: it is tried again, and means nothing meanwhile.
+      expect(t.withdrawn).toEqual([token, token]);
+      t.leave(...Array.from({ length: 20 }, (_, i) => `m${i}`));
+      await t.clock.advance(30_000);
+      expect([t.inventory.size, t.token()]).toEqual([100, token.trim()]);
+      t.confirmed.token = undefined;
+      await t.clock.advance(10_000);
+      expect(t.inventory.size).toBe(100);
+      t.confirmed.token = token;
+      await t.clock.advance(10_000);
+      expect(t.inventory.size).toBe(80);
+      expect(t.withdrawn).toEqual([token, token, token]);
+    });
+
+    it('is withdrawn unused when a List is believed, and does not wait for the next loss', async () => {
+      const t = await lose(20);
+      const token = t.token();
+      t.have(100);
+      t.confirmed.token = token;
+      await t.clock.advance(10_000);
+      expect(t.withdrawn).toEqual([token]);
+      t.leave(...Array.from({ length: 20 }, (_, i) => `m${i}`));
+      await t.clock.advance(30_000);
+      expect([t.inventory.size, t.token(), t.withdrawn.length]).toEqual([100, token, 1]);
+    });
+
+    it('confirms no other loss later', async () => {
       const t = await lose(20);
       t.confirmed.token = t.token();
       await t.clock.advance(10_000);
@@ -369,13 +533,6 @@ describe('quarantine', () => {
       t.leave(...Array.from({ length: 20 }, (_, i) => `m${i + 20}`));
       await t.clock.advance(30_000);
       expect(t.inventory.size).toBe(80);
-      expect(t.trust.at(-1)?.[1]).toBe(false);
-      t.have(100);
-      await t.clock.advance(10_000);
-      expect(t.trust.at(-1)?.[1]).toBe(true);
-      t.leave(...Array.from({ length: 20 }, (_, i) => `m${i}`));
-      await t.clock.advance(30_000);
-      expect(t.inventory.size).toBe(100);
       expect(t.trust.at(-1)?.[1]).toBe(false);
     });
   });

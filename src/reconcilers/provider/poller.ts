@@ -6,8 +6,9 @@ import { inTurns } from '../../lib/turns.ts';
 import type { DecodedList, ProviderClient } from '../../provider/client.ts';
 import type { Log, Runnable } from '../../runtime/types.ts';
 import type { Inventory } from '../../shard/inventory.ts';
-import { quarantineOf, removalVerdict } from './removal.ts';
-import type { KnownMachine, Quarantine } from './removal.ts';
+import { Doubt } from './doubt.ts';
+import { removalVerdict } from './removal.ts';
+import type { ByNumber, KnownMachine, Quarantine } from './removal.ts';
 
 export interface PollerSettings {
   readonly pollMs: number;
@@ -42,6 +43,8 @@ export interface PollerOptions {
   readonly isForeign: (id: string) => boolean;
   /** What a person wrote to confirm that the machines of a quarantined List are gone: its token. */
   readonly confirmation: () => string | undefined;
+  /** It has served, or was not needed: it must not wait for a later loss of the same machines. Asked again while it is there. */
+  readonly withdrawConfirmation: (word: string) => void;
   /** How many machines an earlier process knew, offers included; asked once, when the first List is compared. 0 = none, or not known. */
   readonly knownBefore?: () => number;
   readonly onTrust: (trusted: boolean) => void;
@@ -68,8 +71,11 @@ export class ProviderPoller implements Runnable {
   private wantsFullList = true;
   private trusted = false;
   private quarantine: Quarantine | undefined;
-  /** What the List in quarantine lacks, as it was found. */
-  private absent: readonly string[] = [];
+  private inDoubt: Doubt | undefined;
+  /** How many machines were known when a List was last believed; what a suspect List names for the first time makes it no better. */
+  private known = 0;
+  /** The confirmation that was to be withdrawn and means nothing any more. */
+  private spent: string | undefined;
   /** What `knownBefore` said, until a full List is believed. */
   private knownBefore: number | undefined;
   private lastListAt = 0;
@@ -134,6 +140,7 @@ export class ProviderPoller implements Runnable {
       this.options.onRejected(rejected.reason);
       this.options.log.warn({ machine: rejected.id, reason: rejected.reason, field: rejected.field }, `the provider's record is refused: ${rejected.text}`);
     }
+    if (!this.inDoubt) this.known = inventory.size;
     // Machines that were touched meanwhile are newer than the List (`mark`), however many turns the merge takes.
     await inTurns(answer.machines, (seen) => {
       if (!this.options.isForeign(seen.id)) inventory.observe(seen, mark);
@@ -146,7 +153,10 @@ export class ProviderPoller implements Runnable {
       await this.remove(named);
       this.lastFullListMono = startedMono;
       this.lastFullListAt = clock.now();
-      if (!this.quarantine) this.options.onFullList?.();
+      if (!this.quarantine) {
+        this.withdrawConfirmation();
+        this.options.onFullList?.();
+      }
     }
     // A provider without cursors sends no revision: then every List is a full one.
     this.cursor = answer.revision.length > 0 ? answer.revision : undefined;
@@ -178,11 +188,10 @@ export class ProviderPoller implements Runnable {
     await inTurns(inventory.all(), ({ seen, missedLists }) => {
       if (missedLists > 0 || !named.has(seen.id)) suspects.push(seen.id);
     });
-    const unnamed = this.unnamed(named);
-    const verdict = removalVerdict(knownMachines(inventory, suspects), inventory.size + unnamed, named, unnamed);
-    if (verdict.quarantined) return this.doubt(verdict.absent, unnamed);
-    this.quarantine = undefined;
-    this.knownBefore = 0;
+    const byNumber = this.byNumber(named);
+    const verdict = removalVerdict(knownMachines(inventory, suspects), this.known, named, byNumber);
+    if (verdict.quarantined) return this.doubt(verdict.absent, byNumber);
+    this.believe();
     for (const [id, missedLists] of verdict.missed) inventory.update(id, { missedLists });
     for (const id of verdict.removed) {
       log.warn({ machine: id }, 'the provider no longer lists the machine: removed');
@@ -190,33 +199,43 @@ export class ProviderPoller implements Runnable {
     }
   }
 
-  /** How many machines of before the start are neither known nor named now. */
-  private unnamed(named: ReadonlySet<string>): number {
+  /** Machines of before the start that no object describes: of all that an earlier process knew, those whose ids we do not. */
+  private byNumber(named: ReadonlySet<string>): ByNumber {
     const before = (this.knownBefore ??= this.options.knownBefore?.() ?? 0);
-    if (before === 0) return 0;
-    let known = this.options.inventory.size;
-    for (const id of named) if (!this.options.inventory.get(id)) known++; // another shard's, or refused
-    return Math.max(0, before - known);
+    if (before === 0) return { known: 0, missing: 0 };
+    let found = this.options.inventory.size;
+    for (const id of named) if (!this.options.inventory.get(id) && !this.options.isForeign(id)) found++; // its record is refused
+    return { known: Math.max(0, before - this.known), missing: Math.max(0, before - found) };
   }
 
   /** The List lacks too many machines: only a person's word, given for just these machines, removes them. */
-  private doubt(absent: readonly string[], unnamed: number): void {
+  private doubt(absent: readonly string[], byNumber: ByNumber): void {
     const { inventory, clock, log } = this.options;
-    // Naming hundreds of thousands of machines takes long: while it is the same ones, once is enough.
-    const isSame = absent.length === this.absent.length && absent.every((id, i) => id === this.absent[i]) && this.quarantine?.unnamed === unnamed;
-    const size = inventory.size + unnamed;
-    const quarantine = this.quarantine && isSame ? { ...this.quarantine, known: size } : quarantineOf(absent, unnamed, size, this.quarantine?.since ?? clock.now());
-    this.absent = absent;
+    const isNew = this.inDoubt === undefined;
+    this.inDoubt ??= new Doubt(clock.now());
+    const quarantine = this.inDoubt.look(absent, byNumber.missing, this.known + byNumber.known);
     const { missing, known, token } = quarantine;
-    if (this.options.confirmation()?.trim() === token) {
-      log.warn({ known, missing: missing.length + unnamed }, 'a person confirmed that the machines which the List lacks are gone: removed');
-      this.quarantine = undefined;
-      this.knownBefore = 0;
+    const word = this.options.confirmation();
+    if (word !== this.spent) this.spent = undefined;
+    if (this.spent === undefined && this.inDoubt.isConfirmedBy(word?.trim())) {
+      log.warn({ known, missing: missing.length + byNumber.missing }, 'a person confirmed that the machines which the List lacks are gone: removed');
+      this.believe();
       for (const id of missing) inventory.remove(id);
       return;
     }
-    if (!this.quarantine) log.error({ known, missing: missing.length + unnamed, token }, 'the List lacks too many machines at once: quarantined, nothing is removed or taken away');
+    if (isNew) log.error({ known, missing: missing.length + byNumber.missing, token }, 'the List lacks too many machines at once: quarantined, nothing is removed or taken away');
     this.quarantine = quarantine;
+  }
+
+  private believe(): void {
+    this.quarantine = undefined;
+    this.inDoubt = undefined;
+    this.knownBefore = 0;
+  }
+
+  private withdrawConfirmation(): void {
+    this.spent = this.options.confirmation();
+    if (this.spent !== undefined) this.options.withdrawConfirmation(this.spent);
   }
 
   /** Marks machines that stay in a transitional state past its deadline; leaving the state clears the mark. */

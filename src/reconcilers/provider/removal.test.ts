@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { quarantineOf, removalVerdict } from './removal.ts';
+import { removalVerdict } from './removal.ts';
 import type { KnownMachine } from './removal.ts';
 
 const known = (id: string, missedLists = 0, pending = false): KnownMachine => ({ id, missedLists, pending });
@@ -39,14 +39,6 @@ describe('a List that lacks many machines at once', () => {
   it('counts also the machines that would not be removed yet', () => {
     expect(removalVerdict(fleet(20), 20, new Set()).quarantined).toBe(true);
   });
-});
-
-it('the token of a quarantine names how many are missing, and is another one for other machines or another time', () => {
-  const token = (absent: string[], since: number): string => quarantineOf(absent, 0, 20, since).token;
-  expect(token(['b', 'a'], 1)).toMatch(/^2-[0-9a-f]{8}$/);
-  expect(token(['a', 'b'], 1)).toBe(token(['b', 'a'], 1));
-  expect(new Set([token(['a', 'b'], 1), token(['a', 'c'], 1), token(['a', 'b'], 2), token(['ab'], 1)]).size).toBe(4);
-  expect(quarantineOf(['b', 'a'], 0, 20, 1)).toMatchObject({ since: 1, missing: ['a', 'b'], known: 20 });
 });
 
 it('removes no machine that is named or pending, and none on its first absence', () => {

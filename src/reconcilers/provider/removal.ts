@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 /** More than this many machines, and more than this share, vanishing at once is taken for a broken List. */
 const QUARANTINE_MACHINES = 10;
 const QUARANTINE_FRACTION = 0.1;
@@ -27,12 +25,20 @@ export interface RemovalVerdict {
   readonly missed: ReadonlyMap<string, number>;
 }
 
+/** Machines of which only the number is known, from before a restart. */
+export interface ByNumber {
+  readonly known: number;
+  /** So many of them at least are not named; which ones cannot be told, nor whether those that are named are others. */
+  readonly missing: number;
+}
+
 /**
  * Pure: which machines a full List removes by not naming them (spec: engine 12.5): those absent from two successful
  * Lists in a row, unless so many vanish at once that the List itself is suspect.
- * `size` is how many are known; `unnamed` of them only by their number, and not named.
+ * `size` is how many machines were known before the List, by their ids; they are judged on their own, and again together
+ * with those known by their number.
  */
-export function removalVerdict(known: Iterable<KnownMachine>, size: number, named: ReadonlySet<string>, unnamed = 0): RemovalVerdict {
+export function removalVerdict(known: Iterable<KnownMachine>, size: number, named: ReadonlySet<string>, byNumber: ByNumber = { known: 0, missing: 0 }): RemovalVerdict {
   const removed: string[] = [];
   const missed = new Map<string, number>();
   const absent: string[] = [];
@@ -46,7 +52,7 @@ export function removalVerdict(known: Iterable<KnownMachine>, size: number, name
     if (count >= LISTS_BEFORE_REMOVAL && !machine.pending) removed.push(machine.id);
     else missed.set(machine.id, count);
   }
-  const quarantined = isTooMany(absent.length + unnamed, size);
+  const quarantined = isTooMany(absent.length, size) || isTooMany(absent.length + byNumber.missing, size + byNumber.known);
   return quarantined ? { quarantined, absent, removed: [], missed: new Map() } : { quarantined, absent, removed, missed };
 }
 
@@ -58,15 +64,8 @@ export interface Quarantine {
   readonly missing: readonly string[];
   /** Missing ones of which only the number is known, from before a restart. */
   readonly unnamed: number;
-  /** How many machines are known. */
+  /** How many machines were known before these Lists. */
   readonly known: number;
-  /** Confirms the loss of these machines in this quarantine, and nothing else. */
+  /** Confirms the loss of these machines, or of fewer of them, and nothing else. */
   readonly token: string;
-}
-
-/** Pure. The token is bound to the machines and to the time, so that no later loss, even of the same ones, is confirmed by it. */
-export function quarantineOf(absent: readonly string[], unnamed: number, known: number, since: number): Quarantine {
-  const missing = [...absent].sort();
-  const digest = createHash('sha256').update(JSON.stringify([since, missing, unnamed])).digest('hex').slice(0, 8);
-  return { since, missing, unnamed, known, token: `${missing.length + unnamed}-${digest}` };
 }
