@@ -113,6 +113,29 @@ describe('an agent in a cluster', () => {
     expect(Object.keys(kept?.metadata.annotations ?? {})).toEqual(['bigfleet.lucy.sh/machine-id']);
   });
 
+  it('goes on emptying a machine when a shard without additions repeats at a reconnect that it is configured (spec: cluster-operator 4.7)', async () => {
+    rig.cluster.store.create<Node>(NodeResource, joined('node-a', { machine: 'm-1' }));
+    rig.startAgent();
+    const plain = async (): Promise<FakeSession> => {
+      const session = await rig.shard.nextSession();
+      await session.wait('hello');
+      session.ack('hello', 1n, '');
+      session.send({ $case: 'nodeStateUpdate', value: frame('m-1', 'CONFIGURED') });
+      return session;
+    };
+    const first = await plain();
+    await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u?.status?.nodeRef?.name === 'node-a');
+    first.send({ $case: 'reclaimInstruction', value: { instructionId: 'i-1', nodes: ['node-a'], machineIds: [], gracePeriodSeconds: 30n, preemptorPriority: 0 } });
+    await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u?.status?.phase === 'Drained');
+    first.end();
+    const second = await plain();
+    // Whoever believed the repetition would have acted before this later machine is through the same queue.
+    second.send({ $case: 'nodeStateUpdate', value: frame('m-2', 'CONFIGURED') });
+    await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-2' }, (u) => u?.status?.phase === 'Ready');
+    expect(rig.cluster.store.get<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-1' })?.status?.phase).toBe('Drained');
+    expect(rig.cluster.store.get<Node>(NodeResource, { name: 'node-a' })?.spec?.unschedulable).toBe(true);
+  });
+
   it('writes nothing when a new session repeats what is known (C8), and removes what it does not name (D18)', async () => {
     rig.startAgent();
     const first = await connected();

@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 
 /**
  * The newest the shard said about a machine. `unnamed`: the replay did not name it, so it does not serve this cluster.
- * `isBeforeOrder`: the frame is older than an order to empty the machine, and says nothing against it. `wasDraining`: the
+ * `isBeforeOrder`: the frame is older than an order to empty the machine, or may be, and says nothing against it. `wasDraining`: the
  * machine has left, and on its way the shard called it draining, which nobody need have had the time to read.
  */
 export type News =
@@ -42,8 +42,11 @@ export class MachineNews {
     return this.buried.get(machineId);
   }
 
-  /** False for a frame that is ignored: one that names no machine, or a late word about a life that is over. */
-  record(frame: NodeStateUpdate): boolean {
+  /**
+   * False for a frame that is ignored: one that names no machine, or a late word about a life that is over. `mayBeOld`: it
+   * comes from a shard that repeats CONFIGURED at a reconnect although it has ordered the machine to be emptied.
+   */
+  record(frame: NodeStateUpdate, mayBeOld = false): boolean {
     if (frame.machineId === '') return false;
     const burial = this.buried.get(frame.machineId);
     // Of a machine that merely went unnamed, its departure is no late word but the first one.
@@ -51,7 +54,9 @@ export class MachineNews {
     if (burial && isUnbound(frame) && !isDeparture) return false;
     this.buried.delete(frame.machineId);
     const before = this.latest.get(frame.machineId);
-    this.latest.set(frame.machineId, { kind: 'frame', frame, ...(isUnbound(frame) && isDraining(before) ? { wasDraining: true } : {}) });
+    this.latest.set(frame.machineId, {
+      kind: 'frame', frame, ...(mayBeOld ? { isBeforeOrder: true } : {}), ...(isUnbound(frame) && isDraining(before) ? { wasDraining: true } : {}),
+    });
     return true;
   }
 

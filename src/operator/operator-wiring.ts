@@ -174,12 +174,13 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
   });
 
   // News from the shard.
+  let additions = false;
   const handlers: SessionHandlers = {
     buildRollup: () => rollups.build(),
     rollupSent: (rollup) => rollups.sent(rollup),
     rollupAcked: () => ledger.rollupAcked(),
     nodeState(update: NodeStateUpdate) {
-      if (news.record(update)) machineChanged(update.machineId);
+      if (news.record(update, !additions)) machineChanged(update.machineId);
     },
     replayComplete(machineIds) {
       // Nodes too: one that showed up while nobody watched has no UpcomingNode that would remind us of it.
@@ -200,7 +201,10 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
       orders.accept(instruction, machineIds, clock.now());
       for (const id of machineIds) drains.enqueue(id);
     },
-    connected: () => ledger.sessionChanged(true),
+    connected(ofShard) {
+      additions = ofShard;
+      ledger.sessionChanged(true);
+    },
     disconnected: () => ledger.sessionChanged(false),
   };
 

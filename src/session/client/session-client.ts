@@ -95,11 +95,11 @@ export class SessionClient implements Runnable {
         clock: options.clock,
         log: options.log,
         onHelloSent: () => this.enter('HelloSent'),
-        onStreaming: () => {
+        onStreaming: (additions) => {
           opened = true;
           this.enter('Streaming');
           options.log.info({ shard: options.address, clusterId: options.clusterId }, 'session with the shard opened');
-          options.handlers.connected?.();
+          options.handlers.connected?.(additions);
         },
       });
     } catch (error) {

@@ -1,5 +1,5 @@
 import { type ChannelCredentials, type ClientDuplexStream, type ServiceError, status as grpcStatus } from '@grpc/grpc-js';
-import { ShardClient, type OperatorMessage, type ShardMessage } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
+import { ShardClient, type Acknowledgement, type OperatorMessage, type ShardMessage } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../runtime/types.ts';
 import type { EpochGuard } from './epoch-guard.ts';
@@ -22,7 +22,7 @@ export interface StreamOptions {
   readonly clock: Clock;
   readonly log: Log;
   onHelloSent(): void;
-  onStreaming(): void;
+  onStreaming(additions: boolean): void;
 }
 
 /** How a session ended. `code` is the gRPC status name, OK when the shard closed it in order. */
@@ -109,7 +109,7 @@ export class SessionStream {
     const payload = frame.payload;
     switch (payload?.$case) {
       case 'ack':
-        return this.acknowledged(payload.value.echo, payload.value.shardId || this.options.address, payload.value.shardEpoch);
+        return this.acknowledged(payload.value);
       case 'nodeStateUpdate':
         return handlers.nodeState(payload.value);
       case 'replayComplete':
@@ -139,13 +139,13 @@ export class SessionStream {
     }
   }
 
-  private acknowledged(echo: string, shardId: string, epoch: bigint): void {
-    const { handlers, metrics, clock, epochs } = this.options;
-    this.current = epochs.observe(shardId, epoch);
+  private acknowledged({ echo, shardId, shardEpoch }: Acknowledgement): void {
+    const { handlers, metrics, clock, epochs, address } = this.options;
+    this.current = epochs.observe(shardId || address, shardEpoch);
     if (echo === 'hello' && !this.helloAcked) {
       this.helloAcked = true;
       this.cancelTimer();
-      this.options.onStreaming();
+      this.options.onStreaming(shardId !== '');
       this.rollup();
     } else if (echo === 'rollup') {
       this.rollupAcked = true;

@@ -29,7 +29,8 @@ export interface SessionHandlers {
   /** Answers at once: the shard waits for one cycle only. Failures are answers with `error` set. */
   bootstrap(request: BootstrapRequest): BootstrapBlobResponse;
   reclaim(instruction: ReclaimInstruction): void;
-  connected?(): void;
+  /** `additions`: the shard knows them (D18). */
+  connected?(additions: boolean): void;
   disconnected?(): void;
 }
 
