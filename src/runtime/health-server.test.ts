@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createHealthServer } from './health-server.ts';
@@ -89,6 +90,15 @@ describe('health server', () => {
     expect(await read('/debug/plan')).toEqual([200, 'the plan']);
     expect((await read('/debug/bug'))[0]).toBe(500);
     expect(await read('/nope')).toEqual([404, expect.stringContaining('no /nope here; try /debug/plan')]);
+  });
+
+  test('a path that is no path is refused, and the process lives on', async () => {
+    const { port } = await started();
+    const answer = await new Promise<number | undefined>((resolve, reject) => {
+      request({ host: '127.0.0.1', port, path: '//' }, (response) => resolve(response.resume().statusCode)).once('error', reject).end();
+    });
+    expect(answer).toBe(404);
+    expect((await read('/healthz'))[0]).toBe(200);
   });
 
   test('a stopped server is gone', async () => {

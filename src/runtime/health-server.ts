@@ -44,7 +44,8 @@ export function createHealthServer({ address, log, registry, routes = {} }: Heal
   }
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    // Not by URL, which throws for what any stranger may ask for, such as `//`.
+    const [pathname = '/'] = (request.url ?? '/').split('?', 1);
     try {
       const route = handlers.get(pathname);
       if (route) await route(request, response);

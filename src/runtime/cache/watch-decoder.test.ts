@@ -47,6 +47,9 @@ describe('watch decoder', () => {
   test.each([
     ['a line that is not JSON', 'nope{\n', /not JSON: nope/],
     ['an event without an object', '{"type":"ADDED"}\n', /no object metadata/],
+    ['an ERROR that does not say what', '{"type":"ERROR"}\n', /no object/],
+    ['an event of a kind that nobody knows', '{"type":"MOVED","object":{"metadata":{"name":"a"}}}\n', /unknown type: MOVED/],
+    ['a line that is null', 'null\n', /no object/],
     ['a page of HTML', '<html>\n', /not JSON/],
   ])('%s is an error', (_name, text, message) => {
     const decoder = createWatchDecoder();

@@ -8,6 +8,8 @@ export type WatchEvent =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'; readonly object: KubeObject }
   | { readonly type: 'ERROR'; readonly object: StatusBody };
 
+const TYPES: ReadonlySet<string> = new Set<WatchEvent['type']>(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK', 'ERROR']);
+
 /** The stream does not hold what a watch should: broken or truncated JSON, or an endless line. */
 export class WatchDecodeError extends Error {
   override readonly name = 'WatchDecodeError';
@@ -66,7 +68,8 @@ function parseEvent(line: string): WatchEvent {
   } catch (cause) {
     throw new WatchDecodeError(`a watch event is not JSON: ${line.slice(0, 120)}`, { cause });
   }
-  const known = event.type === 'ERROR' || typeof event.object?.metadata === 'object';
-  if (!known) throw new WatchDecodeError(`a watch event has no object metadata: ${line.slice(0, 120)}`);
+  const object: unknown = event?.type === 'ERROR' ? event.object : event?.object?.metadata;
+  if (typeof object !== 'object' || object === null) throw new WatchDecodeError(`a watch event has no object metadata: ${line.slice(0, 120)}`);
+  if (!TYPES.has(event.type)) throw new WatchDecodeError(`a watch event is of an unknown type: ${event.type}`);
   return event;
 }
