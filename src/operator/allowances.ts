@@ -44,6 +44,15 @@ interface Streak {
   readonly since: bigint;
 }
 
+interface Empty {
+  /** Empty for long enough to say that they do not help. */
+  readonly idle: readonly EmptyMachine[];
+  /** Empty, and not for long. */
+  readonly fresh: readonly EmptyMachine[];
+  /** Of `idle`, those that have made a row smaller already. */
+  readonly spent: Set<EmptyMachine>;
+}
+
 const STEPS_BEFORE_ACTING = 2;
 const MAX_DOUBLINGS = 4;
 
@@ -65,6 +74,7 @@ export class Allowances {
     this.pods = continued(this.pods, rows.flatMap((row) => row.unplaced.map((pod) => pod.requestKey)), timestamp);
     this.machines = continued(this.machines, empty.map((machine) => machine.machineId), timestamp);
     const idle = empty.filter((machine) => this.lasts(this.machines.get(machine.machineId)));
+    const fresh = empty.filter((machine) => !idle.includes(machine));
     // A verdict that is late must not take back what was said of a Pod that still waits.
     const waiting = new Map(rows.flatMap((row) => row.unplaced.map((pod) => [pod.requestKey, pod.message] as const)));
     this.misfits = new Map([...this.misfits.keys()].flatMap((key) => (waiting.has(key) ? [[key, waiting.get(key) ?? ''] as const] : [])));
@@ -76,7 +86,7 @@ export class Allowances {
     for (const row of rows) {
       const allowance = this.rows.get(row.key);
       if (!allowance && row.unplaced.length === 0) continue;
-      const sigma = this.stepRow(row, allowance, idle, spent, timestamp);
+      const sigma = this.stepRow(row, allowance, { idle, fresh, spent }, timestamp);
       if (sigma.size > 0) result.set(row.key, [...sigma]);
     }
     return result;
@@ -101,7 +111,7 @@ export class Allowances {
     }
   }
 
-  private stepRow(row: RowView, known: Allowance | undefined, idle: readonly EmptyMachine[], spent: Set<EmptyMachine>, timestamp: bigint): Map<string, bigint> {
+  private stepRow(row: RowView, known: Allowance | undefined, { idle, fresh, spent }: Empty, timestamp: bigint): Map<string, bigint> {
     const allowance = known ?? { sigma: new Map<string, bigint>(), requests: new Map<string, bigint>(), since: 0n, doublings: 0, givenUp: false };
     const before = allowance.sigma;
     const requests = new Map(row.requests());
@@ -112,7 +122,8 @@ export class Allowances {
     if (row.unplaced.length === 0) {
       allowance.doublings = 0;
       allowance.givenUp = false;
-    } else {
+    } else if (!fresh.some((m) => row.matches(m))) {
+      // What has just come is as good as on its way: the scheduler has not had its turn with it.
       this.grow(row, allowance, machine !== undefined, timestamp);
     }
     if (machine && allowance.sigma.size > 0) {

@@ -33,7 +33,7 @@ describe('Pods that do not fit although the capacity would do', () => {
     expect(lastOf(ticks)).toMatchObject({ pending: 0, configured: 46, evicted: 0 }); // two large Pods to a machine: three each
     expect(sim.evictedTotal).toBe(0);
     expect(cyclesOf(ticks, 'Provision').length).toBeLessThanOrEqual(4); // it doubles at most so often
-    expect(total(ticks, 'Provision')).toBeLessThanOrEqual(16);
+    expect(total(ticks, 'Provision')).toBeLessThanOrEqual(8);
     const quiet = ticks.slice(4 * (createCycles + 5));
     expect(totals(quiet)).toEqual({});
     expect(new Set(quiet.map((tick) => tick.configured)).size).toBe(1);
