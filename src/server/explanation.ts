@@ -1,7 +1,9 @@
 import { DecisionKind } from '../api/gen/bigfleet/v1alpha1/view.ts';
 import type { Explanation } from '../api/gen/bigfleet/v1alpha1/view.ts';
-import { explainMachine, explainNeed } from '../engine/explain.ts';
+import { explainMachine } from '../engine/explain.ts';
 import type { MachineReason, NeedVerdict } from '../engine/types.ts';
+import { isHindered, tellNeed } from '../shard/need-telling.ts';
+import type { RowTrouble } from '../shard/row-troubles.ts';
 
 /** What a reason amounts to, for those who only want to know that. */
 const KINDS: Readonly<Record<MachineReason['code'], DecisionKind>> = {
@@ -44,15 +46,16 @@ export function machineExplanation(reason: MachineReason, decidedAtMs = 0): Expl
   };
 }
 
-export function needExplanation(verdict: NeedVerdict): Explanation {
+export function needExplanation(verdict: NeedVerdict, troubles?: ReadonlyMap<string, RowTrouble>): Explanation {
+  const { satisfied, reason, text } = tellNeed(verdict, troubles);
   return {
-    kind: verdict.satisfied ? DecisionKind.DECISION_KIND_KEPT : DecisionKind.DECISION_KIND_BLOCKED,
-    code: verdict.reason ?? 'Satisfied',
+    kind: satisfied ? DecisionKind.DECISION_KIND_KEPT : DecisionKind.DECISION_KIND_BLOCKED,
+    code: isHindered(verdict, troubles) ? 'MachineDoesNotCome' : (reason ?? 'Satisfied'),
     operands: [
       { name: 'machines', value: String(verdict.machines) },
       { name: 'inFlight', value: String(verdict.inFlight) },
     ],
-    text: explainNeed(verdict),
+    text,
     decidedAtUnixNanos: 0n,
   };
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { InspectNeedsRequest, NeedView } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
 import { amounts, need } from '../engine/testing/builders.ts';
 import type { NeedVerdict, UnmetReason } from '../engine/types.ts';
+import { rowKey } from '../shard/bind-refusals.ts';
 import { verdict } from '../shard/testing/needs.ts';
 import { inspectNeeds, needView } from './shard-read.ts';
 
@@ -30,6 +31,12 @@ describe('the view of a Need', () => {
     expect(view).toMatchObject({ satisfied: false, unmetReason: number, ageCyclesUnmet: 4, matchingSupply: { idle: 1, configured: 2, speculative: 3, capped: true } });
     expect(view.reasonText).toMatch(/^Lacks cpu 2: .+\.$/);
     expect(view.residualDeficit).toEqual({ resources: new Map([['cpu', '2']]) });
+  });
+
+  it('tells what keeps machines from it as its operator hears it', () => {
+    const troubles = new Map([[rowKey(need()), { words: 'disk broken', isPresent: false, wasRefused: true, onTheWay: 0 }]]);
+    expect(needView(verdict(need(), { inFlight: 1 }), 0, troubles)).toMatchObject({ satisfied: false, unmetReason: 0, reasonText: 'A machine chosen for it does not come: disk broken.' });
+    expect(needView(verdict(need(), { inFlight: 0 }), 0, troubles)).toMatchObject({ satisfied: true, reasonText: '' });
   });
 
   it('of a satisfied one has neither reason nor deficit nor supply', () => {

@@ -1,9 +1,10 @@
 import { GrpcCode, GrpcError } from '../api/grpc.ts';
 import type { InspectNeedsRequest, InspectNeedsResponse, NeedView } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
 import { formatResources } from '../api/resource-vector.ts';
-import { explainNeed } from '../engine/explain.ts';
 import type { NeedVerdict } from '../engine/types.ts';
 import { sortedInTurns } from '../lib/turns.ts';
+import { tellNeed } from '../shard/need-telling.ts';
+import type { RowTrouble } from '../shard/row-troubles.ts';
 import { reasonNumber, wireNeed } from '../shard/wire-names.ts';
 
 /** What the last plan said of every Need, swapped in whole after each cycle (spec: engine 16). */
@@ -13,6 +14,8 @@ export interface NeedViews {
   readonly verdicts: readonly NeedVerdict[];
   /** Cycles that the Need has been unmet, by need key. */
   readonly ageOf: (verdict: NeedVerdict) => number;
+  /** What keeps machines from rows, by `rowKey`; absent = nothing. */
+  readonly troubles?: ReadonlyMap<string, RowTrouble>;
 }
 
 const NANOS_PER_MS = 1_000_000n;
@@ -30,21 +33,22 @@ export async function* inspectNeeds({ clusterId, limit }: InspectNeedsRequest, v
   let left = limit > 0 ? limit : Infinity;
   for await (const verdict of sortedInTurns(rows, byPriorityArrivalCluster)) {
     if (left-- <= 0) return;
-    yield { frame: { $case: 'need', value: needView(verdict, views.ageOf(verdict)) } };
+    yield { frame: { $case: 'need', value: needView(verdict, views.ageOf(verdict), views.troubles) } };
   }
 }
 
 /** One verdict as the wire tells it (spec: engine 16). */
-export function needView(verdict: NeedVerdict, ageCyclesUnmet: number): NeedView {
+export function needView(verdict: NeedVerdict, ageCyclesUnmet: number, troubles?: NeedViews['troubles']): NeedView {
   const { need, preemption } = verdict;
+  const { satisfied, reason, text } = tellNeed(verdict, troubles);
   const supply = verdict.matchingSupply;
   return {
     need: wireNeed(need),
     clusterId: need.cluster,
     arrivalUnixNanos: BigInt(verdict.arrival) * NANOS_PER_MS,
     profileFingerprint: need.fingerprint,
-    satisfied: verdict.satisfied,
-    residualDeficit: verdict.satisfied ? undefined : { resources: formatResources(verdict.deficit) },
+    satisfied,
+    residualDeficit: satisfied ? undefined : { resources: formatResources(verdict.deficit) },
     claimedMachineCount: verdict.machines,
     bootstrapCount: verdict.bootstraps,
     provisionCount: verdict.provisions,
@@ -53,11 +57,11 @@ export function needView(verdict: NeedVerdict, ageCyclesUnmet: number): NeedView
     acquisitionParked: false,
     parkedAgeCycles: 0,
     ageCyclesUnmet,
-    unmetReason: reasonNumber(verdict.reason),
+    unmetReason: reasonNumber(reason),
     matchingSupply: verdict.satisfied ? undefined : supply && { ...supply },
     preemption: preemption && { victimsFound: preemption.victims, capacityFreed: { resources: formatResources(preemption.freed) } },
     sameCandidates: verdict.satisfied ? [] : (verdict.sameCandidates ?? []).map((candidate) => ({ ...candidate })),
-    reasonText: verdict.satisfied ? '' : explainNeed(verdict),
+    reasonText: satisfied ? '' : text,
   };
 }
 

@@ -13,7 +13,9 @@ import { VirtualClock } from '../lib/virtual-clock.ts';
 import { silentLog } from '../runtime/types.ts';
 import { SessionHub } from '../session/server/session-hub.ts';
 import { createShardServer } from '../shard/grpc-server.ts';
+import { rowKey } from '../shard/bind-refusals.ts';
 import { Inventory } from '../shard/inventory.ts';
+import type { RowTrouble } from '../shard/row-troubles.ts';
 import { seen } from '../shard/testing/machines.ts';
 import { verdict } from '../shard/testing/needs.ts';
 import { parseSnapshot } from '../snapshot/parse.ts';
@@ -30,9 +32,11 @@ describe('ShardView over a socket', () => {
   let running: Promise<void>;
   let halt: AbortController;
   let engine: Engine;
+  let troubles: Map<string, RowTrouble>;
 
   beforeEach(async () => {
     engine = createEngine(policy());
+    troubles = new Map();
     inventory = new Inventory(new VirtualClock(AT));
     verdicts = [verdict(web, { machines: 1 }), verdict(batch, { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 3 }), machines: 0 })];
     inventory.observe(seen('m-1', 'Configured'), inventory.mark());
@@ -41,7 +45,7 @@ describe('ShardView over a socket', () => {
     inventory.explain('m-2', { code: 'IdleHeld', untilMs: AT + 60_000 });
     const view = new ShardView({
       provider: 'metal',
-      needViews: () => ({ cycle: 7, computedAt: AT, verdicts, ageOf: () => 3 }),
+      needViews: () => ({ cycle: 7, computedAt: AT, verdicts, ageOf: () => 3, troubles }),
       machine: (id) => inventory.get(id),
       machines: () => inventory.all(),
       machinesOf: (cluster) => inventory.ofCluster(cluster),
@@ -58,7 +62,7 @@ describe('ShardView over a socket', () => {
     const listening = Promise.withResolvers<number>();
     halt = new AbortController();
     running = createShardServer({
-      listen: '127.0.0.1:0', clock: systemClock, hub, view, needViews: () => ({ cycle: 7, computedAt: AT, verdicts, ageOf: () => 3 }),
+      listen: '127.0.0.1:0', clock: systemClock, hub, view, needViews: () => ({ cycle: 7, computedAt: AT, verdicts, ageOf: () => 3, troubles }),
       log: { ...silentLog, info: (fields) => listening.resolve((fields as { port: number }).port) },
     }).run(halt.signal);
     peer = new Peer(`127.0.0.1:${await listening.promise}`, { credentials: credentials.createInsecure() });
@@ -101,6 +105,15 @@ describe('ShardView over a socket', () => {
     expect(needs[1]?.ahead.map((v) => v.profileFingerprint)).toEqual([web.fingerprint]);
     expect(needs[1]?.need?.ageCyclesUnmet).toBe(3);
     expect((await explainNeed({ clusterId: 'east', fingerprint: web.fingerprint })).needs).toHaveLength(1);
+  });
+
+  it('says what keeps machines from a need that the plan takes for met', async () => {
+    verdicts = [verdict(web, { inFlight: 1 })];
+    troubles.set(rowKey(web), { words: 'disk broken', isPresent: false, wasRefused: true, onTheWay: 0 });
+    const { needs } = await explainNeed({ clusterId: 'east' });
+    const text = 'A machine chosen for it does not come: disk broken.';
+    expect(needs[0]).toMatchObject({ why: { kind: DecisionKind.DECISION_KIND_BLOCKED, code: 'MachineDoesNotCome', text }, need: { satisfied: false, reasonText: text } });
+    expect(await peer.unary(ShardViewService.explainCluster, { clusterId: 'east', needLimit: 1 })).toMatchObject({ needsUnmet: 1 });
   });
 
   it('says what holds a cluster back as a whole', async () => {

@@ -11,6 +11,7 @@ import { formatResources, parseResources } from '../api/resource-vector.ts';
 import type { MachineReason, Millis, NeedVerdict, NodeHint, Snapshot } from '../engine/types.ts';
 import { capacityTypeToWire, stateToWire } from '../provider/kit/wire.ts';
 import { inTurns, sortedInTurns } from '../lib/turns.ts';
+import { isSatisfied } from '../shard/need-telling.ts';
 import { clusterOf } from '../shard/record.ts';
 import type { MachineRecord } from '../shard/record.ts';
 import { formatSnapshot } from '../snapshot/format.ts';
@@ -74,10 +75,10 @@ export class ShardView {
         const machines = (candidates.get(verdict.need.fingerprint) ?? []).filter((record) => isFor(record, verdict));
         return {
           need: this.need(verdict, views),
-          why: needExplanation(verdict),
+          why: needExplanation(verdict, views.troubles),
           machines: machines.slice(0, limit).map((record) => this.view(record)),
           machinesTruncated: machines.length > limit,
-          ahead: verdict.satisfied ? [] : this.ahead(verdict, views),
+          ahead: isSatisfied(verdict, views.troubles) ? [] : this.ahead(verdict, views),
         };
       }),
     };
@@ -93,7 +94,8 @@ export class ShardView {
     }
     const byState = new Map<string, number>();
     for (const { seen } of machines) byState.set(seen.state, (byState.get(seen.state) ?? 0) + 1);
-    const unmetFirst = [...rows].sort((a, b) => Number(a.satisfied) - Number(b.satisfied));
+    const isMet = (verdict: NeedVerdict): boolean => isSatisfied(verdict, views.troubles);
+    const unmetFirst = [...rows].sort((a, b) => Number(isMet(a)) - Number(isMet(b)));
     return {
       ...this.stamp(views),
       clusterId,
@@ -104,7 +106,7 @@ export class ShardView {
       machinesByState: byState,
       priceMicroUsdPerHour: BigInt(machines.reduce((sum, { seen }) => sum + (seen.state === 'Speculative' ? 0 : seen.priceMicroUsdPerHour), 0)),
       needsTotal: rows.length,
-      needsUnmet: rows.filter((verdict) => !verdict.satisfied).length,
+      needsUnmet: rows.filter((verdict) => !isMet(verdict)).length,
       needs: (needLimit > 0 ? unmetFirst.slice(0, needLimit) : unmetFirst).map((verdict) => this.need(verdict, views)),
       recent: [],
       conditions: [
@@ -163,7 +165,7 @@ export class ShardView {
   }
 
   private need(verdict: NeedVerdict, views: NeedViews): NeedView {
-    return needView(verdict, views.ageOf(verdict));
+    return needView(verdict, views.ageOf(verdict), views.troubles);
   }
 
   private stamp(views: NeedViews): { cycle: bigint; computedAtUnixNanos: bigint } {

@@ -15,14 +15,14 @@ function setUp() {
     inventory.setIntent(id, { kind: 'bind', to: toEast, requirements: [], reason: '', decidedAt: 0, configureSent: true });
   };
   const moves = (id: string, state: MachineState): void => inventory.observe(seen(id, state, state === 'Failed' ? { lastError: 'no network' } : {}), inventory.mark());
-  const known = (): string | undefined => refusals.current().get(rowKey(toEast));
+  const known = (): string | undefined => refusals.current().get(rowKey(toEast))?.words;
   return { clock, inventory, refusals, have, moves, known };
 }
 
 describe('what a provider said when it refused machines to a row', () => {
   it('is known while others are tried, and forgotten when one of them comes', () => {
     const t = setUp();
-    t.refusals.refused(toEast, 'configure: disk broken');
+    t.refusals.refused(toEast, { code: 'INTERNAL', words: 'configure: disk broken' });
     t.have('m', 'Idle');
     t.moves('m', 'Configuring');
     expect(t.known()).toBe('configure: disk broken');
@@ -44,9 +44,9 @@ describe('what a provider said when it refused machines to a row', () => {
 
   it('is forgotten when nothing was refused for a while: nothing is tried any more', async () => {
     const t = setUp();
-    t.refusals.refused(toEast, 'first');
+    t.refusals.refused(toEast, { code: 'INTERNAL', words: 'first' });
     await t.clock.advance(60_000);
-    t.refusals.refused(toEast, 'second');
+    t.refusals.refused(toEast, { code: 'INTERNAL', words: 'second' });
     await t.clock.advance(60_000);
     expect(t.known()).toBe('second');
     await t.clock.advance(31_000);

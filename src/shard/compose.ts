@@ -36,13 +36,14 @@ import { LiveSettings } from './live-settings.ts';
 import type { Graces } from './live-settings.ts';
 import { MachineWriter } from './machine-writer.ts';
 import { createShardMetrics } from './metrics.ts';
-import { NeedStatusPublisher, bindObstacles } from './need-status.ts';
+import { NeedStatusPublisher } from './need-status.ts';
 import { asGone, framesFor, framesForDisowned, nodeStateUpdate } from './node-state.ts';
 import { machineObjectsMode } from './object-policy.ts';
 import type { MachineObjects } from './object-policy.ts';
 import { OrphanObjects } from './orphan-objects.ts';
 import { PlanReport } from './plan-report.ts';
 import { isReleaseRequest, releaseStep } from './release-requests.ts';
+import { RowTroubles } from './row-troubles.ts';
 import { callDeadlineMs, callObstacle, pollerSettingsOf } from './settings.ts';
 import { checkStart, recallMachines, restoreFromObjects, waitForProvider } from './start.ts';
 import { ShardStatusPublisher } from './status-publisher.ts';
@@ -148,12 +149,12 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   });
   const refusals = new BindRefusals(clock);
   inventory.onChange((change) => refusals.observe(change));
+  const troubles = new RowTroubles({ clock, inventory, refusals });
   const needStatus = new NeedStatusPublisher({
     clock,
     clusters: () => hub.clusters(),
     timestampOf: (cluster) => demand.timestampOf(cluster),
-    obstacles: () => bindObstacles(inventory.hindered()),
-    refusals: () => refusals.current(),
+    troubles: () => troubles.current(),
     send: (cluster, statuses) => hub.sendNeedStatus(cluster, statuses),
   });
 
@@ -222,7 +223,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const machineController = createController({
     clock, log, workers: MACHINE_WORKERS, queue: machineQueue, metrics: runtimeMetrics.controller('machine', MACHINE_WORKERS),
     reconciler: new MachineReconciler({
-      inventory, provider, clock, log,
+      inventory, provider, clock, random, log,
       isActive: () => settings.current.mode === 'Active' && !fenced,
       isLeaseProven: mayTakeAway,
       isConnected: (cluster) => hub.connected(cluster),
@@ -250,12 +251,13 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
         fenced = `machine ${machineId}: ${message}`;
         log.error({ machine: machineId, error: message }, 'fenced: a provider has seen a newer epoch than ours; this shard acts no more');
       },
-      onBindRefused: (to, message) => refusals.refused(to, message),
+      onBindRefused: (to, refusal) => refusals.refused(to, refusal),
+      onDrainGivenUp: (code) => metrics.drainsGivenUp.inc({ code }),
       onOutcome: (kind, outcome) => metrics.outcomes.inc({ kind, outcome }),
     }),
   });
 
-  const report = new PlanReport({ metrics, inventory, demand, mode: () => settings.current.mode, writeBacklog: () => writer.backlog });
+  const report = new PlanReport({ metrics, inventory, demand, mode: () => settings.current.mode, writeBacklog: () => writer.backlog, troubles: () => troubles.current() });
   const audit = options.auditLog === undefined ? undefined : new AuditLog(options.auditLog);
   const cycleController = createController({
     clock, log, workers: 1, metrics: runtimeMetrics.controller('shard', 1),
@@ -282,7 +284,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     listStatus: () => poller.status,
     address: () => provider.address,
     ...(options.statusMs !== undefined && { intervalMs: options.statusMs }),
-    facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted, fenced, objectsMode, unmetSince: (verdict) => report.unmetSince(verdict) }),
+    facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted, fenced, objectsMode, unmetSince: (verdict) => report.unmetSince(verdict), troubles: troubles.current() }),
   });
 
   inventory.onChange((change) => {
@@ -483,7 +485,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
 /** Decisions of the plan itself come back as changes too; only what the provider or a person did calls for another one. */
 function isNewsForThePlan({ before, after }: InventoryChange): boolean {
   if (!before || !after) return true;
-  return before.seen !== after.seen || before.hold !== after.hold || before.stuck !== after.stuck || before.coolUntil !== after.coolUntil || (before.intent !== undefined && after.intent === undefined);
+  return before.seen !== after.seen || before.hold !== after.hold || before.stuck !== after.stuck || before.coolUntil !== after.coolUntil || before.drainRefusal !== after.drainRefusal || (before.intent !== undefined && after.intent === undefined);
 }
 
 function bound({ Configuring = 0, Configured = 0, Draining = 0 }: Readonly<Record<string, number>>): number {

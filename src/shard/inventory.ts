@@ -110,7 +110,7 @@ export class Inventory {
   }
 
   /** Ends a provider call: with the machine as the answer describes it, or with the error text. */
-  end(id: string, outcome: { readonly seen: ProviderMachine; readonly operationId: string } | { readonly error: string; readonly recheck: boolean }): void {
+  end(id: string, outcome: { readonly seen: ProviderMachine; readonly operationId: string } | { readonly error: string; readonly recheck: boolean; readonly isRefusal?: boolean; readonly retryAt?: Millis }): void {
     this.touch(id);
     const before = this.records.get(id);
     if (!before) return;
@@ -119,7 +119,8 @@ export class Inventory {
       this.adopt(before, outcome.seen, { ...before, busy: false, operation, obstacle: '' });
       return;
     }
-    const operation = before.operation && { ...before.operation, lastError: outcome.error };
+    const refusals = (before.operation?.refusals ?? 0) + 1;
+    const operation = before.operation && { ...before.operation, lastError: outcome.error, ...(outcome.isRefusal && { refusals }), ...(outcome.retryAt !== undefined && { retryAt: outcome.retryAt }) };
     this.replace(before, { ...before, busy: false, operation, recheck: before.recheck || outcome.recheck });
   }
 
@@ -135,7 +136,7 @@ export class Inventory {
     if (before?.recheck) this.replace(before, { ...before, recheck: false });
   }
 
-  update(id: string, fields: Partial<Pick<MachineRecord, 'hold' | 'stuck' | 'coolUntil' | 'obstacle' | 'missedLists'>>): void {
+  update(id: string, fields: Partial<Pick<MachineRecord, 'hold' | 'stuck' | 'coolUntil' | 'drainRefusal' | 'obstacle' | 'missedLists'>>): void {
     const before = this.records.get(id);
     if (before) this.replace(before, { ...before, ...fields });
   }
@@ -206,6 +207,7 @@ export class Inventory {
       recheck: base?.recheck ?? false,
       stuck: sameState ? (base?.stuck ?? false) : false,
       coolUntil: base?.coolUntil ?? 0,
+      drainRefusal: sameState ? base?.drainRefusal : undefined,
       obstacle: sameState ? (base?.obstacle ?? '') : '',
       missedLists: 0,
       why: base?.why,
@@ -259,6 +261,7 @@ function matters(a: MachineRecord, b: MachineRecord): boolean {
     a.recheck !== b.recheck ||
     a.stuck !== b.stuck ||
     a.coolUntil !== b.coolUntil ||
+    a.drainRefusal !== b.drainRefusal ||
     a.obstacle !== b.obstacle ||
     a.operation !== b.operation ||
     a.assigned !== b.assigned ||

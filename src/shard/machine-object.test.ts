@@ -73,6 +73,17 @@ describe('the object of a machine', () => {
     expect(conditions(desiredMachine(record(fields), identity))).toMatchObject(expected);
   });
 
+  it('says in the provider’s words why it is not taken away, for as long as it is not', () => {
+    const drainRefusal = { words: 'drain: not implemented', code: 'UNIMPLEMENTED', until: AT + 60_000, spells: 1 };
+    const disrupting = (fields: Partial<MachineRecord>) => {
+      const { status, reason, message } = desiredMachine(record({ seen: seen('m', 'Configured'), ...fields }), identity).status!.conditions!.find((c) => c.type === 'Disrupting')!;
+      return [status, reason, message];
+    };
+    expect(disrupting({ drainRefusal })).toEqual(['False', 'DrainRefused', 'It serves on: its provider refused (drain: not implemented). Not tried again before 2026-01-02T03:05:05Z.']);
+    expect(disrupting({ drainRefusal: { ...drainRefusal, until: 0 } })).toEqual(['False', 'Configured', '']);
+    expect(disrupting({ drainRefusal, intent: unbind })).toEqual(['True', 'Configured', 'excess']);
+  });
+
   it('has conditions that say of which generation they are', () => {
     expect(desiredMachine(record(), identity, 7).status?.conditions?.map((c) => c.observedGeneration)).toEqual([7, 7, 7, 7]);
   });

@@ -177,8 +177,15 @@ function conditionsOf(record: MachineRecord, generation: number): Condition[] {
     condition('Ready', seen.state === 'Configured' || (seen.state === 'Idle' && !intent), seen.state, seen.lastError),
     condition('Progressing', progressing, intent ? `Wants${intent.kind[0]!.toUpperCase()}${intent.kind.slice(1)}` : seen.state, record.obstacle),
     condition('Stuck', record.stuck, record.stuck ? 'DeadlineExceeded' : 'InTime', record.operation?.lastError ?? ''),
-    condition('Disrupting', intent?.kind === 'unbind' || seen.state === 'Draining', seen.state, intent?.kind === 'unbind' ? intent.reason : ''),
+    disrupting(record, condition),
   ];
+}
+
+/** Whether it is being taken from its cluster; else whether its provider refused that, in its own words. */
+function disrupting({ seen, intent, drainRefusal }: MachineRecord, condition: ReturnType<typeof conditionMaker>): Condition {
+  if (intent?.kind === 'unbind' || seen.state === 'Draining') return condition('Disrupting', true, seen.state, intent?.kind === 'unbind' ? intent.reason : '');
+  if (!drainRefusal || drainRefusal.until === 0) return condition('Disrupting', false, seen.state, '');
+  return condition('Disrupting', false, 'DrainRefused', `It serves on: its provider refused (${drainRefusal.words}). Not tried again before ${timestamp(drainRefusal.until)}.`);
 }
 
 function time(text: string | undefined): number {

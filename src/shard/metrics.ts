@@ -28,6 +28,7 @@ export function createShardMetrics(registry: Registry) {
     sessionLifecycle: new Counter({ name: 'bigfleet_shard_session_lifecycle_total', help: 'Sessions installed, removed, replaced.', labelNames: ['event'] as const, registers }),
     foreignMachines: gauge('foreign_machines', 'Listed machines that belong to another shard.'),
     machineWrites: gauge('machine_write_backlog', 'Machine objects waiting to be written.'),
+    drainsGivenUp: new Counter({ name: 'bigfleet_shard_drains_given_up_total', help: "Drains that the provider refused for good or too often, by its status: the machines serve on.", labelNames: ['code'] as const, registers }),
     idleReleases: new Counter({ name: 'bigfleet_shard_idle_releases_total', help: 'Idle machines given back.', registers }),
   };
 }

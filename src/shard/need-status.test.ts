@@ -5,8 +5,10 @@ import type { NeedVerdict } from '../engine/types.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { Inventory } from './inventory.ts';
 import { rowKey } from './bind-refusals.ts';
-import { NeedStatusPublisher, bindObstacles } from './need-status.ts';
+import type { Trouble } from './bind-refusals.ts';
+import { NeedStatusPublisher } from './need-status.ts';
 import type { MachineRecord } from './record.ts';
+import { RowTroubles } from './row-troubles.ts';
 import { seen } from './testing/machines.ts';
 import { verdict } from './testing/needs.ts';
 
@@ -18,13 +20,14 @@ function setUp() {
   const stamps = new Map<string, bigint>([['east', 1n]]);
   let clusters = ['east'];
   const hindered: MachineRecord[] = [];
-  const refusals = new Map<string, string>();
+  const moving: MachineRecord[] = [];
+  const refusals = new Map<string, Trouble>();
+  const troubles = new RowTroubles({ clock, inventory: { hindered: () => hindered, inTransition: () => moving }, refusals: { current: () => refusals } });
   const sent: { at: number; cluster: string; stamp: bigint; rows: [fingerprint: string, satisfied: boolean][]; items: NeedStatus[] }[] = [];
   const publisher = new NeedStatusPublisher({
     clock,
     clusters: () => clusters,
-    obstacles: () => bindObstacles(hindered),
-    refusals: () => refusals,
+    troubles: () => troubles.current(),
     timestampOf: (cluster) => stamps.get(cluster) ?? 0n,
     send: (cluster, { rollupTimestampUnixNanos: stamp, items }) => sent.push({ at: clock.monotonic(), cluster, stamp, rows: items.map((i) => [i.fingerprint, i.satisfied]), items }),
   });
@@ -36,7 +39,7 @@ function setUp() {
     publisher.planned(verdicts);
     await clock.advance(0);
   };
-  return { clock, stamps, hindered, refusals, publisher, sent, plan, connect: (...names: string[]) => (clusters = names) };
+  return { clock, stamps, hindered, moving, refusals, publisher, sent, plan, connect: (...names: string[]) => (clusters = names) };
 }
 
 const stops: (() => void)[] = [];
@@ -79,9 +82,33 @@ describe('need statuses', () => {
     ['one that has all it needs', { inFlight: 0 }, true, ''],
   ])('say the provider’s own words of a row that was refused machines: %s', async (_name, fields, satisfied, text) => {
     const t = setUp();
-    t.refusals.set(rowKey(small), 'disk broken');
+    t.refusals.set(rowKey(small), { code: 'INTERNAL', words: 'disk broken' });
     await t.plan(verdict(small, fields), verdict(large, { inFlight: 1 }));
     expect(t.sent[0]?.items.map((i) => [i.satisfied, i.reasonText])).toEqual([[satisfied, text], [true, '']]);
+  });
+
+  it('say what is on the way all the same, in words that stay the same while machines come', async () => {
+    const t = setUp();
+    t.refusals.set(rowKey(small), { code: 'INTERNAL', words: 'disk broken' });
+    const inventory = new Inventory(t.clock);
+    const { cluster, fingerprint, group } = small;
+    inventory.observe(seen('m', 'Creating'), inventory.mark());
+    inventory.setIntent('m', { kind: 'bind', to: { cluster, fingerprint, group, priority: 0, interruptionBucket: 0, reclamationBucket: 0 }, requirements: [], reason: '', decidedAt: 0, configureSent: false });
+    t.moving.push(inventory.get('m')!);
+    await t.plan(verdict(small, { inFlight: 1 }));
+    expect(t.sent[0]?.items.map((i) => [i.satisfied, i.reasonText])).toEqual([[false, 'Machines on the way for it: 1; another one does not come: disk broken.']]);
+  });
+
+  it('call a row that lacks machines what it is, if only one that was chosen is in the way', async () => {
+    const t = setUp();
+    const inventory = new Inventory(t.clock);
+    const { cluster, fingerprint, group } = small;
+    inventory.observe(seen('m', 'Idle'), inventory.mark());
+    inventory.setIntent('m', { kind: 'bind', to: { cluster, fingerprint, group, priority: 0, interruptionBucket: 0, reclamationBucket: 0 }, requirements: [], reason: '', decidedAt: 0, configureSent: false });
+    inventory.update('m', { obstacle: 'no blob' });
+    t.hindered.push(...inventory.hindered());
+    await t.plan(verdict(small, { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 1 }) }));
+    expect(t.sent[0]?.items.map((i) => i.reasonText)).toEqual(['Lacks cpu 1: every machine that matches is in use already.']);
   });
 
   it.each<[string, Partial<NeedVerdict>]>([

@@ -1,12 +1,12 @@
 import type { NeedStatus } from '../api/gen/bigfleet/v1alpha1/shard.ts';
 import { formatResources } from '../api/resource-vector.ts';
-import { explainNeed } from '../engine/explain.ts';
 import type { NeedVerdict } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import { Paced } from '../lib/paced.ts';
 import { inTurns } from '../lib/turns.ts';
-import { rowKey } from './bind-refusals.ts';
-import type { MachineRecord } from './record.ts';
+import { isHindered, tellNeed } from './need-telling.ts';
+import type { NeedTelling } from './need-telling.ts';
+import type { RowTrouble } from './row-troubles.ts';
 import { reasonNumber } from './wire-names.ts';
 
 const MIN_INTERVAL_MS = 1_000;
@@ -15,10 +15,8 @@ export interface NeedStatusDeps {
   readonly clock: Clock;
   readonly clusters: () => readonly string[];
   readonly timestampOf: (cluster: string) => bigint;
-  /** Why machines that rows count on do not come, by `rowKey`. */
-  readonly obstacles: () => ReadonlyMap<string, string>;
-  /** What was said when machines were refused to rows, by `rowKey`: others may be tried now. */
-  readonly refusals: () => ReadonlyMap<string, string>;
+  /** What keeps machines from rows, by `rowKey`. */
+  readonly troubles: () => ReadonlyMap<string, RowTrouble>;
   readonly send: (cluster: string, statuses: { rollupTimestampUnixNanos: bigint; items: NeedStatus[] }) => void;
 }
 
@@ -78,12 +76,12 @@ export class NeedStatusPublisher {
   }
 
   private reports(timestamps: ReadonlyMap<string, bigint>): Map<string, ClusterReport> {
-    const obstacles = { present: this.deps.obstacles(), past: this.deps.refusals() };
+    const troubles = this.deps.troubles();
     const reports = new Map<string, ClusterReport>();
     for (const cluster of this.deps.clusters()) {
       const timestamp = timestamps.get(cluster) ?? 0n;
       // Without a timestamp no plan has seen a roll-up of it yet: there is no verdict to tell.
-      if (timestamp !== 0n) reports.set(cluster, new ClusterReport(timestamp, this.told.get(cluster), obstacles));
+      if (timestamp !== 0n) reports.set(cluster, new ClusterReport(timestamp, this.told.get(cluster), troubles));
     }
     return reports;
   }
@@ -95,21 +93,16 @@ export class NeedStatusPublisher {
   }
 }
 
-interface Obstacles {
-  readonly present: ReadonlyMap<string, string>;
-  readonly past: ReadonlyMap<string, string>;
-}
-
 /** What one cluster is to be told of one plan. */
 class ClusterReport {
   readonly previous: Told | undefined;
   readonly told: Told;
   readonly items: NeedStatus[] = [];
-  private readonly obstacles: Obstacles;
+  private readonly troubles: ReadonlyMap<string, RowTrouble>;
 
-  constructor(timestamp: bigint, previous: Told | undefined, obstacles: Obstacles) {
+  constructor(timestamp: bigint, previous: Told | undefined, troubles: ReadonlyMap<string, RowTrouble>) {
     this.previous = previous;
-    this.obstacles = obstacles;
+    this.troubles = troubles;
     this.told = { timestamp, verdicts: new Set(), hindered: new Set(), rows: previous?.rows ?? new Map<string, { text: string; verdict: NeedVerdict }>() };
   }
 
@@ -120,25 +113,15 @@ class ClusterReport {
   add(verdict: NeedVerdict): void {
     const { need } = verdict;
     const { verdicts, hindered, rows } = this.told;
-    const obstacle = this.obstacleOf(verdict);
+    const isUntold = !this.previous?.verdicts.has(verdict) || this.previous.hindered.has(verdict);
     verdicts.add(verdict);
-    if (obstacle !== undefined) hindered.add(verdict);
-    else if (this.previous?.verdicts.has(verdict) && !this.previous.hindered.has(verdict)) return;
-    const status = needStatus(verdict, obstacle);
+    if (isHindered(verdict, this.troubles)) hindered.add(verdict);
+    else if (!isUntold) return;
+    const status = needStatus(verdict, tellNeed(verdict, this.troubles));
     const key = JSON.stringify([status.fingerprint, status.group, need.unitClass]);
     const text = JSON.stringify([status.satisfied, status.reason, status.reasonText, status.machines, status.inFlight, [...status.minUnit]]);
     if (rows.get(key)?.text !== text) this.items.push(status);
     rows.set(key, { text, verdict });
-  }
-
-  /** What keeps the row from what it counts on, or from what it lacks. */
-  private obstacleOf({ need, satisfied, inFlight, reason }: NeedVerdict): string | undefined {
-    const { present, past } = this.obstacles;
-    if (present.size === 0 && past.size === 0) return undefined;
-    const key = rowKey(need);
-    // Machines that were refused rest: the plan cannot tell that from machines which are not there.
-    const isMissed = satisfied ? inFlight > 0 : reason === 'NO_MATCHING_SUPPLY' || reason === 'SUPPLY_EXHAUSTED';
-    return (satisfied ? present.get(key) : undefined) ?? (isMissed ? past.get(key) : undefined);
   }
 
   /** A row that is gone and comes back is told again. */
@@ -149,28 +132,15 @@ class ClusterReport {
   }
 }
 
-/** What keeps machines from coming to the rows that they were chosen for; of several machines the first one's. */
-export function bindObstacles(hindered: Iterable<MachineRecord>): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const { intent, obstacle } of hindered) {
-    if (intent?.kind !== 'bind') continue;
-    const key = rowKey(intent.to);
-    if (!found.has(key)) found.set(key, obstacle);
-  }
-  return found;
-}
-
-/** A row is not satisfied by a machine that cannot come (spec: engine 20). */
-function needStatus(verdict: NeedVerdict, obstacle: string | undefined): NeedStatus {
-  const isHindered = obstacle !== undefined;
+function needStatus({ need, machines, inFlight }: NeedVerdict, { satisfied, reason, text }: NeedTelling): NeedStatus {
   return {
-    fingerprint: verdict.need.fingerprint,
-    group: verdict.need.group,
-    minUnit: formatResources(verdict.need.minUnit),
-    satisfied: verdict.satisfied && !isHindered,
-    reason: reasonNumber(isHindered ? undefined : verdict.reason),
-    reasonText: isHindered ? `A machine chosen for it does not come: ${obstacle}.` : verdict.satisfied ? '' : explainNeed(verdict),
-    machines: verdict.machines,
-    inFlight: verdict.inFlight,
+    fingerprint: need.fingerprint,
+    group: need.group,
+    minUnit: formatResources(need.minUnit),
+    satisfied,
+    reason: reasonNumber(reason),
+    reasonText: satisfied ? '' : text,
+    machines,
+    inFlight,
   };
 }

@@ -20,7 +20,7 @@ function setUp() {
   const inventory = new Inventory(new VirtualClock());
   const demand = new Demand({ log: silentLog, guardEnabled: () => true, onRejected: () => undefined });
   const settings = { mode: 'Active' as Mode };
-  const report = new PlanReport({ metrics: createShardMetrics(registry), inventory, demand, mode: () => settings.mode, writeBacklog: () => 4 });
+  const report = new PlanReport({ metrics: createShardMetrics(registry), inventory, demand, mode: () => settings.mode, writeBacklog: () => 4, troubles: () => new Map() });
   /** The samples of one metric, as text without its name. */
   const samples = async (name: string): Promise<string[]> =>
     (await registry.getSingleMetricAsString(`bigfleet_shard_${name}`)).split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => line.replace(`bigfleet_shard_${name}`, '')).sort();

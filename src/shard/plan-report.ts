@@ -5,6 +5,7 @@ import type { NeedViews } from '../server/shard-read.ts';
 import type { Demand } from './demand.ts';
 import type { Inventory } from './inventory.ts';
 import type { ShardMetrics } from './metrics.ts';
+import type { RowTrouble } from './row-troubles.ts';
 import type { Mode } from './settings.ts';
 import { UnmetLedger } from './unmet-ledger.ts';
 
@@ -14,6 +15,7 @@ export interface PlanReportDeps {
   readonly demand: Demand;
   readonly mode: () => Mode;
   readonly writeBacklog: () => number;
+  readonly troubles: () => ReadonlyMap<string, RowTrouble>;
 }
 
 /** What people and dashboards see of the last plan; feeds nothing back. */
@@ -41,7 +43,7 @@ export class PlanReport {
   needViews(): NeedViews {
     if (!this.latest) return { cycle: 0, computedAt: 0, verdicts: [], ageOf: () => 0 };
     const { plan, facts } = this.latest;
-    return { cycle: facts.cycle, computedAt: plan.at, verdicts: plan.verdicts, ageOf: (verdict) => this.ageOf(verdict, facts.cycle) };
+    return { cycle: facts.cycle, computedAt: plan.at, verdicts: plan.verdicts, ageOf: (verdict) => this.ageOf(verdict, facts.cycle), troubles: this.deps.troubles() };
   }
 
   private ageOf(verdict: NeedVerdict, cycle: number): number {

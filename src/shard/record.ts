@@ -13,6 +13,8 @@ export type MachineIntent =
       readonly decidedAt: Millis;
       /** Once true the binding can no longer be withdrawn: the provider may have acted on it. */
       readonly configureSent: boolean;
+      /** The provider took no offence at the machine but at what was asked of it for this cluster: only the two together rest. */
+      readonly rest?: { readonly refusals: number; readonly until: Millis };
     }
   | {
       readonly kind: 'unbind';
@@ -44,7 +46,22 @@ export interface Operation {
   readonly sequence?: number;
   readonly startedAt: Millis;
   readonly attempts: number;
+  /** Of these, how many the provider refused; absent = none. */
+  readonly refusals?: number;
+  /** After a try that brought no answer: not tried again before. Absent = at once. */
+  readonly retryAt?: Millis;
   readonly lastError: string;
+}
+
+/** A drain that was given up because the provider refused it time and again. The machine serves on. */
+export interface DrainRefusal {
+  /** What the provider said, and the name of its status code. */
+  readonly words: string;
+  readonly code: string;
+  /** Until then it is chosen for no drain; 0 = it may be again. */
+  readonly until: Millis;
+  /** How often in a row a drain was given up: the rest grows with it. */
+  readonly spells: number;
 }
 
 /** All that the shard knows about one machine. Only Inventory changes it. */
@@ -67,6 +84,8 @@ export interface MachineRecord {
   readonly stuck: boolean;
   /** After a definite refusal by the provider the machine is chosen for nothing until then. */
   readonly coolUntil: Millis;
+  /** Its drain was given up and nothing has changed about the machine since. */
+  readonly drainRefusal?: DrainRefusal | undefined;
   /** What kept the last attempt from carrying out what was decided, in words; '' = nothing. */
   readonly obstacle: string;
   /** Consecutive successful full Lists that did not name it. */
@@ -103,5 +122,6 @@ export function toEngineMachine(record: MachineRecord, now: Millis): EngineMachi
     }),
     hold: record.hold,
     stuck: record.stuck || record.coolUntil > now,
+    ...(record.drainRefusal && record.drainRefusal.until > now && { drainRefused: true }),
   };
 }

@@ -39,6 +39,11 @@ describe('a machine that a person wants gone', () => {
     expect(kind(record('Failed', { hold: true }))).toBe('wait');
   });
 
+  it('waits while it rests because its drain was refused, and not longer', () => {
+    const rested = (until: number) => record('Configured', { drainRefusal: { words: 'no', code: 'INTERNAL', until, spells: 1 } });
+    expect([kind(rested(2)), kind(rested(1)), kind(rested(0))]).toEqual(['wait', 'unbind', 'unbind']);
+  });
+
   it('is only drained where it cannot', () => {
     expect(kind(record('Idle', {}, 'BareMetal'))).toBe('done');
     expect(kind(record('Configured', {}, 'BareMetal'))).toBe('unbind');

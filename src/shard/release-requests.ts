@@ -20,6 +20,7 @@ export function releaseStep(machine: MachineRecord, graceSeconds: number, now: n
   const release: MachineIntent = { kind: 'release', reason, decidedAt: now, byPerson: true };
   switch (state) {
     case 'Configured':
+      if (machine.drainRefusal && machine.drainRefusal.until > now) return 'wait';
       return machine.intent?.kind === 'unbind' ? 'wait' : { kind: 'unbind', reason, graceSeconds, preemptorPriority: 0, decidedAt: now };
     case 'Idle':
       if (machine.intent?.kind === 'release') return 'wait';

@@ -26,7 +26,7 @@ export interface ShardStatusPublisherOptions {
   readonly address: () => string;
   /** Least time between two statuses; 2 s if absent. */
   readonly intervalMs?: number;
-  readonly facts: () => Pick<ShardFacts, 'epoch' | 'holder' | 'sessions' | 'leaseProven' | 'supplyTrusted' | 'fenced' | 'objectsMode' | 'unmetSince'>;
+  readonly facts: () => Pick<ShardFacts, 'epoch' | 'holder' | 'sessions' | 'leaseProven' | 'supplyTrusted' | 'fenced' | 'objectsMode' | 'unmetSince' | 'troubles'>;
 }
 
 const INTERVAL_MS = 2_000;

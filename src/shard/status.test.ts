@@ -3,6 +3,7 @@ import type { CapacityProvider, Condition } from '../api/types.ts';
 import { amounts, need, requirement } from '../engine/testing/builders.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
+import { rowKey } from './bind-refusals.ts';
 import { Inventory } from './inventory.ts';
 import { providerStatus, shardStatus } from './status.ts';
 import type { ShardFacts } from './status.ts';
@@ -37,6 +38,16 @@ describe('the status of a Shard', () => {
       clusterId: 'east', requirements: [{ key: 'zone', operator: 'In', values: ['a'] }], priority: 7, deficit: { cpu: '2' },
       reason: 'SUPPLY_EXHAUSTED', message: expect.stringContaining('every machine that matches is in use already') as string, sinceTime: '2026-05-06T07:08:04Z',
     }]);
+  });
+
+  it('says what is in the way of rows, also of those that the plan takes for met, in the words that their operator hears', () => {
+    const counted = need({ cluster: 'east', priority: 9 });
+    const lacking = need({ cluster: 'east', priority: 8 });
+    const trouble = { words: 'disk broken', isPresent: false, wasRefused: true, onTheWay: 0 };
+    const verdicts = [verdict(counted, { inFlight: 1 }), { ...unmet(8), need: lacking }, verdict(need({ cluster: 'east', priority: 7 }), { inFlight: 1 })];
+    const { shortfalls, needs } = shardStatus(plan(verdicts), facts({ troubles: new Map([[rowKey(counted), trouble], [rowKey(lacking), trouble]]) }));
+    expect(shortfalls?.map((s) => [s.priority, s.message])).toEqual([[9, 'A machine chosen for it does not come: disk broken.'], [8, 'A machine chosen for it does not come: disk broken.']]);
+    expect(needs).toEqual({ rows: 3, satisfied: 1, unmet: 2 });
   });
 
   it('says since when it has been unmet, where that is known', () => {

@@ -2,13 +2,14 @@ import { conditionMaker } from '../api/conditions.ts';
 import { CONFIRM_REMOVAL_ANNOTATION } from '../api/constants.ts';
 import { formatResources } from '../api/resource-vector.ts';
 import type { CapacityProvider, CapacityProviderOffer, Condition, Shard, ShardShortfall } from '../api/types.ts';
-import { explainNeed } from '../engine/explain.ts';
 import type { Millis, NeedVerdict, Plan } from '../engine/types.ts';
 import { timestamp } from '../lib/timestamp.ts';
 import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
 import type { Quarantine } from '../reconcilers/provider/removal.ts';
 import type { Inventory } from './inventory.ts';
+import { isSatisfied, tellNeed } from './need-telling.ts';
 import type { MachineObjects } from './object-policy.ts';
+import type { RowTrouble } from './row-troubles.ts';
 import { callObstacle } from './settings.ts';
 
 const MAX_SHORTFALLS = 20;
@@ -30,12 +31,15 @@ export interface ShardFacts {
   readonly previous: readonly Condition[];
   /** Since when a Need has been unmet, if it is known. */
   readonly unmetSince?: (verdict: NeedVerdict) => Millis | undefined;
+  /** What keeps machines from rows, by `rowKey`; absent = nothing. */
+  readonly troubles?: ReadonlyMap<string, RowTrouble>;
 }
 
 /** Pure: Shard.status for a plan (spec: control-crds, Shard). */
 export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['status']> {
   const { byState } = plan.stats;
   const condition = conditionMaker(facts.previous, facts.generation, facts.at);
+  const { unmet, highest } = unmetNeeds(plan, facts.troubles);
   return {
     epoch: Number(facts.epoch),
     holder: facts.holder,
@@ -44,9 +48,9 @@ export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['s
     machines: { ...byState },
     totalMachines: plan.stats.machines,
     boundMachines: byState.Configuring + byState.Configured,
-    needs: { rows: plan.stats.needs, satisfied: plan.stats.needs - plan.stats.unmet, unmet: plan.stats.unmet },
+    needs: { rows: plan.stats.needs, satisfied: plan.stats.needs - unmet, unmet },
     sessions: facts.sessions,
-    shortfalls: highestUnmet(plan.verdicts).map((verdict) => shortfall(verdict, facts.unmetSince?.(verdict) ?? verdict.arrival)),
+    shortfalls: highest.map((verdict) => shortfall(verdict, facts.unmetSince?.(verdict) ?? verdict.arrival, facts.troubles)),
     microUsdPerHour: plan.stats.microUsdPerHour,
     dollarsPerHour: (plan.stats.microUsdPerHour / 1_000_000).toFixed(2),
     pausedActions: facts.withheld,
@@ -99,20 +103,26 @@ function offers({ tally }: Inventory): CapacityProviderOffer[] {
   }));
 }
 
-/** The unmet Needs of the highest priorities; of equal ones, those that choose first. One pass: there may be many Needs. */
-function highestUnmet(verdicts: readonly NeedVerdict[]): NeedVerdict[] {
+/** How many Needs are unmet, and those of the highest priorities; of equal ones, those that choose first. One pass: there may be many Needs. */
+function unmetNeeds({ verdicts, stats }: Plan, troubles: ShardFacts['troubles']): { readonly unmet: number; readonly highest: readonly NeedVerdict[] } {
   const highest: NeedVerdict[] = [];
   const priority = (verdict: NeedVerdict | undefined): number => verdict?.need.profile.priority ?? -Infinity;
+  let unmet = stats.unmet;
   for (const verdict of verdicts) {
-    if (verdict.satisfied || priority(verdict) <= priority(highest[MAX_SHORTFALLS - 1])) continue;
+    if (verdict.satisfied) {
+      // Met in the plan; but what it counts on does not come.
+      if (isSatisfied(verdict, troubles)) continue;
+      unmet++;
+    }
+    if (priority(verdict) <= priority(highest[MAX_SHORTFALLS - 1])) continue;
     const at = highest.findIndex((other) => priority(other) < priority(verdict));
     highest.splice(at < 0 ? highest.length : at, 0, verdict);
     highest.length = Math.min(highest.length, MAX_SHORTFALLS);
   }
-  return highest;
+  return { unmet, highest };
 }
 
-function shortfall(verdict: NeedVerdict, since: Millis): ShardShortfall {
+function shortfall(verdict: NeedVerdict, since: Millis, troubles: ShardFacts['troubles']): ShardShortfall {
   const { need } = verdict;
   return {
     clusterId: need.cluster,
@@ -120,7 +130,7 @@ function shortfall(verdict: NeedVerdict, since: Millis): ShardShortfall {
     priority: need.profile.priority,
     deficit: Object.fromEntries(formatResources(verdict.deficit)),
     reason: verdict.reason ?? 'Unknown',
-    message: explainNeed(verdict),
+    message: tellNeed(verdict, troubles).text,
     sinceTime: timestamp(since),
   };
 }

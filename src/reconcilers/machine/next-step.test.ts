@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import type { MachineState } from '../../engine/types.ts';
-import type { MachineIntent, MachineRecord } from '../../shard/record.ts';
+import type { MachineIntent, MachineRecord, OperationKind } from '../../shard/record.ts';
 import { seen, toEast } from '../../shard/testing/machines.ts';
 import { nextStep } from './next-step.ts';
 import type { Circumstances } from './next-step.ts';
@@ -52,6 +52,16 @@ describe('when nothing stands in the way', () => {
 });
 
 describe('what holds a step back', () => {
+  test('a call that brought no answer a moment ago: the same one is not repeated yet, another one may be made', () => {
+    const after = (kind: OperationKind, retryAt: number) => ({ operation: { kind, operationId: '', startedAt: 0, attempts: 2, lastError: '', retryAt } });
+    const idle = (kind: OperationKind, retryAt: number): string => step(record('Idle', intents.bind, after(kind, retryAt)));
+    expect([idle('Configure', NOW + 1), idle('Configure', NOW), idle('Create', NOW + 1)]).toEqual(['wait:cooldown', 'configure', 'configure']);
+  });
+  test('a refusal of what it was to be configured with', () => {
+    const rested = (until: number): string => step(record('Idle', { ...intents.bind, rest: { refusals: 1, until } }));
+    expect([rested(NOW + 1), rested(NOW)]).toEqual(['wait:cooldown', 'configure']);
+  });
+
   const ready = [
     ['create', record('Speculative', intents.bind)],
     ['configure', record('Idle', intents.bind)],

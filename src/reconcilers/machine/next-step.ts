@@ -1,4 +1,4 @@
-import type { MachineRecord, MachineIntent } from '../../shard/record.ts';
+import type { MachineRecord, MachineIntent, OperationKind } from '../../shard/record.ts';
 
 export type BindIntent = Extract<MachineIntent, { kind: 'bind' }>;
 export type UnbindIntent = Extract<MachineIntent, { kind: 'unbind' }>;
@@ -27,8 +27,17 @@ export interface Circumstances {
   readonly now: number;
 }
 
+export const STEP_OF: Readonly<Record<OperationKind, Step['do']>> = { Create: 'create', Configure: 'configure', Drain: 'drain', Delete: 'delete' };
+
 /** Pure: what to do next for one machine (spec: engine 11.2 to 11.5, as level-based steps). */
 export function nextStep(machine: MachineRecord, circumstances: Circumstances): Step {
+  const step = wantedStep(machine, circumstances);
+  const last = machine.operation;
+  const isTooSoon = last?.retryAt !== undefined && last.retryAt > circumstances.now && step.do === STEP_OF[last.kind];
+  return isTooSoon ? { do: 'wait', for: 'cooldown' } : step;
+}
+
+function wantedStep(machine: MachineRecord, circumstances: Circumstances): Step {
   if (machine.busy) return { do: 'wait', for: 'provider' };
   if (machine.recheck) return { do: 'look' };
   const { intent } = machine;
@@ -51,6 +60,7 @@ export function nextStep(machine: MachineRecord, circumstances: Circumstances): 
 
 function bindStep(machine: MachineRecord, intent: BindIntent, circumstances: Circumstances): Step {
   if (!circumstances.demandKnown) return { do: 'wait', for: 'demand' };
+  if (intent.rest && intent.rest.until > circumstances.now) return { do: 'wait', for: 'cooldown' };
   switch (machine.seen.state) {
     case 'Speculative':
       return { do: 'create', intent };

@@ -5,6 +5,7 @@ import type { MachineState } from '../../engine/types.ts';
 import { Semaphore } from '../../lib/semaphore.ts';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
 import { ProviderError } from '../../provider/client.ts';
+import { toProviderError } from '../../provider/provider-error.ts';
 import { createController } from '../../runtime/controller.ts';
 import { createWorkQueue } from '../../runtime/queue/work-queue.ts';
 import { silentLog } from '../../runtime/types.ts';
@@ -37,6 +38,9 @@ function setUp(options: { concurrency?: number } = {}) {
     outcomes: [] as string[],
     fenced: [] as string[],
     refused: [] as string[],
+    givenUp: [] as string[],
+    /** In the middle: no jitter. */
+    random: 0.5,
     blob: (_signal: AbortSignal): Promise<Blob> => Promise.resolve({ userData: BLOB, expiresAt: undefined }),
     written: (_id: string, _signal: AbortSignal): Promise<void> => Promise.resolve(),
   };
@@ -44,7 +48,7 @@ function setUp(options: { concurrency?: number } = {}) {
   const controller = createController({
     clock, log: silentLog, workers: 8, queue: createWorkQueue({ clock, backoff: { minMs: 100, maxMs: 30_000 }, retryQps: 100, retryBurst: 100 }),
     reconciler: new MachineReconciler({
-      inventory, provider, clock, log: silentLog,
+      inventory, provider, clock, random: () => world.random, log: silentLog,
       isActive: () => world.active && world.fenced.length === 0,
       isLeaseProven: () => world.leaseProven,
       isConnected: () => world.connected,
@@ -62,7 +66,8 @@ function setUp(options: { concurrency?: number } = {}) {
       deadlineMs: (kind) => world.deadlineMs(kind),
       slot: (run) => slots.run(run),
       onFenced: (id) => world.fenced.push(id),
-      onBindRefused: (to, message) => world.refused.push(`${to.cluster} ${to.fingerprint} ${message}`),
+      onBindRefused: (to, { words }) => world.refused.push(`${to.cluster} ${to.fingerprint} ${words}`),
+      onDrainGivenUp: (code) => world.givenUp.push(code),
       onOutcome: (kind, outcome) => world.outcomes.push(`${kind} ${outcome}`),
     }),
   });
@@ -177,6 +182,25 @@ describe('an ambiguous failure', () => {
     expect(t.world.outcomes).toEqual(['Create ctx_canceled']);
   });
 
+  it('is repeated later and later, also where looking works', async () => {
+    const t = setUp();
+    for (let i = 0; i < 50; i++) t.provider.next('create', unavailable);
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    expect(t.provider.made()).toEqual(['create m', 'get m', 'create m', 'get m']);
+    await t.clock.advance(200);
+    expect(t.provider.made('create')).toHaveLength(3);
+    await t.clock.advance(300);
+    expect(t.provider.made('create')).toHaveLength(3);
+    await t.clock.advance(100);
+    expect(t.provider.made('create')).toHaveLength(4);
+    await t.clock.advance(600_000);
+    const tries = t.provider.made('create').length;
+    expect(tries).toBeGreaterThan(20);
+    expect(tries).toBeLessThan(35);
+    expect(t.inventory.get('m')).toMatchObject({ intent: bind, obstacle: '' });
+  });
+
   it('keeps the decision and its error, and backs off while the provider is away', async () => {
     const t = setUp();
     for (let i = 0; i < 50; i++) {
@@ -225,24 +249,120 @@ describe('a definite refusal', () => {
   });
 
   describe('of a Drain', () => {
+    const refuse = (t: Setup, times: number, error: () => Error = rejected): void => {
+      for (let i = 0; i < times; i++) t.provider.next('drain', error);
+    };
+    const engineHears = (t: Setup) => t.inventory.takeEngineChanges()?.upserted.at(-1);
+
     it('keeps the decision once the operator was told to empty the machine, and tries again at growing intervals', async () => {
       const t = setUp();
-      for (let i = 0; i < 8; i++) t.provider.next('drain', rejected);
+      refuse(t, 4);
       t.have('m', 'Configured', unbind);
+      const decided = new Set<MachineIntent | undefined>();
+      t.inventory.onChange(({ after }) => decided.add(after?.intent));
       const triedAt: number[] = [];
       await t.settle();
-      for (let tried = 0; tried < 9; await t.clock.advance(500)) {
+      for (let tried = 0; tried < 5 && t.clock.monotonic() < 60_000; await t.clock.advance(250)) {
         const made = t.provider.made('drain').length;
         if (made > tried) triedAt.push(t.clock.monotonic());
         tried = made;
-        if (t.clock.monotonic() > 300_000) break;
-        if (tried < 9) expect(t.inventory.get('m')?.intent).toMatchObject({ kind: 'unbind', isTold: true, graceSeconds: 5 });
-        if (tried > 0 && tried < 9) expect(t.inventory.get('m')?.obstacle).toBe('drain: quota');
+        if (tried === 5) break;
+        expect(t.inventory.get('m')).toMatchObject({ intent: { kind: 'unbind', isTold: true, graceSeconds: 5 }, obstacle: 'drain: quota' });
+        expect(engineHears(t)?.drainRefused).toBeUndefined();
       }
-      const pauses = triedAt.slice(1).map((at, i) => Math.round((at - triedAt[i]!) / 1_000));
-      expect(pauses).toEqual([1, 2, 4, 8, 16, 30, 30, 30]);
-      expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Draining' }, obstacle: '' });
-      expect(t.world.log).toHaveLength(9);
+      expect(triedAt.slice(1).map((at, i) => at - triedAt[i]!)).toEqual([1_000, 2_000, 4_000, 8_000]);
+      expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Draining' }, obstacle: '', drainRefusal: undefined });
+      expect(t.world.log).toHaveLength(5);
+      // The operator is told anew with every try; what is decided stays the same all the while.
+      expect(decided.size).toBe(2);
+      expect(t.world.givenUp).toEqual([]);
+    });
+
+    it('is given up at the fifth: the machine serves on, and nothing is left of the decision', async () => {
+      const t = setUp();
+      refuse(t, 5);
+      t.have('m', 'Configured', unbind);
+      await t.clock.advance(15_000);
+      expect(t.provider.made('drain')).toHaveLength(5);
+      expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Configured' }, intent: undefined, coolUntil: 0, obstacle: '', drainRefusal: { words: 'drain: quota', code: 'Rejected', spells: 1 } });
+      expect(engineHears(t)).toMatchObject({ id: 'm', stuck: false, drainRefused: true });
+      expect(engineHears(t)).toBeUndefined();
+      expect(t.world.givenUp).toEqual(['Rejected']);
+      await t.clock.advance(600_000);
+      expect(t.provider.made('drain')).toHaveLength(5);
+    });
+
+    it('is given up at once where the provider cannot drain at all', async () => {
+      const t = setUp();
+      refuse(t, 1, () => new ProviderError('NotSupported', 'no such call'));
+      t.have('m', 'Configured', unbind);
+      await t.settle();
+      expect(t.inventory.get('m')).toMatchObject({ intent: undefined, drainRefusal: { words: 'drain: no such call', code: 'NotSupported' } });
+      await t.clock.advance(59_000);
+      expect(t.provider.made('drain')).toHaveLength(1);
+    });
+
+    it('rests the machine longer each time, up to a quarter of an hour, and forgets it when it leaves', async () => {
+      const t = setUp();
+      const restsMs: number[] = [];
+      t.have('m', 'Configured');
+      for (let spell = 0; spell < 6; spell++) {
+        refuse(t, 1, () => new ProviderError('NotSupported', 'no such call'));
+        t.inventory.setIntent('m', unbind);
+        await t.settle();
+        const from = t.clock.monotonic();
+        expect(engineHears(t)?.drainRefused).toBe(true);
+        while (!engineHears(t) && t.clock.monotonic() < from + 3_600_000) await t.clock.advance(30_000);
+        expect(t.inventory.get('m')).toMatchObject({ drainRefusal: { until: 0 } });
+        restsMs.push(t.clock.monotonic() - from);
+      }
+      expect(restsMs).toEqual([60_000, 120_000, 240_000, 480_000, 900_000, 900_000]);
+      t.inventory.setIntent('m', unbind);
+      await t.settle();
+      expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Draining' }, drainRefusal: undefined });
+    });
+
+    it.each([[0, 45_000], [0.999_999, 75_000]])('rests and tries with jitter: %d', async (random, restMs) => {
+      const t = setUp();
+      t.world.random = random;
+      refuse(t, 5);
+      t.have('m', 'Configured', unbind);
+      await t.clock.advance(750);
+      expect(t.provider.made('drain')).toHaveLength(random === 0 ? 2 : 1);
+      while (t.world.givenUp.length === 0) await t.clock.advance(10);
+      expect(Math.abs(t.inventory.get('m')!.drainRefusal!.until - t.clock.now() - restMs)).toBeLessThan(11);
+    });
+
+    it('is not given up because no answer comes, however often; and such tries are no refusals', async () => {
+      const t = setUp();
+      refuse(t, 20, unavailable);
+      refuse(t, 4);
+      t.have('m', 'Configured', unbind);
+      await t.clock.advance(1_200_000);
+      expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Draining' } });
+      expect(t.provider.made('drain')).toHaveLength(25);
+      expect(t.world.givenUp).toEqual([]);
+    });
+
+    it('is given up also where the provider gives no code for it', async () => {
+      const t = setUp();
+      refuse(t, 5, () => toProviderError(new GrpcError(GrpcCode.UNKNOWN, 'oops')));
+      t.have('m', 'Configured', unbind);
+      await t.clock.advance(15_000);
+      expect(t.world.givenUp).toEqual(['UNKNOWN']);
+      expect(t.inventory.get('m')?.intent).toBeUndefined();
+    });
+
+    it('without a code is no refusal where the drain was begun all the same', async () => {
+      const t = setUp();
+      t.provider.next('drain', () => {
+        t.provider.move('m', 'Draining');
+        return toProviderError(new GrpcError(GrpcCode.UNKNOWN, 'oops'));
+      });
+      t.have('m', 'Configured', unbind);
+      await t.clock.advance(60_000);
+      expect(t.provider.made()).toEqual(['drain m', 'get m']);
+      expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Draining' }, intent: { kind: 'unbind' } });
     });
 
     it('drops the decision while no operator was told: the next plan decides anew', async () => {
@@ -252,6 +372,7 @@ describe('a definite refusal', () => {
       t.have('m', 'Configured', unbind);
       await t.settle();
       expect(t.inventory.get('m')?.intent).toBeUndefined();
+      expect(engineHears(t)).toMatchObject({ stuck: false, drainRefused: true });
     });
 
     it('drops the decision where the provider knows no such machine: the List removes it', async () => {
@@ -260,6 +381,58 @@ describe('a definite refusal', () => {
       t.have('m', 'Configured', unbind);
       await t.settle();
       expect(t.inventory.get('m')?.intent).toBeUndefined();
+    });
+  });
+
+  describe('of what was to be configured', () => {
+    const invalid = (): ProviderError => new ProviderError('InvalidArgument', 'bad blob');
+
+    it('keeps the machine for its demand, and tries again with a fresh blob at growing intervals', async () => {
+      const t = setUp();
+      for (let i = 0; i < 4; i++) t.provider.next('configure', invalid);
+      t.have('m', 'Idle', bind);
+      await t.settle();
+      // Withdrawn it could be: nothing has come of it.
+      expect(t.inventory.get('m')).toMatchObject({ intent: { kind: 'bind', configureSent: false }, coolUntil: 0, obstacle: 'configure: bad blob' });
+      expect(t.inventory.takeEngineChanges()?.upserted).toMatchObject([{ stuck: false, intent: { kind: 'bind', configureSent: false } }]);
+      const triedAt: number[] = [0];
+      while (triedAt.length < 5 && t.clock.monotonic() < 60_000) {
+        await t.clock.advance(250);
+        if (t.provider.made('configure').length > triedAt.length) triedAt.push(t.clock.monotonic());
+      }
+      expect(triedAt.slice(1).map((at, i) => at - triedAt[i]!)).toEqual([1_000, 2_000, 4_000, 8_000]);
+      expect(t.world.log).toHaveLength(5);
+      expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Configuring' }, obstacle: '' });
+      expect(t.world.refused).toHaveLength(4);
+    });
+
+    it('drops the decision at the fifth: the machine may be the trouble after all', async () => {
+      const t = setUp();
+      for (let i = 0; i < 5; i++) t.provider.next('configure', invalid);
+      t.have('m', 'Idle', bind);
+      await t.clock.advance(15_000);
+      expect(t.provider.made('configure')).toHaveLength(5);
+      expect(t.inventory.get('m')).toMatchObject({ intent: undefined, obstacle: 'configure: bad blob' });
+      expect(t.inventory.takeEngineChanges()?.upserted).toMatchObject([{ stuck: true }]);
+    });
+
+    it('keeps no machine that is wanted for something else meanwhile', async () => {
+      const t = setUp();
+      t.provider.next('configure', invalid);
+      t.have('m', 'Idle', bind);
+      await t.settle();
+      t.inventory.setIntent('m', { ...bind, to: { ...toEast, cluster: 'west' } });
+      await t.settle();
+      expect(t.provider.calls.filter((c) => c.kind === 'configure').map((c) => c.request['clusterId'])).toEqual(['east', 'west']);
+    });
+
+    it('is about the machine if the code says so: it rests, and others are tried', async () => {
+      const t = setUp();
+      t.provider.next('configure', rejected);
+      t.have('m', 'Idle', bind);
+      await t.settle();
+      expect(t.inventory.get('m')?.intent).toBeUndefined();
+      expect(t.inventory.takeEngineChanges()?.upserted).toMatchObject([{ stuck: true }]);
     });
   });
 

@@ -4,29 +4,38 @@ import type { Assignment } from '../../engine/types.ts';
 import { assertNever } from '../../lib/assert-never.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { deadline } from '../../lib/deadline.ts';
+import type { Random } from '../../lib/random.ts';
 import { ProviderError } from '../../provider/client.ts';
 import type { Acknowledgement, MutationLimits, ProviderClient } from '../../provider/client.ts';
 import { after, done } from '../../runtime/types.ts';
 import type { Log, ReconcileContext, Reconciler, Result } from '../../runtime/types.ts';
 import type { Inventory } from '../../shard/inventory.ts';
 import type { CallKind, MachineRecord, OperationKind } from '../../shard/record.ts';
-import { nextStep } from './next-step.ts';
+import { STEP_OF, nextStep } from './next-step.ts';
 import type { BindIntent, Step, UnbindIntent } from './next-step.ts';
+import { refusalOf } from './refusal.ts';
+import type { Refusal } from './refusal.ts';
 
 const COOLDOWN_MS = 30_000;
-/** After the first refusal to drain; each further one doubles it, up to the above. */
-const DRAIN_RETRY_MS = 1_000;
+/** What may be refused in passing is tried so often: after so long at first, then twice as long each time. */
+const TRIES = 5;
+const RETRY_MS = 1_000;
+/** A machine whose drain was given up is left in peace for so long; each time twice as long, up to the second. */
+const DRAIN_REST_MS = 60_000;
+const DRAIN_REST_MAX_MS = 900_000;
+/** A call that brought no answer is repeated once as soon as it was looked at; then after so long, and twice as long each time. */
+const UNANSWERED_RETRY_MS = 200;
 /** How long a decision may wait for its Machine object before it is carried out all the same (static stability). */
 const WRITE_AHEAD_MS = 1_000;
 const BLOB_TIMEOUT_MS = 30_000;
 const LEASE_RETRY_MS = 1_000;
-const STEP_OF: Readonly<Record<OperationKind, Step['do']>> = { Create: 'create', Configure: 'configure', Drain: 'drain', Delete: 'delete' };
 
 /** What the reconciler needs of the rest of the shard; narrow, so that a test can play it. */
 export interface MachineReconcilerDeps {
   readonly inventory: Inventory;
   readonly provider: ProviderClient;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly isActive: () => boolean;
   readonly isLeaseProven: () => boolean;
@@ -44,8 +53,10 @@ export interface MachineReconcilerDeps {
   /** At most so many provider calls at a time. */
   readonly slot: <T>(run: () => Promise<T>) => Promise<T>;
   readonly onFenced: (machineId: string, message: string) => void;
-  /** The provider refused a machine that was meant for this demand; another one will be chosen. */
-  readonly onBindRefused: (to: Assignment, message: string) => void;
+  /** The provider refused a machine that is meant for this demand. */
+  readonly onBindRefused: (to: Assignment, refusal: Pick<Refusal, 'code' | 'words'>) => void;
+  /** The provider refused a drain for good, or too often: the machine serves on. */
+  readonly onDrainGivenUp: (code: string) => void;
   readonly onOutcome: (kind: OperationKind, outcome: string, seconds: number) => void;
 }
 
@@ -72,7 +83,9 @@ export class MachineReconciler implements Reconciler {
     const machine = inventory.get(id);
     if (!machine) return done;
     // Rested: the engine is to hear of it, since it sees only changes.
-    if (machine.coolUntil !== 0 && machine.coolUntil <= clock.now()) inventory.update(id, { coolUntil: 0, ...(!machine.intent && { obstacle: '' }) });
+    const { coolUntil, drainRefusal } = machine;
+    if (coolUntil !== 0 && coolUntil <= clock.now()) inventory.update(id, { coolUntil: 0, ...(!machine.intent && { obstacle: '' }) });
+    if (drainRefusal && drainRefusal.until !== 0 && drainRefusal.until <= clock.now()) inventory.update(id, { drainRefusal: { ...drainRefusal, until: 0 } });
     const step = this.stepOf(machine);
     switch (step.do) {
       case 'nothing':
@@ -117,8 +130,11 @@ export class MachineReconciler implements Reconciler {
   }
 
   private untilRested(id: string): Result {
-    const coolUntil = this.deps.inventory.get(id)?.coolUntil ?? 0;
-    return coolUntil === 0 ? done : after(Math.max(0, coolUntil - this.deps.clock.now()));
+    const machine = this.deps.inventory.get(id);
+    const rest = machine?.intent?.kind === 'bind' ? machine.intent.rest : undefined;
+    const now = this.deps.clock.now();
+    const ends = [machine?.coolUntil, machine?.drainRefusal?.until, machine?.operation?.retryAt, rest?.until].filter((end) => end !== undefined && end > now) as number[];
+    return ends.length === 0 ? done : after(Math.min(...ends) - now);
   }
 
   private async configure(machine: MachineRecord, intent: BindIntent, signal: AbortSignal): Promise<Result> {
@@ -185,11 +201,12 @@ export class MachineReconciler implements Reconciler {
       if (!now || now.intent !== machine.intent) return done; // whoever changed it has woken us
       const step = this.stepOf(now);
       if (step.do !== STEP_OF[kind]) return step.do === 'wait' && step.for === 'lease' ? after(LEASE_RETRY_MS) : done;
-      const attempts = (now.operation?.kind === kind ? now.operation.attempts : 0) + 1;
+      const last = now.operation?.kind === kind ? now.operation : undefined;
+      const attempts = (last?.attempts ?? 0) + 1;
       prepare();
       const startedAt = clock.now();
       const startedMono = clock.monotonic();
-      inventory.begin(id, { kind, operationId: '', startedAt, attempts, lastError: '' });
+      inventory.begin(id, { kind, operationId: '', startedAt, attempts, ...(last?.refusals !== undefined && { refusals: last.refusals }), lastError: '' });
       try {
         const ack = await send(signal);
         if (ack.machine) inventory.end(id, { seen: ack.machine, operationId: ack.operationId });
@@ -205,33 +222,80 @@ export class MachineReconciler implements Reconciler {
 
   /**
    * An ambiguous failure (deadline, connection) may have happened all the same: look before repeating. A definite refusal
-   * ends the decision and rests the machine, so that the next plan chooses another one; a Drain that the operator has prepared is
-   * tried again instead. Throws to be retried with backoff.
+   * ends the decision and rests the machine, so that the next plan chooses another one; some are worth a few tries before.
+   * Throws to be retried with backoff.
    */
   private failed(id: string, kind: OperationKind, error: unknown, seconds: number): Result {
     const { inventory, clock } = this.deps;
     const message = error instanceof Error ? error.message : String(error);
-    const ambiguous = !(error instanceof ProviderError) || error.isAmbiguous;
-    inventory.end(id, { error: `${kind.toLowerCase()}: ${message}`, recheck: true });
+    const refusal = refusalOf(error, kind);
+    const attempts = inventory.get(id)?.operation?.attempts ?? 1;
+    const retryMs = refusal || attempts === 1 ? 0 : this.jittered(Math.min(COOLDOWN_MS, UNANSWERED_RETRY_MS * 2 ** (attempts - 2)));
+    inventory.end(id, { error: `${kind.toLowerCase()}: ${message}`, recheck: true, isRefusal: refusal !== undefined, ...(retryMs > 0 && { retryAt: clock.now() + retryMs }) });
     this.deps.onOutcome(kind, error instanceof ProviderError ? outcomeLabel(error.code) : 'other', seconds);
     if (error instanceof ProviderError && error.code === 'Fenced') {
       this.deps.onFenced(id, message);
       return done;
     }
-    if (ambiguous) throw error;
+    if (!refusal) throw error;
     const machine = inventory.get(id);
-    if (kind === 'Drain' && machine?.intent?.kind === 'unbind' && machine.intent.isTold && !(error instanceof ProviderError && error.code === 'NotFound')) {
-      // Its Node is cordoned and being emptied: half taken away it would serve nobody and count as capacity.
-      const pauseMs = Math.min(COOLDOWN_MS, DRAIN_RETRY_MS * 2 ** ((machine.operation?.attempts ?? 1) - 1));
-      inventory.update(id, { coolUntil: clock.now() + pauseMs, obstacle: `drain: ${message}` });
-      this.deps.log.warn({ machine: id, error: message, retryMs: pauseMs }, 'the provider refused to drain a machine that is being emptied: trying again');
-      return after(pauseMs);
+    const isGone = error instanceof ProviderError && error.code === 'NotFound';
+    if (machine?.intent?.kind === 'unbind' && kind === 'Drain' && !isGone) return this.drainRefused(machine, machine.intent, refusal);
+    if (machine?.intent?.kind === 'bind') {
+      this.deps.onBindRefused(machine.intent.to, refusal);
+      if (refusal.isOfRequest && (machine.intent.rest?.refusals ?? 0) + 1 < TRIES) return this.requestRefused(id, machine.intent, refusal);
     }
-    if (machine?.intent?.kind === 'bind') this.deps.onBindRefused(machine.intent.to, `${kind.toLowerCase()}: ${message}`);
     if (machine?.intent && (machine.intent.kind !== 'bind' || kind === machine.operation?.kind)) inventory.setIntent(id, undefined);
-    inventory.update(id, { coolUntil: clock.now() + COOLDOWN_MS, obstacle: `${kind.toLowerCase()}: ${message}` });
+    inventory.update(id, { coolUntil: clock.now() + COOLDOWN_MS, obstacle: refusal.words });
     this.deps.log.warn({ machine: id, operation: kind, error: message }, 'the provider refused: decision dropped, machine rests');
     return after(COOLDOWN_MS);
+  }
+
+  /**
+   * Once an operator was told, its Node is cordoned and being emptied: half taken away it would serve nobody and count as
+   * capacity, so it is tried again. But not for ever: a machine that cannot be drained goes on serving, and the operator
+   * hears that it stays.
+   */
+  private drainRefused({ seen: { id }, operation, drainRefusal }: MachineRecord, { isTold }: UnbindIntent, { code, words, isFinal }: Refusal): Result {
+    const { inventory, clock, log } = this.deps;
+    const refusals = operation?.refusals ?? 1;
+    if (isTold && !isFinal && refusals < TRIES) {
+      const pauseMs = this.pause(refusals);
+      inventory.update(id, { coolUntil: clock.now() + pauseMs, obstacle: words });
+      log.warn({ machine: id, error: words, retryMs: pauseMs }, 'the provider refused to drain a machine that is being emptied: trying again');
+      return after(pauseMs);
+    }
+    const spells = (drainRefusal?.spells ?? 0) + 1;
+    const restMs = this.jittered(Math.min(DRAIN_REST_MAX_MS, DRAIN_REST_MS * 2 ** (spells - 1)));
+    // First the rest: whoever hears that nothing is decided any more must not decide the same again.
+    inventory.update(id, { coolUntil: 0, drainRefusal: { words, code, until: clock.now() + restMs, spells } });
+    inventory.setIntent(id, undefined);
+    this.deps.onDrainGivenUp(code);
+    log.warn({ machine: id, error: words, tries: refusals, restMs }, 'the provider refuses to drain the machine: it serves on, and is not taken away for a while');
+    return after(restMs);
+  }
+
+  /**
+   * Another machine would be refused as well, and would rest for other clusters' sake without a reason. So this one is kept
+   * for its demand and tried again with a fresh blob; all others stay free.
+   */
+  private requestRefused(id: string, intent: BindIntent, { words }: Refusal): Result {
+    const { inventory, clock, log } = this.deps;
+    const refusals = (intent.rest?.refusals ?? 0) + 1;
+    const pauseMs = this.pause(refusals);
+    inventory.setIntent(id, { ...intent, configureSent: false, rest: { refusals, until: clock.now() + pauseMs } });
+    inventory.update(id, { obstacle: words });
+    log.warn({ machine: id, cluster: intent.to.cluster, error: words, retryMs: pauseMs }, 'the provider refused what it was to configure: trying again with a fresh blob');
+    return after(pauseMs);
+  }
+
+  private pause(refusals: number): number {
+    return this.jittered(Math.min(COOLDOWN_MS, RETRY_MS * 2 ** (refusals - 1)));
+  }
+
+  /** A quarter more or less, so that what was refused together is not tried together. */
+  private jittered(ms: number): number {
+    return Math.round(ms * (0.75 + this.deps.random() / 2));
   }
 
   private async look(id: string, signal: AbortSignal): Promise<void> {

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import type { MachineState } from '../engine/types.ts';
+import { VirtualClock } from '../lib/virtual-clock.ts';
+import { BindRefusals, rowKey } from './bind-refusals.ts';
+import { Inventory } from './inventory.ts';
+import type { MachineIntent } from './record.ts';
+import { RowTroubles } from './row-troubles.ts';
+import { seen, toEast } from './testing/machines.ts';
+
+const bind = (fingerprint: string = toEast.fingerprint): MachineIntent => ({ kind: 'bind', to: { ...toEast, fingerprint }, requirements: [], reason: '', decidedAt: 0, configureSent: false });
+
+function setUp() {
+  const clock = new VirtualClock();
+  const inventory = new Inventory(clock);
+  const refusals = new BindRefusals(clock);
+  const troubles = new RowTroubles({ clock, inventory, refusals });
+  const have = (id: string, state: MachineState, intent?: MachineIntent, obstacle = ''): void => {
+    inventory.observe(seen(id, state), inventory.mark());
+    if (intent) inventory.setIntent(id, intent);
+    if (obstacle) inventory.update(id, { obstacle });
+  };
+  const now = () => troubles.current().get(rowKey(toEast));
+  return { clock, inventory, refusals, have, now };
+}
+
+describe('what keeps machines from a row', () => {
+  it('is nothing where nothing was refused and nothing is in the way', () => {
+    const t = setUp();
+    t.have('m', 'Creating', bind());
+    expect(t.now()).toBeUndefined();
+  });
+
+  it('is what stands in the way of a machine that was chosen for it', () => {
+    const t = setUp();
+    t.have('m', 'Idle', bind(), 'no blob');
+    t.have('n', 'Configured', { kind: 'unbind', reason: '', graceSeconds: 0, preemptorPriority: 0, decidedAt: 0 }, 'drain: no');
+    expect(t.now()).toEqual({ words: 'no blob', isPresent: true, wasRefused: false, onTheWay: 0 });
+  });
+
+  it('is what was said of others; and machines that are being made ready are counted', () => {
+    const t = setUp();
+    t.refusals.refused(toEast, { code: 'INTERNAL', words: 'disk broken' });
+    t.have('creating', 'Creating', bind());
+    t.have('configuring', 'Configuring', bind());
+    t.have('decided', 'Speculative', bind());
+    t.have('other', 'Creating', bind('fp-2'));
+    t.have('stuck', 'Creating', bind());
+    t.inventory.update('stuck', { stuck: true });
+    t.have('draining', 'Draining', undefined);
+    expect(t.now()).toEqual({ words: 'disk broken', isPresent: false, wasRefused: true, onTheWay: 2 });
+  });
+
+  it('keeps its words while it is the same trouble, however they vary, and renews them at times', async () => {
+    const t = setUp();
+    const words = new Set<string | undefined>();
+    for (let i = 0; i < 60; i++) {
+      t.refusals.refused(toEast, { code: 'INTERNAL', words: `request req-${'abcdefgh'[i % 8]}x failed` });
+      words.add(t.now()?.words);
+      if (i === 28) expect(words.size).toBe(1);
+      await t.clock.advance(1_000);
+    }
+    expect(words.size).toBe(2);
+    t.refusals.refused(toEast, { code: 'ABORTED', words: 'something else' });
+    expect(t.now()?.words).toBe('something else');
+  });
+
+  it('does not jump from machine to machine', () => {
+    const t = setUp();
+    t.have('m', 'Idle', bind(), 'no blob for m');
+    t.have('n', 'Idle', bind(), 'no blob for n');
+    expect(t.now()?.words).toBe('no blob for m');
+    t.inventory.update('m', { obstacle: '' });
+    t.inventory.update('m', { obstacle: 'no blob for m' });
+    expect(t.now()?.words).toBe('no blob for m');
+  });
+
+  it('begins with new words when it comes back', () => {
+    const t = setUp();
+    t.have('m', 'Idle', bind(), 'first');
+    expect(t.now()?.words).toBe('first');
+    t.inventory.update('m', { obstacle: '' });
+    expect(t.now()).toBeUndefined();
+    t.inventory.update('m', { obstacle: 'second' });
+    expect(t.now()?.words).toBe('second');
+  });
+});
