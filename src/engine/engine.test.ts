@@ -70,6 +70,15 @@ describe('apply', () => {
     expect(idsOf(engine.plan(T0), 'Bootstrap')).toEqual(['b']);
   });
 
+  it('says of a machine that has come to those that serve that it serves', () => {
+    const engine = told(machines(machine('a', 'Configured')), demand(need({ units: 2 })), connected);
+    engine.plan(T0);
+    engine.apply(machines(machine('b', 'Configured')));
+    const { machineReasons } = engine.plan(T0);
+    expect(machineReasons.get('b')?.code).toBe('Serving');
+    expect([...machineReasons.changed]).toContain('b');
+  });
+
   it('follows changed hints, sessions, trust and policy', () => {
     const engine = told(machines(machine('a', 'Configured'), machine('b', 'Configured')), demand(need()), connected);
     expect(idsOf(engine.plan(T0), 'Reclaim')).toEqual(['b']);

@@ -73,9 +73,9 @@ function takeNext(offered: readonly Offered[], draining: Draining): boolean {
   let bestRank = Infinity;
   let nextRank = Infinity;
   for (const each of offered) {
-    const { members, taken } = each.group;
-    if (taken >= members.length || !draining.tally.contributes(each.cls)) continue;
-    const at = rank[members[taken] as number] as number;
+    const { group } = each;
+    if (group.left <= 0 || !draining.tally.contributes(each.cls)) continue;
+    const at = rank[group.members[group.taken] as number] as number;
     if (at < bestRank) {
       nextRank = bestRank;
       best = each;
@@ -89,27 +89,27 @@ function takeNext(offered: readonly Offered[], draining: Draining): boolean {
 
 /**
  * A rank below which all offered machines may be taken at once, in any order: nothing that the tally lacks is exceeded by
- * them, so each of them would have been taken. -1 = there is none.
+ * them, so each of them would have been taken. -1 = there is none, Infinity = all of them: then nobody has to know their order.
  */
 function safeBound(offered: readonly Offered[], tally: Tally, rank: Int32Array): number {
+  if (isSafe(offered, tally, ({ left }) => left)) return Infinity;
   let low = -1;
   let high = -1;
-  for (const { group } of offered) high = Math.max(high, (rank[group.members[group.members.length - 1] as number] as number) + 1);
-  if (isSafe(offered, tally, rank, high)) return high;
+  for (const { group } of offered) high = Math.max(high, (rank[group.members[group.size - 1] as number] as number) + 1);
   // Safe below `low`, not safe below `high`.
   while (high - low > 1) {
     const middle = (low + high) >>> 1;
-    if (isSafe(offered, tally, rank, middle)) low = middle;
+    if (isSafe(offered, tally, (group) => countBelow(group, middle, rank))) low = middle;
     else high = middle;
   }
   return low;
 }
 
-function isSafe(offered: readonly Offered[], tally: Tally, rank: Int32Array, bound: number): boolean {
+function isSafe(offered: readonly Offered[], tally: Tally, countOf: (group: Group<Tally>) => number): boolean {
   const { remaining } = tally;
   const sums = remaining.map(() => 0);
   for (const { group, cls } of offered) {
-    const n = countBelow(group, bound, rank);
+    const n = countOf(group);
     if (n === 0) continue;
     for (let i = 0; i < sums.length; i++) {
       const lack = remaining[i] as number;
@@ -123,7 +123,7 @@ function isSafe(offered: readonly Offered[], tally: Tally, rank: Int32Array, bou
 }
 
 function takeBelow(group: Group<Tally>, cls: MachineClass, bound: number, { market, take }: Draining): void {
-  const n = countBelow(group, bound, market.rank);
+  const n = bound === Infinity ? group.left : countBelow(group, bound, market.rank);
   if (n > 0) take(group, n, cls);
 }
 
@@ -143,7 +143,8 @@ function countBelow({ members, taken }: Group<Tally>, bound: number, rank: Int32
 function runLength(group: Group<Tally>, before: number, limit: number, rank: Int32Array): number {
   const most = Math.min(limit, group.left);
   if (before === Infinity) return most;
+  const { members, taken } = group;
   let n = 1;
-  while (n < most && (rank[group.members[group.taken + n] as number] as number) < before) n++;
+  while (n < most && (rank[members[taken + n] as number] as number) < before) n++;
   return n;
 }

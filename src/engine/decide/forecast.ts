@@ -4,7 +4,7 @@
  * victims, whatever priority the machine was stamped with (X3), and what nobody will be credited with goes first (X24).
  */
 import type { Cluster } from '../facts/cluster.ts';
-import type { Group } from '../facts/group.ts';
+import type { Group, Mark } from '../facts/group.ts';
 import type { NeedRow } from '../facts/need-row.ts';
 import type { Tally } from './tally.ts';
 
@@ -50,20 +50,19 @@ export class Forecasts {
   }
 
   #foresee(cluster: Cluster, { rows, next }: Turns): Stretch[] {
-    const marks: { group: Group<Tally>; taken: number; shares: Group<Tally>['shares'] }[] = [];
+    const marks: { readonly group: Group<Tally>; readonly mark: Mark<Tally> }[] = [];
     for (const shelf of cluster.shelves()) {
       for (const tie of shelf.ties()) {
         for (const group of tie) {
-          if (group.left > 0) marks.push({ group, taken: group.taken, shares: group.shares.map((share) => ({ ...share })) });
+          if (group.left > 0) marks.push({ group, mark: group.mark() });
         }
       }
     }
     for (let i = next; i < rows.length; i++) this.#credit(rows[i] as NeedRow, cluster);
     const stretches: Stretch[] = [];
-    for (const { group, taken, shares } of marks) {
-      if (group.kind === 'configured') stretches.push(...stretchesFrom(group, taken));
-      group.taken = taken;
-      group.shares = shares;
+    for (const { group, mark } of marks) {
+      if (group.kind === 'configured') stretches.push(...stretchesFrom(group, mark.taken));
+      group.backTo(mark);
     }
     return stretches;
   }
@@ -84,6 +83,6 @@ function stretchesFrom(group: Group<Tally>, start: number): Stretch[] {
     stretches.push({ group, from, to: end, holder: holder.row });
     from = end;
   }
-  if (from < group.members.length) stretches.push({ group, from, to: group.members.length, holder: undefined });
+  if (from < group.size) stretches.push({ group, from, to: group.size, holder: undefined });
   return stretches;
 }

@@ -1,11 +1,13 @@
 /** Why each machine is where it is, worked out when it is asked for. */
 import type { Cluster } from '../facts/cluster.ts';
 import type { Facts } from '../facts/facts.ts';
+import type { Group, Stretch } from '../facts/group.ts';
 import type { Inventory } from '../facts/inventory.ts';
 import { CONFIGURED, IDLE, ROLE, SPECULATIVE, STATES } from '../facts/role.ts';
 import type { MachineReason, MachineReasons, MachineState, Millis, Policy } from '../types.ts';
 import type { Holders } from './holders.ts';
 import type { PlanReasons } from './plan-reasons.ts';
+import type { Tally } from './tally.ts';
 import { whyIdle } from './release.ts';
 
 /** Reasons that are known all together. */
@@ -13,27 +15,21 @@ export function reasonsOf(reasons: ReadonlyMap<string, MachineReason>): MachineR
   return { get: (id) => reasons.get(id), changed: { [Symbol.iterator]: () => reasons.keys() }, [Symbol.iterator]: () => reasons.entries() };
 }
 
-/** Groups this small are gone through each time. */
-const FEW = 16;
-
 /** Notes on the machines of a cluster who was credited with them; returns the slots for which that is news through `changed`. */
 export function noteCredits(cluster: Cluster, inventory: Inventory, holders: Holders, changed: (slot: number) => void): void {
   const { credited } = inventory;
   for (const shelf of cluster.shelves()) {
     for (const group of shelf.groups()) {
-      const { members, shares } = group;
-      const fresh = members.length <= FEW ? undefined : group.toNote(shares.map(({ holder, end }) => [holders.of(holder.row), end] as const));
-      if (fresh !== undefined) {
-        const [only] = shares;
-        for (const slot of fresh) note(slot, only === undefined ? -1 : holders.of(only.holder.row));
+      if (group.isWhole) {
+        const number = group.holder === undefined ? -1 : holders.of(group.holder.row);
+        for (const slot of group.noteWhole(number)) note(slot, number);
         continue;
       }
+      const parts = partsOf(group, holders);
+      if (!group.noteParts(parts)) continue;
+      const { members } = group;
       let i = 0;
-      for (const { holder, end } of shares) {
-        const number = holders.of(holder.row);
-        for (; i < end; i++) note(members[i] as number, number);
-      }
-      for (; i < members.length; i++) note(members[i] as number, -1);
+      for (const { holder, end } of parts) for (; i < end; i++) note(members[i] as number, holder);
     }
   }
   function note(slot: number, number: number): void {
@@ -41,6 +37,13 @@ export function noteCredits(cluster: Cluster, inventory: Inventory, holders: Hol
     credited[slot] = number;
     changed(slot);
   }
+}
+
+/** Who has which of the group's machines, nobody's last. */
+function partsOf({ shares, size }: Group<Tally>, holders: Holders): Stretch[] {
+  const parts = shares.map(({ holder, end }) => ({ holder: holders.of(holder.row), end }));
+  if ((parts.at(-1)?.end ?? 0) < size) parts.push({ holder: -1, end: size });
+  return parts;
 }
 
 export class ReasonsInPlan implements MachineReasons {

@@ -28,7 +28,8 @@ export class Market {
   readonly disturbed = new Set<Cluster>();
   forecasts: Forecasts | undefined;
   readonly #serial: number;
-  readonly #originals = new Map<Group<Tally>, number[]>();
+  /** Groups that machines were taken out of. */
+  readonly #opened = new Set<Group<Tally>>();
   readonly #withoutVictims = new Map<Fit, number>();
   #lowestStamps: Float64Array | undefined;
   readonly #spare = new Map<Cluster, Tie[]>();
@@ -106,19 +107,15 @@ export class Market {
   /** Takes bound machines out of this plan; their group has them back when it is over. */
   takeOut(group: Group<Tally>, from: number, n: number, cluster: Cluster): readonly number[] {
     if (this.isKept(cluster)) this.keptWasTaken = true;
-    if (!this.#originals.has(group)) {
-      this.#originals.set(group, group.members);
-      group.members = group.members.slice();
-    }
-    const slots = group.members.splice(from, n);
+    this.#opened.add(group);
     this.disturbed.add(cluster);
     this.forecasts?.forget(cluster);
-    return slots;
+    return group.takeOut(from, n);
   }
 
   /** The plan is made: groups are whole again. */
   close(): void {
-    for (const [group, members] of this.#originals) group.members = members;
+    for (const group of this.#opened) group.putBack();
   }
 
   /** False if no bound machine that the Need accepts was bound for a lower priority: then there is no need to search. */

@@ -49,7 +49,9 @@ export function creditReserved(market: Market, tally: Tally, options: ReservedOp
 }
 
 function pick(tally: Tally, group: Group<Tally>, first: number, speculative: boolean): void {
-  for (let i = first; i < group.taken; i++) tally.pick(group.members[i] as number, speculative);
+  if (first === group.taken) return;
+  const { members } = group;
+  for (let i = first; i < group.taken; i++) tally.pick(members[i] as number, speculative);
 }
 
 /** Counts the group's next machines for the Need: they are there, or on their way to it. */

@@ -116,7 +116,7 @@ export class Planner {
     const wanted = new Set<number>();
     for (const cluster of draft.clusters) {
       for (const shelf of cluster.reserved.values()) {
-        for (const group of shelf.groups()) for (const slot of group.members.slice(0, group.taken)) wanted.add(slot);
+        for (const group of shelf.groups()) if (group.taken > 0) for (const slot of group.members.slice(0, group.taken)) wanted.add(slot);
       }
     }
     for (const [id] of inventory.reservations()) {

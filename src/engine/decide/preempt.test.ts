@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { planOnce } from '../engine.ts';
+import { changesOf, createEngine, planOnce } from '../engine.ts';
 import { amounts, assignmentOf, bindTo, DOLLAR, hint, machine, need, policy, T0, typeIn, world } from '../testing/builders.ts';
 import type { WorldSpec } from '../testing/builders.ts';
 import { committed } from '../testing/commit.ts';
@@ -138,6 +138,16 @@ describe('what is said of it', () => {
     const result = plan({ ...taking, machines: [bound('x', 50), machine('s', 'Speculative', { instanceType: 't2' })], needs: [need({ requirements: [typeIn('t1')] }), low(50)] });
     expect(actionsOf(result)).toEqual(['Provision s c2', 'Preempt x c2']);
     expect(plan(taking).verdicts[1]).toMatchObject({ satisfied: false, reason: 'PRIORITY_STARVED', machines: 0 });
+  });
+});
+
+describe('a preemption that was not carried out', () => {
+  it('leaves no trace once its preemptor asks no more', () => {
+    const engine = createEngine(policy());
+    for (const change of changesOf(world({ machines: [bound('x', 50), bound('y', 50)], needs: [need(), low(50, 2)] }))) engine.apply(change);
+    expect(idsOf(engine.plan(T0), 'Preempt')).toEqual(['x']);
+    engine.apply({ kind: 'needs', cluster: 'c1', needs: [] });
+    expect(codesOf(engine.plan(T0))).toEqual({ x: 'Serving', y: 'Serving' });
   });
 });
 

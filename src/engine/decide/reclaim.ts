@@ -15,7 +15,9 @@ export function reclaimExcess(draft: PlanDraft): void {
   const taking = new Set<string>();
   for (const cluster of draft.clusters) {
     const excess: number[] = [];
-    for (const group of cluster.bound.groups()) for (let i = group.taken; i < group.members.length; i++) excess.push(group.members[i] as number);
+    for (const group of cluster.bound.groups()) {
+      if (group.left > 0) for (const slot of group.members.slice(group.taken)) excess.push(slot);
+    }
     if (excess.length === 0) continue;
     draft.unfinished.add(cluster);
     if (reclaimFrom(cluster, excess, draft)) taking.add(cluster.name);

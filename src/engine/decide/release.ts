@@ -24,10 +24,12 @@ export function releaseExpired(draft: PlanDraft): void {
       (slot, since) => inventory.idleSince[slot] === since && inventory.shape(slot).capacityType === type,
       (slot, since) => consider(slot, since, hold),
     );
-    // A clock that this plan starts.
-    for (const slot of inventory.clocksToCheck) {
-      if (Number.isNaN(inventory.idleSince[slot]) && inventory.state(slot) === IDLE && inventory.shape(slot).capacityType === type) consider(slot, now, hold);
-    }
+  }
+  // A clock that this plan starts.
+  for (const slot of inventory.clocksToCheck) {
+    if (inventory.role(slot) !== ROLE.idle || !Number.isNaN(inventory.idleSince[slot])) continue;
+    const hold = holdOf(inventory.shape(slot).capacityType, policy);
+    if (typeof hold === 'number') consider(slot, now, hold);
   }
   due.sort((a, b) => (inventory.rank[a] as number) - (inventory.rank[b] as number));
   for (const slot of due) {
@@ -49,12 +51,17 @@ export function releaseExpired(draft: PlanDraft): void {
 
 /** Starts the clocks of machines that are Idle and stops those of machines that no longer are. */
 export function tendIdleClocks({ facts: { inventory, memory }, now }: PlanDraft, remember: (id: string, at: Millis | null) => void): void {
+  const due: number[] = [];
   for (const slot of inventory.clocksToCheck) {
     const isIdle = inventory.state(slot) === IDLE;
     const runs = !Number.isNaN(inventory.idleSince[slot]);
     if (isIdle === runs) inventory.clocksToCheck.delete(slot);
-    else remember(inventory.id(slot), isIdle ? now : null);
+    else due.push(slot);
   }
+  // In order of id: comparing ranks is cheaper than comparing texts later.
+  const { rank } = inventory;
+  due.sort((a, b) => (rank[a] as number) - (rank[b] as number));
+  for (const slot of due) remember(inventory.id(slot), inventory.state(slot) === IDLE ? now : null);
   for (const id of memory.strayIdleSince.keys()) remember(id, null);
 }
 

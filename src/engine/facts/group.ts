@@ -7,38 +7,61 @@
 export interface Share<H> {
   readonly holder: H;
   /** Position after the holder's last machine. */
-  end: number;
+  readonly end: number;
+}
+
+/** How far a plan had got with a group. */
+export interface Mark<H> {
+  readonly taken: number;
+  readonly holder: H | undefined;
+  readonly shares: readonly Share<H>[] | undefined;
 }
 
 /** Where a group's machines are: bound and ready or nearly; decided and not bound; preempted and arrived or not; free. */
 export type GroupKind = 'configured' | 'configuring' | 'promised' | 'arrived' | 'leaving' | 'idle' | 'speculative';
 
+/** What of each machine a group has to know, by slot. */
+export interface Filing<H> {
+  readonly groupOf: readonly (Group<H> | undefined)[];
+  /** Of its id. */
+  readonly rank: Int32Array;
+  /** 1 = it has come to its group and has no place among the ordered ones yet. */
+  readonly waiting: Uint8Array;
+}
+
 export class Group<H = unknown> {
+  /** How many machines it has. */
+  size = 0;
+  /** How many of them somebody has in the present plan, and who has the first. */
+  taken = 0;
+  holder: H | undefined;
+  /** Only if more than one have some. */
+  #shares: Share<H>[] | undefined;
   readonly kind: GroupKind;
   readonly classIndex: number;
   /** For whom its machines are or are to be bound: an index of the assignments; -1 = for nobody. */
   readonly assigned: number;
   /** Rank in its pool, compared number by number; smaller comes first. */
   readonly order: readonly number[];
+  readonly #filing: Filing<H>;
   readonly #shelf: Shelf<H> | undefined;
   readonly #key: string | number;
-  /** By id, as of the last `settle`. */
-  members: number[] = [];
-  /** Members now, those that are not settled included. */
-  size = 0;
+  /** Some have come or gone since `settle`. */
   stale = false;
+  /** By id, as of when they were last put in order; what has come and gone since. */
+  #ordered: number[] = [];
   #added: number[] = [];
   #removed: number[] = [];
-  /** Who had which machines when it was last noted; undefined = the machines are others now. */
-  #noted: { readonly parts: readonly (readonly [holder: number, end: number])[]; readonly length: number } | undefined;
-  /** Members that have come since. */
-  #unnoted: number[] = [];
-
-  taken = 0;
-  shares: Share<H>[] = [];
+  /** All of `#ordered` while some are taken out of the plan. */
+  #whole: number[] | undefined;
+  /** Who had which machines when it was last noted; undefined = it was not. One number = who had all of them. */
+  #noted: number | readonly Stretch[] | undefined;
+  /** Members that have come since; some may have gone again. */
+  #unnoted: number[] | undefined;
 
   /** `shelf` holds the group under `key` for as long as it has machines. */
-  constructor(kind: GroupKind, classIndex: number, assigned: number, order: readonly number[], shelf?: Shelf<H>, key: string | number = 0) {
+  constructor(filing: Filing<H>, kind: GroupKind, classIndex: number, assigned: number, order: readonly number[], shelf?: Shelf<H>, key: string | number = 0) {
+    this.#filing = filing;
     this.kind = kind;
     this.classIndex = classIndex;
     this.assigned = assigned;
@@ -47,8 +70,19 @@ export class Group<H = unknown> {
     this.#key = key;
   }
 
+  /** By id. Whoever needs no order asks for `size`: most groups are taken whole, and then nobody has to put them in order. */
+  get members(): readonly number[] {
+    if (this.#added.length > 0 || this.#removed.length > 0) this.#putInOrder();
+    return this.#ordered;
+  }
+
+  get left(): number {
+    return this.size - this.taken;
+  }
+
   add(slot: number): void {
     this.#added.push(slot);
+    if (this.#noted !== undefined) (this.#unnoted ??= []).push(slot);
     this.size++;
     this.stale = true;
   }
@@ -59,18 +93,122 @@ export class Group<H = unknown> {
     this.size--;
     this.stale = true;
     // Its rank is that of its assignment, whose number may stand for another one soon.
-    if (this.size === 0) this.#shelf?.delete(this.#key);
+    if (this.size > 0) return;
+    this.#shelf?.delete(this.#key);
+    this.#ordered = [];
+    this.#added = [];
+    this.#removed = [];
   }
 
   /** Every member, in no order. */
-  slots(groupOf: readonly (Group<H> | undefined)[]): number[] {
-    return [...new Set([...this.members, ...this.#added])].filter((slot) => groupOf[slot] === this);
+  slots(): readonly number[] {
+    if (this.#added.length === 0 && this.#removed.length === 0) return this.#ordered;
+    const { groupOf } = this.#filing;
+    return [...new Set([...this.#ordered, ...this.#added])].filter((slot) => groupOf[slot] === this);
   }
 
-  /** Puts the members in order. `groupOf` and `rank` by slot; `waiting` marks slots that were added and not settled yet. */
-  settle(groupOf: readonly (Group<H> | undefined)[], rank: Int32Array, waiting: Uint8Array): void {
-    if (!this.stale) return;
+  /** Puts the members in order if many have come. A few can wait until somebody needs the order. Returns the effort. */
+  settle(): number {
     this.stale = false;
+    const loose = this.#added.length;
+    if (loose <= MOST_LOOSE || loose * LOOSE <= this.size) return 1;
+    this.#putInOrder();
+    return loose + this.size;
+  }
+
+  /** Makes `n` machines more the holder's; they are the next ones from the front. */
+  take(holder: H, n: number): void {
+    const before = this.taken;
+    this.taken += n;
+    this.holder ??= holder;
+    const shares = this.#shares;
+    if (shares === undefined) {
+      if (this.holder !== holder) this.#shares = [{ holder: this.holder, end: before }, { holder, end: this.taken }];
+    } else if (shares.at(-1)?.holder === holder) shares[shares.length - 1] = { holder, end: this.taken };
+    else shares.push({ holder, end: this.taken });
+  }
+
+  /** Takes back the last `n` machines that were taken, all from one holder. */
+  giveBack(n: number): void {
+    this.taken -= n;
+    const shares = this.#shares;
+    if (this.taken === 0) this.reset();
+    else if (shares !== undefined) {
+      const { holder } = shares.pop() as Share<H>;
+      if ((shares.at(-1) as Share<H>).end < this.taken) shares.push({ holder, end: this.taken });
+    }
+  }
+
+  /** Who has which machines, from the front. */
+  get shares(): readonly Share<H>[] {
+    if (this.#shares !== undefined) return this.#shares;
+    return this.holder === undefined ? [] : [{ holder: this.holder, end: this.taken }];
+  }
+
+  /** True if one has all of them, or nobody any. */
+  get isWhole(): boolean {
+    return this.#shares === undefined && (this.taken === 0 || this.taken === this.size);
+  }
+
+  mark(): Mark<H> {
+    return { taken: this.taken, holder: this.holder, shares: this.#shares?.slice() };
+  }
+
+  backTo({ taken, holder, shares }: Mark<H>): void {
+    this.taken = taken;
+    this.holder = holder;
+    this.#shares = shares?.slice();
+  }
+
+  /** The members from..from + n are nobody's in this plan, until `putBack`. */
+  takeOut(from: number, n: number): readonly number[] {
+    const { members } = this;
+    if (this.#whole === undefined) {
+      this.#whole = this.#ordered;
+      this.#ordered = members.slice();
+    }
+    this.size -= n;
+    return this.#ordered.splice(from, n);
+  }
+
+  putBack(): void {
+    if (this.#whole === undefined) return;
+    this.#ordered = this.#whole;
+    this.#whole = undefined;
+    this.#noted = undefined;
+    this.size = this.#ordered.length;
+  }
+
+  /** One has all of its machines. Those of which that must be noted anew, in no order. */
+  noteWhole(holder: number): readonly number[] {
+    const fresh = this.#unnoted;
+    const isSame = this.#noted === holder;
+    if (isSame && fresh === undefined) return NOBODY;
+    this.#noted = holder;
+    this.#unnoted = undefined;
+    if (!isSame) return this.slots();
+    const { groupOf } = this.#filing;
+    return fresh?.filter((slot) => groupOf[slot] === this) ?? NOBODY;
+  }
+
+  /** Some have a part each. True if that must be noted anew for all its machines. */
+  noteParts(parts: readonly Stretch[]): boolean {
+    const before = this.#noted;
+    const hasFresh = this.#unnoted !== undefined;
+    this.#noted = parts;
+    this.#unnoted = undefined;
+    if (hasFresh || typeof before !== 'object' || before.length !== parts.length) return true;
+    return parts.some(({ holder, end }, i) => before[i]?.holder !== holder || before[i].end !== end);
+  }
+
+  reset(): void {
+    this.taken = 0;
+    this.holder = undefined;
+    this.#shares = undefined;
+  }
+
+  #putInOrder(): void {
+    const { groupOf, rank, waiting } = this.#filing;
     const fresh: number[] = [];
     for (const slot of this.#added) {
       if (groupOf[slot] === this && waiting[slot] === 1) {
@@ -79,17 +217,17 @@ export class Group<H = unknown> {
       }
     }
     this.#added = [];
-    this.#dropRemoved(this.size - fresh.length, groupOf, rank, waiting);
+    this.#dropRemoved(this.size - fresh.length);
     for (const slot of fresh) waiting[slot] = 0;
     if (fresh.length === 0) return;
-    if (this.#noted !== undefined) this.#unnoted = this.#unnoted.length === 0 ? fresh : [...this.#unnoted, ...fresh];
     if (fresh.length > 1) fresh.sort((x, y) => (rank[x] as number) - (rank[y] as number));
     this.#insert(fresh, rank);
   }
 
-  /** Afterwards the members are those that were settled before and are members still: `left` of them. */
-  #dropRemoved(left: number, groupOf: readonly (Group<H> | undefined)[], rank: Int32Array, waiting: Uint8Array): void {
-    const { members } = this;
+  /** Afterwards the ordered ones are those that were members before and are members still: `left` of them. */
+  #dropRemoved(left: number): void {
+    const { groupOf, rank, waiting } = this.#filing;
+    const members = this.#ordered;
     const removed = this.#removed;
     this.#removed = [];
     if (members.length === left) return;
@@ -107,48 +245,8 @@ export class Group<H = unknown> {
     members.length = kept;
   }
 
-  /** Makes `n` machines more the holder's; they are the next ones from the front. */
-  take(holder: H, n: number): void {
-    this.taken += n;
-    const last = this.shares.at(-1);
-    if (last?.holder === holder) last.end = this.taken;
-    else this.shares.push({ holder, end: this.taken });
-  }
-
-  /** Machines of which it must be noted anew who has them, given who has how many now; undefined = all. */
-  toNote(parts: readonly (readonly [holder: number, end: number])[]): readonly number[] | undefined {
-    const before = this.#noted;
-    const fresh = this.#unnoted;
-    this.#noted = { parts, length: this.members.length };
-    this.#unnoted = [];
-    if (before === undefined) return undefined;
-    const isWhole = parts.length === 1 && before.parts.length === 1 && parts[0]?.[0] === before.parts[0]?.[0] && parts[0]?.[1] === this.members.length && before.parts[0]?.[1] === before.length;
-    if (isWhole) return fresh;
-    const isSame = fresh.length === 0 && before.length === this.members.length && before.parts.length === parts.length;
-    return isSame && parts.every(([holder, end], i) => before.parts[i]?.[0] === holder && before.parts[i][1] === end) ? fresh : undefined;
-  }
-
-  /** Takes back the last `n` machines that were taken. */
-  giveBack(n: number): void {
-    this.taken -= n;
-    const last = this.shares.at(-1);
-    if (last === undefined) return;
-    last.end = this.taken;
-    const before = this.shares.at(-2)?.end ?? 0;
-    if (last.end <= before) this.shares.pop();
-  }
-
-  reset(): void {
-    this.taken = 0;
-    if (this.shares.length > 0) this.shares = [];
-  }
-
-  get left(): number {
-    return this.members.length - this.taken;
-  }
-
   #insert(fresh: readonly number[], rank: Int32Array): void {
-    const { members } = this;
+    const members = this.#ordered;
     if (fresh.length * FEW < members.length) {
       for (const slot of fresh) members.splice(placeOf(members, rank[slot] as number, rank), 0, slot);
       return;
@@ -164,8 +262,20 @@ export class Group<H = unknown> {
   }
 }
 
+/** Up to this position, who has the machines of a group: a number; -1 = nobody. */
+export interface Stretch {
+  readonly holder: number;
+  readonly end: number;
+}
+
+const NOBODY: readonly number[] = [];
+
 /** One change in so many members is made by itself; more are made in one sweep. */
 const FEW = 16;
+
+/** As long as so few have come, or at most one in so many, the order can wait. */
+const MOST_LOOSE = 256;
+const LOOSE = 8;
 
 /** How many members come before `at`. */
 function placeOf(members: readonly number[], at: number, rank: Int32Array): number {
@@ -182,7 +292,7 @@ function placeOf(members: readonly number[], at: number, rank: Int32Array): numb
 /** Groups of one pool in order of rank; groups of equal rank form a tie, between whose machines the id decides. */
 export class Shelf<H = unknown> {
   readonly #groups = new Map<string | number, Group<H>>();
-  #ties: readonly (readonly Group<H>[])[] | undefined;
+  #ties: Group<H>[][] | undefined;
 
   get size(): number {
     return this.#groups.size;
@@ -194,7 +304,11 @@ export class Shelf<H = unknown> {
 
   add(key: string | number, group: Group<H>): void {
     this.#groups.set(key, group);
-    this.#ties = undefined;
+    if (this.#ties === undefined) return;
+    const at = tieFor(this.#ties, group.order);
+    const tie = this.#ties[at];
+    if (tie !== undefined && compareOrders(orderOf(tie), group.order) === 0) tie.push(group);
+    else this.#ties.splice(at, 0, [group]);
   }
 
   groups(): Iterable<Group<H>> {
@@ -206,8 +320,31 @@ export class Shelf<H = unknown> {
   }
 
   delete(key: string | number): void {
-    if (this.#groups.delete(key)) this.#ties = undefined;
+    const group = this.#groups.get(key);
+    if (group === undefined) return;
+    this.#groups.delete(key);
+    if (this.#ties === undefined) return;
+    const at = tieFor(this.#ties, group.order);
+    const tie = this.#ties[at] as Group<H>[];
+    if (tie.length === 1) this.#ties.splice(at, 1);
+    else tie.splice(tie.indexOf(group), 1);
   }
+}
+
+/** How many ties come before `order`. */
+function tieFor<H>(ties: readonly (readonly Group<H>[])[], order: readonly number[]): number {
+  let low = 0;
+  let high = ties.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareOrders(orderOf(ties[middle] as readonly Group<H>[]), order) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function orderOf<H>(tie: readonly Group<H>[]): readonly number[] {
+  return (tie[0] as Group<H>).order;
 }
 
 function tiesOf<H>(groups: Group<H>[]): Group<H>[][] {

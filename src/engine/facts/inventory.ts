@@ -60,7 +60,6 @@ export class Inventory {
   #state: Uint8Array = new Uint8Array(0);
   #flags: Uint8Array = new Uint8Array(0);
   #role: Uint8Array = new Uint8Array(0);
-  #waiting: Uint8Array = new Uint8Array(0);
   #shape: Int32Array = new Int32Array(0);
   #cluster: Int32Array = new Int32Array(0);
   #assigned: Int32Array = new Int32Array(0);
@@ -70,6 +69,8 @@ export class Inventory {
   credited: Int32Array = new Int32Array(0);
   /** Where the plan keeps the machine's reason, if it does not follow from the rest; -1 = it does. */
   reasonAt: Int32Array = new Int32Array(0);
+  /** For groups: machines that have no place in the order of their group yet. */
+  waiting: Uint8Array = new Uint8Array(0);
   /** Scratch: marks slots that a list holds already. */
   marked: Uint8Array = new Uint8Array(0);
 
@@ -262,7 +263,7 @@ export class Inventory {
   rerank(cluster: string): void {
     const known = this.#clusters.find(cluster);
     if (known === undefined) return;
-    for (const group of [...known.bound.groups()]) for (const slot of group.slots(this.groupOf)) this.#refile(slot);
+    for (const group of [...known.bound.groups()]) for (const slot of group.slots()) this.#refile(slot);
   }
 
   /** Does about `limit` machines' worth of filing; false = nothing is left to do. */
@@ -271,8 +272,7 @@ export class Inventory {
     if (this.#order.waiting > 0) this.#order.settle(limit);
     if (budget <= 0) return this.#order.waiting > 0 || this.#staleGroups.length > 0;
     for (let group = this.#staleGroups.pop(); group !== undefined; group = budget > 0 ? this.#staleGroups.pop() : undefined) {
-      group.settle(this.groupOf, this.#order.rank, this.#waiting);
-      budget -= group.members.length + 1;
+      budget -= group.settle();
     }
     if (this.#staleGroups.length > 0) return true;
     this.#releaseSlots();
@@ -329,7 +329,7 @@ export class Inventory {
     this.#ids[slot] = id;
     this.#slotOf.add(id, slot);
     this.#order.add(slot);
-    this.#waiting[slot] = 0;
+    this.waiting[slot] = 0;
     this.idleSince[slot] = Number.NaN;
     this.credited[slot] = NONE;
     this.reasonAt[slot] = NONE;
@@ -344,7 +344,7 @@ export class Inventory {
     this.#state = growBytes(this.#state, this.#capacity);
     this.#flags = growBytes(this.#flags, this.#capacity);
     this.#role = growBytes(this.#role, this.#capacity);
-    this.#waiting = growBytes(this.#waiting, this.#capacity);
+    this.waiting = growBytes(this.waiting, this.#capacity);
     this.#shape = growInts(this.#shape, this.#capacity, NONE);
     this.#cluster = growInts(this.#cluster, this.#capacity, NONE);
     this.#assigned = growInts(this.#assigned, this.#capacity, NONE);
@@ -423,7 +423,7 @@ export class Inventory {
       from.delete(slot);
     }
     if (to === undefined) return;
-    this.#waiting[slot] = 1;
+    this.waiting[slot] = 1;
     if (!to.stale) this.#staleGroups.push(to);
     to.add(slot);
   }
@@ -432,22 +432,22 @@ export class Inventory {
     const cls = this.shape(slot).class;
     switch (role) {
       case ROLE.idle:
-        return (this.#idle[cls.index] ??= new Group<Tally>('idle', cls.index, NONE, []));
+        return (this.#idle[cls.index] ??= new Group<Tally>(this, 'idle', cls.index, NONE, []));
       case ROLE.speculative:
-        return (this.#speculative[cls.index] ??= new Group<Tally>('speculative', cls.index, NONE, []));
+        return (this.#speculative[cls.index] ??= new Group<Tally>(this, 'speculative', cls.index, NONE, []));
       case ROLE.bound: {
         const cluster = this.#clusters.at(this.#ownerRef(slot));
         const assigned = this.#assigned[slot] as number;
         const stamp = assigned >= 0 ? assigned : (this.#intentTo[slot] as number);
-        return boundGroup(cluster, cls, this.state(slot), stamp, this.assignments, cluster.hints?.get(this.id(slot)), this.isDrainRefused(slot));
+        return boundGroup(this, cluster, cls, this.state(slot), stamp, cluster.hints?.get(this.id(slot)), this.isDrainRefused(slot));
       }
       case ROLE.promised: {
         const ref = this.#intentTo[slot] as number;
-        return promisedGroup(this.#clusterOf(ref), cls, this.state(slot), this.isUnsent(slot), ref, this.assignments);
+        return promisedGroup(this, this.#clusterOf(ref), cls, this.state(slot), this.isUnsent(slot), ref);
       }
       case ROLE.reserved: {
         const ref = this.#reservations.get(this.id(slot)) as number;
-        return reservedGroup(this.#clusterOf(ref), cls, this.state(slot), ref, this.assignments);
+        return reservedGroup(this, this.#clusterOf(ref), cls, this.state(slot), ref);
       }
       default:
         return undefined;

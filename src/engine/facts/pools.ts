@@ -5,12 +5,16 @@ import type { NodeHint } from '../types.ts';
 import type { Assignments } from './assignments.ts';
 import type { Cluster } from './cluster.ts';
 import { Group } from './group.ts';
-import type { GroupKind, Shelf } from './group.ts';
+import type { Filing, GroupKind, Shelf } from './group.ts';
 import { CONFIGURED, CREATING, IDLE } from './role.ts';
 import type { MachineClass } from './shapes.ts';
 
+export interface PoolFiling extends Filing<Tally> {
+  readonly assignments: Assignments;
+}
+
 /** Busy machines first, so that what is left over is mostly empty; without hints price decides (D13). `stamp`: for whom it was bound; -1 = unknown. */
-export function boundGroup(cluster: Cluster, cls: MachineClass, state: number, stamp: number, assignments: Assignments, hint: NodeHint | undefined, drainRefused: boolean): Group<Tally> {
+export function boundGroup(filing: PoolFiling, cluster: Cluster, cls: MachineClass, state: number, stamp: number, hint: NodeHint | undefined, drainRefused: boolean): Group<Tally> {
   const stage = state === CONFIGURED ? 0 : 1;
   const disruptable = hint?.doNotDisrupt === true || drainRefused ? 0 : 1;
   const cost = hint?.disruptionCost ?? 0;
@@ -18,36 +22,36 @@ export function boundGroup(cluster: Cluster, cls: MachineClass, state: number, s
   const known = cluster.bound.find(key);
   if (known !== undefined) return known;
   // Buckets are compared as ordinals, which grow with the penalty; pinned is the highest.
-  const reclamation = stamp >= 0 ? assignments.at(stamp).to.reclamationBucket : 0;
+  const reclamation = stamp >= 0 ? filing.assignments.at(stamp).to.reclamationBucket : 0;
   const order = [stage, disruptable, -cost, cls.priceMicroUsdPerHour, -reclamation];
-  return made(cluster.bound, key, stage === 0 ? 'configured' : 'configuring', cls, stamp, order);
+  return made(filing, cluster.bound, key, stage === 0 ? 'configured' : 'configuring', cls, stamp, order);
 }
 
 /**
  * What can no longer be withdrawn first, then what will be ready soonest, then in the order in which it was chosen, so
  * that each row of a demand is credited with what it chose.
  */
-export function promisedGroup(cluster: Cluster, cls: MachineClass, state: number, isUnsent: boolean, ref: number, assignments: Assignments): Group<Tally> {
-  const { to, demandKey } = assignments.at(ref);
+export function promisedGroup(filing: PoolFiling, cluster: Cluster, cls: MachineClass, state: number, isUnsent: boolean, ref: number): Group<Tally> {
+  const { to, demandKey } = filing.assignments.at(ref);
   const shelf = cluster.shelfFor('promised', demandKey);
   const nearness = (isUnsent ? 10 : 0) + (state === IDLE ? 0 : state === CREATING ? 1 : 2);
   const key = groupKey(cls.index, ref, nearness, 0);
   const known = shelf.find(key);
   if (known !== undefined) return known;
   const [risk, cost] = state === IDLE ? [0, cls.priceMicroUsdPerHour] : compareCostKey(cls, to.interruptionBucket);
-  return made(shelf, key, 'promised', cls, ref, [nearness, risk, cost]);
+  return made(filing, shelf, key, 'promised', cls, ref, [nearness, risk, cost]);
 }
 
 /** Arrived machines first. */
-export function reservedGroup(cluster: Cluster, cls: MachineClass, state: number, ref: number, assignments: Assignments): Group<Tally> {
-  const shelf = cluster.shelfFor('reserved', assignments.at(ref).demandKey);
+export function reservedGroup(filing: PoolFiling, cluster: Cluster, cls: MachineClass, state: number, ref: number): Group<Tally> {
+  const shelf = cluster.shelfFor('reserved', filing.assignments.at(ref).demandKey);
   const arrived = state === IDLE ? 0 : 1;
   const key = groupKey(cls.index, ref, arrived, 0);
-  return shelf.find(key) ?? made(shelf, key, arrived === 0 ? 'arrived' : 'leaving', cls, ref, [arrived]);
+  return shelf.find(key) ?? made(filing, shelf, key, arrived === 0 ? 'arrived' : 'leaving', cls, ref, [arrived]);
 }
 
-function made(shelf: Shelf<Tally>, key: string | number, kind: GroupKind, cls: MachineClass, assigned: number, order: readonly number[]): Group<Tally> {
-  const group = new Group<Tally>(kind, cls.index, assigned, order, shelf, key);
+function made(filing: PoolFiling, shelf: Shelf<Tally>, key: string | number, kind: GroupKind, cls: MachineClass, assigned: number, order: readonly number[]): Group<Tally> {
+  const group = new Group<Tally>(filing, kind, cls.index, assigned, order, shelf, key);
   shelf.add(key, group);
   return group;
 }
