@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { compareText } from '../../lib/compare-text.ts';
+import { PER_TURN, inTurns, nextTurn, sortedInTurns } from '../../lib/turns.ts';
 import type { Quarantine } from './removal.ts';
 
 /** A person confirms what was read a while ago, not everything that was ever missing. */
@@ -18,10 +20,10 @@ interface Offer {
 export class Doubt {
   private readonly since: number;
   private lists = 0;
-  private absent: readonly string[] = [];
+  private absent: readonly string[] | undefined;
   private missing: readonly string[] = [];
   private unnamed = 0;
-  private digest = digestOf([]);
+  private digest = '';
   /** Of each missing machine, the first of the Lists in a row that lack it. */
   private missingFrom: ReadonlyMap<string, number> = new Map();
   /** The last List that lacked a machine which the one before it named. */
@@ -35,12 +37,12 @@ export class Doubt {
   }
 
   /** Takes in the next List: the machines it lacks, how many more it lacks that are known by their number only, of how many in all. */
-  look(absent: readonly string[], unnamed: number, known: number): Quarantine {
+  async look(absent: readonly string[], unnamed: number, known: number): Promise<Quarantine> {
     this.lists++;
     this.unnamed = unnamed;
     // Naming hundreds of thousands of machines takes long: while it is the same ones, once is enough.
-    const isSame = absent.length === this.absent.length && absent.every((id, i) => id === this.absent[i]);
-    if (!isSame) this.take(absent);
+    const isSame = absent.length === this.absent?.length && absent.every((id, i) => id === this.absent?.[i]);
+    if (!isSame) await this.take(absent);
     const { missing, digest, since } = this;
     this.offers.set(digest, { list: this.lists, named: missing.length });
     for (const oldest of this.offers.keys()) {
@@ -60,22 +62,24 @@ export class Doubt {
     return offer !== undefined && offer.list >= this.newestLoss && Number(total) - offer.named >= this.unnamed;
   }
 
-  private take(absent: readonly string[]): void {
+  private async take(absent: readonly string[]): Promise<void> {
     const before = this.missingFrom;
     const missingFrom = new Map<string, number>();
     this.newestLoss = 0;
-    for (const id of absent) {
+    await inTurns(absent, (id) => {
       const from = before.get(id) ?? this.lists;
       missingFrom.set(id, from);
       this.newestLoss = Math.max(this.newestLoss, from);
-    }
+    });
     this.missingFrom = missingFrom;
     this.absent = absent;
-    this.missing = [...absent].sort();
-    this.digest = digestOf(this.missing);
+    const missing: string[] = [];
+    const hash = createHash('sha256');
+    for await (const id of sortedInTurns(absent, compareText)) {
+      hash.update(JSON.stringify(id));
+      if (missing.push(id) % PER_TURN === 0) await nextTurn();
+    }
+    this.missing = missing;
+    this.digest = hash.digest('hex').slice(0, 8);
   }
-}
-
-function digestOf(sorted: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex').slice(0, 8);
 }

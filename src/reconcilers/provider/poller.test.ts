@@ -97,6 +97,56 @@ describe('a List of a large fleet', () => {
   });
 });
 
+describe('a great loss', () => {
+  /** A fleet that is known, and how many machines were removed at most without a turn for others. */
+  const fleet = async (count: number) => {
+    const t = setUp();
+    t.have(count);
+    const until = async (done: () => boolean): Promise<void> => {
+      for (let i = 0; i < 100 && !done(); i++) await t.clock.advance(0);
+      expect(done()).toBe(true);
+    };
+    const stretch = { now: 0, longest: 0 };
+    t.inventory.onChange(({ after }) => {
+      if (after) return;
+      if (stretch.now++ === 0) setImmediate(() => (stretch.now = 0));
+      stretch.longest = Math.max(stretch.longest, stretch.now);
+    });
+    await t.start();
+    await until(() => t.believed.count === 1);
+    return { ...t, until, stretch };
+  };
+
+  it('is removed in turns, but nothing that something was decided about, or that a call has found, meanwhile', async () => {
+    const t = await fleet(22_000);
+    for (let i = 0; i < 2_200; i++) t.provider.machines.delete(`m${i}`);
+    await t.clock.advance(10_000);
+    await t.until(() => t.believed.count === 2);
+    t.inventory.onChange(({ id, after }) => {
+      if (id !== 'm0' || after) return;
+      t.inventory.setIntent('m2199', unbind);
+      t.inventory.begin('m2198', { kind: 'Delete', operationId: '', startedAt: 0, attempts: 1, lastError: '' });
+      t.inventory.end('m2198', { seen: seen('m2198', 'Idle'), operationId: 'op' });
+    });
+    await t.clock.advance(10_000);
+    await t.until(() => t.believed.count === 3);
+    expect([t.inventory.size, t.inventory.get('m2199')?.intent, t.inventory.get('m2198')?.missedLists, t.inventory.get('m2197')]).toEqual([19_802, unbind, 0, undefined]);
+    expect(t.stretch.longest).toBeLessThanOrEqual(2_000);
+  });
+
+  it('is removed in turns when a person confirms it', async () => {
+    const t = await fleet(5_000);
+    t.provider.machines.clear();
+    await t.clock.advance(10_000);
+    await t.until(() => t.poller.status.quarantine !== undefined);
+    t.confirmed.token = t.poller.status.quarantine!.token;
+    await t.clock.advance(10_000);
+    await t.until(() => t.believed.count === 2);
+    expect([t.inventory.size, t.poller.status.trusted]).toEqual([0, true]);
+    expect(t.stretch.longest).toBeLessThanOrEqual(2_000);
+  });
+});
+
 describe('polling', () => {
   it('merges what the provider lists, once per interval', async () => {
     const t = setUp();
@@ -284,6 +334,15 @@ describe('a record that is refused', () => {
     expect(t.inventory.get('m0')?.seen.priceMicroUsdPerHour).toBe(400_000);
     expect(t.refused).toEqual(['price', 'price', 'price', 'price', 'price']);
     expect(t.poller.status.rejected).toBe(5);
+  });
+
+  it('is logged, but of very many only some, and how many more', async () => {
+    const t = setUp();
+    for (let i = 0; i < 5_000; i++) t.provider.rejected.set(`m${i}`, { id: `m${i}`, reason: 'price', field: 'price_per_hour', text: 'must be finite' });
+    await t.start();
+    for (let i = 0; i < 10; i++) await t.clock.advance(0);
+    expect([t.refused.length, t.poller.status.rejected, t.believed.count]).toEqual([5_000, 5_000, 1]);
+    expect(t.warnings).toEqual([...Array.from({ length: 10 }, () => "the provider's record is refused: must be finite"), '4990 more records of the List are refused']);
   });
 });
 

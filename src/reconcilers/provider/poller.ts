@@ -6,6 +6,7 @@ import { inTurns } from '../../lib/turns.ts';
 import type { DecodedList, ProviderClient } from '../../provider/client.ts';
 import type { Log, Runnable } from '../../runtime/types.ts';
 import type { Inventory } from '../../shard/inventory.ts';
+import type { MachineRecord } from '../../shard/record.ts';
 import { Doubt } from './doubt.ts';
 import { removalVerdict } from './removal.ts';
 import type { ByNumber, KnownMachine, Quarantine } from './removal.ts';
@@ -59,6 +60,8 @@ const STALE_POLLS = 3;
 const MIN_STALE_MS = 5_000;
 const MAX_BACKOFF_MS = 10_000;
 const SWEEP_MS = 1_000;
+/** So many refused records of one List are logged in full. */
+const MAX_TOLD = 10;
 
 /**
  * Watches a provider by polling its List: changes by cursor, and a full List now and then, which alone may remove
@@ -135,11 +138,7 @@ export class ProviderPoller implements Runnable {
     const full = this.wantsFullList || this.cursor === undefined || startedMono - this.lastFullListMono >= settings.fullListMs || this.quarantine !== undefined;
     const mark = inventory.mark();
     const answer = await this.list(full ? undefined : this.cursor, settings.listDeadlineMs, signal);
-    for (const rejected of answer.rejected) {
-      this.rejectedCount++;
-      this.options.onRejected(rejected.reason);
-      this.options.log.warn({ machine: rejected.id, reason: rejected.reason, field: rejected.field }, `the provider's record is refused: ${rejected.text}`);
-    }
+    await this.refuse(answer.rejected);
     if (!this.inDoubt) this.known = inventory.size;
     // Machines that were touched meanwhile are newer than the List (`mark`), however many turns the merge takes.
     await inTurns(answer.machines, (seen) => {
@@ -150,7 +149,7 @@ export class ProviderPoller implements Runnable {
       const named = new Set<string>();
       await inTurns(answer.machines, ({ id }) => named.add(id));
       for (const { id } of answer.rejected) named.add(id);
-      await this.remove(named);
+      await this.remove(named, signal);
       this.lastFullListMono = startedMono;
       this.lastFullListAt = clock.now();
       if (!this.quarantine) {
@@ -181,22 +180,35 @@ export class ProviderPoller implements Runnable {
     }
   }
 
-  private async remove(named: ReadonlySet<string>): Promise<void> {
+  private async refuse(rejected: DecodedList['rejected']): Promise<void> {
+    const { log, onRejected } = this.options;
+    let told = 0;
+    await inTurns(rejected, ({ id, reason, field, text }) => {
+      this.rejectedCount++;
+      onRejected(reason);
+      if (told++ < MAX_TOLD) log.warn({ machine: id, reason, field }, `the provider's record is refused: ${text}`);
+    });
+    if (told > MAX_TOLD) log.warn({ refused: told }, `${told - MAX_TOLD} more records of the List are refused`);
+  }
+
+  private async remove(named: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
     const { inventory, log } = this.options;
-    // Only these can make a difference; they are looked at again below, in one turn.
+    // Only these can make a difference; they are looked at again below, together, and once more when their turn has come.
     const suspects: string[] = [];
     await inTurns(inventory.all(), ({ seen, missedLists }) => {
       if (missedLists > 0 || !named.has(seen.id)) suspects.push(seen.id);
     });
     const byNumber = this.byNumber(named);
     const verdict = removalVerdict(knownMachines(inventory, suspects), this.known, named, byNumber);
-    if (verdict.quarantined) return this.doubt(verdict.absent, byNumber);
+    if (verdict.quarantined) return await this.doubt(verdict.absent, byNumber, signal);
     this.believe();
-    for (const [id, missedLists] of verdict.missed) inventory.update(id, { missedLists });
-    for (const id of verdict.removed) {
+    await inTurns(verdict.missed, ([id, missedLists]) => inventory.update(id, { missedLists }));
+    await inTurns(verdict.removed, (id) => {
+      const machine = inventory.get(id);
+      if (!machine || isPending(machine) || machine.missedLists === 0) return; // a call has found it meanwhile
       log.warn({ machine: id }, 'the provider no longer lists the machine: removed');
       inventory.remove(id);
-    }
+    });
   }
 
   /** Machines of before the start that no object describes: of all that an earlier process knew, those whose ids we do not. */
@@ -209,18 +221,19 @@ export class ProviderPoller implements Runnable {
   }
 
   /** The List lacks too many machines: only a person's word, given for just these machines, removes them. */
-  private doubt(absent: readonly string[], byNumber: ByNumber): void {
+  private async doubt(absent: readonly string[], byNumber: ByNumber, signal: AbortSignal): Promise<void> {
     const { inventory, clock, log } = this.options;
     const isNew = this.inDoubt === undefined;
     this.inDoubt ??= new Doubt(clock.now());
-    const quarantine = this.inDoubt.look(absent, byNumber.missing, this.known + byNumber.known);
+    const quarantine = await this.inDoubt.look(absent, byNumber.missing, this.known + byNumber.known);
+    signal.throwIfAborted();
     const { missing, known, token } = quarantine;
     const word = this.options.confirmation();
     if (word !== this.spent) this.spent = undefined;
     if (this.spent === undefined && this.inDoubt.isConfirmedBy(word?.trim())) {
       log.warn({ known, missing: missing.length + byNumber.missing }, 'a person confirmed that the machines which the List lacks are gone: removed');
       this.believe();
-      for (const id of missing) inventory.remove(id);
+      await inTurns(missing, (id) => inventory.remove(id));
       return;
     }
     if (isNew) log.error({ known, missing: missing.length + byNumber.missing, token }, 'the List lacks too many machines at once: quarantined, nothing is removed or taken away');
@@ -279,6 +292,10 @@ function isTransitional(state: MachineState): state is 'Creating' | 'Configuring
 function* knownMachines(inventory: Inventory, ids: readonly string[]): Iterable<KnownMachine> {
   for (const id of ids) {
     const machine = inventory.get(id);
-    if (machine) yield { id, missedLists: machine.missedLists, pending: machine.busy || machine.intent !== undefined };
+    if (machine) yield { id, missedLists: machine.missedLists, pending: isPending(machine) };
   }
+}
+
+function isPending({ busy, intent }: MachineRecord): boolean {
+  return busy || intent !== undefined;
 }
