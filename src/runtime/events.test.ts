@@ -104,6 +104,16 @@ describe('event recorder', () => {
     expect(dropped).toEqual(['queue_full', 'queue_full', 'queue_full']);
   });
 
+  test('what a full queue dropped was not told: it is no repeat the next time', async () => {
+    const { events } = recorder({ maxQueued: 1, burst: 1, qps: 1 });
+    for (const name of ['n1', 'n2', 'n2']) events.publish(event(name));
+    expect(dropped).toEqual(['queue_full', 'queue_full']);
+    await clock.advance(1_000);
+    events.publish(event('n2'));
+    await clock.advance(1_000);
+    expect(written.map(({ message }) => message)).toEqual(['n1 was reclaimed', 'n2 was reclaimed']);
+  });
+
   test('an API server that refuses costs the event, not the recorder', async () => {
     const { events } = recorder();
     fail = true;

@@ -59,16 +59,11 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const recent = new Map<string, number>();
   let wake = Promise.withResolvers<void>();
 
-  const isRepeat = (event: KubeEvent): boolean => {
-    const now = clock.monotonic();
+  const forgetOld = (now: number): void => {
     for (const [key, at] of recent) {
       if (now - at < dedupeMs && recent.size <= MAX_REMEMBERED) break;
       recent.delete(key);
     }
-    const key = dedupeKey(event);
-    if (recent.has(key)) return true;
-    recent.set(key, now);
-    return false;
   };
 
   const send = async ({ event, atMs }: Queued, signal: AbortSignal): Promise<void> => {
@@ -84,11 +79,15 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   return {
     name: `events of ${component}`,
     publish(event) {
-      if (isRepeat(event)) return;
+      const now = clock.monotonic();
+      const key = dedupeKey(event);
+      forgetOld(now);
+      if (recent.has(key)) return;
       if (queue.length >= maxQueued) {
         onDropped?.('queue_full');
         return;
       }
+      recent.set(key, now);
       queue.push({ event, atMs: clock.now() });
       wake.resolve();
     },

@@ -87,3 +87,20 @@ describe('others get their turn', () => {
     expect(turns).toBeLessThan(70);
   });
 });
+
+test('a stop at the very moment when a list is complete is not missed', async () => {
+  const stop = new AbortController();
+  const client: ListWatchClient = {
+    listPage: async () => ({ items: [], resourceVersion: '1', continueToken: '' }),
+    watch: (_type, { signal }) => new Promise((_resolve, reject) => {
+      if (signal.aborted) reject(signal.reason as Error);
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    }),
+  };
+  const clock = new VirtualClock();
+  const sink = { upsert() {}, remove() {}, listed: () => stop.abort(new Error('enough')) };
+  let hasEnded = false;
+  void runReflector({ client, type: THING, selection: {}, sink, clock, random: () => 0, log: silentLog, backoff: { minMs: 1_000, maxMs: 30_000 }, idleMs: 90_000, firstList: '', watchList: false }, stop.signal).then(() => (hasEnded = true));
+  await clock.advance(0);
+  expect([hasEnded, clock.pending]).toEqual([true, 0]);
+});

@@ -185,6 +185,7 @@ class Reflector<T extends KubeObject> {
     const abort = new AbortController();
     const onAbort = (): void => abort.abort(this.signal.reason);
     this.signal.addEventListener('abort', onAbort, { once: true });
+    if (this.signal.aborted) onAbort(); // as the list ended
     const timeoutSeconds = WATCH_MIN_SECONDS + Math.floor(random() * WATCH_SPREAD_SECONDS);
     let silent = false;
     // The far end may be gone without a word: no bookmark for this long means so. A new watch tells for sure.

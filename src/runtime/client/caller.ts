@@ -39,6 +39,7 @@ export function createCaller(options: CallerOptions): (call: Call) => Promise<un
     const abort = new AbortController();
     const onAbort = (): void => abort.abort(call.signal?.reason);
     call.signal?.addEventListener('abort', onAbort, { once: true });
+    if (call.signal?.aborted) onAbort(); // while it waited for its turn
     const cancelTimer = clock.after(timeoutMs, () => {
       abort.abort(new TransportError(`${call.method} ${call.path}`, 'TIMEOUT', `no answer within ${timeoutMs} ms`, { sent: true }));
     });
