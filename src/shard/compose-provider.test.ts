@@ -128,6 +128,20 @@ describe('a shard and the object of its provider', () => {
       await eventually('others are bought', () => world.provider.count('Configure') === 2);
     });
 
+    it('however many machines it names that nobody knew', async () => {
+      await world.open();
+      for (const id of ids) world.provider.put(id, { state: CONFIGURED, cluster: 'east' });
+      const first = world.startShard();
+      await eventually('the objects are there', () => ids.every((id) => world.machineObject(id)?.status?.phase === 'Configured'));
+      await first.stop();
+      for (const id of ids) world.provider.omitted.add(id);
+      for (let i = 0; i < 200; i++) world.provider.put(`new-${i}`);
+      const second = world.startShard();
+      await eventually('it is not believed', () => quarantined() && condition('InventoryTrusted')!.message.startsWith('The last List lacks 12 of 12'));
+      await world.provider.asked(4);
+      expect((await world.machines(second)).size).toBe(212);
+    });
+
     it('though most of what is missing has no object: their number is known', async () => {
       await world.open({ spec: { holds: { onDemandSeconds: 3_600, spotSeconds: 3_600, occupiedExcessSeconds: 3_600 } } });
       for (const id of ids) world.provider.put(id, ['m-0', 'm-1'].includes(id) ? { state: CONFIGURED, cluster: 'east' } : {});
