@@ -297,8 +297,17 @@ describe('a shard by its composition root', () => {
       await eventually('it stays', () => told(east, 'm-1').at(-1) === CONFIGURED);
       world.editMachine('m-1', { hold: false });
       await eventually('it goes', () => told(east, 'm-1').at(-1) === DRAINING);
-      // … and so does a restart which finds the demand back.
+      // A restart says so at first, too, whatever it decides then: no Node stays cordoned for an order that nobody knows any more …
       await first.stop();
+      const between = world.startShard();
+      const other = await world.operator(between);
+      expect((await other.wait('replayComplete')).machineIds).toEqual(['m-1']);
+      expect(told(other, 'm-1')).toEqual([CONFIGURED]);
+      other.rollup({ needs: [] });
+      await eventually('it is to go anew', () => told(other, 'm-1').at(-1) === DRAINING);
+      expect(other.kinds()).toContain('reclaimInstruction');
+      await between.stop();
+      // … and when it finds the demand back, that is all.
       const second = world.startShard();
       const again = await world.operator(second);
       expect((await again.wait('replayComplete')).machineIds).toEqual(['m-1']);
@@ -471,6 +480,34 @@ describe('a shard by its composition root', () => {
     expect(world.provider.calls.map((c) => [c.kind, c.machineId])).toEqual([['Create', 'm-1'], ['Configure', 'm-1']]);
     const [create, configure] = world.provider.calls;
     expect(configure!.epoch).toBeGreaterThan(create!.epoch);
+  });
+
+  it('does not forget, over a restart, the bindings of machines that the first Lists lack', async () => {
+    await world.open();
+    const ids = Array.from({ length: 12 }, (_, i) => `m-${i}`);
+    for (const id of ids) world.provider.put(id);
+    world.provider.unfinished.add('Create');
+    const needs = [wireRow({ aggregateResources: new Map([['cpu', '96']]) })];
+    const first = world.startShard();
+    (await world.operator(first)).rollup({ needs });
+    const decidedAt = (id: string): string | undefined => world.machineObject(id)?.spec.binding?.decidedAt;
+    await eventually('all are being created', () => ids.every((id) => world.machineObject(id)?.status?.phase === 'Creating' && decidedAt(id) !== undefined));
+    await first.stop();
+    const before = ids.map(decidedAt);
+    // So many at once are not believed to be gone.
+    for (const id of ids) world.provider.omitted.add(id);
+    const second = world.startShard();
+    const east = await world.operator(second);
+    east.rollup({ needs });
+    await world.provider.asked(4);
+    await world.plans(second);
+    expect(ids.map(decidedAt)).toEqual(before);
+    world.provider.omitted.clear();
+    await eventually('all count for their demand again', async () => (await world.needs(second)).satisfied[0] === true);
+    expect(ids.map(decidedAt)).toEqual(before);
+    for (const id of ids) world.provider.finish(id);
+    await eventually('all serve', () => ids.every((id) => isConfigured(id)()));
+    expect(world.provider.count('Create')).toBe(12);
   });
 
   it('does not act on a binding it found at its start before the cluster has reported', async () => {

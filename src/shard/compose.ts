@@ -43,9 +43,10 @@ import type { MachineObjects } from './object-policy.ts';
 import { OrphanObjects } from './orphan-objects.ts';
 import { PlanReport } from './plan-report.ts';
 import { isReleaseRequest, releaseStep } from './release-requests.ts';
+import { Restoration } from './restoration.ts';
 import { RowTroubles } from './row-troubles.ts';
 import { callDeadlineMs, callObstacle, pollerSettingsOf } from './settings.ts';
-import { checkStart, recallMachines, restoreFromObjects, waitForProvider } from './start.ts';
+import { checkStart, recallMachines, waitForProvider } from './start.ts';
 import { ShardStatusPublisher } from './status-publisher.ts';
 import { wireRequirements } from './wire-names.ts';
 
@@ -201,7 +202,14 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   let boundBefore = 0;
   /** Machines that a person wants gone. */
   const releasing = new Set<string>();
-  const writer = new MachineWriter({ client, inventory, identity: identityOfMachines, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, isReleasing: (machineId) => releasing.has(machineId), settleMs: WRITER_SETTLE_MS });
+  const writer = new MachineWriter({ client, inventory, identity: identityOfMachines, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, isReleasing: (machineId) => releasing.has(machineId), isAwaited: (machineId) => restoration.awaits(machineId), settleMs: WRITER_SETTLE_MS });
+  const restoration = new Restoration({
+    clock, shard: shardId, inventory,
+    onSettled: (machineId) => {
+      writer.markDirty(machineId);
+      wakeCycle();
+    },
+  });
   const poller = new ProviderPoller({
     provider, inventory, clock, random, log,
     settings: () => pollerSettingsOf(lastProvider(), options.pollMs),
@@ -288,6 +296,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   });
 
   inventory.onChange((change) => {
+    if (!change.after) restoration.gone(change.id);
     if (change.disowned) {
       writer.forget(change.id);
       for (const { cluster, update } of change.before ? framesForDisowned(change.before) : []) hub.sendNodeState(cluster, update);
@@ -307,6 +316,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       metrics.provisioningSeconds.observe((clock.now() - change.before.intent.decidedAt) / 1000);
     }
     if (change.before?.seen.state === 'Deleting' && changed?.seen.state === 'Speculative') metrics.idleReleases.inc();
+    restoration.observed(change.id);
   });
 
   let dialled = providerObject.spec.address;
@@ -326,7 +336,9 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     const machineId = object.spec.machineId;
     const foreign = event.type !== 'deleted' && object.spec.shardRef !== shardId;
     if (foreign !== foreignMachines.has(machineId)) setForeign(machineId, foreign);
+    if (event.type === 'deleted' || foreign) restoration.gone(machineId);
     if (object.spec.shardRef !== shardId) return;
+    if (event.type === 'added') restoration.offer(object);
     if (event.type === 'deleted' && !inventory.get(machineId)) releasing.delete(machineId);
     // A deleted object says nothing about the machine, and takes no hold with it: it comes back as it was.
     if (event.type !== 'deleted') adoptHold(object);
@@ -378,6 +390,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   } finally {
     needStatus.stop();
     availableCapacity.stop();
+    restoration.stop();
     provider.close();
     await disconnect();
   }
@@ -399,7 +412,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   /** Until the first List has been merged: deciding on an empty inventory would report everything as missing. */
   async function waitForSupply(s: AbortSignal): Promise<void> {
     while (poller.status.lastListAt === 0 || missesBound()) await sleep(clock, 50, s);
-    restoreFromObjects(machineInformer.store.values(), shardId, inventory, recalled);
+    restoration.begin(machineInformer.store.values(), recalled);
   }
 
   /** A List that is not believed lacks bound machines, and no object says which: others would be bought in their place. */
@@ -441,7 +454,10 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
 
   function removeOrphanObjects(): void {
     const ours = [...machineInformer.store.values()].filter((object) => object.spec.shardRef === shardId);
-    for (const machineId of orphans.afterFullList(ours, (id) => inventory.get(id) !== undefined)) writer.markGone(machineId);
+    for (const machineId of orphans.afterFullList(ours, (id) => inventory.get(id) !== undefined)) {
+      restoration.gone(machineId);
+      writer.markGone(machineId);
+    }
   }
 
   function adoptSettings(): void {

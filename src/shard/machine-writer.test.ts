@@ -26,14 +26,14 @@ afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
 
-function setUp(options: { workers?: number; started?: boolean; mode?: MachineObjects } = {}) {
+function setUp(options: { workers?: number; started?: boolean; mode?: MachineObjects; awaited?: Set<string> } = {}) {
   const clock = new VirtualClock();
   const inventory = new Inventory(clock);
   const kube = new FakeKube();
   const warnings: object[] = [];
   const writer = new MachineWriter({
     client: kube, inventory, clock, objects: kube.store, identity: { namespace: 'fleet', shard: 'shard-0', provider: 'metal' },
-    log: { ...silentLog, warn: (fields) => warnings.push(fields) }, workers: options.workers ?? 4, mode: () => options.mode ?? 'NonSpeculative', isReleasing: () => false, settleMs: SETTLE_MS,
+    log: { ...silentLog, warn: (fields) => warnings.push(fields) }, workers: options.workers ?? 4, mode: () => options.mode ?? 'NonSpeculative', isReleasing: () => false, isAwaited: (id) => options.awaited?.has(id) ?? false, settleMs: SETTLE_MS,
   });
   inventory.onChange(({ id, after }) => (after ? writer.markDirty(id) : writer.markGone(id)));
   const stop = new AbortController();
@@ -73,6 +73,18 @@ async function state(promise: Promise<unknown>): Promise<string> {
 }
 
 describe('writing', () => {
+  it('leaves the object alone while what it says is still to be taken over', async () => {
+    const awaited = new Set(['m']);
+    const t = setUp({ awaited });
+    t.have('m', 'Idle');
+    await t.settle();
+    expect(t.kube.taken()).toEqual([]);
+    awaited.clear();
+    t.writer.markDirty('m');
+    await t.settle();
+    expect(t.kube.taken()).toEqual(['create m', 'patch m/status']);
+  });
+
   it('makes the object of a machine, spec and status', async () => {
     const t = setUp();
     t.have('m', 'Idle');

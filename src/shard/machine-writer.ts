@@ -28,6 +28,8 @@ export interface MachineWriterOptions {
   readonly mode: () => MachineObjects;
   /** A release that a person asked for is under way: the object stays until it is done, so that a restart remembers. */
   readonly isReleasing: (id: string) => boolean;
+  /** What its object says was decided has not been taken over yet, so it is left as it is. */
+  readonly isAwaited?: (id: string) => boolean;
   /** Changes of one machine within this time become one write, unless somebody waits for it. */
   readonly settleMs: number;
 }
@@ -193,6 +195,7 @@ export class MachineWriter implements Runnable {
   }
 
   private async write(id: string, signal: AbortSignal): Promise<void> {
+    if (this.options.isAwaited?.(id) === true) return;
     const record = this.options.inventory.get(id);
     const known = this.known(id);
     // Without a machine its object stays until somebody says that it is gone: it may only not have been listed yet.

@@ -5,63 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CapacityProvider, Machine } from '../api/types.ts';
+import type { CapacityProvider } from '../api/types.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { silentLog } from '../runtime/types.ts';
 import type { Informer } from '../runtime/types.ts';
-import { Inventory } from './inventory.ts';
-import { checkStart, recallMachines, restoreFromObjects, waitForProvider } from './start.ts';
-import { seen } from './testing/machines.ts';
-
-function object(id: string, spec: Partial<Machine['spec']>): Machine {
-  return { metadata: { name: id }, spec: { machineId: id, providerRef: 'metal', shardRef: 'shard-0', ...spec } };
-}
-const binding = { clusterId: 'east', needFingerprint: 'fp', group: '', priority: 7 };
-
-describe('what a new process takes over from the objects', () => {
-  function restored(state: Parameters<typeof seen>[1], spec: Partial<Machine['spec']>) {
-    const inventory = new Inventory(new VirtualClock());
-    inventory.observe(seen('m', state), inventory.mark());
-    restoreFromObjects([object('m', spec)], 'shard-0', inventory);
-    return inventory.get('m');
-  }
-
-  it.each(['Speculative', 'Creating', 'Idle'] as const)('a binding of a machine that is still %s (D34)', (state) => {
-    expect(restored(state, { binding })?.intent).toMatchObject({ kind: 'bind', configureSent: false, to: { cluster: 'east', fingerprint: 'fp', priority: 7 } });
-  });
-
-  it.each(['Configuring', 'Configured', 'Draining', 'Failed'] as const)('no binding of one that is %s: the provider knows better', (state) => {
-    expect(restored(state, { binding })?.intent).toBeUndefined();
-  });
-
-  it('nothing that takes away: an object that nobody could update must not drain or delete', () => {
-    expect(restored('Configured', { unbind: { reason: 'old' } })?.intent).toBeUndefined();
-    expect(restored('Idle', { release: { reason: 'old' } })?.intent).toBeUndefined();
-    expect(restored('Idle', { binding, unbind: { reason: 'old' } })?.intent).toBeUndefined();
-  });
-
-  it('the machines that the objects describe, and no decision about one before it is listed', () => {
-    const inventory = new Inventory(new VirtualClock());
-    const status = { phase: 'Idle' as const, instanceType: 'c8', labels: { rack: 'r' }, resources: { cpu: '8' }, host: { provider: 'p', ref: 'h' } };
-    const objects = [
-      { ...object('a', { binding }), status }, { ...object('b', { binding }), status }, { ...object('theirs', { shardRef: 'shard-1' }), status },
-      { ...object('elsewhere', { providerRef: 'cloud' }), status }, { ...object('offer', {}), status: { phase: 'Speculative' as const } }, object('by-hand', {}),
-    ];
-    const recalled = recallMachines(objects, { namespace: 'n', shard: 'shard-0', provider: 'metal' }, inventory);
-    expect([...inventory.all()].map((m) => m.seen.id)).toEqual(['a', 'b']);
-    expect(inventory.get('a')?.seen).toMatchObject({ state: 'Idle', instanceType: 'c8', labels: { rack: 'r' }, allocatable: [['cpu', 8_000]], host: { ref: 'h' } });
-    inventory.observe(seen('a', 'Idle'), inventory.mark());
-    restoreFromObjects(objects, 'shard-0', inventory, recalled);
-    expect([inventory.get('a')?.intent?.kind, inventory.get('b')?.intent]).toEqual(['bind', undefined]);
-  });
-
-  it('nothing of another shard, and nothing of a machine that the provider does not list', () => {
-    expect(restored('Idle', { binding, shardRef: 'shard-1' })?.intent).toBeUndefined();
-    const inventory = new Inventory(new VirtualClock());
-    expect(() => restoreFromObjects([object('ghost', { binding })], 'shard-0', inventory)).not.toThrow();
-    expect(inventory.size).toBe(0);
-  });
-});
+import { checkStart, waitForProvider } from './start.ts';
 
 describe('what would fail later fails at once', () => {
   let dir: string;

@@ -6,7 +6,7 @@ import type { ProviderMachine } from '../provider/provider-machine.ts';
 import type { Informer, Log } from '../runtime/types.ts';
 import { checkEpoch } from './epoch.ts';
 import type { Inventory } from './inventory.ts';
-import { bindingFromObject, machineFromObject } from './machine-object.ts';
+import { machineFromObject } from './machine-object.ts';
 import type { MachineIdentity } from './machine-object.ts';
 
 /** Finds out at once what would otherwise only fail after the hub has answered: a port in use, an unreadable epoch. */
@@ -55,21 +55,4 @@ export function recallMachines(objects: Iterable<Machine>, { shard, provider }: 
     recalled.set(machine.id, machine);
   }
   return recalled;
-}
-
-/**
- * Takes over, from the objects of an earlier process, the bindings that were decided and not carried out (D34).
- * Call after the first List and before the first plan.
- */
-export function restoreFromObjects(objects: Iterable<Machine>, shardId: string, inventory: Inventory, recalled: ReadonlyMap<string, ProviderMachine> = new Map()): void {
-  for (const object of objects) {
-    const id = object.spec.machineId;
-    const known = inventory.get(id);
-    if (!known || object.spec.shardRef !== shardId) continue;
-    // Not listed: nothing is to be done about it before it is.
-    if (known.seen === recalled.get(id)) continue;
-    const binding = bindingFromObject(object);
-    const { state } = known.seen;
-    if (binding && !known.intent && (state === 'Speculative' || state === 'Creating' || state === 'Idle')) inventory.setIntent(id, binding);
-  }
 }
