@@ -358,6 +358,17 @@ describe('what people do to the objects', () => {
     expect(t.kube.taken().length).toBeLessThan(8);
   });
 
+  it('an object that is deleted while it is written comes back, though the answer tells of it before the informer', async () => {
+    const t = await written();
+    t.kube.remove('m');
+    t.have('m', 'Configured', { priceMicroUsdPerHour: 7 });
+    await t.settle();
+    await t.deliver();
+    await t.clock.advance(10_000);
+    expect(t.kube.objects.get('m')).toMatchObject({ metadata: { uid: 'uid-2', finalizers: [MACHINE_FINALIZER] }, status: { phase: 'Configured', priceMicroUsdPerHour: 7 } });
+    expect(t.kube.taken().length).toBeLessThan(8);
+  });
+
   it('a deleted object that others hold on to comes back when they let go, and nobody hurries them', async () => {
     const t = await written();
     t.kube.edit('m', { metadata: { finalizers: [MACHINE_FINALIZER, 'example.com/mine'] } });

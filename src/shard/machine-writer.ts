@@ -225,6 +225,8 @@ export class MachineWriter implements Runnable {
       if (!patched) return this.vanished(id);
       this.last.set(id, patched);
     }
+    // Deleted meanwhile, says the answer: the informer, who hears it later, will have no news for us.
+    if (this.last.get(id)?.metadata.deletionTimestamp && !created.metadata.deletionTimestamp) this.markDirty(id);
   }
 
   private async create(desired: Machine, signal: AbortSignal): Promise<Machine> {
