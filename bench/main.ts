@@ -8,6 +8,7 @@ import type { BenchOptions, Suite } from './suite.ts';
 /** A suite is loaded only when it is asked for: `./NAME.ts` beside this file. */
 const SUITES: Readonly<Record<string, string>> = {
   engine: 'the decision engine, up to 2.4 million machines',
+  shard: 'stalls of a whole shard process with its provider, hub and operators, up to 500,000 machines',
   policy: 'what the policies on demand and disruption cost and bring, on a recorded trace',
 };
 

@@ -1,0 +1,92 @@
+/** The `shard` suite: how long the main loop of a whole shard process stands still, from its start to its daily work. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { UsageError } from '../src/lib/usage-error.ts';
+import { quantile, spreadOf } from './engine/measure.ts';
+import { startFleet, type Fleet } from './shard/processes.ts';
+import { Operators } from './shard/operators.ts';
+import { Scraper } from './shard/scraper.ts';
+import type { BenchOptions, BenchRow, SuiteResult } from './suite.ts';
+
+interface Shape {
+  readonly name: string;
+  readonly machines: number;
+  readonly clusters: number;
+  /** Machines that each of three rows per cluster asks for at first; half of it afterwards. */
+  readonly perRow: number;
+}
+
+const SHAPES: readonly Shape[] = [
+  { name: '500k', machines: 500_000, clusters: 50, perRow: 100 },
+  { name: '20k', machines: 20_000, clusters: 10, perRow: 100 },
+];
+
+/** The main loop may stand still for so long. */
+const STALL_GOAL_MS = 50;
+const STEADY_SECONDS = 20;
+const PATIENCE_MS = 600_000;
+
+export const help = `shapes:
+${SHAPES.map(({ name, machines, clusters, perRow }) => `  ${name.padEnd(6)} ${machines.toLocaleString('en-US')} idle machines; ${clusters} clusters × 3 rows of ${perRow} machines each`).join('\n')}
+
+benches, one after the other in the same shard process:
+  shard/list     it starts and takes in its provider's first List
+  shard/acquire  demand arrives; all machines are bound through provider, operators and hub
+  shard/steady   nothing changes for ${STEADY_SECONDS} s
+  shard/return   demand halves; the machines are drained and idle again
+
+figures:
+  samples, p50Ms, p99Ms, maxMs   of the longest stall of the event loop in each quarter of a second (metric event_loop_stall_seconds)
+  wallMs                         how long the phase took
+Hub, provider and shard are processes of their own with sockets between them; they share this machine's cores. SHARD_NODE_FLAGS='--cpu-prof'
+leaves a profile of the shard.`;
+
+export async function run(options: BenchOptions): Promise<SuiteResult> {
+  const shapes = SHAPES.filter(({ name }) => options.shape === undefined || name === options.shape);
+  if (shapes.length === 0) throw new UsageError(`there is no shape "${options.shape}"; there are ${SHAPES.map((s) => s.name).join(', ')}`);
+  const rows: BenchRow[] = [];
+  const failures: string[] = [];
+  for (const shape of shapes) {
+    const folder = mkdtempSync(join(tmpdir(), 'bigfleet-bench-shard-'));
+    options.progress(`— ${shape.name}: ${shape.machines} machines, ${shape.clusters} clusters; logs in ${folder}`);
+    const fleet = await startFleet(folder, shape.machines, options.signal);
+    try {
+      await measure(shape, fleet, rows, options);
+      rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      failures.push(`${shape.name}: ${error instanceof Error ? error.message : String(error)}; logs are in ${folder}`);
+    } finally {
+      await fleet.stop();
+    }
+  }
+  return { rows, failures };
+}
+
+async function measure(shape: Shape, fleet: Fleet, rows: BenchRow[], { progress, signal }: BenchOptions): Promise<void> {
+  const scraper = new Scraper(fleet.metricsUrl, signal);
+  const operators = new Operators(shape.clusters);
+  const wanted = operators.rows * shape.perRow;
+  const phase = async (bench: string, needs: number, isOver: () => boolean): Promise<void> => {
+    const { stallsMs, wallMs, actions } = await scraper.until(isOver, PATIENCE_MS, (told) => progress(`${bench}: ${told}`));
+    const spread = spreadOf(stallsMs);
+    rows.push({
+      bench, shape: shape.name, machines: shape.machines, needs, actions, ...spread, wallMs, rssBytes: scraper.rssBytes,
+      goals: [{ field: 'maxMs', below: STALL_GOAL_MS, met: quantile(stallsMs, 1) < STALL_GOAL_MS }],
+    });
+  };
+  try {
+    fleet.startShard();
+    await phase('shard/list', 0, () => scraper.machines() === shape.machines);
+    operators.ask(shape.perRow);
+    operators.connect(fleet.shardAddress);
+    await phase('shard/acquire', operators.rows, () => scraper.machines('Configured') === wanted);
+    const end = performance.now() + STEADY_SECONDS * 1_000;
+    await phase('shard/steady', operators.rows, () => performance.now() >= end);
+    if (scraper.machines('Configured') !== wanted) throw new Error(`${scraper.machines('Configured')} machines serve at rest, not ${wanted}`);
+    operators.ask(shape.perRow / 2);
+    await phase('shard/return', operators.rows, () => scraper.machines('Configured') === wanted / 2 && scraper.machines('Idle') === shape.machines - wanted / 2);
+  } finally {
+    await operators.stop();
+  }
+}

@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { OrderedMap } from './ordered-map.ts';
+
+describe('a map in the order of arrival', () => {
+  it('does what a Map does', () => {
+    const key = fc.integer({ min: 0, max: 30 }).map((n) => `k${n}`);
+    let deletions = 0;
+    fc.assert(fc.property(fc.array(fc.tuple(fc.boolean(), key), { minLength: 50, maxLength: 400 }), (steps) => {
+      const ours = new OrderedMap<number>();
+      const map = new Map<string, number>();
+      for (const [step, [isAdd, name]] of steps.entries()) {
+        if (isAdd) {
+          ours.add(name, step);
+          if (!map.has(name)) map.set(name, step);
+        } else {
+          const was = map.delete(name);
+          if (was) deletions++;
+          expect(ours.delete(name)).toBe(was);
+        }
+        expect([ours.size, ours.has(name)]).toEqual([map.size, map.has(name)]);
+      }
+      expect([...ours.entries()]).toEqual([...map]);
+    }), { numRuns: 100 });
+    expect(deletions).toBeGreaterThan(1_000);
+  });
+
+  it('keeps its order and its places when most of it has gone', () => {
+    const map = new OrderedMap<number>();
+    const name = (i: number): string => `k${i}`;
+    for (let i = 0; i < 20_000; i++) map.add(name(i), i);
+    for (let i = 0; i < 20_000; i++) if (i % 1_000 !== 7) map.delete(name(i));
+    map.add('last', -1);
+    expect([...map.entries()].map(([, value]) => value)).toEqual([...Array.from({ length: 20 }, (_, i) => i * 1_000 + 7), -1]);
+    map.delete(name(7));
+    expect([...map.entries()][0]).toEqual([name(1_007), 1_007]);
+    expect(map.size).toBe(20);
+  });
+
+  it('finds the first entry without passing over those that went before it', () => {
+    const map = new OrderedMap<number>();
+    for (let i = 0; i < 300_000; i++) map.add(`k${i}`, i);
+    let looked = 0;
+    const keys = (map as unknown as { keys: unknown[] }).keys;
+    const watched = new Proxy(keys, { get: (target, property) => (looked++, Reflect.get(target, property) as unknown) });
+    (map as unknown as { keys: unknown[] }).keys = watched;
+    for (let i = 0; i < 1_000; i++) for (const [key] of map.entries()) {
+      map.delete(key);
+      break;
+    }
+    expect(map.size).toBe(299_000);
+    expect(looked).toBeLessThan(12_000); // a few looks for each; 500,000 if each began at the front
+  });
+});
