@@ -92,6 +92,7 @@ describe('a binding whose machine the first List does not name', () => {
     const objects = [{ ...object('m', { binding }), status }];
     const recalled = recallMachines(objects, identity, t.inventory);
     t.restoration.begin(objects, recalled);
+    await t.clock.advance(10_000);
     t.inventory.observe({ ...recalled.get('m')! }, t.inventory.mark());
     await t.clock.advance(500);
     expect(t.intent()?.kind).toBe('bind');

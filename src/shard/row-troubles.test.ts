@@ -53,7 +53,7 @@ describe('what keeps machines from a row', () => {
   it('keeps its words while it is the same trouble, however they vary, and renews them at times', async () => {
     const t = setUp();
     const words = new Set<string | undefined>();
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 50; i++) {
       t.refusals.refused(toEast, { code: 'INTERNAL', words: `request req-${'abcdefgh'[i % 8]}x failed` });
       words.add(t.now()?.words);
       if (i === 28) expect(words.size).toBe(1);

@@ -169,6 +169,15 @@ describe('an ambiguous failure', () => {
     expect(t.world.outcomes).toEqual(['Create provider_error', 'Create success']);
   });
 
+  it('is also one without a code, unless it is a Drain: the machine is kept', async () => {
+    const t = setUp();
+    t.provider.next('create', () => toProviderError(new GrpcError(GrpcCode.UNKNOWN, 'oops')));
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    expect(t.provider.made()).toEqual(['create m', 'get m', 'create m']);
+    expect(t.world.refused).toEqual([]);
+  });
+
   it('is not repeated if it had its effect all the same', async () => {
     const t = setUp();
     t.provider.next('create', () => {
@@ -312,7 +321,9 @@ describe('a definite refusal', () => {
         await t.settle();
         const from = t.clock.monotonic();
         expect(engineHears(t)?.drainRefused).toBe(true);
-        while (!engineHears(t) && t.clock.monotonic() < from + 3_600_000) await t.clock.advance(30_000);
+        let heard = engineHears(t);
+        for (; !heard && t.clock.monotonic() < from + 3_600_000; heard = engineHears(t)) await t.clock.advance(30_000);
+        expect(heard?.drainRefused).toBeUndefined();
         expect(t.inventory.get('m')).toMatchObject({ drainRefusal: { until: 0 } });
         restsMs.push(t.clock.monotonic() - from);
       }
@@ -381,6 +392,8 @@ describe('a definite refusal', () => {
       t.have('m', 'Configured', unbind);
       await t.settle();
       expect(t.inventory.get('m')?.intent).toBeUndefined();
+      expect(engineHears(t)).toMatchObject({ stuck: true });
+      expect(t.world.givenUp).toEqual([]);
     });
   });
 
@@ -404,6 +417,19 @@ describe('a definite refusal', () => {
       expect(t.world.log).toHaveLength(5);
       expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Configuring' }, obstacle: '' });
       expect(t.world.refused).toHaveLength(4);
+    });
+
+    it('is tried again in time also when the look after it failed and the doubt was cleared by the List', async () => {
+      const t = setUp();
+      t.provider.next('configure', invalid);
+      t.provider.next('get', unavailable);
+      t.have('m', 'Idle', bind);
+      await t.settle();
+      t.inventory.observe(t.provider.machines.get('m')!, t.inventory.mark());
+      await t.clock.advance(999);
+      expect(t.provider.made('configure')).toHaveLength(1);
+      await t.clock.advance(1);
+      expect(t.provider.made('configure')).toHaveLength(2);
     });
 
     it('drops the decision at the fifth: the machine may be the trouble after all', async () => {

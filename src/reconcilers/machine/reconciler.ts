@@ -268,7 +268,7 @@ export class MachineReconciler implements Reconciler {
     const spells = (drainRefusal?.spells ?? 0) + 1;
     const restMs = this.jittered(Math.min(DRAIN_REST_MAX_MS, DRAIN_REST_MS * 2 ** (spells - 1)));
     // First the rest: whoever hears that nothing is decided any more must not decide the same again.
-    inventory.update(id, { coolUntil: 0, drainRefusal: { words, code, until: clock.now() + restMs, spells } });
+    inventory.update(id, { drainRefusal: { words, code, until: clock.now() + restMs, spells } });
     inventory.setIntent(id, undefined);
     this.deps.onDrainGivenUp(code);
     log.warn({ machine: id, error: words, tries: refusals, restMs }, 'the provider refuses to drain the machine: it serves on, and is not taken away for a while');
