@@ -177,7 +177,7 @@ describe('a shard and the object of its provider', () => {
       await eventually('the number is known', () => world.providerObject().status?.machines?.['Configured'] === 12);
       await first.stop();
       for (const id of ids) world.provider.omitted.add(id);
-      world.provider.put('s-1');
+      for (let i = 0; i < 20; i++) world.provider.put(`s-${i}`);
       const second = world.startShard();
       let serves = false;
       void second.address.then(() => { serves = true; });
@@ -186,7 +186,7 @@ describe('a shard and the object of its provider', () => {
       expect(serves).toBe(false);
       world.provider.omitted.clear();
       await second.address;
-      expect((await world.machines(second)).size).toBe(13);
+      expect((await world.machines(second)).size).toBe(32);
     });
   });
 

@@ -216,7 +216,10 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     isForeign: (machineId) => foreignMachines.has(machineId),
     confirmation: () => currentProvider()?.metadata.annotations?.[CONFIRM_REMOVAL_ANNOTATION],
     withdrawConfirmation: (word) => void withdrawConfirmation(client, { namespace, name: identityOfMachines.provider }, word, log, informersAbort.signal),
-    knownBefore: () => Object.values(currentProvider()?.status?.machines ?? {}).reduce((sum, count) => sum + count, 0),
+    knownBefore: () => {
+      const machines = currentProvider()?.status?.machines ?? {};
+      return { machines: Object.values(machines).reduce((sum, count) => sum + count, 0), bound: bound(machines) };
+    },
     onTrust: (trusted) => {
       supplyTrusted = trusted;
       applySupplyTrust();

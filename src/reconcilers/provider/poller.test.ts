@@ -25,7 +25,7 @@ afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
 
-function setUp(options: { settings?: Partial<PollerSettings>; foreign?: string[]; random?: number; knownBefore?: number; recalled?: number } = {}) {
+function setUp(options: { settings?: Partial<PollerSettings>; foreign?: string[]; random?: number; knownBefore?: number; boundBefore?: number; recalled?: number } = {}) {
   const clock = new VirtualClock();
   const inventory = new Inventory(clock);
   for (let i = 0; i < (options.recalled ?? 0); i++) inventory.observe(seen(`m${i}`, 'Idle'), inventory.mark());
@@ -42,7 +42,7 @@ function setUp(options: { settings?: Partial<PollerSettings>; foreign?: string[]
     settings: () => ({ ...SETTINGS, ...options.settings }),
     confirmation: () => confirmed.token,
     withdrawConfirmation: (word) => withdrawn.push(word),
-    knownBefore: () => options.knownBefore ?? 0,
+    knownBefore: () => ({ machines: options.knownBefore ?? 0, bound: options.boundBefore ?? 0 }),
     isForeign: (id) => options.foreign?.includes(id) ?? false,
     onTrust: (trusted) => trust.push([clock.monotonic(), trusted]),
     onRejected: (reason) => refused.push(reason),
@@ -421,6 +421,19 @@ describe('quarantine', () => {
       expect(verdict).toEqual(missing === 100 ? undefined : { missing: 20, unnamed: 81, known: 1_000 });
     });
 
+    it.each([49, 50])('machines that served and have no object are not made up for by such as do not: %i of 60 found', async (found) => {
+      const verdict = await quarantined({ recalled: 1, knownBefore: 101, boundBefore: 61 }, (t) => {
+        t.have(1);
+        t.have(100 - found, 'offer');
+        for (let i = 0; i < found; i++) t.provider.set(seen(`b${i}`, i % 2 ? 'Configured' : 'Draining'));
+      });
+      expect(verdict).toEqual(found === 50 ? undefined : { missing: 0, unnamed: 11, known: 101 });
+    });
+
+    it('a machine with an object that served before and does not now is there', async () => {
+      expect(await quarantined({ recalled: 100, knownBefore: 100, boundBefore: 100 }, (t) => t.have(100))).toBeUndefined();
+    });
+
     it('another shard\'s machines are not taken for ours that are missing', async () => {
       const foreign = Array.from({ length: 90 }, (_, i) => `foreign${i}`);
       const verdict = await quarantined({ recalled: 5, knownBefore: 100, foreign }, (t) => {
@@ -431,7 +444,7 @@ describe('quarantine', () => {
     });
 
     it('a machine whose record is refused is there', async () => {
-      const verdict = await quarantined({ recalled: 5, knownBefore: 100 }, (t) => {
+      const verdict = await quarantined({ recalled: 5, knownBefore: 100, boundBefore: 100 }, (t) => {
         t.have(5);
         for (let i = 0; i < 95; i++) t.provider.rejected.set(`r${i}`, { id: `r${i}`, reason: 'price', field: 'price_per_hour', text: 'must be finite' });
       });

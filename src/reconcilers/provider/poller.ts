@@ -8,8 +8,8 @@ import type { Log, Runnable } from '../../runtime/types.ts';
 import type { Inventory } from '../../shard/inventory.ts';
 import type { MachineRecord } from '../../shard/record.ts';
 import { Doubt } from './doubt.ts';
-import { removalVerdict } from './removal.ts';
-import type { ByNumber, KnownMachine, Quarantine } from './removal.ts';
+import { byNumber, removalVerdict } from './removal.ts';
+import type { ByNumber, KnownBefore, KnownMachine, Quarantine } from './removal.ts';
 
 export interface PollerSettings {
   readonly pollMs: number;
@@ -46,8 +46,8 @@ export interface PollerOptions {
   readonly confirmation: () => string | undefined;
   /** It has served, or was not needed: it must not wait for a later loss of the same machines. Asked again while it is there. */
   readonly withdrawConfirmation: (word: string) => void;
-  /** How many machines an earlier process knew, offers included; asked once, when the first List is compared. 0 = none, or not known. */
-  readonly knownBefore?: () => number;
+  /** How many machines an earlier process knew; asked once, when the first List is compared. */
+  readonly knownBefore?: () => KnownBefore;
   readonly onTrust: (trusted: boolean) => void;
   readonly onRejected: (reason: string) => void;
   /** After a complete List that was believed. */
@@ -60,6 +60,7 @@ const STALE_POLLS = 3;
 const MIN_STALE_MS = 5_000;
 const MAX_BACKOFF_MS = 10_000;
 const SWEEP_MS = 1_000;
+const NOTHING: KnownBefore = { machines: 0, bound: 0 };
 /** So many refused records of one List are logged in full. */
 const MAX_TOLD = 10;
 
@@ -80,7 +81,7 @@ export class ProviderPoller implements Runnable {
   /** The confirmation that was to be withdrawn and means nothing any more. */
   private spent: string | undefined;
   /** What `knownBefore` said, until a full List is believed. */
-  private knownBefore: number | undefined;
+  private knownBefore: KnownBefore | undefined;
   private lastListAt = 0;
   private lastListMono = -Infinity;
   private lastFullListAt = 0;
@@ -198,9 +199,9 @@ export class ProviderPoller implements Runnable {
     await inTurns(inventory.all(), ({ seen, missedLists }) => {
       if (missedLists > 0 || !named.has(seen.id)) suspects.push(seen.id);
     });
-    const byNumber = this.byNumber(named);
-    const verdict = removalVerdict(knownMachines(inventory, suspects), this.known, named, byNumber);
-    if (verdict.quarantined) return await this.doubt(verdict.absent, byNumber, signal);
+    const others = this.others(named);
+    const verdict = removalVerdict(knownMachines(inventory, suspects), this.known, named, others);
+    if (verdict.quarantined) return await this.doubt(verdict.absent, others, signal);
     this.believe();
     await inTurns(verdict.missed, ([id, missedLists]) => inventory.update(id, { missedLists }));
     await inTurns(verdict.removed, (id) => {
@@ -212,38 +213,40 @@ export class ProviderPoller implements Runnable {
   }
 
   /** Machines of before the start that no object describes: of all that an earlier process knew, those whose ids we do not. */
-  private byNumber(named: ReadonlySet<string>): ByNumber {
-    const before = (this.knownBefore ??= this.options.knownBefore?.() ?? 0);
-    if (before === 0) return { known: 0, missing: 0 };
-    let found = this.options.inventory.size;
-    for (const id of named) if (!this.options.inventory.get(id) && !this.options.isForeign(id)) found++; // its record is refused
-    return { known: Math.max(0, before - this.known), missing: Math.max(0, before - found) };
+  private others(named: ReadonlySet<string>): ByNumber {
+    const { inventory, isForeign } = this.options;
+    const before = (this.knownBefore ??= this.options.knownBefore?.() ?? NOTHING);
+    if (before.machines === 0) return { known: 0, missing: 0 };
+    let refused = 0;
+    for (const id of named) if (!inventory.get(id) && !isForeign(id)) refused++;
+    const { Configuring, Configured, Draining } = inventory.tally.countByState();
+    return byNumber(before, { byId: this.known, machines: inventory.size, bound: Configuring + Configured + Draining, refused });
   }
 
   /** The List lacks too many machines: only a person's word, given for just these machines, removes them. */
-  private async doubt(absent: readonly string[], byNumber: ByNumber, signal: AbortSignal): Promise<void> {
+  private async doubt(absent: readonly string[], others: ByNumber, signal: AbortSignal): Promise<void> {
     const { inventory, clock, log } = this.options;
     const isNew = this.inDoubt === undefined;
     this.inDoubt ??= new Doubt(clock.now());
-    const quarantine = await this.inDoubt.look(absent, byNumber.missing, this.known + byNumber.known);
+    const quarantine = await this.inDoubt.look(absent, others.missing, this.known + others.known);
     signal.throwIfAborted();
     const { missing, known, token } = quarantine;
     const word = this.options.confirmation();
     if (word !== this.spent) this.spent = undefined;
     if (this.spent === undefined && this.inDoubt.isConfirmedBy(word?.trim())) {
-      log.warn({ known, missing: missing.length + byNumber.missing }, 'a person confirmed that the machines which the List lacks are gone: removed');
+      log.warn({ known, missing: missing.length + others.missing }, 'a person confirmed that the machines which the List lacks are gone: removed');
       this.believe();
       await inTurns(missing, (id) => inventory.remove(id));
       return;
     }
-    if (isNew) log.error({ known, missing: missing.length + byNumber.missing, token }, 'the List lacks too many machines at once: quarantined, nothing is removed or taken away');
+    if (isNew) log.error({ known, missing: missing.length + others.missing, token }, 'the List lacks too many machines at once: quarantined, nothing is removed or taken away');
     this.quarantine = quarantine;
   }
 
   private believe(): void {
     this.quarantine = undefined;
     this.inDoubt = undefined;
-    this.knownBefore = 0;
+    this.knownBefore = NOTHING;
   }
 
   private withdrawConfirmation(): void {

@@ -32,6 +32,26 @@ export interface ByNumber {
   readonly missing: number;
 }
 
+/** What an earlier process knew, as numbers. 0 = none, or not known. */
+export interface KnownBefore {
+  /** Offers included. */
+  readonly machines: number;
+  /** Those of them that served a cluster: Configuring, Configured, Draining. */
+  readonly bound: number;
+}
+
+/**
+ * Pure: what is known by number beyond the machines that an object describes. An offer makes up for an offer that is not
+ * there, but not for a machine that served.
+ * `byId` of the machines found are those with an object, listed or not; `refused`: listed, and nothing else is known of them.
+ */
+export function byNumber(before: KnownBefore, found: KnownBefore & { readonly byId: number; readonly refused: number }): ByNumber {
+  return {
+    known: Math.max(0, before.machines - found.byId),
+    missing: Math.max(0, before.machines - found.machines - found.refused, before.bound - found.byId - found.bound - found.refused),
+  };
+}
+
 /**
  * Pure: which machines a full List removes by not naming them (spec: engine 12.5): those absent from two successful
  * Lists in a row, unless so many vanish at once that the List itself is suspect.
