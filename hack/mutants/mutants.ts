@@ -117,7 +117,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-whole', file: 'decide/same.ts', rule: 'a gang is acquired whole or not at all, the limit included',
-    find: 'tally.unpick(before.picks);',
+    find: 'tally.giveBack(before.idle, before.bought);',
     replace: '',
   },
   {
@@ -519,5 +519,15 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'note-put-back', file: 'facts/group.ts', rule: 'a machine that is preempted no more serves whom it served',
     find: '    this.#noted = undefined;\n',
     replace: '',
+  },
+  {
+    id: 'reason-outlived', file: 'decide/plan-reasons.ts', rule: 'reasons of a plan end with the next one',
+    find: 'this.#first += this.#reasons.length;',
+    replace: '',
+  },
+  {
+    id: 'decision-of-class', file: 'decide/plan-draft.ts', rule: 'machines of different classes are acquired for different reasons',
+    find: 'if (known !== undefined) return known;',
+    replace: 'if (decisions.length > 0) return 0;',
   },
 ];

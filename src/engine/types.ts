@@ -214,7 +214,7 @@ export interface MachineReasons extends Iterable<readonly [machineId: string, re
 
 export interface Plan {
   readonly at: Millis;
-  /** Acquisitions first, then withdrawals, reclaims (most expensive first), deletes. */
+  /** Acquisitions first, then withdrawals, reclaims (most expensive first), deletes. The objects are made when they are first read. */
   readonly actions: readonly Action[];
   /** One per Need, in the engine's order. */
   readonly verdicts: readonly NeedVerdict[];

@@ -27,8 +27,10 @@ export function drainTies(ties: Iterable<Tie>, draining: Draining): boolean {
 function drainTie(tie: Tie, draining: Draining): boolean {
   const { market, tally, take } = draining;
   const offered = offeredBy(tie, draining);
+  let uncovered = -1;
   while (!tally.covered) {
-    keepUseful(offered, tally);
+    keepUseful(offered, tally, tally.uncovered !== uncovered);
+    uncovered = tally.uncovered;
     const first = offered[0];
     if (first === undefined) return true;
     if (offered.length === 1) {
@@ -37,22 +39,25 @@ function drainTie(tie: Tie, draining: Draining): boolean {
       continue;
     }
     const bound = draining.inOrder === true ? -1 : safeBound(offered, tally, market.rank);
-    if (bound >= 0) for (const { group, cls } of offered) takeBelow(group, cls, bound, draining);
+    if (bound >= 0) for (const each of offered) takeBelow(each, bound, draining);
     if (tally.covered) return true;
-    if (!takeNext(offered, draining)) return false;
+    if (!takeNext(offered, draining, bound >= 0)) return false;
   }
   return true;
 }
 
-function keepUseful(offered: Offered[], tally: Tally): void {
+/** `lacksOther`: the tally lacks other dimensions than before, so that some may no longer be of use. */
+function keepUseful(offered: Offered[], tally: Tally, lacksOther: boolean): void {
   let kept = 0;
-  for (const each of offered) if (each.group.left > 0 && tally.contributes(each.cls)) offered[kept++] = each;
+  for (const each of offered) if (each.group.left > 0 && (!lacksOther || tally.contributes(each.cls))) offered[kept++] = each;
   offered.length = kept;
 }
 
 interface Offered {
   readonly group: Group<Tally>;
   readonly cls: MachineClass;
+  /** Rank of its next machine; -1 = nobody has looked yet. */
+  head: number;
 }
 
 function offeredBy(tie: Tie, { market, tally, admits }: Draining): Offered[] {
@@ -61,21 +66,22 @@ function offeredBy(tie: Tie, { market, tally, admits }: Draining): Offered[] {
   for (const group of tie) {
     if (group.left <= 0 || accepts[group.classIndex] !== 1) continue;
     const cls = market.classOf(group);
-    if (admits === undefined || admits(group, cls)) offered.push({ group, cls });
+    if (admits === undefined || admits(group, cls)) offered.push({ group, cls, head: -1 });
   }
   return offered;
 }
 
 /** The next run of the group whose next machine has the smallest id. */
-function takeNext(offered: readonly Offered[], draining: Draining): boolean {
+function takeNext(offered: readonly Offered[], draining: Draining, mayBeUseless: boolean): boolean {
   const { rank } = draining.market;
   let best: Offered | undefined;
   let bestRank = Infinity;
   let nextRank = Infinity;
   for (const each of offered) {
     const { group } = each;
-    if (group.left <= 0 || !draining.tally.contributes(each.cls)) continue;
-    const at = rank[group.members[group.taken] as number] as number;
+    if (group.left <= 0 || (mayBeUseless && !draining.tally.contributes(each.cls))) continue;
+    if (each.head < 0) each.head = rank[group.members[group.taken] as number] as number;
+    const at = each.head;
     if (at < bestRank) {
       nextRank = bestRank;
       best = each;
@@ -84,6 +90,7 @@ function takeNext(offered: readonly Offered[], draining: Draining): boolean {
   }
   if (best === undefined) return true;
   const n = runLength(best.group, nextRank, draining.tally.wants(best.cls), rank);
+  best.head = -1;
   return draining.take(best.group, n, best.cls) === n;
 }
 
@@ -122,9 +129,12 @@ function isSafe(offered: readonly Offered[], tally: Tally, countOf: (group: Grou
   return true;
 }
 
-function takeBelow(group: Group<Tally>, cls: MachineClass, bound: number, { market, take }: Draining): void {
+function takeBelow(offered: Offered, bound: number, { market, take }: Draining): void {
+  const { group, cls } = offered;
   const n = bound === Infinity ? group.left : countBelow(group, bound, market.rank);
-  if (n > 0) take(group, n, cls);
+  if (n === 0) return;
+  offered.head = -1;
+  take(group, n, cls);
 }
 
 /** How many of the group's next machines have a smaller rank. */

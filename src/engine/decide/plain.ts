@@ -39,19 +39,13 @@ export function creditReserved(market: Market, tally: Tally, options: ReservedOp
       group.take(tally, n);
       if (group.kind === 'leaving') tally.reserve(cls, n);
       else {
-        pick(tally, group, first, false);
+        tally.acquire(group.members, first, group.taken, false);
         tally.subtract(cls, n);
       }
       taken?.(cls, n);
       return n;
     },
   });
-}
-
-function pick(tally: Tally, group: Group<Tally>, first: number, speculative: boolean): void {
-  if (first === group.taken) return;
-  const { members } = group;
-  for (let i = first; i < group.taken; i++) tally.pick(members[i] as number, speculative);
 }
 
 /** Counts the group's next machines for the Need: they are there, or on their way to it. */
@@ -69,12 +63,13 @@ export function crediting(tally: Tally): (group: Group<Tally>, n: number, cls: M
 export function picking(market: Market, tally: Tally, speculative: boolean): (group: Group<Tally>, n: number, cls: MachineClass) => number {
   return (group, wanted, cls) => {
     const n = speculative ? market.room.book(cls.priceMicroUsdPerHour, wanted) : wanted;
-    const first = group.taken;
-    if (n > 0) group.take(tally, n);
-    pick(tally, group, first, speculative);
-    tally.subtract(cls, n);
-    market.drawnOn.add(group);
     if (n < wanted) tally.blocked = 'limit';
+    if (n === 0) return 0;
+    const first = group.taken;
+    if (first === 0) market.drawnOn.add(group);
+    group.take(tally, n);
+    tally.acquire(group.members, first, group.taken, speculative);
+    tally.subtract(cls, n);
     return n;
   };
 }

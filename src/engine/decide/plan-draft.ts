@@ -2,7 +2,10 @@
 import type { Cluster } from '../facts/cluster.ts';
 import type { Facts } from '../facts/facts.ts';
 import { sortMemoryChanges } from '../facts/memory.ts';
-import type { Action, Assignment, MachineReason, MemoryChange, Millis } from '../types.ts';
+import type { MachineClass } from '../facts/shapes.ts';
+import type { Action, ActionKind, Assignment, MachineReason, MemoryChange, Millis } from '../types.ts';
+import { Decisions } from './decisions.ts';
+import type { Decision } from './decisions.ts';
 import type { Market } from './market.ts';
 import type { PlanReasons } from './plan-reasons.ts';
 
@@ -12,7 +15,7 @@ export class PlanDraft {
   readonly market: Market;
   /** Clusters that are planned anew, by name; what the others have is as the last plan left it. */
   readonly clusters: readonly Cluster[];
-  readonly actions: Action[] = [];
+  readonly decisions = new Decisions();
   readonly reasons: PlanReasons;
   /** Of these clusters the next plan may say something else although nothing about them has changed. */
   readonly unfinished = new Set<Cluster>();
@@ -29,8 +32,29 @@ export class PlanDraft {
   }
 
   act(slot: number, action: Action): void {
-    this.actions.push(action);
+    this.decisions.add(action);
     this.reasons.set(slot, action.reason);
+  }
+
+  /** Decides the same about machines of one class: `decisionOf` says what and why, and is asked once per class. */
+  actOnAll(slots: readonly number[], kind: ActionKind, decisionOf: (cls: MachineClass) => { readonly decision: Decision; readonly reason: MachineReason }): void {
+    if (slots.length === 0) return;
+    const { inventory } = this.facts;
+    const decisions: Decision[] = [];
+    const reasons: number[] = [];
+    const byClass = new Map<MachineClass, number>();
+    const which = slots.map((slot) => {
+      const cls = inventory.shape(slot).class;
+      const known = byClass.get(cls);
+      if (known !== undefined) return known;
+      const { decision, reason } = decisionOf(cls);
+      byClass.set(cls, decisions.length);
+      reasons.push(this.reasons.add(reason));
+      return decisions.push(decision) - 1;
+    });
+    slots.forEach((slot, i) => this.reasons.give(slot, reasons[which[i] as number] as number));
+    this.reasons.list(slots);
+    this.decisions.addRun(kind, { ids: slots.map((slot) => inventory.id(slot)), decisions, which });
   }
 
   explain(slot: number, reason: MachineReason): void {

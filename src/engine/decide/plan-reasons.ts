@@ -1,29 +1,66 @@
-/** Reasons that do not follow from a machine's role and from who was credited with it: of what was decided, and of what was left undecided. */
+/**
+ * Reasons of the last plan that do not follow from a machine's role and from who was credited with it: of what was decided,
+ * and of what was left undecided.
+ */
 import type { Inventory } from '../facts/inventory.ts';
 import type { MachineReason } from '../types.ts';
 
-export class PlanReasons {
-  readonly slots: number[] = [];
-  readonly #reasons: MachineReason[] = [];
-  readonly #inventory: Inventory;
+/** Numbers of reasons grow from plan to plan, so that those of the last one need not be taken back; up to here. */
+const MOST_NUMBERED = 2 ** 30;
 
-  /** `before`, of the last plan, ends. */
-  constructor(inventory: Inventory, before: PlanReasons | undefined) {
+type Lists = readonly (readonly number[])[];
+
+export class PlanReasons {
+  readonly #inventory: Inventory;
+  /** The number of the first reason: machines that hold a smaller one got it from an earlier plan. */
+  #first = 0;
+  #reasons: MachineReason[] = [];
+  #single: number[] = [];
+  #lists: (readonly number[])[] = [];
+
+  constructor(inventory: Inventory) {
     this.#inventory = inventory;
-    for (const slot of before?.slots ?? []) inventory.reasonAt[slot] = -1;
+  }
+
+  /** The reasons of the last plan end. Returns the lists of the machines that had one. */
+  begin(): Lists {
+    const before = this.#lists;
+    this.#first += this.#reasons.length;
+    if (this.#first > MOST_NUMBERED) {
+      this.#inventory.reasonAt.fill(-1);
+      this.#first = 0;
+    }
+    this.#reasons = [];
+    this.#single = [];
+    this.#lists = [this.#single];
+    return before;
+  }
+
+  /** Slots of the machines that have one; some more than once. */
+  get lists(): Lists {
+    return this.#lists;
   }
 
   set(slot: number, reason: MachineReason): void {
-    const at = this.#inventory.reasonAt[slot] as number;
-    if (at >= 0) this.#reasons[at] = reason;
-    else {
-      this.#inventory.reasonAt[slot] = this.slots.length;
-      this.slots.push(slot);
-      this.#reasons.push(reason);
-    }
+    this.give(slot, this.add(reason));
+    this.#single.push(slot);
+  }
+
+  /** A reason that machines can be given, by its number. */
+  add(reason: MachineReason): number {
+    return this.#first + this.#reasons.push(reason) - 1;
+  }
+
+  /** Whoever gives it sees to it that the machine gets into a list. */
+  give(slot: number, reason: number): void {
+    this.#inventory.reasonAt[slot] = reason;
+  }
+
+  list(slots: readonly number[]): void {
+    this.#lists.push(slots);
   }
 
   get(slot: number): MachineReason | undefined {
-    return this.#reasons[this.#inventory.reasonAt[slot] as number];
+    return this.#reasons[(this.#inventory.reasonAt[slot] as number) - this.#first];
   }
 }

@@ -13,6 +13,7 @@ import { IDLE, ROLE } from '../facts/role.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import { clusterOfArrivalKey } from '../keys.ts';
 import type { Action, ActionKind, MachineReason, Millis, Plan, Policy } from '../types.ts';
+import type { Decision } from './decisions.ts';
 import { Folding } from './fold.ts';
 import { Holders } from './holders.ts';
 import { noteCredits, ReasonsInPlan } from './machine-reasons.ts';
@@ -34,7 +35,7 @@ export class Planner {
   readonly #folding: Folding;
   #serial = 0;
   #drawnOn: Iterable<Group<Tally>> = [];
-  #reasons: PlanReasons | undefined;
+  readonly #reasons: PlanReasons;
   /** The last plan if it had nothing to do and nothing to remember: it holds until something changes. */
   #last: { readonly plan: Plan; readonly version: number } | undefined;
   /** Under which the last plan was made: how long idle machines are held depends on it. */
@@ -43,12 +44,13 @@ export class Planner {
 
   constructor(facts: Facts) {
     this.#facts = facts;
+    this.#reasons = new PlanReasons(facts.inventory);
     this.#folding = new Folding(facts);
   }
 
   plan(now: Millis): Plan {
     const last = this.#last;
-    if (last?.version === this.#facts.version && this.#reasons !== undefined && now >= last.plan.at && now < (last.plan.wakeAt ?? Infinity)) {
+    if (last?.version === this.#facts.version && now >= last.plan.at && now < (last.plan.wakeAt ?? Infinity)) {
       return { ...last.plan, at: now, machineReasons: new ReasonsInPlan(this.#facts, this.#holders, this.#reasons, now, []) };
     }
     return this.#make(now, false) ?? (this.#make(now, true) as Plan);
@@ -74,8 +76,7 @@ export class Planner {
       market.close();
       return undefined;
     }
-    const before = this.#reasons?.slots ?? [];
-    this.#reasons = new PlanReasons(inventory, this.#reasons);
+    const before = this.#reasons.begin();
     const draft = new PlanDraft(now, facts, market, clusters, this.#reasons);
     for (const tally of tallies) acquire(tally, draft);
     for (const tally of tallies) for (const victim of tally.victims) draft.act(victim.slot, preemption(victim, tally, facts));
@@ -126,14 +127,14 @@ export class Planner {
   }
 
   /** Ids of machines whose reason may be another than in the last plan. */
-  #noteReasons(draft: PlanDraft, before: readonly number[]): Iterable<string> {
+  #noteReasons(draft: PlanDraft, before: readonly (readonly number[])[]): Iterable<string> {
     const { inventory } = this.#facts;
     const credited: number[] = [];
     for (const cluster of draft.clusters) noteCredits(cluster, inventory, this.#holders, (slot) => credited.push(slot));
     const idle: number[] = [];
     if (this.#policy !== this.#facts.policy) for (const slot of inventory.slots()) if (inventory.state(slot) === IDLE) idle.push(slot);
     this.#policy = this.#facts.policy;
-    const lists = [inventory.touched, credited, idle, [...inventory.clocksToCheck], before, draft.reasons.slots];
+    const lists = [inventory.touched, credited, idle, [...inventory.clocksToCheck], ...before, ...draft.reasons.lists];
     const removed = inventory.removedIds;
     inventory.touched = [];
     inventory.removedIds = [];
@@ -146,9 +147,12 @@ export class Planner {
     const verdicts = this.#order.update(facts.clusters.all(), facts.clustersMoved, draft.clusters);
     facts.clustersMoved.clear();
     const memory = draft.memoryChanges();
+    const { decisions } = draft;
     const plan: Plan = {
       at: draft.now,
-      actions: draft.actions,
+      get actions() {
+        return decisions.actions;
+      },
       verdicts,
       machineReasons: new ReasonsInPlan(facts, this.#holders, draft.reasons, draft.now, changed),
       memory,
@@ -159,10 +163,10 @@ export class Planner {
         unmet: this.#order.unmet,
         byState: { ...inventory.byState },
         microUsdPerHour: inventory.paid.microUsdPerHour,
-        actions: countActions(draft.actions),
+        actions: decisions.byKind,
       },
     };
-    const isQuiet = draft.actions.length === 0 && memory.length === 0 && facts.memory.reclaims.size === 0;
+    const isQuiet = decisions.size === 0 && memory.length === 0 && facts.memory.reclaims.size === 0;
     this.#last = isQuiet ? { plan, version: facts.version } : undefined;
     return plan;
   }
@@ -183,18 +187,8 @@ function* namesOf(lists: readonly (readonly number[])[], removed: readonly strin
 
 /** Idle machines first, then Speculative ones, each in the order in which they were chosen. */
 function acquire(tally: Tally, draft: PlanDraft): void {
-  if (tally.picks.length === 0) return;
-  const { inventory } = draft.facts;
-  for (const speculative of [false, true]) {
-    const reasons = new Map<MachineClass, MachineReason>();
-    for (const pick of tally.picks) {
-      if (pick.speculative !== speculative) continue;
-      const cls = inventory.shape(pick.slot).class;
-      let reason = reasons.get(cls);
-      if (reason === undefined) reasons.set(cls, (reason = whyAcquired(cls, speculative, tally)));
-      draft.act(pick.slot, acquisition(inventory.id(pick.slot), tally, reason));
-    }
-  }
+  draft.actOnAll(tally.idle, 'Bootstrap', (cls) => acquisition('Bootstrap', tally, whyAcquired(cls, false, tally)));
+  draft.actOnAll(tally.bought, 'Provision', (cls) => acquisition('Provision', tally, whyAcquired(cls, true, tally)));
 }
 
 function whyAcquired(cls: MachineClass, speculative: boolean, tally: Tally): MachineReason {
@@ -208,9 +202,9 @@ function whyAcquired(cls: MachineClass, speculative: boolean, tally: Tally): Mac
   };
 }
 
-function acquisition(machineId: string, { row: { need, assignment } }: Tally, reason: MachineReason): Action {
-  const kind = reason.code === 'AcquiredSpeculative' ? 'Provision' : 'Bootstrap';
-  return { kind, machineId, to: assignment, need, cluster: need.cluster, graceSeconds: 0, preemptorPriority: 0, reason };
+function acquisition(kind: ActionKind, { row: { need, assignment } }: Tally, reason: MachineReason): { readonly decision: Decision; readonly reason: MachineReason } {
+  const { cluster } = need;
+  return { reason, decision: (machineId) => ({ kind, machineId, to: assignment, need, cluster, graceSeconds: 0, preemptorPriority: 0, reason }) };
 }
 
 function preemption({ slot, priority: victimPriority }: Tally['victims'][number], { row }: Tally, { inventory, policy }: Facts): Action {
@@ -246,17 +240,11 @@ function rememberArrivals(clusters: readonly Cluster[], draft: PlanDraft): void 
 /** Clusters of which every plan will say the same until something of them changes. */
 function closeClusters(clusters: readonly Cluster[], tallies: readonly Tally[], draft: PlanDraft): void {
   for (const tally of tallies) {
-    if (tally.open || !tally.satisfied || tally.picks.length > 0 || tally.reserved > 0) draft.unfinished.add(tally.cluster);
+    if (tally.open || !tally.satisfied || tally.acquired > 0 || tally.reserved > 0) draft.unfinished.add(tally.cluster);
   }
   for (const cluster of draft.market.disturbed) draft.unfinished.add(cluster);
   for (const cluster of clusters) {
     cluster.dirty = false;
     cluster.closed = !draft.unfinished.has(cluster) && cluster.reserved.size === 0;
   }
-}
-
-function countActions(actions: readonly Action[]): Partial<Record<ActionKind, number>> {
-  const counts: Partial<Record<ActionKind, number>> = {};
-  for (const { kind } of actions) counts[kind] = (counts[kind] ?? 0) + 1;
-  return counts;
 }

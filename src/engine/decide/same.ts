@@ -203,7 +203,7 @@ function keepOwnElsewhere(market: Market, tally: Tally, offers: Offers): void {
 
 /** All of it or nothing: Idle, then Speculative, then what others must give up. */
 function acquireInside(market: Market, tally: Tally, key: string, domain: string): void {
-  const before = { remaining: tally.remaining.slice(), lacking: tally.lacking.slice(), picks: tally.picks.length };
+  const before = { remaining: tally.remaining.slice(), lacking: tally.lacking.slice(), idle: tally.idle.length, bought: tally.bought.length };
   const taken: [group: Group<Tally>, n: number, priceMicroUsdPerHour: number | undefined][] = [];
   const isInside = (_group: Group<Tally>, cls: MachineClass): boolean => attribute(key, cls) === domain;
   for (const speculative of [false, true]) {
@@ -230,7 +230,7 @@ function acquireInside(market: Market, tally: Tally, key: string, domain: string
     if (price !== undefined) market.room.release(price, n);
   }
   tally.restore(before.remaining, before.lacking);
-  tally.unpick(before.picks);
+  tally.giveBack(before.idle, before.bought);
 }
 
 /** The best covered domains, for people (spec: engine 16). */

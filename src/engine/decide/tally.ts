@@ -8,11 +8,6 @@ import type { DomainCoverage } from '../types.ts';
 /** Why a Need stopped acquiring although it lacks; most other reasons follow from what supply there is. */
 type Blocked = 'session' | 'limit' | 'topology' | 'spread';
 
-export interface Pick {
-  readonly slot: number;
-  readonly speculative: boolean;
-}
-
 /** A machine that is taken from those who rank below. */
 interface Victim {
   readonly slot: number;
@@ -31,7 +26,8 @@ export class Tally {
   /** Machines it was credited with; of these, those that are not Configured yet. */
   credited = 0;
   arriving = 0;
-  #picks: Pick[] | undefined;
+  #idle: number[] | undefined;
+  #bought: number[] | undefined;
   /** Machines preempted for it that have not arrived, those of `victims` included, and what they will bring. */
   reserved = 0;
   freed: number[] | undefined;
@@ -59,25 +55,43 @@ export class Tally {
     return this.#lacking ?? this.remaining;
   }
 
-  get picks(): readonly Pick[] {
-    return this.#picks ?? NONE;
+  /** Slots of the Idle machines that it acquires, in the order in which they were chosen. */
+  get idle(): readonly number[] {
+    return this.#idle ?? NONE;
+  }
+
+  /** The same of Speculative ones. */
+  get bought(): readonly number[] {
+    return this.#bought ?? NONE;
+  }
+
+  get acquired(): number {
+    return this.idle.length + this.bought.length;
   }
 
   get victims(): readonly Victim[] {
     return this.#victims ?? NONE;
   }
 
-  pick(slot: number, speculative: boolean): void {
-    (this.#picks ??= []).push({ slot, speculative });
+  /** Acquires the members from..to, all Idle or all Speculative. */
+  acquire(members: readonly number[], from: number, to: number, speculative: boolean): void {
+    const slots = speculative ? (this.#bought ??= []) : (this.#idle ??= []);
+    for (let i = from; i < to; i++) slots.push(members[i] as number);
   }
 
-  /** Back to the first `n` picks. */
-  unpick(n: number): void {
-    if (this.#picks !== undefined) this.#picks.length = n;
+  /** Back to the first so many of each. */
+  giveBack(idle: number, bought: number): void {
+    if (this.#idle !== undefined) this.#idle.length = idle;
+    if (this.#bought !== undefined) this.#bought.length = bought;
   }
 
   preempt(slot: number, priority: number): void {
     (this.#victims ??= []).push({ slot, priority });
+  }
+
+  /** In how many dimensions something is still to be found. */
+  get uncovered(): number {
+    return this.#uncovered;
   }
 
   /** Nothing is to be found any more; what was preempted for it may still be on its way. */

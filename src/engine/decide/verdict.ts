@@ -14,7 +14,7 @@ const MATCHING_CAP = 256;
 export function reportOn(tally: Tally, now: Millis, ranks: Ranks): void {
   const { row } = tally;
   const supply = tally.satisfied ? undefined : ranks.matchingSupply(tally.fit);
-  const outcome: Outcome = { tally, supply, reason: supply && reasonOf(tally, supply, ranks), provisions: provisionsOf(tally) };
+  const outcome: Outcome = { tally, supply, reason: supply && reasonOf(tally, supply, ranks) };
   if (row.gangs === undefined) keep(row, tally.lacking, outcome, now);
   else perGang(row.gangs, outcome, now);
 }
@@ -23,7 +23,6 @@ interface Outcome {
   readonly tally: Tally;
   readonly supply: MatchingSupply | undefined;
   readonly reason: UnmetReason | undefined;
-  readonly provisions: number;
 }
 
 /** Of dimensions beyond the end nothing lacks either. */
@@ -49,29 +48,23 @@ function perGang(gangs: readonly NeedRow[], outcome: Outcome, now: Millis): void
   }
 }
 
-function provisionsOf({ picks }: Tally): number {
-  let provisions = 0;
-  for (const { speculative } of picks) if (speculative) provisions++;
-  return provisions;
-}
-
 /** The old verdict stays as long as it is true, so that readers see at a glance what is news. */
 function keep(row: NeedRow, lacking: readonly number[], outcome: Outcome, now: Millis): void {
   if (row.verdict !== undefined && isStill(row.verdict, row, lacking, outcome, now)) return;
   row.verdict = verdictOf(row, lacking, outcome, now);
 }
 
-function isStill(before: NeedVerdict, row: NeedRow, lacking: readonly number[], { tally, supply, reason, provisions }: Outcome, now: Millis): boolean {
+function isStill(before: NeedVerdict, row: NeedRow, lacking: readonly number[], { tally, supply, reason }: Outcome, now: Millis): boolean {
   const satisfied = lacking.every((amount) => amount === 0);
   return (
     before.need === row.need &&
     before.arrival === arrivalOf(row, now) &&
     before.satisfied === satisfied &&
     before.reason === (satisfied ? undefined : reason) &&
-    before.machines === tally.credited + tally.picks.length &&
-    before.inFlight === tally.arriving + tally.picks.length &&
-    before.provisions === provisions &&
-    before.bootstraps === tally.picks.length - provisions &&
+    before.machines === tally.credited + tally.acquired &&
+    before.inFlight === tally.arriving + tally.acquired &&
+    before.provisions === tally.bought.length &&
+    before.bootstraps === tally.idle.length &&
     before.sameDomain === tally.domain &&
     before.sameSatisfiable === tally.satisfiable &&
     before.sharedBy === sharedBy(tally) &&
@@ -100,17 +93,17 @@ function preemptionOf({ row, reserved, freed }: Tally): NeedVerdict['preemption'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-function verdictOf(row: NeedRow, lacking: readonly number[], { tally, supply, reason, provisions }: Outcome, now: Millis): NeedVerdict {
+function verdictOf(row: NeedRow, lacking: readonly number[], { tally, supply, reason }: Outcome, now: Millis): NeedVerdict {
   const satisfied = lacking.every((amount) => amount === 0);
   const verdict: Mutable<NeedVerdict> = {
     need: row.need,
     arrival: arrivalOf(row, now),
     satisfied,
     deficit: row.need.aggregate.map(([name], i) => [name, lacking[i] ?? 0] as const),
-    machines: tally.credited + tally.picks.length,
-    inFlight: tally.arriving + tally.picks.length,
-    bootstraps: tally.picks.length - provisions,
-    provisions,
+    machines: tally.credited + tally.acquired,
+    inFlight: tally.arriving + tally.acquired,
+    bootstraps: tally.idle.length,
+    provisions: tally.bought.length,
   };
   const preemption = preemptionOf(tally);
   const shared = sharedBy(tally);
@@ -152,7 +145,7 @@ function reasonOf(tally: Tally, supply: MatchingSupply, ranks: Ranks): UnmetReas
   if (tally.covered) return 'PREEMPTION_IN_PROGRESS';
   if (tally.blocked === 'session') return 'NO_SESSION';
   if (tally.blocked === 'topology') return 'TOPOLOGY_UNSATISFIABLE';
-  const exists = tally.credited + tally.picks.length + tally.reserved + supply.idle + supply.speculative + supply.configured > 0;
+  const exists = tally.credited + tally.acquired + tally.reserved + supply.idle + supply.speculative + supply.configured > 0;
   if (!exists) return 'NO_MATCHING_SUPPLY';
   if (tally.reserved > 0) return 'PREEMPTION_EXHAUSTED';
   if (tally.blocked === 'limit') return 'LIMIT_REACHED';

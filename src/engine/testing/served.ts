@@ -37,7 +37,7 @@ export function served(world: Snapshot): Served[] {
       shares.flatMap(({ holder, end }, i) => (holder === tally ? members.slice(shares[i - 1]?.end ?? 0, end) : [])),
     ),
     victims: tally.victims.map(({ slot }) => slot),
-    picks: tally.picks.map(({ slot }) => slot),
+    picks: [...tally.idle, ...tally.bought],
     covered: tally.covered,
     machine: (slot: number) => facts.inventory.machine(slot),
   }));
