@@ -118,6 +118,16 @@ describe('a plan', () => {
     });
   });
 
+  it('says of each machine what it costs, also where a Need takes several kinds at once', () => {
+    const priced = (id: string, price: number) => machine(id, 'Speculative', { priceMicroUsdPerHour: price });
+    const { actions } = planOnce(world({ machines: [priced('a', 2), priced('b', 1), priced('c', 2)], needs: [need({ units: 3 })] }), T0);
+    expect(actions.map(({ machineId, reason }) => [machineId, reason])).toEqual([
+      ['b', expect.objectContaining({ code: 'AcquiredSpeculative', effectiveMicroUsdPerHour: 1 })],
+      ['a', expect.objectContaining({ code: 'AcquiredSpeculative', effectiveMicroUsdPerHour: 2 })],
+      ['c', expect.objectContaining({ code: 'AcquiredSpeculative', effectiveMicroUsdPerHour: 2 })],
+    ]);
+  });
+
   it('has nothing to wait for in a world that time does not change', () => {
     expect(planOnce(world({ machines: [machine('a', 'Idle'), machine('b', 'Configured')], needs: [need()] }), T0)).not.toHaveProperty('wakeAt');
   });
