@@ -51,7 +51,7 @@ export function explainMachine(reason: MachineReason): string {
     case 'HeldByPerson':
       return 'On hold by a person: chosen for nothing and taken from no one.';
     case 'Stuck':
-      return `Counts for nobody: it has been ${reason.state} for longer than it may.`;
+      return `Counts for nobody: ${reason.state} for longer than it may be, or resting because its provider refused it.`;
     case 'Leaving':
       return reason.cluster === '' ? 'On its way out.' : `On its way out of cluster ${reason.cluster}.`;
     case 'Failed':

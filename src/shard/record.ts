@@ -121,7 +121,8 @@ export function toEngineMachine(record: MachineRecord, now: Millis): EngineMachi
           : { kind: intent.kind },
     }),
     hold: record.hold,
-    stuck: record.stuck || record.coolUntil > now,
+    // One that is to leave does so all the while: its preemptor waits for it, and nobody counts on it anyway.
+    stuck: record.stuck || (record.coolUntil > now && intent?.kind !== 'unbind'),
     ...(record.drainRefusal && record.drainRefusal.until > now && { drainRefused: true }),
   };
 }
