@@ -9,12 +9,12 @@ interface SnapshotFlags extends ShardFlags {
 
 const help = `
 What it is:
-  All that the engine of a running shard knows at this moment, as one file: for a report of a fault, or to ask what if. It
-  names clusters, machines and their labels, prices and demand; it holds no Pods and no credentials.
+  All that the engine of a running shard knew when it made its next plan, and that plan, as one file: for a report of a
+  fault, or to ask what if. It names clusters, machines and their labels, prices and demand; it holds no Pods and no credentials.
 
 Example:
   bigfleet engine snapshot --shard 127.0.0.1:7780 -o now.snap
-  bigfleet engine plan -f now.snap
+  bigfleet engine replay now.snap
   bigfleet engine plan -f now.snap --demand prod=1.5 --compare
 
 Exit codes: 0 written · 1 the shard is out of reach, or the file cannot be written · 2 wrong flags`;

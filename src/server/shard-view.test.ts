@@ -5,7 +5,7 @@ import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import { DecisionKind, ShardViewService } from '../api/gen/bigfleet/v1alpha1/view.ts';
 import type { ListMachinesRequest, MachineView } from '../api/gen/bigfleet/v1alpha1/view.ts';
 import { GrpcCode, Peer } from '../api/grpc.ts';
-import { createEngine } from '../engine/engine.ts';
+import { createEngine, planOnce } from '../engine/engine.ts';
 import { amounts, machine, need, policy } from '../engine/testing/builders.ts';
 import type { Engine, NeedVerdict } from '../engine/types.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -19,6 +19,7 @@ import type { RowTrouble } from '../shard/row-troubles.ts';
 import { seen } from '../shard/testing/machines.ts';
 import { verdict } from '../shard/testing/needs.ts';
 import { parseSnapshot } from '../snapshot/parse.ts';
+import { formatPlan, formatReport } from '../snapshot/plan-report.ts';
 import { ShardView } from './shard-view.ts';
 
 const AT = Date.UTC(2026, 1, 2);
@@ -52,7 +53,7 @@ describe('ShardView over a socket', () => {
       hintOf: (_cluster, machineId) => (machineId === 'm-1' ? { machineId, ready: true, pods: 4, disruptionCost: 4, doNotDisrupt: true } : undefined),
       nodeNameOf: (_cluster, machineId) => (machineId === 'm-1' ? 'node-1' : undefined),
       clusterFacts: (cluster) => ({ connected: false, lastRollupUnixNanos: cluster === 'east' ? 5n : 0n, held: cluster === 'east' }),
-      snapshot: () => ({ snapshot: engine.snapshot(), at: AT }),
+      plannedState: () => Promise.resolve({ snapshot: engine.snapshot(), plan: engine.plan(AT) }),
       withheld: () => [],
     });
     const hub = new SessionHub({
@@ -135,13 +136,17 @@ describe('ShardView over a socket', () => {
     expect(await list()).toHaveLength(1_202);
   });
 
-  it('gives what the engine knows as a file in pieces, which can be planned again', async () => {
+  it('gives what the engine knew, with the plan that it made of it, as a file in pieces, which can be planned again', async () => {
     engine.apply({ kind: 'machines', upserted: Array.from({ length: 3 }, (_, i) => machine(`m-${i}`, 'Idle')), removed: [] });
+    engine.apply({ kind: 'session', cluster: 'east', connected: true });
+    engine.apply({ kind: 'needs', cluster: 'east', needs: [web] });
     const pieces: Uint8Array[] = [];
     for await (const { data } of peer.serverStream(ShardViewService.takeSnapshot, {})) pieces.push(data);
     expect(pieces.length > 0 && pieces.every((piece) => piece.length < 1_048_576)).toBe(true);
-    const { snapshot, at } = parseSnapshot(JSON.parse(gunzipSync(Buffer.concat(pieces)).toString('utf8')));
+    const { snapshot, at, plan } = parseSnapshot(JSON.parse(gunzipSync(Buffer.concat(pieces)).toString('utf8')));
     expect([at, snapshot.machines]).toEqual([AT, engine.snapshot().machines]);
+    expect(formatReport(plan)).toBe(formatPlan(planOnce(snapshot, at)));
+    expect(engine.plan(AT).actions).toHaveLength(1);
   });
 
   it('says NOT_FOUND, naming what was asked for, and INVALID_ARGUMENT for a unit that is none', async () => {

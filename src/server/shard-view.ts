@@ -8,13 +8,15 @@ import type {
 } from '../api/gen/bigfleet/v1alpha1/view.ts';
 import { unitClass } from '../api/profile.ts';
 import { formatResources, parseResources } from '../api/resource-vector.ts';
-import type { MachineReason, Millis, NeedVerdict, NodeHint, Snapshot } from '../engine/types.ts';
+import type { MachineReason, NeedVerdict, NodeHint } from '../engine/types.ts';
 import { capacityTypeToWire, stateToWire } from '../provider/kit/wire.ts';
 import { inTurns, sortedInTurns } from '../lib/turns.ts';
 import { isSatisfied } from '../shard/need-telling.ts';
+import type { PlannedState } from '../shard/planned-state.ts';
 import { clusterOf } from '../shard/record.ts';
 import type { MachineRecord } from '../shard/record.ts';
 import { formatSnapshot } from '../snapshot/format.ts';
+import { planReport } from '../snapshot/plan-report.ts';
 import { machineExplanation, nanos, needExplanation, obstacle } from './explanation.ts';
 import { needView } from './shard-read.ts';
 import type { NeedViews } from './shard-read.ts';
@@ -30,8 +32,8 @@ export interface ShardSight {
   readonly hintOf: (cluster: string, machineId: string) => NodeHint | undefined;
   readonly nodeNameOf: (cluster: string, machineId: string) => string | undefined;
   readonly clusterFacts: (cluster: string) => { connected: boolean; lastRollupUnixNanos: bigint; held: boolean };
-  /** What the engine knows, and the time at which it would plan now. */
-  readonly snapshot: () => { readonly snapshot: Snapshot; readonly at: Millis };
+  /** What the engine knew when it made its newest plan, and that plan. */
+  readonly plannedState: () => Promise<PlannedState>;
   /** Why the shard as a whole does not act, if it does not. */
   readonly withheld: () => readonly Explanation[];
 }
@@ -150,8 +152,8 @@ export class ShardView {
     if (this.takingSnapshot) throw new GrpcError(GrpcCode.RESOURCE_EXHAUSTED, 'another snapshot is being taken; try again');
     this.takingSnapshot = true;
     try {
-      const { snapshot, at } = this.sight.snapshot();
-      const file = await promisify(gzip)(formatSnapshot(snapshot, at));
+      const { snapshot, plan } = await this.sight.plannedState();
+      const file = await promisify(gzip)(formatSnapshot(snapshot, plan.at, planReport(plan, false)));
       for (let from = 0; from < file.length; from += SNAPSHOT_PIECE_BYTES) yield { data: file.subarray(from, from + SNAPSHOT_PIECE_BYTES) };
     } finally {
       this.takingSnapshot = false;

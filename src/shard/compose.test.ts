@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MACHINE_FINALIZER } from '../api/constants.ts';
 import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
+import { planOnce } from '../engine/engine.ts';
 import type { FakeOperator } from '../session/server/testing/fake-operator.ts';
+import { parseSnapshot } from '../snapshot/parse.ts';
+import { formatPlan, formatReport } from '../snapshot/plan-report.ts';
 import { wireRow } from './testing/needs.ts';
 import { ShardWorld, eventually } from './testing/shard-world.ts';
 
@@ -47,6 +50,11 @@ describe('a shard by its composition root', () => {
     const explained = await world.explain(shard, 'm-1');
     expect(explained.machine).toMatchObject({ id: 'm-1', clusterId: 'east', state: CONFIGURED, provider: 'metal' });
     expect(explained.creditedTo).toHaveLength(1);
+
+    // A live snapshot carries the plan that the shard's own engine made of it, and planning it anew gives the same bytes.
+    const { snapshot, at, plan } = parseSnapshot(await world.snapshot(shard));
+    expect(plan).toMatchObject({ verdicts: [{ cluster: 'east', satisfied: true }], reasons: [{ machines: ['m-1'], reason: { code: 'Serving' } }] });
+    expect(formatReport(plan)).toBe(formatPlan(planOnce(snapshot, at)));
   });
 
   describe('machines of other shards', () => {

@@ -42,6 +42,7 @@ import { machineObjectsMode } from './object-policy.ts';
 import type { MachineObjects } from './object-policy.ts';
 import { OrphanObjects } from './orphan-objects.ts';
 import { PlanReport } from './plan-report.ts';
+import { PlannedStates } from './planned-state.ts';
 import { isReleaseRequest, releaseStep } from './release-requests.ts';
 import { Restoration } from './restoration.ts';
 import { RowTroubles } from './row-troubles.ts';
@@ -282,10 +283,12 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
         needStatus.planned(plan.verdicts);
         availableCapacity.planned(plan.verdicts);
         report.planned(plan, facts);
+        plannedStates.planned(plan);
         statusPublisher.planned(plan, facts);
       },
     }),
   });
+  const plannedStates = new PlannedStates({ snapshot: () => engine.snapshot(), wake: wakeCycle });
   const statusPublisher = new ShardStatusPublisher({
     client, namespace, shardId, clock, log,
     provider: identityOfMachines.provider,
@@ -365,7 +368,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       hintOf: (cluster, machineId) => demand.hintOf(cluster, machineId),
       nodeNameOf: (cluster, machineId) => demand.nodeNameOf(cluster, machineId),
       clusterFacts: (cluster) => ({ connected: hub.connected(cluster), lastRollupUnixNanos: demand.timestampOf(cluster), held: (demand.heldByCluster().get(cluster) ?? 0) > 0 }),
-      snapshot: () => ({ snapshot: engine.snapshot(), at: clock.now() }),
+      plannedState: () => plannedStates.next(),
       withheld: () => [
         ...(settings.current.mode === 'Active' ? [] : [obstacle(settings.current.mode, `The shard is in mode ${settings.current.mode}: it decides and does not act.`)]),
         ...(fenced ? [obstacle('Fenced', fenced)] : []),
@@ -394,6 +397,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     needStatus.stop();
     availableCapacity.stop();
     restoration.stop();
+    plannedStates.stop();
     provider.close();
     await disconnect();
   }

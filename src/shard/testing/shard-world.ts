@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 import { credentials } from '@grpc/grpc-js';
 import { CapacityProviderResource, LeaseResource, MachineResource, NamespaceResource, ShardResource } from '../../api/resources.ts';
 import type { CapacityProvider, Lease, Machine, Shard } from '../../api/types.ts';
@@ -129,6 +130,13 @@ export class ShardWorld {
 
   async explainCluster(shard: RunningShard, clusterId: string): Promise<ExplainClusterResponse> {
     return (await this.peer(shard)).unary(ShardViewService.explainCluster, { clusterId, needLimit: 0 });
+  }
+
+  /** The document that ShardView.TakeSnapshot sends. */
+  async snapshot(shard: RunningShard): Promise<unknown> {
+    const pieces: Uint8Array[] = [];
+    for await (const { data } of (await this.peer(shard)).serverStream(ShardViewService.takeSnapshot, {})) pieces.push(data);
+    return JSON.parse(gunzipSync(Buffer.concat(pieces)).toString('utf8'));
   }
 
   /** What ShardRead.InspectNeeds says: the number of the plan, and for every row whether it is satisfied. */
