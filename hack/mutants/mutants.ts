@@ -42,7 +42,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'credit-undisruptable-first', file: 'facts/pools.ts', rule: 'what must not be disrupted is credited first',
-    find: 'const disruptable = hint?.doNotDisrupt === true ? 0 : 1;',
+    find: 'const disruptable = hint?.doNotDisrupt === true || drainRefused ? 0 : 1;',
     replace: 'const disruptable = 1;',
   },
   {
@@ -254,6 +254,16 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'reclaim-empty-at-once', file: 'decide/reclaim.ts', rule: 'an empty machine is reclaimed at once',
     find: 'hint !== undefined && hint.pods > 0 && untilMs',
     replace: 'hint !== undefined && untilMs',
+  },
+  {
+    id: 'reclaim-drain-refused', file: 'decide/reclaim.ts', rule: 'what its provider has just refused to drain is not reclaimed',
+    find: "if (inventory.isDrainRefused(slot)) return { code: 'ExcessDrainRefused', cluster: name };",
+    replace: '',
+  },
+  {
+    id: 'preempt-drain-refused', file: 'facts/pools.ts', rule: 'what its provider has just refused to drain is not preempted',
+    find: ' || drainRefused ? 0 : 1;',
+    replace: ' ? 0 : 1;',
   },
   {
     id: 'reclaim-undisruptable', file: 'decide/reclaim.ts', rule: 'what must not be disrupted is not reclaimed',
