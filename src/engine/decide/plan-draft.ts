@@ -20,6 +20,7 @@ export class PlanDraft {
   /** Of these clusters the next plan may say something else although nothing about them has changed. */
   readonly unfinished = new Set<Cluster>();
   readonly #changes: MemoryChange[] = [];
+  readonly #clocks: MemoryChange[] = [];
   readonly #leftOver = new Set<string>();
   #wakeAt: Millis = Infinity;
 
@@ -65,6 +66,11 @@ export class PlanDraft {
     this.#changes.push({ what, key, at });
   }
 
+  /** Called in order of id. */
+  rememberClock(machineId: string, at: Millis | null): void {
+    this.#clocks.push({ what: 'idleSince', key: machineId, at });
+  }
+
   rememberReclaims(cluster: string, at: readonly Millis[] | null): void {
     this.#changes.push({ what: 'reclaims', key: cluster, at });
   }
@@ -84,7 +90,11 @@ export class PlanDraft {
     for (const machineId of this.facts.memory.leftOverSince.keys()) {
       if (!this.#leftOver.has(machineId)) this.#changes.push({ what: 'leftOverSince', key: machineId, at: null });
     }
-    return sortMemoryChanges(this.#changes);
+    if (this.#changes.some(({ what }) => what === 'idleSince')) return sortMemoryChanges([...this.#changes, ...this.#clocks]);
+    // Clocks are in order, and there may be tens of thousands.
+    const sorted = sortMemoryChanges(this.#changes);
+    const arrivals = sorted.findIndex(({ what }) => what !== 'arrival');
+    return arrivals < 0 ? sorted.concat(this.#clocks) : sorted.slice(0, arrivals).concat(this.#clocks, sorted.slice(arrivals));
   }
 
   /** At this time the plan may turn out differently although nothing else has changed. */

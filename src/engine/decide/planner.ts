@@ -84,7 +84,7 @@ export class Planner {
     withdrawUnwanted(draft);
     reclaimExcess(draft);
     releaseExpired(draft);
-    tendIdleClocks(draft, (id, at) => draft.remember('idleSince', id, at));
+    tendIdleClocks(draft);
     rememberArrivals(clusters, draft);
 
     const ranks = new Ranks(market, tallies);
@@ -161,7 +161,7 @@ export class Planner {
         machines: inventory.size,
         needs: verdicts.length,
         unmet: this.#order.unmet,
-        byState: { ...inventory.byState },
+        byState: inventory.byState(),
         microUsdPerHour: inventory.paid.microUsdPerHour,
         actions: decisions.byKind,
       },

@@ -50,19 +50,11 @@ export function releaseExpired(draft: PlanDraft): void {
 }
 
 /** Starts the clocks of machines that are Idle and stops those of machines that no longer are. */
-export function tendIdleClocks({ facts: { inventory, memory }, now }: PlanDraft, remember: (id: string, at: Millis | null) => void): void {
-  const due: number[] = [];
-  for (const slot of inventory.clocksToCheck) {
-    const isIdle = inventory.state(slot) === IDLE;
-    const runs = !Number.isNaN(inventory.idleSince[slot]);
-    if (isIdle === runs) inventory.clocksToCheck.delete(slot);
-    else due.push(slot);
-  }
+export function tendIdleClocks(draft: PlanDraft): void {
+  const { inventory, memory } = draft.facts;
   // In order of id: comparing ranks is cheaper than comparing texts later.
-  const { rank } = inventory;
-  due.sort((a, b) => (rank[a] as number) - (rank[b] as number));
-  for (const slot of due) remember(inventory.id(slot), inventory.state(slot) === IDLE ? now : null);
-  for (const id of memory.strayIdleSince.keys()) remember(id, null);
+  for (const slot of inventory.inOrder(inventory.clocksToCheck)) draft.rememberClock(inventory.id(slot), inventory.state(slot) === IDLE ? draft.now : null);
+  for (const id of memory.strayIdleSince.keys()) draft.remember('idleSince', id, null);
 }
 
 /** Why a free Idle machine stays where it is. */

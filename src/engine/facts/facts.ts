@@ -13,6 +13,9 @@ import { clusterOfArrivalKey } from '../keys.ts';
 import { identityOf } from './need-row.ts';
 import { commitTo, Memory, sortMemoryChanges } from './memory.ts';
 
+/** For so many machines at a time what filing them will read is fetched. */
+const AHEAD = 256;
+
 export class Facts {
   readonly dimensions = new Dimensions();
   readonly clusters = new Clusters();
@@ -91,6 +94,7 @@ export class Facts {
     for (const id of removed) this.#remove(id);
     const slots = inventory.find(upserted);
     upserted.forEach((machine, i) => {
+      if (i % AHEAD === 0) inventory.fetch(slots, i, i + AHEAD);
       const known = slots[i] as number;
       const type = known < 0 ? undefined : inventory.shape(known).capacityType;
       const slot = inventory.upsert(machine, known);

@@ -26,9 +26,21 @@ describe('an index of ids', () => {
         }
         expect(index.size).toBe(expected.size);
         for (let n = 0; n <= 3000; n++) expect(index.get(`machine-${n}`)).toBe(expected.get(`machine-${n}`));
+        const all = Array.from({ length: 3001 }, (_, n) => `machine-${n}`);
+        expect([...index.getAll(all)]).toEqual(all.map((id) => expected.get(id) ?? -1));
         expect([...index.slots()].sort((a, b) => a - b)).toEqual([...expected.values()].sort((a, b) => a - b));
       }),
       { numRuns: 30, seed: 5 },
     );
+  });
+
+  it('tells ids of equal hash apart', () => {
+    const twins = ['liquid', 'costarring']; // equal under FNV-1a
+    const index = new IdIndex(twins);
+    index.add('liquid', 0);
+    expect([...index.getAll([...twins, 'x'])]).toEqual([0, -1, -1]);
+    index.add('costarring', 1);
+    expect([...index.getAll([...twins, 'x'])]).toEqual([0, 1, -1]);
+    expect(twins.map((id) => index.get(id))).toEqual([0, 1]);
   });
 });

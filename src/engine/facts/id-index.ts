@@ -22,6 +22,30 @@ export class IdIndex {
     return entry === 0 ? undefined : entry - 1;
   }
 
+  /**
+   * Slots of many ids, -1 for those that are not there. One step for all ids after the other: what a step reads lies all
+   * over the memory, and the processor fetches much at once as long as nothing waits for it.
+   */
+  getAll(ids: readonly string[]): Int32Array {
+    const hashes = new Int32Array(ids.length);
+    for (let i = 0; i < hashes.length; i++) hashes[i] = hashOf(ids[i] as string);
+    const slots = new Int32Array(ids.length);
+    const table = this.#table;
+    const mask = table.length - 1;
+    for (let i = 0; i < slots.length; i++) {
+      const hash = hashes[i] as number;
+      let at = homeOf(hash, mask);
+      while (table[at] !== 0 && table[at + 1] !== hash) at = (at + 2) & mask;
+      slots[i] = (table[at] as number) - 1;
+    }
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i] as number;
+      // Another id of the same hash came first.
+      if (slot >= 0 && this.#ids[slot] !== ids[i]) slots[i] = this.get(ids[i] as string) ?? -1;
+    }
+    return slots;
+  }
+
   /** The id must not be there yet, and must be the slot's. */
   add(id: string, slot: number): void {
     if ((this.#size + 1) * 4 > this.#table.length) this.#grow();

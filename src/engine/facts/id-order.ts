@@ -29,6 +29,11 @@ export class IdOrder {
     this.rank = growInts(this.rank, capacity, 0);
   }
 
+  /** The slot that has this rank. */
+  slotAt(rank: number): number {
+    return this.#sorted[rank] as number;
+  }
+
   add(slot: number): void {
     if (this.#plain && SURROGATES.test(this.#id(slot))) this.#plain = false;
     this.#waiting.push(slot);
