@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeHint } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
+import { VirtualClock } from '../lib/virtual-clock.ts';
 import { silentLog } from '../runtime/types.ts';
 import { Demand } from './demand.ts';
 import { rollup, wireRow } from './testing/needs.ts';
@@ -11,7 +12,7 @@ const many = Array.from({ length: 20 }, (_, i) => wireRow({ group: `g${i}` }));
 function setUp(options: { guard?: boolean } = {}) {
   const rejected: string[] = [];
   const errors: object[] = [];
-  const demand = new Demand({ log: { ...silentLog, error: (fields) => errors.push(fields) }, guardEnabled: () => options.guard ?? true, onRejected: (cluster) => rejected.push(cluster) });
+  const demand = new Demand({ clock: new VirtualClock(), log: { ...silentLog, error: (fields) => errors.push(fields) }, guardEnabled: () => options.guard ?? true, onRejected: (cluster) => rejected.push(cluster) });
   return { demand, rejected, errors };
 }
 
@@ -95,7 +96,7 @@ describe('a held roll-up', () => {
 
 describe('a roll-up of very many rows', () => {
   const many = (count: number, timestampUnixNanos: bigint) => rollup(Array.from({ length: count }, (_, i) => wireRow({ group: `g${i}` })), { timestampUnixNanos });
-  const open = () => new Demand({ log: silentLog, guardEnabled: () => false, onRejected: () => undefined });
+  const open = () => new Demand({ clock: new VirtualClock(), log: silentLog, guardEnabled: () => false, onRejected: () => undefined });
 
   it('is taken in turns, and whole', async () => {
     const demand = open();

@@ -1,12 +1,15 @@
 import type { ClusterCapacityNeeds } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
 import type { Assignment, Need, NodeHint } from '../engine/types.ts';
 import type { Requirement } from '../api/profile.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../runtime/types.ts';
 import { ingestRollup, ingestRollupInTurns } from './rollup-ingest.ts';
 import type { Rollup } from './rollup-ingest.ts';
-import { RollupGuard } from './rollup-guard.ts';
+import { judgeRollup } from './rollup-guard.ts';
+import type { Accepted } from './rollup-guard.ts';
 
 export interface DemandOptions {
+  readonly clock: Clock;
   readonly log: Log;
   readonly guardEnabled: () => boolean;
   readonly onRejected: (cluster: string) => void;
@@ -28,7 +31,8 @@ interface ClusterDemand {
 export class Demand {
   private readonly options: DemandOptions;
   private readonly clusters = new Map<string, ClusterDemand>();
-  private readonly guard = new RollupGuard();
+  /** Memory only: the first roll-up after a restart is accepted. */
+  private readonly guarded = new Map<string, Accepted>();
   /** Roll-ups offered so far, and by cluster the number of the last that was accepted. */
   private offers = 0;
   private readonly accepted = new Map<string, number>();
@@ -73,11 +77,17 @@ export class Demand {
     this.nodes.set(cluster, rollup);
     this.hints.set(cluster, new Map((rollup.hints ?? []).map((hint) => [hint.machineId, hint])));
     this.changed.add(cluster);
-    if (this.options.guardEnabled() && !this.guard.admit(cluster, rollup.needs)) {
-      this.options.log.warn({ cluster, rows: rollup.needs.length, held: this.guard.heldCount(cluster) }, 'roll-up keeps less than a tenth of the accepted demand: held until confirmed');
-      return true;
-    }
+    if (this.options.guardEnabled() && this.isHeld(cluster, rollup)) return true;
     this.clusters.set(cluster, { rollup, requirements: requirementsByProfile(rollup.needs) });
+    return true;
+  }
+
+  private isHeld(cluster: string, { needs }: Rollup): boolean {
+    const { state, verdict } = judgeRollup(this.guarded.get(cluster), needs, this.options.clock.now());
+    this.guarded.set(cluster, state);
+    if (verdict.accept) return false;
+    const { held, since, shrunk } = verdict;
+    this.options.log.warn({ cluster, rows: needs.length, shrunk, held, since }, 'roll-up keeps less than a tenth of the accepted demand: held until confirmed');
     return true;
   }
 
@@ -110,8 +120,9 @@ export class Demand {
     return this.nodes.get(cluster)?.nodeNames.get(machineId);
   }
 
+  /** How many roll-ups in a row are held, of the clusters of which one is. */
   heldByCluster(): ReadonlyMap<string, number> {
-    return this.guard.heldByCluster();
+    return new Map([...this.guarded].flatMap(([cluster, { held }]) => (held > 0 ? [[cluster, held]] : [])));
   }
 
   /** Clusters whose rows or hints changed since the last call, as the engine wants them. */

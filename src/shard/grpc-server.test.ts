@@ -28,7 +28,7 @@ const blind = new ShardView({
 /** A shard's server with its hub and its demand; no plan, no provider. */
 async function serve(views: () => NeedViews = () => nothing, view: ShardView = blind) {
   const rejected: string[] = [];
-  const demand = new Demand({ log: silentLog, guardEnabled: () => true, onRejected: (cluster) => rejected.push(cluster) });
+  const demand = new Demand({ clock: new VirtualClock(), log: silentLog, guardEnabled: () => true, onRejected: (cluster) => rejected.push(cluster) });
   const hub = new SessionHub({
     shardId: 'shard-0', epoch: () => 1n, clock: new VirtualClock(), log: silentLog, ids: () => 'id',
     onRollup: (cluster, rollup) => demand.offer(cluster, rollup),

@@ -18,7 +18,7 @@ const facts = (cycle: number) => ({ cycle, seconds: 0.02, withheld: 0 });
 function setUp() {
   const registry = new Registry();
   const inventory = new Inventory(new VirtualClock());
-  const demand = new Demand({ log: silentLog, guardEnabled: () => true, onRejected: () => undefined });
+  const demand = new Demand({ clock: new VirtualClock(), log: silentLog, guardEnabled: () => true, onRejected: () => undefined });
   const settings = { mode: 'Active' as Mode };
   const report = new PlanReport({ metrics: createShardMetrics(registry), inventory, demand, mode: () => settings.mode, writeBacklog: () => 4, troubles: () => new Map() });
   /** The samples of one metric, as text without its name. */

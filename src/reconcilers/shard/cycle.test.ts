@@ -27,7 +27,7 @@ function setUp(options: { engine?: Engine; audit?: AuditLog } = {}) {
   const inventory = new Inventory(clock);
   const errors: object[] = [];
   const log = { ...silentLog, error: (fields: object) => errors.push(fields) };
-  const demand = new Demand({ log, guardEnabled: () => false, onRejected: () => undefined });
+  const demand = new Demand({ clock, log, guardEnabled: () => false, onRejected: () => undefined });
   const audited: [cycle: number, kinds: string[], outcome: AuditOutcome][] = [];
   const told: { plan: Plan; facts: CycleFacts }[] = [];
   const counted = { differences: 0 };
