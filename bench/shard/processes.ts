@@ -36,6 +36,7 @@ export async function startFleet(folder: string, machines: number, signal: Abort
     running.push(child);
     const log = createWriteStream(join(folder, `${name}.log`));
     child.stderr.pipe(log);
+    child.stdout.pipe(log);
     return new Promise((resolve, reject) => {
       child.stdout.on('data', () => resolve());
       child.on('error', reject);

@@ -66,13 +66,13 @@ export function machineFromWire(wire: WireMachine): MachineResult {
   return {
     machine: {
       id: wire.id, state, capacityType, priceMicroUsdPerHour, interruptionProbability, allocatable,
-      ...(hasHost(wire) && { host: { provider: wire.host!.provider, ref: wire.host!.ref } }),
-      instanceType: wire.instanceType,
-      zone: wire.zone,
-      labels: Object.fromEntries(wire.labels),
+      ...(hasHost(wire) && { host: { provider: shared(wire.host!.provider), ref: wire.host!.ref } }),
+      instanceType: shared(wire.instanceType),
+      zone: shared(wire.zone),
+      labels: labelsOf(wire),
       lastError: wire.lastError,
-      cluster: wire.cluster,
-      shardMetadata: wire.shardMetadata,
+      cluster: shared(wire.cluster),
+      shardMetadata: wire.shardMetadata.size === 0 ? NO_METADATA : wire.shardMetadata,
     },
   };
 }
@@ -95,18 +95,46 @@ function hasHost(wire: WireMachine): boolean {
   return wire.host !== undefined && (wire.host.ref !== '' || wire.host.provider !== '');
 }
 
-/** Fleets have few shapes: vectors are shared between equal machines, which saves memory and parsing. */
-const shapes = new Map<string, ResourceVector>();
-const MAX_SHAPES = 4_096;
+/**
+ * Fleets have few shapes: what equal machines say alike is kept once. For a large fleet that is most of the memory, and the
+ * garbage collector's pauses follow the memory.
+ */
+class Shared<T> {
+  private readonly known = new Map<string, T>();
+
+  /** What is known under the key, else what `make` makes of it. */
+  get(key: string, make: () => T): T {
+    const known = this.known.get(key);
+    if (known !== undefined) return known;
+    const made = make();
+    // Labels may be unique to each machine: then nothing is shared, and little kept.
+    if (this.known.size >= MAX_SHARED) this.known.clear();
+    this.known.set(key, made);
+    return made;
+  }
+}
+
+const MAX_SHARED = 4_096;
+const texts = new Shared<string>();
+const vectors = new Shared<ResourceVector>();
+const labelSets = new Shared<Readonly<Record<string, string>>>();
+const NO_METADATA: ReadonlyMap<string, string> = new Map();
+
+function shared(text: string): string {
+  return texts.get(text, () => text);
+}
 
 function capacityOf(wire: WireMachine): ResourceVector {
   const quantities = (wire.allocatable ?? wire.resources)?.resources ?? new Map<string, string>();
+  return vectors.get(keyOf(quantities), () => parseResources(quantities, 'down'));
+}
+
+function labelsOf(wire: WireMachine): Readonly<Record<string, string>> {
+  return labelSets.get(keyOf(wire.labels), () => Object.freeze(Object.fromEntries(wire.labels)));
+}
+
+function keyOf(entries: ReadonlyMap<string, string>): string {
   let key = '';
-  for (const [name, quantity] of quantities) key += `${name}\0${quantity}\0`;
-  const known = shapes.get(key);
-  if (known) return known;
-  const vector = parseResources(quantities, 'down');
-  if (shapes.size >= MAX_SHAPES) shapes.clear();
-  shapes.set(key, vector);
-  return vector;
+  for (const [name, value] of entries) key += `${name.length},${value.length}:${name}${value}`;
+  return key;
 }
