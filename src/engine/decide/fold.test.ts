@@ -100,7 +100,7 @@ describe('gangs that fit on one machine', () => {
 
   it('become gangs again when the last machine that holds one is gone, and one Need again when there is one', () => {
     const needs = [gang('g1'), gang('g2')];
-    const smalls = ['a', 'b', 'c', 'd'].map((id) => small(id, 'Configured', { zone: id < 'c' ? 'za' : 'zb' }));
+    const smalls = ['a', 'b', 'c', 'd'].map((id) => small(id, 'Idle', { zone: id < 'c' ? 'za' : 'zb' }));
     const start = world({ machines: [...smalls, big('z', 'Speculative', { hold: false })], needs });
     const engine = createEngine(policy());
     for (const change of changesOf(start)) engine.apply(change);
@@ -117,11 +117,62 @@ describe('gangs that fit on one machine', () => {
   it('fold as soon as a free machine holds one, though nothing else has changed in their cluster', () => {
     const wanted = gang('g1');
     const engine = createEngine(policy());
-    for (const change of changesOf(world({ machines: ['a', 'b'].map((id) => small(id, 'Configured', { assigned: assignmentOf(wanted) })), needs: [wanted] }))) engine.apply(change);
+    for (const change of changesOf(world({ machines: [small('a', 'Configured', { assigned: assignmentOf(wanted) })], needs: [wanted] }))) engine.apply(change);
     engine.apply({ kind: 'memory', changes: engine.plan(T0).memory });
-    expect(engine.plan(T0).verdicts[0]).toMatchObject({ satisfied: true, sameDomain: 'za' });
+    expect(engine.plan(T0).verdicts[0]).toMatchObject({ satisfied: false, sameDomain: 'za' });
     engine.apply(machinesChange(big('z', 'Idle')));
-    expect(idsOf(engine.plan(T0), 'Bootstrap')).toEqual(['z']);
+    expect(actionsOf(engine.plan(T0))).toEqual(['Bootstrap z c1']);
+  });
+
+  describe('and that several machines serve already', () => {
+    const ask = { requirements: [sameZone(), typeIn('t1')] };
+    const wanted = gang('g1', 4, ask);
+    const neighbour = gang('g9', 1, { minUnit: amounts({ gpu: 1 }), aggregate: amounts({ gpu: 1 }) });
+    const member = (id: string, state: MachineState, over: Partial<EngineMachine> = {}): EngineMachine => small(id, state, { assigned: assignmentOf(wanted), ...over });
+    const bigs = (...states: MachineState[]): EngineMachine[] => states.map((state, i) => big(`z${i}`, state));
+
+    it.each<[string, EngineMachine[], boolean]>([
+      ['which were bound for it', [member('a', 'Configured'), member('b', 'Configured')], true],
+      ['one of which is being configured', [member('a', 'Configured'), member('b', 'Configuring')], true],
+      ['one of which was decided', [member('a', 'Configured'), small('b', 'Creating', { intent: bindTo(wanted) })], true],
+      ['which were bound for it when it had another priority', ['a', 'b'].map((id) => member(id, 'Configured', { assigned: assignmentOf(gang('g1', 4, { ...ask, priority: 7 })) })), true],
+      ['of which nobody knows for whom they were bound', [small('a', 'Configured'), small('b', 'Configured')], true],
+      ['which are too few', [member('a', 'Configured')], false],
+      ['which are in two domains', [member('a', 'Configured'), member('b', 'Configured', { zone: 'zb' })], false],
+      ['which were bound for another gang of its cluster', ['a', 'b'].map((id) => small(id, 'Configured', { assigned: assignmentOf(neighbour) })), false],
+      ['which do not match', [member('a', 'Configured'), member('b', 'Configured', { instanceType: 't9' })], false],
+    ])('do not fold onto a free machine: %s', (_, own, keeps) => {
+      const result = plan({ machines: [...own, ...bigs('Idle', 'Speculative')], needs: [wanted, neighbour] });
+      expect(idsOf(result, 'Bootstrap')).toEqual(keeps ? [] : ['z0']);
+    });
+
+    it('keep them, though another machine of their cluster would hold them', () => {
+      const machines = [member('a', 'Configured'), member('b', 'Configured'), big('z', 'Configured', { assigned: assignmentOf(need({ units: 8, priority: 500 })) })];
+      expect(actionsOf(plan({ machines, needs: [wanted, need({ units: 8, priority: 500 })] }))).toEqual([]);
+    });
+
+    it('keep what they have until the larger machine serves them', () => {
+      const loop = new Simulation(world({ machines: [member('a', 'Configured'), big('z', 'Idle')], needs: [wanted] }), T0, { delay: () => 2 });
+      const cycles = Array.from({ length: 8 }, () => actionsOf(loop.step()));
+      expect(cycles).toEqual([['Bootstrap z c1'], [], [], ['Reclaim a c1'], [], [], [], []]);
+    });
+  });
+
+  it('do not fold onto what is preempted for them and still draining: they keep what serves them', () => {
+    const wanted = gang('g1', 5);
+    const low = need({ cluster: 'c2', priority: 1, units: 8 });
+    const own = ['a', 'b'].map((id) => machine(id, 'Configured', { assigned: assignmentOf(wanted) }));
+    const loop = new Simulation(world({ machines: [...own, big('z', 'Configured', { cluster: 'c2', assigned: assignmentOf(low) })], needs: [wanted, low] }), T0, { delay: () => 2 });
+    const cycles = Array.from({ length: 8 }, () => actionsOf(loop.step()));
+    expect(cycles).toEqual([['Preempt z c2'], [], [], ['Bootstrap z c1'], [], [], ['Reclaim a c1', 'Reclaim b c1'], []]);
+  });
+
+  it('stay folded while what was preempted for them as one is draining, though no other machine holds one', () => {
+    const needs = [gang('g1'), gang('g2')];
+    const plain = need({ units: 8, priority: needs[0]?.profile.priority ?? 0 });
+    const memory: MemoryChange[] = [{ what: 'reservation', key: 'z', to: assignmentOf(plain) }];
+    const result = plan({ machines: [big('z', 'Draining', { cluster: 'c2' })], needs, reported: ['c2'], memory });
+    expect(result.verdicts.map((v) => [v.sharedBy, v.reason])).toEqual([[2, 'PREEMPTION_IN_PROGRESS'], [2, 'PREEMPTION_IN_PROGRESS']]);
   });
 
   it('take from others as one Need does', () => {

@@ -1,13 +1,17 @@
 /**
  * Gangs that fit on one machine need no topology: they are planned as one plain Need whose smallest unit is a gang (spec:
- * engine 5). Else every small gang would be rounded up to a machine of its own.
+ * engine 5). Else every small gang would be rounded up to a machine of its own. A gang that machines of its own serve in
+ * whole keeps them: constant demand gives nothing up (D7; spec: engine 9.1).
  */
 import type { Cluster } from '../facts/cluster.ts';
 import { compareRows } from '../facts/demand.ts';
 import type { Facts } from '../facts/facts.ts';
 import type { Asker } from '../facts/fit.ts';
+import type { Shelf } from '../facts/group.ts';
 import { foldedRow } from '../facts/need-row.ts';
-import type { NeedRow } from '../facts/need-row.ts';
+import type { FoldTarget, NeedRow } from '../facts/need-row.ts';
+import { OwnMachines } from './own-machines.ts';
+import type { Tally } from './tally.ts';
 
 export class Folding {
   readonly #facts: Facts;
@@ -38,8 +42,12 @@ export class Folding {
     const rows = cluster.demand?.ordered() ?? [];
     cluster.foldsByFree = false;
     if (cluster.demand?.hasGangs !== true) return rows;
-    const ask = new Map<Asker, boolean>();
-    const folds = rows.map((row) => row.onOneMachine !== undefined && this.#fits(row.onOneMachine.holder, cluster, ask));
+    const own = new OwnMachines(cluster, this.#facts);
+    const asked = new Map<Asker, boolean>();
+    const folds = rows.map((row) => {
+      const target = row.onOneMachine;
+      return target !== undefined && !own.hold(row, target) && this.#fits(target, cluster, asked);
+    });
     const known = cluster.planned;
     if (known?.of === rows && known.folds.every((fold, i) => fold === folds[i])) return known.rows;
     const planned = this.#fold(cluster, rows, folds);
@@ -73,16 +81,24 @@ export class Folding {
     return made;
   }
 
-  /** One machine that the cluster has or that was decided for it (D34), or some free one, holds the whole gang; what is claimed does not matter. `asked` = answers for this cluster. */
-  #fits(holder: Asker, cluster: Cluster, asked: Map<Asker, boolean>): boolean {
+  /** One machine that the cluster has, or some free one, holds the whole gang; what is claimed does not matter. `asked` = answers for this cluster. */
+  #fits(target: FoldTarget, cluster: Cluster, asked: Map<Asker, boolean>): boolean {
+    const { holder, demandKey } = target;
+    const accepts = (shelf: Shelf<Tally> | undefined): boolean => shelf !== undefined && this.#accepts(holder, shelf);
+    // What is on its way keeps gangs folded for which it was decided, and folds no others: it may fail to arrive.
+    if (accepts(cluster.promised.get(demandKey)) || accepts(cluster.reserved.get(demandKey))) return true;
     let answer = asked.get(holder);
-    if (answer === undefined) asked.set(holder, (answer = this.#search(cluster, holder)));
+    if (answer === undefined) asked.set(holder, (answer = accepts(cluster.bound) || this.#isFree(holder, cluster)));
     return answer;
   }
 
-  #search(cluster: Cluster, holder: Asker): boolean {
+  #accepts(holder: Asker, shelf: Shelf<Tally>): boolean {
     const { accepts } = this.#facts.fit(holder);
-    for (const shelf of cluster.shelves()) for (const group of shelf.groups()) if (accepts[group.classIndex] === 1) return true;
+    for (const group of shelf.groups()) if (accepts[group.classIndex] === 1) return true;
+    return false;
+  }
+
+  #isFree(holder: Asker, cluster: Cluster): boolean {
     cluster.foldsByFree = true;
     let exists = this.#free.get(holder);
     if (exists === undefined) this.#free.set(holder, (exists = this.#existsFree(holder)));

@@ -2,7 +2,7 @@
 import type { Group } from '../facts/group.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import { drainTies } from './drain.ts';
-import type { Market } from './market.ts';
+import type { Market, Tie } from './market.ts';
 import type { Tally } from './tally.ts';
 
 export function creditPlain(market: Market, tally: Tally): void {
@@ -11,7 +11,17 @@ export function creditPlain(market: Market, tally: Tally): void {
   const draining = { market, tally, take: crediting(tally) };
   if (bound.length > 0) drainTies(bound, draining);
   if (arriving.length > 0) drainTies(arriving, draining);
+  if (tally.row.gangs !== undefined && (!tally.covered || tally.arriving > 0)) keepUntilMoved(market, tally, bound);
   creditReserved(market, tally);
+}
+
+/** Until there are machines that hold whole gangs, gangs keep what they were bound, though it holds none whole (D7). */
+function keepUntilMoved(market: Market, tally: Tally, bound: readonly Tie[]): void {
+  const { assignments } = market.facts.inventory;
+  const gangs = new Set(tally.row.gangs?.map(({ demandKey }) => demandKey));
+  for (const group of bound.flat()) {
+    if (group.left > 0 && group.assigned >= 0 && gangs.has(assignments.at(group.assigned).demandKey)) tally.keep(group);
+  }
 }
 
 interface ReservedOptions {

@@ -189,9 +189,7 @@ function keepOwnElsewhere(market: Market, tally: Tally, offers: Offers): void {
   for (const { ties } of offers.held) {
     for (const group of ties.flat()) {
       if (group.left <= 0 || accepts[group.classIndex] !== 1 || !offers.isOwn(group) || offers.domainOf(market.classOf(group)) === undefined) continue;
-      if (group.kind !== 'configured') tally.arriving += group.left;
-      tally.credited += group.left;
-      group.take(tally, group.left);
+      tally.keep(group);
     }
   }
   for (const group of market.reserved(tally).flat()) {

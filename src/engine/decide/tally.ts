@@ -1,6 +1,7 @@
 /** One Need while it is being served: what it still lacks and what it has got. */
 import type { Cluster } from '../facts/cluster.ts';
 import type { Fit } from '../facts/fit.ts';
+import type { Group } from '../facts/group.ts';
 import type { NeedRow } from '../facts/need-row.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import type { DomainCoverage } from '../types.ts';
@@ -83,6 +84,14 @@ export class Tally {
   giveBack(idle: number, bought: number): void {
     if (this.#idle !== undefined) this.#idle.length = idle;
     if (this.#bought !== undefined) this.#bought.length = bought;
+  }
+
+  /** Keeps what is left of the group, although it covers nothing of what lacks. */
+  keep(group: Group<Tally>): void {
+    const n = group.left;
+    if (group.kind !== 'configured') this.arriving += n;
+    this.credited += n;
+    group.take(this, n);
   }
 
   preempt(slot: number, priority: number): void {

@@ -38,7 +38,7 @@ export interface NeedRow {
 }
 
 /** What a gang that fits on one machine asks for (spec: engine 5). */
-interface FoldTarget {
+export interface FoldTarget {
   readonly profile: Profile;
   readonly fingerprint: string;
   readonly demandKey: string;
