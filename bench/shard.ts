@@ -39,7 +39,7 @@ benches, one after the other in the same shard process:
 figures:
   samples, p50Ms, p99Ms, maxMs   of the longest stall of the event loop in each quarter of a second (metric event_loop_stall_seconds)
   wallMs                         how long the phase took
-Hub, provider and shard are processes of their own with sockets between them; they share this machine's cores. SHARD_NODE_FLAGS='--cpu-prof'
+Hub, provider and shard are processes of their own with sockets between them; they share this machine's cores; their own needs show in it. SHARD_NODE_FLAGS='--cpu-prof'
 leaves a profile of the shard.`;
 
 export async function run(options: BenchOptions): Promise<SuiteResult> {
@@ -64,14 +64,14 @@ export async function run(options: BenchOptions): Promise<SuiteResult> {
 }
 
 async function measure(shape: Shape, fleet: Fleet, rows: BenchRow[], { progress, signal }: BenchOptions): Promise<void> {
-  const scraper = new Scraper(fleet.metricsUrl, signal);
+  const scraper = new Scraper(fleet.metricsUrl, () => fleet.failed(), signal);
   const operators = new Operators(shape.clusters);
   const wanted = operators.rows * shape.perRow;
   const phase = async (bench: string, needs: number, isOver: () => boolean): Promise<void> => {
     const { stallsMs, wallMs, actions } = await scraper.until(isOver, PATIENCE_MS, (told) => progress(`${bench}: ${told}`));
     const spread = spreadOf(stallsMs);
     rows.push({
-      bench, shape: shape.name, machines: shape.machines, needs, actions, ...spread, wallMs, rssBytes: scraper.rssBytes,
+      bench, shape: shape.name, machines: shape.machines, needs, actions, ...spread, wallMs, rssBytes: fleet.shardRssBytes(),
       goals: [{ field: 'maxMs', below: STALL_GOAL_MS, met: quantile(stallsMs, 1) < STALL_GOAL_MS }],
     });
   };

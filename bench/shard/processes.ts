@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { CONTROL_GROUP, SYSTEM_NAMESPACE, VERSION } from '../../src/api/constants.ts';
 import { CapacityProviderResource, ShardResource } from '../../src/api/resources.ts';
 import { choosePorts } from '../../src/up/ports.ts';
+import { ResourceUsage } from '../../src/up/resource-usage.ts';
 import { seedInstance } from '../../src/world/seed-instance.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -17,6 +18,10 @@ export interface Fleet {
   readonly shardAddress: string;
   readonly metricsUrl: string;
   startShard(): void;
+  /** Why it cannot go on, if one of its processes has ended. */
+  failed(): Error | undefined;
+  /** Resident memory of the shard process now. */
+  shardRssBytes(): number;
   stop(): Promise<void>;
 }
 
@@ -30,6 +35,8 @@ export async function startFleet(folder: string, machines: number, signal: Abort
   const objects = join(folder, 'hub-objects.json');
   writeFileSync(objects, JSON.stringify(hubObjects(ports.provider)));
   const running: ChildProcess[] = [];
+  let death: Error | undefined;
+  let stopped = false;
   const start = (name: string, heapMb: number, ...args: string[]): Promise<void> => {
     const flags = name === 'shard' ? (process.env['SHARD_NODE_FLAGS'] ?? '').split(' ').filter(Boolean) : [];
     const child = spawn(process.execPath, [`--max-old-space-size=${heapMb}`, ...flags, MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], signal });
@@ -40,7 +47,11 @@ export async function startFleet(folder: string, machines: number, signal: Abort
     return new Promise((resolve, reject) => {
       child.stdout.on('data', () => resolve());
       child.on('error', reject);
-      child.on('exit', (code) => reject(new Error(`the ${name} process ended with ${code ?? 'a signal'}; see ${folder}/${name}.log`)));
+      child.on('exit', (code) => {
+        const error = new Error(`the ${name} process ended with ${code ?? 'a signal'}; see ${folder}/${name}.log`);
+        if (!stopped) death ??= error;
+        reject(error);
+      });
     });
   };
   await Promise.all([
@@ -54,7 +65,13 @@ export async function startFleet(folder: string, machines: number, signal: Abort
     startShard: () => {
       start('shard', 8_000, 'shard', '--id', SHARD, '--listen', `127.0.0.1:${ports.shard}`, '--metrics-addr', `127.0.0.1:${metrics}`, '--data-dir', join(folder, 'shard'),
         '--kubeconfig', join(folder, 'world', 'hub.kubeconfig'), '--audit-log', join(folder, 'audit.jsonl'), '--reclaim-grace', '1s', '--qps', '5000', '--burst', '5000',
-      ).catch((error: unknown) => process.stderr.write(signal.aborted || stopped ? '' : `${String(error)}\n`));
+      ).catch(() => undefined); // `failed` tells
+    },
+    failed: () => death,
+    shardRssBytes: () => {
+      const usage = new ResourceUsage();
+      usage.sample([{ name: 'shard', pid: running[2]?.pid }]);
+      return usage.peakRssBytes;
     },
     stop: async () => {
       stopped = true;
@@ -68,8 +85,6 @@ export async function startFleet(folder: string, machines: number, signal: Abort
     },
   };
 }
-
-let stopped = false;
 
 function hubObjects(providerPort: number): object[] {
   const apiVersion = `${CONTROL_GROUP}/${VERSION}`;

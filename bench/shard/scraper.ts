@@ -10,13 +10,14 @@ export interface Phase {
 }
 
 export class Scraper {
-  rssBytes = 0;
   private readonly url: string;
+  private readonly failed: () => Error | undefined;
   private readonly signal: AbortSignal;
   private samples: readonly Sample[] = [];
 
-  constructor(url: string, signal: AbortSignal) {
+  constructor(url: string, failed: () => Error | undefined, signal: AbortSignal) {
     this.url = url;
+    this.failed = failed;
     this.signal = signal;
   }
 
@@ -25,7 +26,7 @@ export class Scraper {
     return this.sum('bigfleet_shard_inventory_machines', state === undefined ? undefined : `state="${state}"`);
   }
 
-  /** Asks until it is over. Rejects when that takes longer than `patienceMs`, or when the shard answers no more. */
+  /** Asks until it is over. Rejects when that takes longer than `patienceMs`, or when a process has ended. */
   async until(isOver: () => boolean, patienceMs: number, tell: (text: string) => void): Promise<Phase> {
     const begun = performance.now();
     const before = this.sum('bigfleet_shard_actions_total');
@@ -34,11 +35,12 @@ export class Scraper {
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
       this.signal.throwIfAborted();
+      const failure = this.failed();
+      if (failure) throw failure;
       const now = performance.now();
       if (now - begun > patienceMs) throw new Error(`not over after ${Math.round(patienceMs / 1000)} s: ${this.states()}`);
       if (!(await this.scrape())) continue; // it is still starting
       stallsMs.push(this.sum('event_loop_stall_seconds') * 1_000);
-      this.rssBytes = this.sum('process_resident_memory_bytes');
       if (now - told >= TELL_EVERY_MS) {
         told = now;
         tell(`${Math.round((now - begun) / 1000)} s, ${this.states()}, longest stall ${Math.round(Math.max(...stallsMs))} ms`);
