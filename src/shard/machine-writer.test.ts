@@ -93,6 +93,25 @@ describe('writing', () => {
     expect(t.kube.objects.get('m')).toMatchObject({ metadata: { finalizers: [MACHINE_FINALIZER] }, spec: { machineId: 'm', shardRef: 'shard-0' }, status: { phase: 'Idle' } });
   });
 
+  it('lets others have their turn among thousands of objects that are right already', async () => {
+    const t = setUp({ workers: 2 });
+    const ids = Array.from({ length: 500 }, (_, i) => `m${i}`);
+    for (const id of ids) t.have(id, 'Idle');
+    for (let i = 0; i < 20; i++) await t.settle();
+    await t.deliver();
+    t.kube.taken();
+    for (const id of ids) t.writer.markDirty(id);
+    let turns = 0;
+    const count = (): void => {
+      turns++;
+      if (t.writer.backlog > 0) setImmediate(count);
+    };
+    setImmediate(count);
+    for (let i = 0; i < 20 && t.writer.backlog > 0; i++) await t.settle();
+    expect([t.writer.backlog, t.kube.taken()]).toEqual([0, []]);
+    expect(turns).toBeGreaterThanOrEqual(9); // 500 objects, 2 workers, 25 for each in a turn
+  });
+
   it('gathers what happens to one machine within the settle time into one write', async () => {
     const t = setUp();
     t.have('m', 'Idle');

@@ -4,7 +4,7 @@ import { MachineResource } from '../api/resources.ts';
 import type { Machine } from '../api/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import { sleep } from '../lib/clock.ts';
-import { PER_TURN } from '../lib/turns.ts';
+import { PER_TURN, nextTurn } from '../lib/turns.ts';
 import { isAlreadyExists, isNotFound } from '../runtime/client/api-error.ts';
 import type { KubeClient, Log, Runnable, Store } from '../runtime/types.ts';
 import type { Inventory } from './inventory.ts';
@@ -42,6 +42,8 @@ interface Waiter {
 const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 10_000;
 const IDLE_MS = 60_000;
+/** What a worker looks at in one turn, all workers taking theirs in the same one. */
+const OBJECTS_PER_TURN = 25;
 
 /**
  * Keeps the Machine objects equal to the inventory: the durable record of what was decided, and what people look at.
@@ -133,7 +135,10 @@ export class MachineWriter implements Runnable {
   }
 
   private async work(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    for (let visited = 1; ; visited++) {
+      // An object that is right already is nothing to wait for: thousands of them must not pass in one turn.
+      if (visited % OBJECTS_PER_TURN === 0) await nextTurn();
+      if (signal.aborted) return;
       const id = this.take();
       if (typeof id === 'number') {
         await this.idle(id, signal);

@@ -17,6 +17,9 @@ export const CYCLE_KEY = 'cycle';
 /** Every so many plans are checked against one made in full. */
 export const CYCLES_PER_FULL_PLAN = 60;
 
+/** Everybody who follows a machine hears of a decision about it at once, so it takes longer than a look at one. */
+export const DECISIONS_PER_TURN = 250;
+
 /** For so many turns the demand of one cluster is told per turn. */
 const PATIENT_TURNS = 1_000;
 
@@ -74,11 +77,11 @@ export class CycleReconciler implements Reconciler {
       withheld: mode === 'Active' ? 0 : plan.actions.length,
     });
     // Until all of it is committed and decided no other plan is made; what happens meanwhile, the next one hears.
-    for (const { part, isFirst } of slices(plan.memory)) {
+    for (const { part, isFirst } of slices(plan.memory, PER_TURN)) {
       if (!isFirst) await nextTurn();
       engine.apply({ kind: 'memory', changes: part });
     }
-    for (const { part, isFirst } of slices(plan.actions)) {
+    for (const { part, isFirst } of slices(plan.actions, DECISIONS_PER_TURN)) {
       if (!isFirst) await nextTurn();
       this.carryOut(part, mode, now);
     }
@@ -152,8 +155,8 @@ export class CycleReconciler implements Reconciler {
 }
 
 /** In parts that one turn can take. */
-function* slices<T>(items: readonly T[]): Iterable<{ readonly part: readonly T[]; readonly isFirst: boolean }> {
-  for (let from = 0; from < items.length; from += PER_TURN) yield { part: items.slice(from, from + PER_TURN), isFirst: from === 0 };
+function* slices<T>(items: readonly T[], perTurn: number): Iterable<{ readonly part: readonly T[]; readonly isFirst: boolean }> {
+  for (let from = 0; from < items.length; from += perTurn) yield { part: items.slice(from, from + perTurn), isFirst: from === 0 };
 }
 
 /** What an action wants of its machine; Withdraw wants nothing any more. */
