@@ -65,7 +65,7 @@ describe('the verbs that ask a shard', () => {
     const needViews = () => ({ cycle: 7, computedAt: AT, verdicts, ageOf: () => 3 });
     const view = new ShardView({
       provider: 'metal', needViews, machine: (id) => inventory.get(id), machines: () => inventory.all(), machinesOf: (cluster) => inventory.ofCluster(cluster), hintOf: () => undefined,
-      nodeNameOf: () => 'node-1', clusterFacts: () => ({ connected: true, lastRollupUnixNanos: 5n, held: false }), plannedState: () => Promise.resolve({ snapshot: engine.snapshot(), plan: engine.plan(AT) }), withheld: () => [],
+      nodeNameOf: () => 'node-1', clusterFacts: () => ({ connected: true, lastRollupUnixNanos: 5n, held: false }), plannedState: () => Promise.resolve({ plan: engine.plan(AT), facts: engine.capture() }), withheld: () => [],
     });
     const hub = new SessionHub({
       shardId: 's', epoch: () => 1n, clock: new VirtualClock(), log: silentLog, ids: () => 'id', onRollup: () => true,

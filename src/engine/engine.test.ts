@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { finish } from '../lib/steps.ts';
 import { changesOf, createEngine, planOnce } from './engine.ts';
-import { amounts, bindTo, hint, machine, need, policy, RAILS_OFF, requirement, T0, world } from './testing/builders.ts';
+import { amounts, assignmentOf, bindTo, hint, machine, need, policy, RAILS_OFF, requirement, T0, world } from './testing/builders.ts';
 import { idsOf, textOf } from './testing/summary.ts';
 import type { Change, EngineMachine, Policy } from './types.ts';
 
@@ -144,5 +145,32 @@ describe('a plan', () => {
     expect(snapshot.memory.length).toBeGreaterThan(0);
     expect(textOf(planOnce(snapshot, T0 + 5))).toBe(textOf(engine.plan(T0 + 5)));
     expect(changesOf(snapshot).map((c) => c.kind)).toEqual(['supply', 'memory', 'needs', 'machines', 'hints', 'hints', 'session']);
+  });
+});
+
+describe('what is captured', () => {
+  it('stays as it was while the engine goes on', () => {
+    const wanted = need({ units: 2 });
+    const engine = told(
+      machines(machine('b', 'Idle', { capacityType: 'Spot' }), machine('a', 'Configured'), machine('c', 'Creating', { intent: bindTo(wanted) })),
+      demand(wanted), connected, { kind: 'hints', cluster: 'c1', hints: [hint('a')] },
+      { kind: 'memory', changes: [{ what: 'idleSince', key: 'b', at: T0 - 5 }, { what: 'leftOverSince', key: 'a', at: T0 }, { what: 'reservation', key: 'z', to: assignmentOf(wanted) }] },
+    );
+    const plan = engine.plan(T0);
+    const [known, reasons] = [engine.snapshot(), [...plan.machineReasons]];
+    const captured = engine.capture();
+    const rest = captured.rest();
+    engine.apply({ kind: 'memory', changes: [...plan.memory, { what: 'idleSince', key: 'b', at: null }, { what: 'leftOverSince', key: 'a', at: null }, { what: 'reservation', key: 'z', to: null }] });
+    engine.apply({ kind: 'hints', cluster: 'c1', hints: null });
+    engine.apply({ kind: 'session', cluster: 'c1', connected: false });
+    engine.apply(demand());
+    engine.apply({ kind: 'machines', upserted: [machine('a', 'Failed', { instanceType: 't9' })], removed: ['b', 'c'] });
+    engine.plan(T0 + 1);
+    engine.apply(machines(machine('x', 'Idle', { zone: 'zz' }), machine('y', 'Configured', { assigned: assignmentOf(need({ priority: 3 })) })));
+    engine.plan(T0 + 2);
+    expect({ machines: [...captured.machines], ...finish(rest) }).toEqual(known);
+    expect([...captured.machineReasons]).toEqual(reasons);
+    expect(captured.machineReasons.get('c')).toEqual(reasons.find(([id]) => id === 'c')?.[1]);
+    expect(captured.machineReasons.get('x')).toBeUndefined();
   });
 });

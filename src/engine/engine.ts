@@ -1,5 +1,7 @@
 /** The decision engine (D6): facts in by `apply`, decisions out by `plan`. README.md lists what it promises. */
+import { finish } from '../lib/steps.ts';
 import { Planner } from './decide/planner.ts';
+import type { FrozenFacts } from './facts/frozen-facts.ts';
 import { Facts } from './facts/facts.ts';
 import { assertPolicy, assertValid } from './validate.ts';
 import type { Change, Engine, Millis, Plan, Policy, Snapshot } from './types.ts';
@@ -19,8 +21,16 @@ export function createEngine(policy: Policy): Engine {
     plan: (now) => planner.plan(now),
     planInFull: (now) => planner.planInFull(now),
     settle: (machines) => facts.inventory.settle(machines),
-    snapshot: () => facts.snapshot(),
+    snapshot: () => snapshotOf(facts.freeze()),
+    capture() {
+      const frozen = facts.freeze();
+      return { machines: frozen, rest: () => frozen.rest(), machineReasons: planner.reasonsOf(frozen) };
+    },
   };
+}
+
+function snapshotOf(frozen: FrozenFacts): Snapshot {
+  return { machines: [...frozen], ...finish(frozen.rest()) };
 }
 
 /** The plan of a fresh engine that is told everything at once: the same, byte for byte, as that of the engine which was told bit by bit. */

@@ -243,6 +243,16 @@ export interface Snapshot {
   readonly memory: readonly MemoryChange[];
 }
 
+/** What the engine knew at one moment, for whoever reads it bit by bit while the engine goes on. */
+export interface Captured {
+  /** By id; each is made when it is met, so that a large fleet need not be all there at once. */
+  readonly machines: Iterable<EngineMachine>;
+  /** Everything else. A step is a stretch of a millisecond or so; `lib/steps.ts` runs them. */
+  rest(): Generator<undefined, Omit<Snapshot, 'machines'>>;
+  /** Why each machine was where it was, by the engine's last plan, if nothing was applied since. `changed` is empty. */
+  readonly machineReasons: MachineReasons;
+}
+
 export interface Engine {
   /** Feeds a change; cost follows the change. Throws on a change that breaks an invariant, naming the machine or row and the field. */
   apply(change: Change): void;
@@ -253,4 +263,6 @@ export interface Engine {
   /** Does about `machines` machines' worth of the filing that the next plan needs; false = nothing is left to do. */
   settle(machines: number): boolean;
   snapshot(): Snapshot;
+  /** The same in a few milliseconds, however many machines there are: they become objects later. */
+  capture(): Captured;
 }

@@ -18,6 +18,15 @@ export async function inTurns<T>(items: Iterable<T>, visit: (item: T) => void, p
   }
 }
 
+/** Runs what a generator does (`steps.ts`), one step per turn. */
+export async function finishInTurns<T>(steps: Generator<unknown, T>): Promise<T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    await nextTurn();
+  }
+}
+
 /** In order, for as many items as there may be: sorted in short stretches, then merged as they are asked for. Equal items keep their order. */
 export async function* sortedInTurns<T>(items: Iterable<T>, compare: (a: T, b: T) => number, perTurn = PER_TURN): AsyncGenerator<T, void, void> {
   let runs: T[][] = [];

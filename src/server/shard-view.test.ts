@@ -53,7 +53,7 @@ describe('ShardView over a socket', () => {
       hintOf: (_cluster, machineId) => (machineId === 'm-1' ? { machineId, ready: true, pods: 4, disruptionCost: 4, doNotDisrupt: true } : undefined),
       nodeNameOf: (_cluster, machineId) => (machineId === 'm-1' ? 'node-1' : undefined),
       clusterFacts: (cluster) => ({ connected: false, lastRollupUnixNanos: cluster === 'east' ? 5n : 0n, held: cluster === 'east' }),
-      plannedState: () => Promise.resolve({ snapshot: engine.snapshot(), plan: engine.plan(AT) }),
+      plannedState: () => Promise.resolve({ plan: engine.plan(AT), facts: engine.capture() }),
       withheld: () => [],
     });
     const hub = new SessionHub({

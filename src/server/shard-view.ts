@@ -1,5 +1,5 @@
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { pipeline, Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
 import { GrpcCode, GrpcError } from '../api/grpc.ts';
 import type { NeedView } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
 import type {
@@ -10,13 +10,13 @@ import { unitClass } from '../api/profile.ts';
 import { formatResources, parseResources } from '../api/resource-vector.ts';
 import type { MachineReason, NeedVerdict, NodeHint } from '../engine/types.ts';
 import { capacityTypeToWire, stateToWire } from '../provider/kit/wire.ts';
-import { inTurns, sortedInTurns } from '../lib/turns.ts';
+import { finishInTurns, inTurns, nextTurn, sortedInTurns } from '../lib/turns.ts';
 import { isSatisfied } from '../shard/need-telling.ts';
 import type { PlannedState } from '../shard/planned-state.ts';
 import { clusterOf } from '../shard/record.ts';
 import type { MachineRecord } from '../shard/record.ts';
-import { formatSnapshot } from '../snapshot/format.ts';
-import { planReport } from '../snapshot/plan-report.ts';
+import { formatInSteps } from '../snapshot/format.ts';
+import { reportInSteps } from '../snapshot/plan-report.ts';
 import { machineExplanation, nanos, needExplanation, obstacle } from './explanation.ts';
 import { needView } from './shard-read.ts';
 import type { NeedViews } from './shard-read.ts';
@@ -147,14 +147,17 @@ export class ShardView {
     if (isFirst || batch.length > 0) yield { cycle, machines: batch };
   }
 
-  /** One at a time: the text of a large fleet takes some memory, and its making is not done in turns. */
+  /** One at a time: the objects of a large fleet take some memory. They and their text are made in turns, of one moment's facts. */
   async *takeSnapshot(): AsyncIterable<TakeSnapshotResponse> {
     if (this.takingSnapshot) throw new GrpcError(GrpcCode.RESOURCE_EXHAUSTED, 'another snapshot is being taken; try again');
     this.takingSnapshot = true;
     try {
-      const { snapshot, plan } = await this.sight.plannedState();
-      const file = await promisify(gzip)(formatSnapshot(snapshot, plan.at, planReport(plan, false)));
-      for (let from = 0; from < file.length; from += SNAPSHOT_PIECE_BYTES) yield { data: file.subarray(from, from + SNAPSHOT_PIECE_BYTES) };
+      const { facts, plan } = await this.sight.plannedState();
+      const report = await finishInTurns(reportInSteps(plan, false));
+      const texts = textsInTurns(formatInSteps({ ...(await finishInTurns(facts.rest())), machines: facts.machines }, plan.at, report));
+      // An error ends both streams, and so the loop.
+      const packed = pipeline(Readable.from(texts), createGzip({ chunkSize: SNAPSHOT_PIECE_BYTES }), () => undefined);
+      for await (const data of packed) yield { data: data as Buffer };
     } finally {
       this.takingSnapshot = false;
     }
@@ -211,6 +214,13 @@ export class ShardView {
       },
       why: record.why && machineExplanation(record.why, intent?.decidedAt),
     };
+  }
+}
+
+async function* textsInTurns(texts: Iterable<string>): AsyncGenerator<string, void, void> {
+  for (const text of texts) {
+    if (text !== '') yield text;
+    await nextTurn();
   }
 }
 

@@ -288,7 +288,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       },
     }),
   });
-  const plannedStates = new PlannedStates({ snapshot: () => engine.snapshot(), wake: wakeCycle });
+  const plannedStates = new PlannedStates({ capture: () => engine.capture(), wake: wakeCycle });
   const statusPublisher = new ShardStatusPublisher({
     client, namespace, shardId, clock, log,
     provider: identityOfMachines.provider,

@@ -1,21 +1,21 @@
-import type { Plan, Snapshot } from '../engine/types.ts';
+import type { Captured, Plan } from '../engine/types.ts';
 
-/** A plan, and what the engine knew when it made it: planning `snapshot` at `plan.at` gives `plan` again, byte for byte. */
+/** A plan, and what the engine knew when it made it: planning these facts at `plan.at` gives `plan` again, byte for byte. */
 export interface PlannedState {
-  readonly snapshot: Snapshot;
+  readonly facts: Captured;
   readonly plan: Plan;
 }
 
 export interface PlannedStatesOptions {
   /** What the engine knows. Read in the turn of a plan, before anything of the plan is committed. */
-  readonly snapshot: () => Snapshot;
+  readonly capture: () => Captured;
   /** Has a plan made soon. */
   readonly wake: () => void;
 }
 
 /**
  * States of the engine together with the plans that it made of them, for whoever asks: a snapshot that carries a plan which
- * anybody can check. It costs time in the turn of a plan, but only while somebody waits.
+ * anybody can check. It costs some milliseconds in the turn of a plan, but only while somebody waits.
  */
 export class PlannedStates {
   readonly #options: PlannedStatesOptions;
@@ -38,7 +38,9 @@ export class PlannedStates {
     if (waiting === undefined) return;
     this.#waiting = undefined;
     try {
-      waiting.resolve({ snapshot: this.#options.snapshot(), plan: kept(plan) });
+      const facts = this.#options.capture();
+      // Reasons of machines are a view that the next plan moves on.
+      waiting.resolve({ facts, plan: { ...plan, machineReasons: facts.machineReasons } });
     } catch (error) {
       waiting.reject(error);
     }
@@ -48,10 +50,4 @@ export class PlannedStates {
     this.#waiting?.reject(new Error('the shard is ending'));
     this.#waiting = undefined;
   }
-}
-
-/** Reasons of machines are a view that the next plan moves on. */
-function kept(plan: Plan): Plan {
-  const reasons = new Map(plan.machineReasons);
-  return { ...plan, machineReasons: { get: (id) => reasons.get(id), changed: [], [Symbol.iterator]: () => reasons.entries() } };
 }

@@ -7,8 +7,10 @@ import type { Profile } from '../api/profile.ts';
 import { arrivalKey } from '../engine/engine.ts';
 import type { Assignment, EngineMachine, MemoryChange, Millis, Need, NodeHint, Snapshot } from '../engine/types.ts';
 import { compareText } from '../lib/compare-text.ts';
+import { inSteps, sortedInSteps } from '../lib/steps.ts';
 import { SNAPSHOT_FORMAT } from './document.ts';
-import { patternsFor } from './id-pattern.ts';
+import { patternsInSteps } from './id-pattern.ts';
+import { layOut } from './lay-out.ts';
 import { sortedBy } from './sorted.ts';
 import { writeResources } from './values.ts';
 
@@ -17,12 +19,22 @@ import { writeResources } from './values.ts';
  * amount is no whole number of base units.
  */
 export function formatSnapshot(snapshot: Snapshot, at: Millis, plan?: unknown): string {
+  return [...formatInSteps(snapshot, at, plan)].join('');
+}
+
+/** A snapshot whose machines are perhaps made only when they are met; then they come in order of id. */
+export interface SnapshotInSteps extends Omit<Snapshot, 'machines'> {
+  readonly machines: Iterable<EngineMachine>;
+}
+
+/** The same piece by piece, so that others get their turn in between; some pieces are empty. */
+export function* formatInSteps(snapshot: SnapshotInSteps, at: Millis, plan?: unknown): Generator<string, void> {
   const tables = new Tables();
-  const clusters = writeClusters(snapshot, tables);
-  const machines = writeMachines(snapshot.machines, tables);
-  const memory = writeMemory(snapshot.memory, tables);
+  const clusters = yield* silently(writeClusters(snapshot, tables));
+  const machines = yield* silently(writeMachines(snapshot.machines, tables));
+  const memory = yield* silently(writeMemory(snapshot.memory, tables));
   const { policy } = snapshot;
-  return layOut({
+  yield* layOut({
     format: SNAPSHOT_FORMAT,
     at,
     supplyTrusted: snapshot.supplyTrusted,
@@ -43,18 +55,13 @@ export function formatSnapshot(snapshot: Snapshot, at: Millis, plan?: unknown): 
   });
 }
 
-/** One line per entry of the larger lists and tables: a text that people can read and diff. */
-function layOut(document: Readonly<Record<string, unknown>>): string {
-  const lines = Object.entries(document).filter(([, value]) => value !== undefined).map(([field, value]) => `${JSON.stringify(field)}: ${member(value)}`);
-  return `{\n${lines.join(',\n')}\n}\n`;
-}
-
-function member(value: unknown): string {
-  if (Array.isArray(value)) return value.length === 0 ? '[]' : `[\n${value.map((item) => `  ${JSON.stringify(item)}`).join(',\n')}\n]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
-  if (entries.length === 0) return '{}';
-  return `{\n${entries.map(([name, inner]) => `  ${JSON.stringify(name)}: ${JSON.stringify(inner)}`).join(',\n')}\n}`;
+/** Steps that have no text yet. */
+function* silently<T>(steps: Generator<unknown, T>): Generator<string, T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    yield '';
+  }
 }
 
 /** Names for what occurs again and again. They are given in the order of first use, which the facts alone decide. */
@@ -129,23 +136,30 @@ class Interned {
   }
 }
 
-function writeClusters(snapshot: Snapshot, tables: Tables): object {
+function* writeClusters(snapshot: SnapshotInSteps, tables: Tables): Generator<undefined, object> {
   const names = new Set([...snapshot.needs.keys(), ...snapshot.hints.keys(), ...snapshot.sessions]);
-  return Object.fromEntries(
-    [...names].sort(compareText).map((name) => {
-      const needs = snapshot.needs.get(name);
-      const hints = snapshot.hints.get(name);
-      return [
-        name,
-        {
-          ...(needs === undefined && { reported: false }),
-          ...(!snapshot.sessions.has(name) && { connected: false }),
-          ...(needs !== undefined && needs.length > 0 && { needs: [...needs].sort(compareNeeds).map((need) => writeNeed(need, tables)) }),
-          ...(hints !== undefined && { hints: hints === null ? null : writeHints(hints) }),
-        },
-      ];
-    }),
-  );
+  const written: [name: string, cluster: object][] = [];
+  for (const name of [...names].sort(compareText)) {
+    const needs = snapshot.needs.get(name);
+    const hints = snapshot.hints.get(name);
+    written.push([
+      name,
+      {
+        ...(needs === undefined && { reported: false }),
+        ...(!snapshot.sessions.has(name) && { connected: false }),
+        ...(needs !== undefined && needs.length > 0 && { needs: yield* writeNeeds(needs, tables) }),
+        ...(hints !== undefined && { hints: hints === null ? null : yield* writeHints(hints) }),
+      },
+    ]);
+    yield;
+  }
+  return Object.fromEntries(written);
+}
+
+function* writeNeeds(needs: readonly Need[], tables: Tables): Generator<undefined, object[]> {
+  const written: object[] = [];
+  yield* inSteps(yield* sortedInSteps(needs, compareNeeds), (need) => written.push(writeNeed(need, tables)));
+  return written;
 }
 
 function compareNeeds(a: Need, b: Need): number {
@@ -166,20 +180,25 @@ function writeNeed(need: Need, tables: Tables): object {
   };
 }
 
-function writeHints(hints: readonly NodeHint[]): object[] {
-  return grouped(hints, (hint) => hint.machineId, ({ ready, pods, disruptionCost, doNotDisrupt }) => ({
+function* writeHints(hints: readonly NodeHint[]): Generator<undefined, object[]> {
+  const groups = yield* grouped(hints, (hint) => hint.machineId, ({ ready, pods, disruptionCost, doNotDisrupt }) => ({
     ...(!ready && { ready }),
     ...(pods !== 0 && { pods }),
     ...(disruptionCost !== pods && { disruptionCost }),
     ...(doNotDisrupt && { doNotDisrupt }),
-  })).flatMap(([ids, rest]) => patternsFor(ids).map((machineId) => ({ machineId, ...rest })));
+  }));
+  const written: object[] = [];
+  for (const [ids, rest] of groups) for (const machineId of yield* patternsInSteps(ids)) written.push({ machineId, ...rest });
+  return written;
 }
 
-function writeMachines(machines: readonly EngineMachine[], tables: Tables): object[] {
-  return grouped(machines, (machine) => machine.id, (machine) => writeMachine(machine, tables)).map(([ids, rest]) => {
-    const patterns = patternsFor(ids);
-    return { id: patterns.length === 1 ? patterns[0] : patterns, ...rest };
-  });
+function* writeMachines(machines: Iterable<EngineMachine>, tables: Tables): Generator<undefined, object[]> {
+  const written: object[] = [];
+  for (const [ids, rest] of yield* grouped(machines, (machine) => machine.id, (machine) => writeMachine(machine, tables))) {
+    const patterns = yield* patternsInSteps(ids);
+    written.push({ id: patterns.length === 1 ? patterns[0] : patterns, ...rest });
+  }
+  return written;
 }
 
 /** Everything but the name. What is as the document's defaults say is left out. */
@@ -204,38 +223,51 @@ function writeMachine(machine: EngineMachine, tables: Tables): object {
 }
 
 /** Items that are written alike, with their names in order; groups come in the order of their first name. */
-function grouped<T>(items: readonly T[], nameOf: (item: T) => string, write: (item: T) => object): [names: string[], written: object][] {
+function* grouped<T>(items: Iterable<T>, nameOf: (item: T) => string, write: (item: T) => object): Generator<undefined, [names: string[], written: object][]> {
   const groups = new Map<string, [string[], object]>();
-  for (const item of sortedBy(items, nameOf)) {
+  yield* inSteps(Array.isArray(items) ? yield* sortedBy(items as readonly T[], nameOf) : items, (item) => {
     const written = write(item);
     const key = JSON.stringify(written);
     const group = groups.get(key) ?? [[], written];
     groups.set(key, group);
     group[0].push(nameOf(item));
-  }
+  });
   return [...groups.values()];
 }
 
 type Remembered<What> = Extract<MemoryChange, { readonly what: What }>;
 
-function writeMemory(memory: readonly MemoryChange[], tables: Tables): object {
+function* writeMemory(memory: readonly MemoryChange[], tables: Tables): Generator<undefined, object> {
   const latest = new Map<string, MemoryChange>();
-  for (const change of memory) latest.set(JSON.stringify([change.what, change.key]), change);
-  const kept = [...latest.values()].filter((change) => (change.what === 'reservation' ? change.to : change.at) !== null).sort((a, b) => compareText(a.what, b.what) || compareText(a.key, b.key));
-  const of = <What extends MemoryChange['what']>(what: What): Remembered<What>[] => kept.filter((change): change is Remembered<What> => change.what === what);
+  yield* inSteps(memory, (change) => latest.set(JSON.stringify([change.what, change.key]), change));
+  const byWhat = new Map<MemoryChange['what'], MemoryChange[]>();
+  yield* inSteps(latest.values(), (change) => {
+    if ((change.what === 'reservation' ? change.to : change.at) === null) return;
+    const others = byWhat.get(change.what);
+    if (others === undefined) byWhat.set(change.what, [change]);
+    else others.push(change);
+  });
+  function* of<What extends MemoryChange['what']>(what: What): Generator<undefined, readonly Remembered<What>[]> {
+    return (yield* sortedBy(byWhat.get(what) ?? [], ({ key }) => key)) as readonly Remembered<What>[];
+  }
+  const arrivals: object[] = [];
+  yield* inSteps(yield* of('arrival'), (change) => arrivals.push(writeArrival(change.key, change.at, tables)));
   const sections = {
-    arrivals: of('arrival').map((change) => writeArrival(change.key, change.at, tables)),
-    idleSince: perMachine(of('idleSince'), ({ at }) => at),
-    leftOverSince: perMachine(of('leftOverSince'), ({ at }) => at),
-    reclaims: Object.fromEntries(of('reclaims').map(({ key, at }) => [key, at])),
-    reservations: perMachine(of('reservation'), ({ to }) => to && tables.assignment(to, '')),
+    arrivals,
+    idleSince: yield* perMachine(yield* of('idleSince'), ({ at }) => at),
+    leftOverSince: yield* perMachine(yield* of('leftOverSince'), ({ at }) => at),
+    reclaims: Object.fromEntries((yield* of('reclaims')).map(({ key, at }) => [key, at])),
+    reservations: yield* perMachine(yield* of('reservation'), ({ to }) => to && tables.assignment(to, '')),
   };
   return Object.fromEntries(Object.entries(sections).filter(([, section]) => Object.keys(section).length > 0));
 }
 
-function perMachine<T extends MemoryChange>(changes: readonly T[], write: (change: T) => unknown): object {
-  const groups = grouped(changes, ({ key }) => key, (change) => ({ value: write(change) }));
-  return Object.fromEntries(groups.flatMap(([ids, written]) => patternsFor(ids).map((pattern) => [pattern, (written as { value: unknown }).value])));
+function* perMachine<T extends MemoryChange>(changes: readonly T[], write: (change: T) => unknown): Generator<undefined, object> {
+  const byPattern: [pattern: string, value: unknown][] = [];
+  for (const [ids, written] of yield* grouped(changes, ({ key }) => key, (change) => ({ value: write(change) }))) {
+    for (const pattern of yield* patternsInSteps(ids)) byPattern.push([pattern, (written as { value: unknown }).value]);
+  }
+  return Object.fromEntries(byPattern);
 }
 
 /** By its parts where the key is made of them, else as it is. */

@@ -2,6 +2,7 @@
  * Patterns for many names at once: `gpu{000..063}` stands for gpu000 to gpu063, padded to the width of the first number.
  * Several ranges in one pattern multiply, the last one running fastest; `{{` is a literal brace.
  */
+import { finish, inSteps } from '../lib/steps.ts';
 import { SnapshotError, shown, wrong } from './reader.ts';
 import { sortedBy } from './sorted.ts';
 
@@ -51,13 +52,17 @@ function multiply(names: readonly string[], first: string, last: number, pattern
 
 /** Few patterns that stand for exactly these names, each once; expanding and sorting gives the sorted names back. */
 export function patternsFor(names: readonly string[]): string[] {
+  return finish(patternsInSteps(names));
+}
+
+export function* patternsInSteps(names: readonly string[]): Generator<undefined, string[]> {
   const runs: Run[] = [];
   const byEnd = new Map<string, Run>();
-  for (const name of sortedBy(names, (name) => name)) {
+  yield* inSteps(yield* sortedBy(names, (name) => name), (name) => {
     const parts = /^(.*?)(\d{1,15})(\D*)$/su.exec(name);
     if (parts === null) {
       runs.push({ text: escapeBraces(name), first: '', last: 0 });
-      continue;
+      return;
     }
     const [, before = '', digits = '', after = ''] = parts;
     const open = byEnd.get(keyOf(before, digits, after, -1));
@@ -65,13 +70,16 @@ export function patternsFor(names: readonly string[]): string[] {
       byEnd.delete(keyOf(before, digits, after, -1));
       open.last++;
       byEnd.set(keyOf(before, digits, after, 0), open);
-      continue;
+      return;
     }
     const run: Run = { text: '', before, first: digits, last: Number(digits), after };
     runs.push(run);
     byEnd.set(keyOf(before, digits, after, 0), run);
-  }
-  return runs.map(patternOf);
+  });
+  const patterns: string[] = [];
+  yield* inSteps(runs, (run) => patterns.push(patternOf(run)));
+  yield; // whoever asks for many patterns of few names each stops as well
+  return patterns;
 }
 
 interface Run {

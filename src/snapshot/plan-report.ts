@@ -5,8 +5,9 @@
 import { explainMachine, explainNeed } from '../engine/explain.ts';
 import type { Action, Assignment, MachineReason, MemoryChange, Millis, Need, NeedVerdict, Plan, ResourceVector } from '../engine/types.ts';
 import { compareText } from '../lib/compare-text.ts';
+import { finish, inSteps } from '../lib/steps.ts';
 import { PLAN_FORMAT } from './document.ts';
-import { patternsFor } from './id-pattern.ts';
+import { patternsInSteps } from './id-pattern.ts';
 import { writeResources } from './values.ts';
 
 type Quantities = Readonly<Record<string, string>>;
@@ -56,12 +57,21 @@ export interface PlanReport {
 
 /** The plan as data. `sentences` adds what explain.ts says; what is compared goes without, for a wording is no decision. */
 export function planReport(plan: Plan, sentences = true): PlanReport {
+  return finish(reportInSteps(plan, sentences));
+}
+
+/** The same bit by bit, so that others get their turn in between. */
+export function* reportInSteps(plan: Plan, sentences: boolean): Generator<undefined, PlanReport> {
+  const actions: ActionReport[] = [];
+  yield* inSteps(plan.actions, (action) => actions.push(actionReport(action, sentences)));
+  const verdicts: VerdictReport[] = [];
+  yield* inSteps(plan.verdicts, (verdict) => verdicts.push(verdictReport(verdict, sentences)));
   return {
     format: PLAN_FORMAT,
     at: plan.at,
-    actions: plan.actions.map((action) => actionReport(action, sentences)),
-    verdicts: plan.verdicts.map((verdict) => verdictReport(verdict, sentences)),
-    reasons: reasonReports(plan, sentences),
+    actions,
+    verdicts,
+    reasons: yield* reasonReports(plan, sentences),
     memory: plan.memory,
     ...(plan.wakeAt !== undefined && { wakeAt: plan.wakeAt }),
     stats: plan.stats,
@@ -117,13 +127,24 @@ function quantities(vector: ResourceVector): Quantities {
   return writeResources(vector);
 }
 
-function reasonReports(plan: Plan, sentences: boolean): ReasonReport[] {
-  const groups = new Map<string, { readonly ids: string[]; readonly reason: MachineReason }>();
-  for (const [id, reason] of plan.machineReasons) {
-    const key = JSON.stringify(reason);
-    const group = groups.get(key) ?? { ids: [], reason };
-    groups.set(key, group);
+function* reasonReports(plan: Plan, sentences: boolean): Generator<undefined, ReasonReport[]> {
+  interface Alike { readonly ids: string[]; readonly reason: MachineReason }
+  const groups = new Map<string, Alike>();
+  // Most machines share the very object.
+  const known = new Map<MachineReason, Alike>();
+  yield* inSteps(plan.machineReasons, ([id, reason]) => {
+    let group = known.get(reason);
+    if (group === undefined) {
+      const key = JSON.stringify(reason);
+      group = groups.get(key) ?? { ids: [], reason };
+      groups.set(key, group);
+      known.set(reason, group);
+    }
     group.ids.push(id);
+  });
+  const reports: ReasonReport[] = [];
+  for (const { ids, reason } of groups.values()) {
+    reports.push({ machines: yield* patternsInSteps(ids), reason, ...(sentences && { sentence: explainMachine(reason) }) });
   }
-  return [...groups.values()].map(({ ids, reason }) => ({ machines: patternsFor(ids), reason, ...(sentences && { sentence: explainMachine(reason) }) }));
+  return reports;
 }

@@ -1,6 +1,5 @@
 /** Why each machine is where it is, worked out when it is asked for. */
 import type { Cluster } from '../facts/cluster.ts';
-import type { Facts } from '../facts/facts.ts';
 import type { Group, Stretch } from '../facts/group.ts';
 import type { Inventory } from '../facts/inventory.ts';
 import { CONFIGURED, IDLE, ROLE, SPECULATIVE, STATES } from '../facts/role.ts';
@@ -46,9 +45,11 @@ function partsOf({ shares, size }: Group<Tally>, holders: Holders): Stretch[] {
   return parts;
 }
 
+type Machines = Pick<Inventory, 'id' | 'slot' | 'slots' | 'role' | 'state' | 'shape' | 'owner' | 'credited' | 'idleSince'>;
+
 export class ReasonsInPlan implements MachineReasons {
   readonly changed: Iterable<string>;
-  readonly #inventory: Inventory;
+  readonly #inventory: Machines;
   readonly #policy: Policy;
   readonly #holders: Holders;
   readonly #special: PlanReasons;
@@ -56,7 +57,7 @@ export class ReasonsInPlan implements MachineReasons {
   /** One reason for all machines of a holder. */
   readonly #made = new Map<string, MachineReason>();
 
-  constructor(facts: Facts, holders: Holders, special: PlanReasons, now: Millis, changed: Iterable<string>) {
+  constructor(facts: { readonly inventory: Machines; readonly policy: Policy }, holders: Holders, special: PlanReasons, now: Millis, changed: Iterable<string>) {
     this.#inventory = facts.inventory;
     this.#policy = facts.policy;
     this.#holders = holders;

@@ -1,4 +1,5 @@
 /** A plan in the making. */
+import { finish } from '../../lib/steps.ts';
 import type { Cluster } from '../facts/cluster.ts';
 import type { Facts } from '../facts/facts.ts';
 import { sortMemoryChanges } from '../facts/memory.ts';
@@ -90,9 +91,9 @@ export class PlanDraft {
     for (const machineId of this.facts.memory.leftOverSince.keys()) {
       if (!this.#leftOver.has(machineId)) this.#changes.push({ what: 'leftOverSince', key: machineId, at: null });
     }
-    if (this.#changes.some(({ what }) => what === 'idleSince')) return sortMemoryChanges([...this.#changes, ...this.#clocks]);
+    if (this.#changes.some(({ what }) => what === 'idleSince')) return finish(sortMemoryChanges([...this.#changes, ...this.#clocks]));
     // Clocks are in order, and there may be tens of thousands.
-    const sorted = sortMemoryChanges(this.#changes);
+    const sorted = finish(sortMemoryChanges(this.#changes));
     const arrivals = sorted.findIndex(({ what }) => what !== 'arrival');
     return arrivals < 0 ? sorted.concat(this.#clocks) : sorted.slice(0, arrivals).concat(this.#clocks, sorted.slice(arrivals));
   }

@@ -2,7 +2,7 @@
  * Reasons of the last plan that do not follow from a machine's role and from who was credited with it: of what was decided,
  * and of what was left undecided.
  */
-import type { Inventory } from '../facts/inventory.ts';
+import type { MachineColumns } from '../facts/machine-columns.ts';
 import type { MachineReason } from '../types.ts';
 
 /** Numbers of reasons grow from plan to plan, so that those of the last one need not be taken back; up to here. */
@@ -11,15 +11,23 @@ const MOST_NUMBERED = 2 ** 30;
 type Lists = readonly (readonly number[])[];
 
 export class PlanReasons {
-  readonly #inventory: Inventory;
+  readonly #inventory: Pick<MachineColumns, 'reasonAt'>;
   /** The number of the first reason: machines that hold a smaller one got it from an earlier plan. */
   #first = 0;
   #reasons: MachineReason[] = [];
   #single: number[] = [];
   #lists: (readonly number[])[] = [];
 
-  constructor(inventory: Inventory) {
+  constructor(inventory: Pick<MachineColumns, 'reasonAt'>) {
     this.#inventory = inventory;
+  }
+
+  /** The same of machines that were frozen after the same plan. */
+  of(inventory: Pick<MachineColumns, 'reasonAt'>): PlanReasons {
+    const frozen = new PlanReasons(inventory);
+    frozen.#first = this.#first;
+    frozen.#reasons = this.#reasons;
+    return frozen;
   }
 
   /** The reasons of the last plan end. Returns the lists of the machines that had one. */

@@ -7,12 +7,13 @@ import { compareText } from '../../lib/compare-text.ts';
 import { effectiveCost } from '../cost.ts';
 import type { Cluster } from '../facts/cluster.ts';
 import type { Facts } from '../facts/facts.ts';
+import type { FrozenFacts } from '../facts/frozen-facts.ts';
 import type { Group } from '../facts/group.ts';
 import type { Inventory } from '../facts/inventory.ts';
 import { IDLE, ROLE } from '../facts/role.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import { clusterOfArrivalKey } from '../keys.ts';
-import type { Action, ActionKind, MachineReason, Millis, Plan, Policy } from '../types.ts';
+import type { Action, ActionKind, MachineReason, MachineReasons, Millis, Plan, Policy } from '../types.ts';
 import type { Decision } from './decisions.ts';
 import { Folding } from './fold.ts';
 import { Holders } from './holders.ts';
@@ -38,6 +39,8 @@ export class Planner {
   readonly #reasons: PlanReasons;
   /** The last plan if it had nothing to do and nothing to remember: it holds until something changes. */
   #last: { readonly plan: Plan; readonly version: number } | undefined;
+  /** Of the last plan. */
+  #at: Millis = 0;
   /** Under which the last plan was made: how long idle machines are held depends on it. */
   #policy: Policy | undefined;
   readonly #order = new VerdictOrder();
@@ -51,6 +54,7 @@ export class Planner {
   plan(now: Millis): Plan {
     const last = this.#last;
     if (last?.version === this.#facts.version && now >= last.plan.at && now < (last.plan.wakeAt ?? Infinity)) {
+      this.#at = now;
       return { ...last.plan, at: now, machineReasons: new ReasonsInPlan(this.#facts, this.#holders, this.#reasons, now, []) };
     }
     return this.#make(now, false) ?? (this.#make(now, true) as Plan);
@@ -58,6 +62,11 @@ export class Planner {
 
   planInFull(now: Millis): Plan {
     return this.#make(now, true) as Plan;
+  }
+
+  /** Why machines are where they are, by the last plan, if `facts` were frozen after it was made and before anything else changed. */
+  reasonsOf(facts: FrozenFacts): MachineReasons {
+    return new ReasonsInPlan(facts, this.#holders, this.#reasons.of(facts.inventory), this.#at, []);
   }
 
   /** Undefined if something was taken where a plan was to be kept: then all have to be made anew. */
@@ -76,6 +85,7 @@ export class Planner {
       market.close();
       return undefined;
     }
+    this.#at = now;
     const before = this.#reasons.begin();
     const draft = new PlanDraft(now, facts, market, clusters, this.#reasons);
     for (const tally of tallies) acquire(tally, draft);

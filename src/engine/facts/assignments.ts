@@ -21,6 +21,12 @@ export class Assignments {
     return this.#entries[ref] as AssignmentEntry;
   }
 
+  /** The assignments as they are numbered now. */
+  freeze(): { at(ref: number): { readonly to: Assignment } } {
+    const entries = this.#entries.slice();
+    return { at: (ref) => entries[ref] as AssignmentEntry };
+  }
+
   /** True if the machine that is filed under `ref` (-1 = none) is assigned like this. */
   is(ref: number, to: Assignment | undefined): boolean {
     if (to === undefined || ref < 0) return to === undefined && ref < 0;

@@ -1,17 +1,16 @@
 /** Everything the engine knows. Only `apply` changes it; a plan reads it. */
-import { compareText } from '../../lib/compare-text.ts';
-import type { Change, EngineMachine, MemoryChange, Millis, Need, NodeHint, Policy, Snapshot } from '../types.ts';
+import type { Change, EngineMachine, MemoryChange, Need, NodeHint, Policy } from '../types.ts';
 import { Clusters } from './cluster.ts';
 import type { Cluster, HintsById } from './cluster.ts';
 import { Demand, Profiles } from './demand.ts';
 import { Dimensions } from './dimensions.ts';
 import { fitOf } from './fit.ts';
 import type { Asker, Fit } from './fit.ts';
+import { FrozenFacts } from './frozen-facts.ts';
 import { IdleClocks } from './idle-clocks.ts';
 import { Inventory } from './inventory.ts';
 import { clusterOfArrivalKey } from '../keys.ts';
-import { identityOf } from './need-row.ts';
-import { commitTo, Memory, sortMemoryChanges } from './memory.ts';
+import { commitTo, Memory } from './memory.ts';
 
 /** For so many machines at a time what filing them will read is fetched. */
 const AHEAD = 256;
@@ -74,18 +73,9 @@ export class Facts {
     }
   }
 
-  snapshot(): Snapshot {
-    while (this.inventory.settle(Number.POSITIVE_INFINITY));
-    const clusters = [...this.clusters.all()].sort((a, b) => compareText(a.name, b.name));
-    return {
-      machines: [...this.inventory.slots()].map((slot) => this.inventory.machine(slot)),
-      needs: new Map(clusters.flatMap(({ name, demand }) => (demand ? [[name, needsOf(demand)]] : []))),
-      hints: new Map(clusters.flatMap(({ name, hints }) => (hints === undefined ? [] : [[name, hints && sortedHints(hints)]]))),
-      sessions: new Set(clusters.flatMap(({ name, connected }) => (connected ? [name] : []))),
-      supplyTrusted: this.supplyTrusted,
-      policy: this.policy,
-      memory: this.#allMemory(),
-    };
+  /** What is known now, for whoever reads it later. */
+  freeze(): FrozenFacts {
+    return new FrozenFacts(this);
   }
 
   #applyMachines(upserted: readonly EngineMachine[], removed: readonly string[]): void {
@@ -174,26 +164,6 @@ export class Facts {
     const type = this.inventory.shape(slot).capacityType;
     if (type === 'OnDemand' || type === 'Spot') this.idleClocks[type].add(slot, since);
   }
-
-  #allMemory(): MemoryChange[] {
-    const { memory, inventory } = this;
-    const all: MemoryChange[] = [];
-    for (const what of ['arrival', 'leftOverSince', 'reclaims'] as const) {
-      for (const [key, at] of memory[what]) all.push({ what, key, at } as MemoryChange);
-    }
-    for (const [key, at] of memory.strayIdleSince) all.push({ what: 'idleSince', key, at });
-    for (const slot of inventory.slots()) {
-      const at: Millis = inventory.idleSince[slot] as number;
-      if (!Number.isNaN(at)) all.push({ what: 'idleSince', key: inventory.id(slot), at });
-    }
-    for (const [key, to] of inventory.reservations()) all.push({ what: 'reservation', key, to });
-    return sortMemoryChanges(all);
-  }
-}
-
-function needsOf(demand: Demand): readonly Need[] {
-  const byIdentity = demand.rows.map((row) => ({ identity: identityOf(row), need: row.need }));
-  return byIdentity.sort((a, b) => compareText(a.identity, b.identity)).map(({ need }) => need);
 }
 
 /** A machine named twice gets the more cautious reading. */
@@ -205,10 +175,6 @@ function hintsById(hints: readonly NodeHint[] | null): HintsById | null {
     byId.set(hint.machineId, known === undefined ? hint : cautious(known, hint));
   }
   return byId;
-}
-
-function sortedHints(hints: HintsById): readonly NodeHint[] {
-  return [...hints.values()].sort((a, b) => compareText(a.machineId, b.machineId));
 }
 
 function cautious(a: NodeHint, b: NodeHint): NodeHint {

@@ -81,6 +81,11 @@ export class IdOrder {
     this.#gone = [];
   }
 
+  /** The slots by id, as they are now. Nothing may be waiting, and gaps must be closed. */
+  freeze(): Int32Array {
+    return this.#sorted.slice(0, this.#count);
+  }
+
   /** Every slot that is in use, by id. Nothing may be waiting. */
   *[Symbol.iterator](): Iterator<number> {
     for (let i = 0; i < this.#count; i++) {

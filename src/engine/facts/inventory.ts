@@ -3,29 +3,24 @@
  * names; groups are put in order when a plan next reads them, or before, by `settle`.
  */
 import type { Tally } from '../decide/tally.ts';
-import type { Assignment, EngineMachine, Intent, MachineState, Millis } from '../types.ts';
+import type { Assignment, EngineMachine, MachineState, Millis } from '../types.ts';
 import { Assignments } from './assignments.ts';
 import type { Cluster, Clusters } from './cluster.ts';
 import { Group } from './group.ts';
+import { FrozenMachines } from './frozen-machines.ts';
 import { IdIndex } from './id-index.ts';
 import { IdOrder } from './id-order.ts';
 import { grown, growBytes, growInstants, growInts } from './int-column.ts';
+import { DRAIN_REFUSED, HOLD, INTENT_SHIFT, MachineColumns, NONE, SENT, STUCK } from './machine-columns.ts';
 import { BIND, CONFIGURED, DRAINING, FAILED, IDLE, NO_INTENT, RELEASE, ROLE, roleOf, SPECULATIVE, STATES, UNBIND } from './role.ts';
 import { boundGroup, promisedGroup, reservedGroup } from './pools.ts';
 import { Shapes } from './shapes.ts';
-import type { Shape } from './shapes.ts';
 import type { Dimensions } from './dimensions.ts';
 
-const HOLD = 1;
-const STUCK = 2;
-const SENT = 4;
-const DRAIN_REFUSED = 8;
-const INTENT_SHIFT = 4;
-const NONE = -1;
 
-export class Inventory {
-  readonly shapes: Shapes;
-  readonly assignments = new Assignments();
+export class Inventory extends MachineColumns {
+  declare readonly shapes: Shapes;
+  declare readonly assignments: Assignments;
   readonly #inState: number[] = STATES.map(() => 0);
   /** Of everything that costs money: neither Speculative nor Failed; and what was decided to be bought. */
   readonly paid = { machines: 0, microUsdPerHour: 0 };
@@ -42,10 +37,8 @@ export class Inventory {
   freeVersion = 0;
 
   readonly groupOf: (Group<Tally> | undefined)[] = [];
-  readonly #ids: (string | undefined)[] = [];
-  readonly #slotOf = new IdIndex(this.#ids);
-  readonly #order = new IdOrder(this.#ids);
-  readonly #clusters: Clusters;
+  readonly #slotOf = new IdIndex(this.ids);
+  readonly #order = new IdOrder(this.ids);
   readonly #reservations = new Map<string, number>();
   readonly #idle: (Group<Tally> | undefined)[] = [];
   readonly #speculative: (Group<Tally> | undefined)[] = [];
@@ -55,18 +48,6 @@ export class Inventory {
   #capacity = 0;
   #used = 0;
 
-  #state: Uint8Array = new Uint8Array(0);
-  #flags: Uint8Array = new Uint8Array(0);
-  #role: Uint8Array = new Uint8Array(0);
-  #shape: Int32Array = new Int32Array(0);
-  #cluster: Int32Array = new Int32Array(0);
-  #assigned: Int32Array = new Int32Array(0);
-  #intentTo: Int32Array = new Int32Array(0);
-  idleSince: Float64Array = new Float64Array(0);
-  /** Who was credited with the machine by the last plan: an index of the plan's holders; -1 = nobody. */
-  credited: Int32Array = new Int32Array(0);
-  /** Where the plan keeps the machine's reason, if it does not follow from the rest; -1 = it does. */
-  reasonAt: Int32Array = new Int32Array(0);
   /** For groups: machines that have no place in the order of their group yet. */
   waiting: Uint8Array = new Uint8Array(0);
   /** Scratch: marks slots that a list holds already. */
@@ -76,8 +57,7 @@ export class Inventory {
   fetched = 0;
 
   constructor(dimensions: Dimensions, clusters: Clusters) {
-    this.shapes = new Shapes(dimensions);
-    this.#clusters = clusters;
+    super({ shapes: new Shapes(dimensions), assignments: new Assignments(), clusters });
   }
 
   get size(): number {
@@ -98,10 +78,6 @@ export class Inventory {
     return this.#slotOf.get(id);
   }
 
-  id(slot: number): string {
-    return this.#ids[slot] as string;
-  }
-
   /** By id. Everything must be settled. */
   slots(): Iterable<number> {
     return this.#order;
@@ -113,44 +89,12 @@ export class Inventory {
     return ranks.map((rank) => this.#order.slotAt(rank));
   }
 
-  state(slot: number): number {
-    return this.#state[slot] as number;
-  }
-
-  role(slot: number): number {
-    return this.#role[slot] as number;
-  }
-
-  shape(slot: number): Shape {
-    return this.shapes.shape(this.#shape[slot] as number);
-  }
-
-  price(slot: number): number {
-    return this.shape(slot).priceMicroUsdPerHour;
-  }
-
-  assigned(slot: number): Assignment | undefined {
-    const ref = this.#assigned[slot] as number;
-    return ref < 0 ? undefined : this.assignments.at(ref).to;
-  }
-
-  intentTo(slot: number): Assignment | undefined {
-    const ref = this.#intentTo[slot] as number;
-    return ref < 0 ? undefined : this.assignments.at(ref).to;
-  }
-
-  isUnsent(slot: number): boolean {
-    return this.#intent(slot) === BIND && ((this.#flags[slot] as number) & SENT) === 0;
-  }
-
-  isDrainRefused(slot: number): boolean {
-    return ((this.#flags[slot] as number) & DRAIN_REFUSED) !== 0;
-  }
-
-  /** The cluster the machine belongs to or is becoming part of: the provider's word, else what we decided; '' = none. */
-  owner(slot: number): string {
-    const ref = this.#ownerRef(slot);
-    return ref < 0 ? '' : this.#clusters.at(ref).name;
+  /** As they are now. Everything must be settled. */
+  freeze(): FrozenMachines {
+    const parts = { shapes: this.shapes.freeze(), assignments: this.assignments.freeze(), clusters: this.clusters };
+    const frozen = new FrozenMachines(parts, this.#order.freeze());
+    this.copyTo(frozen);
+    return frozen;
   }
 
   reservations(): Iterable<[id: string, to: Assignment]> {
@@ -164,26 +108,6 @@ export class Inventory {
 
   speculative(classIndex: number): Group<Tally> | undefined {
     return this.#speculative[classIndex];
-  }
-
-  /** The machine as it was told. */
-  machine(slot: number): EngineMachine {
-    const { instanceType, zone, capacityType, labels, allocatable, priceMicroUsdPerHour, interruptionProbability } = this.shape(slot);
-    const cluster = this.#cluster[slot] as number;
-    const assigned = this.assigned(slot);
-    const intent = this.#intentOf(slot);
-    const flags = this.#flags[slot] as number;
-    return {
-      id: this.id(slot),
-      state: STATES[this.state(slot)] as MachineState,
-      cluster: cluster < 0 ? '' : this.#clusters.at(cluster).name,
-      instanceType, zone, capacityType, labels, allocatable, priceMicroUsdPerHour, interruptionProbability,
-      ...(assigned && { assigned }),
-      ...(intent && { intent }),
-      hold: (flags & HOLD) !== 0,
-      stuck: (flags & STUCK) !== 0,
-      ...((flags & DRAIN_REFUSED) !== 0 && { drainRefused: true }),
-    };
   }
 
   /** Slots of the machines, -1 for those that are not known. Throws if a machine is named twice. */
@@ -217,8 +141,8 @@ export class Inventory {
     for (let i = from; i < Math.min(to, slots.length); i++) {
       const slot = slots[i] as number;
       if (slot < 0) continue;
-      sum += (this.#state[slot] as number) + (this.#flags[slot] as number) + (this.#role[slot] as number) + (this.waiting[slot] as number);
-      sum += (this.#shape[slot] as number) + (this.#cluster[slot] as number) + (this.#assigned[slot] as number) + (this.#intentTo[slot] as number);
+      sum += (this.states[slot] as number) + (this.flags[slot] as number) + (this.roles[slot] as number) + (this.waiting[slot] as number);
+      sum += (this.shapeOf[slot] as number) + (this.clusterOf[slot] as number) + (this.assignedTo[slot] as number) + (this.intendedTo[slot] as number);
       sum += (this.credited[slot] as number) + (this.groupOf[slot]?.size ?? 0);
       if (Number.isNaN(this.idleSince[slot])) sum++;
     }
@@ -244,13 +168,13 @@ export class Inventory {
     this.#count(slot, -1);
     this.#noteChange(slot);
     this.#move(slot, undefined);
-    this.#role[slot] = ROLE.none;
+    this.roles[slot] = ROLE.none;
     this.#leaveParts(slot);
     this.clocksToCheck.delete(slot);
     this.strayBindings.delete(slot);
     this.#slotOf.delete(id);
     this.#order.remove(slot);
-    this.#ids[slot] = undefined;
+    this.ids[slot] = undefined;
     this.removedIds.push(id);
     const since = this.idleSince[slot] as number;
     this.idleSince[slot] = Number.NaN;
@@ -281,7 +205,7 @@ export class Inventory {
       this.#noteChange(slot);
     }
     if (before !== undefined) {
-      this.#clusters.named(this.assignments.at(before).to.cluster).dirty = true;
+      this.clusters.named(this.assignments.at(before).to.cluster).dirty = true;
       this.assignments.leave(before);
     }
   }
@@ -296,12 +220,12 @@ export class Inventory {
       this.#countUsable(slot, 1);
       this.#refile(slot);
     }
-    this.#clusters.allDirty();
+    this.clusters.allDirty();
   }
 
   /** Hints of a cluster have changed: its machines may rank differently. */
   rerank(cluster: string): void {
-    const known = this.#clusters.find(cluster);
+    const known = this.clusters.find(cluster);
     if (known === undefined) return;
     for (const group of [...known.bound.groups()]) for (const slot of group.slots()) this.#refile(slot);
   }
@@ -324,49 +248,25 @@ export class Inventory {
     for (const slot of this.#order.released()) this.#freeSlots.push(slot);
   }
 
-  #intent(slot: number): number {
-    return (this.#flags[slot] as number) >> INTENT_SHIFT;
-  }
-
-  #intentOf(slot: number): Intent | undefined {
-    switch (this.#intent(slot)) {
-      case BIND:
-        return { kind: 'bind', to: this.intentTo(slot) as Assignment, configureSent: !this.isUnsent(slot) };
-      case UNBIND:
-        return { kind: 'unbind' };
-      case RELEASE:
-        return { kind: 'release' };
-      default:
-        return undefined;
-    }
-  }
-
-  #ownerRef(slot: number): number {
-    const cluster = this.#cluster[slot] as number;
-    if (cluster >= 0) return cluster;
-    const to = this.intentTo(slot) ?? this.assigned(slot);
-    return to === undefined || to.cluster === '' ? NONE : this.#clusters.named(to.cluster).index;
-  }
-
   #isUnchanged(slot: number, machine: EngineMachine): boolean {
     return (
-      this.#state[slot] === STATES.indexOf(machine.state) &&
-      this.#flags[slot] === flagsOf(machine) &&
-      this.#cluster[slot] === this.#clusterRef(machine.cluster) &&
+      this.states[slot] === STATES.indexOf(machine.state) &&
+      this.flags[slot] === flagsOf(machine) &&
+      this.clusterOf[slot] === this.#clusterRef(machine.cluster) &&
       this.shapes.isOf(this.shape(slot), machine) &&
-      this.assignments.is(this.#assigned[slot] as number, machine.assigned) &&
-      this.assignments.is(this.#intentTo[slot] as number, intentTo(machine))
+      this.assignments.is(this.assignedTo[slot] as number, machine.assigned) &&
+      this.assignments.is(this.intendedTo[slot] as number, intentTo(machine))
     );
   }
 
   #clusterRef(name: string): number {
-    return name === '' ? NONE : this.#clusters.named(name).index;
+    return name === '' ? NONE : this.clusters.named(name).index;
   }
 
   #claimSlot(id: string): number {
     const slot = this.#freeSlots.pop() ?? this.#used++;
     if (slot >= this.#capacity) this.#grow(slot + 1);
-    this.#ids[slot] = id;
+    this.ids[slot] = id;
     this.#slotOf.add(id, slot);
     this.#order.add(slot);
     this.waiting[slot] = 0;
@@ -374,21 +274,21 @@ export class Inventory {
     this.credited[slot] = NONE;
     this.reasonAt[slot] = NONE;
     this.groupOf[slot] = undefined;
-    this.#shape[slot] = this.#assigned[slot] = this.#intentTo[slot] = this.#cluster[slot] = NONE;
-    this.#role[slot] = ROLE.none;
+    this.shapeOf[slot] = this.assignedTo[slot] = this.intendedTo[slot] = this.clusterOf[slot] = NONE;
+    this.roles[slot] = ROLE.none;
     return slot;
   }
 
   #grow(needed: number): void {
     this.#capacity = grown(this.#capacity, needed);
-    this.#state = growBytes(this.#state, this.#capacity);
-    this.#flags = growBytes(this.#flags, this.#capacity);
-    this.#role = growBytes(this.#role, this.#capacity);
+    this.states = growBytes(this.states, this.#capacity);
+    this.flags = growBytes(this.flags, this.#capacity);
+    this.roles = growBytes(this.roles, this.#capacity);
     this.waiting = growBytes(this.waiting, this.#capacity);
-    this.#shape = growInts(this.#shape, this.#capacity, NONE);
-    this.#cluster = growInts(this.#cluster, this.#capacity, NONE);
-    this.#assigned = growInts(this.#assigned, this.#capacity, NONE);
-    this.#intentTo = growInts(this.#intentTo, this.#capacity, NONE);
+    this.shapeOf = growInts(this.shapeOf, this.#capacity, NONE);
+    this.clusterOf = growInts(this.clusterOf, this.#capacity, NONE);
+    this.assignedTo = growInts(this.assignedTo, this.#capacity, NONE);
+    this.intendedTo = growInts(this.intendedTo, this.#capacity, NONE);
     this.credited = growInts(this.credited, this.#capacity, NONE);
     this.reasonAt = growInts(this.reasonAt, this.#capacity, NONE);
     this.marked = growBytes(this.marked, this.#capacity);
@@ -402,24 +302,24 @@ export class Inventory {
     if (!sameShape) {
       const shape = this.shapes.enter(machine);
       if (known) this.shapes.leave(this.shape(slot));
-      this.#shape[slot] = shape.index;
+      this.shapeOf[slot] = shape.index;
     }
     const assigned = this.assignments.enter(machine.assigned);
     const to = this.assignments.enter(intentTo(machine));
-    this.assignments.leave(this.#assigned[slot] as number);
-    this.assignments.leave(this.#intentTo[slot] as number);
-    this.#assigned[slot] = assigned;
-    this.#intentTo[slot] = to;
-    this.#state[slot] = STATES.indexOf(machine.state);
-    this.#flags[slot] = flagsOf(machine);
-    this.#cluster[slot] = this.#clusterRef(machine.cluster);
+    this.assignments.leave(this.assignedTo[slot] as number);
+    this.assignments.leave(this.intendedTo[slot] as number);
+    this.assignedTo[slot] = assigned;
+    this.intendedTo[slot] = to;
+    this.states[slot] = STATES.indexOf(machine.state);
+    this.flags[slot] = flagsOf(machine);
+    this.clusterOf[slot] = this.#clusterRef(machine.cluster);
   }
 
   #leaveParts(slot: number): void {
     this.shapes.leave(this.shape(slot));
-    this.assignments.leave(this.#assigned[slot] as number);
-    this.assignments.leave(this.#intentTo[slot] as number);
-    this.#shape[slot] = this.#assigned[slot] = this.#intentTo[slot] = NONE;
+    this.assignments.leave(this.assignedTo[slot] as number);
+    this.assignments.leave(this.intendedTo[slot] as number);
+    this.shapeOf[slot] = this.assignedTo[slot] = this.intendedTo[slot] = NONE;
   }
 
   #noteChange(slot: number): void {
@@ -429,23 +329,23 @@ export class Inventory {
 
   /** Marks what a plan has to look at again: the machine's clusters as they are now. */
   #soil(slot: number): void {
-    const owner = this.#ownerRef(slot);
-    if (owner >= 0) this.#clusters.at(owner).dirty = true;
+    const owner = this.ownerRef(slot);
+    if (owner >= 0) this.clusters.at(owner).dirty = true;
     const reserved = this.#reservations.size === 0 ? undefined : this.#reservations.get(this.id(slot));
-    if (reserved !== undefined) this.#clusters.named(this.assignments.at(reserved).to.cluster).dirty = true;
+    if (reserved !== undefined) this.clusters.named(this.assignments.at(reserved).to.cluster).dirty = true;
   }
 
   #refile(slot: number): void {
-    const flags = this.#flags[slot] as number;
+    const flags = this.flags[slot] as number;
     const role = roleOf({
       state: this.state(slot),
       intent: flags >> INTENT_SHIFT,
       hold: (flags & HOLD) !== 0,
       stuck: (flags & STUCK) !== 0,
-      hasOwner: this.#ownerRef(slot) >= 0,
+      hasOwner: this.ownerRef(slot) >= 0,
       reserved: this.#reservations.size > 0 && this.#reservations.has(this.id(slot)),
     });
-    this.#role[slot] = role;
+    this.roles[slot] = role;
     this.#move(slot, this.#groupFor(slot, role));
     this.#checkClock(slot);
     if (this.isUnsent(slot) && role !== ROLE.promised) this.strayBindings.add(slot);
@@ -475,13 +375,13 @@ export class Inventory {
       case ROLE.speculative:
         return (this.#speculative[cls.index] ??= new Group<Tally>(this, 'speculative', cls.index, NONE, []));
       case ROLE.bound: {
-        const cluster = this.#clusters.at(this.#ownerRef(slot));
-        const assigned = this.#assigned[slot] as number;
-        const stamp = assigned >= 0 ? assigned : (this.#intentTo[slot] as number);
+        const cluster = this.clusters.at(this.ownerRef(slot));
+        const assigned = this.assignedTo[slot] as number;
+        const stamp = assigned >= 0 ? assigned : (this.intendedTo[slot] as number);
         return boundGroup(this, cluster, cls, this.state(slot), stamp, cluster.hints?.get(this.id(slot)), this.isDrainRefused(slot));
       }
       case ROLE.promised: {
-        const ref = this.#intentTo[slot] as number;
+        const ref = this.intendedTo[slot] as number;
         return promisedGroup(this, this.#clusterOf(ref), cls, this.state(slot), this.isUnsent(slot), ref);
       }
       case ROLE.reserved: {
@@ -494,7 +394,7 @@ export class Inventory {
   }
 
   #clusterOf(assignment: number): Cluster {
-    return this.#clusters.named(this.assignments.at(assignment).to.cluster);
+    return this.clusters.named(this.assignments.at(assignment).to.cluster);
   }
 
   #count(slot: number, by: 1 | -1): void {
@@ -504,17 +404,17 @@ export class Inventory {
     if (state !== SPECULATIVE && state !== FAILED) {
       this.paid.machines += by;
       this.paid.microUsdPerHour += by * price;
-    } else if (state === SPECULATIVE && this.#intent(slot) === BIND) {
+    } else if (state === SPECULATIVE && this.intent(slot) === BIND) {
       this.promisedPurchases.machines += by;
       this.promisedPurchases.microUsdPerHour += by * price;
     }
     this.#countUsable(slot, by);
-    const owner = this.#ownerRef(slot);
+    const owner = this.ownerRef(slot);
     if (owner < 0) return;
-    const cluster = this.#clusters.at(owner);
+    const cluster = this.clusters.at(owner);
     if (state === CONFIGURED) cluster.configured += by;
     // On its way out: what the rail on concurrent drains counts.
-    if (state === DRAINING || this.#intent(slot) === UNBIND) cluster.drains += by;
+    if (state === DRAINING || this.intent(slot) === UNBIND) cluster.drains += by;
   }
 
   #countUsable(slot: number, by: 1 | -1): void {

@@ -1,5 +1,6 @@
 /** What is remembered between plans about demand and clusters. A plan only reads it; the caller commits what a plan wants remembered. */
 import { compareText } from '../../lib/compare-text.ts';
+import { inSteps, sortedInSteps } from '../../lib/steps.ts';
 import type { MemoryChange, Millis } from '../types.ts';
 
 export class Memory {
@@ -13,11 +14,20 @@ export class Memory {
 }
 
 /** By what is remembered and then by key. */
-export function sortMemoryChanges(changes: readonly MemoryChange[]): MemoryChange[] {
+export function* sortMemoryChanges(changes: readonly MemoryChange[]): Generator<undefined, MemoryChange[]> {
   // The engine's own `<` is many times faster, and right for text without surrogates.
-  const plain = !changes.some(({ key }) => SURROGATES.test(key));
+  let plain = true;
+  const byWhat = new Map<MemoryChange['what'], MemoryChange[]>(WHATS.map((what) => [what, []]));
+  yield* inSteps(changes, (change) => {
+    plain &&= !SURROGATES.test(change.key);
+    byWhat.get(change.what)?.push(change);
+  });
   const compare = plain ? (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0) : compareText;
-  return WHATS.flatMap((what) => changes.filter((change) => change.what === what).sort((a, b) => compare(a.key, b.key)));
+  const sorted: MemoryChange[] = [];
+  for (const some of byWhat.values()) {
+    for (const change of yield* sortedInSteps(some, (a, b) => compare(a.key, b.key))) sorted.push(change);
+  }
+  return sorted;
 }
 
 const WHATS = ['arrival', 'idleSince', 'leftOverSince', 'reclaims', 'reservation'] as const satisfies readonly MemoryChange['what'][];

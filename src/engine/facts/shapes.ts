@@ -80,6 +80,12 @@ export class Shapes {
     return this.#shapes[index] as Shape;
   }
 
+  /** The shapes as they are numbered now. */
+  freeze(): { shape(index: number): Shape } {
+    const shapes = this.#shapes.slice();
+    return { shape: (index) => shapes[index] as Shape };
+  }
+
   class(index: number): MachineClass | undefined {
     return this.#classes[index];
   }

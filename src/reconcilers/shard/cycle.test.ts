@@ -52,6 +52,7 @@ function scripted(actions: readonly Action[], fields: Partial<Plan> = {}) {
     planInFull: () => expect.unreachable(),
     settle: () => false,
     snapshot: () => expect.unreachable(),
+    capture: () => expect.unreachable(),
   };
   return { engine, changes };
 }
