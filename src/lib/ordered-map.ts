@@ -1,5 +1,5 @@
-/** Holes that are left alone, so that small maps are never tidied up. */
-const FEW_HOLES = 1_024;
+/** Gone entries that are left alone, so that small maps are never tidied up. */
+const FEW = 1_024;
 
 /**
  * Entries in the order in which they were added. Unlike a Map, whose iterator passes over every entry that was ever deleted
@@ -8,7 +8,9 @@ const FEW_HOLES = 1_024;
 export class OrderedMap<V> {
   private keys: (string | undefined)[] = [];
   private values: V[] = [];
+  /** Counted from the first entry ever; `dropped` of them are in the lists no more. */
   private readonly places = new Map<string, number>();
+  private dropped = 0;
   private head = 0;
 
   get size(): number {
@@ -22,7 +24,7 @@ export class OrderedMap<V> {
   /** A key that is there already stays as it is. */
   add(key: string, value: V): void {
     if (this.places.has(key)) return;
-    this.places.set(key, this.keys.length);
+    this.places.set(key, this.dropped + this.keys.length);
     this.keys.push(key);
     this.values.push(value);
   }
@@ -31,9 +33,10 @@ export class OrderedMap<V> {
     const place = this.places.get(key);
     if (place === undefined) return false;
     this.places.delete(key);
-    this.keys[place] = undefined;
-    if (this.keys.length - this.places.size > FEW_HOLES + this.places.size) this.tidy();
-    else while (this.head < this.keys.length && this.keys[this.head] === undefined) this.head++;
+    this.keys[place - this.dropped] = undefined;
+    while (this.head < this.keys.length && this.keys[this.head] === undefined) this.head++;
+    if (this.head > FEW + this.keys.length / 2) this.dropFront();
+    else if (this.keys.length - this.head > FEW + 2 * this.places.size) this.closeGaps();
     return true;
   }
 
@@ -45,11 +48,19 @@ export class OrderedMap<V> {
     }
   }
 
-  private tidy(): void {
+  /** Two copies of memory, whatever their length: no entry is looked at. */
+  private dropFront(): void {
+    this.keys = this.keys.slice(this.head);
+    this.values = this.values.slice(this.head);
+    this.dropped += this.head;
+    this.head = 0;
+  }
+
+  private closeGaps(): void {
     const kept = [...this.entries()];
     this.keys = kept.map(([key]) => key);
     this.values = kept.map(([, value]) => value);
     this.head = 0;
-    kept.forEach(([key], place) => this.places.set(key, place));
+    kept.forEach(([key], place) => this.places.set(key, this.dropped + place));
   }
 }
