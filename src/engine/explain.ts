@@ -15,7 +15,7 @@ export function explainMachine(reason: MachineReason): string {
     case 'InFlight':
       return `On its way for demand ${demand(reason)}.`;
     case 'Preempted':
-      return `Taken from cluster ${reason.cluster} (priority ${reason.victimPriority}) for demand ${reason.fingerprint} of cluster ${reason.forCluster} (priority ${reason.priority}).`;
+      return `Taken from cluster ${reason.cluster} (${reason.victimPriority === undefined ? 'nobody there needed it' : `priority ${reason.victimPriority}`}) for demand ${reason.fingerprint} of cluster ${reason.forCluster} (priority ${reason.priority}).`;
     case 'Reserved':
       return `Preempted for demand ${demand(reason)} and on its way to it.`;
     case 'Excess':

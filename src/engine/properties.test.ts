@@ -172,7 +172,7 @@ describe('a plan', () => {
         const added = new Map(world.needs).set('c1', [...(world.needs.get('c1') ?? []), lower]);
         const outcome = (plan: Plan): unknown[] => plan.verdicts.filter((v) => v.need.profile.priority > 1).map(({ matchingSupply: _, ...v }) => v);
         const before = planOnce({ ...world, needs: new Map(world.needs).set('c1', world.needs.get('c1') ?? []) }, T0);
-        fc.pre(!before.verdicts.some((v) => v.preemption)); // then it changes who has a machine to spare: see preemption-properties
+        fc.pre(!before.verdicts.some((v) => v.preemption)); // then it changes who has a machine to spare, and so who is told what: see preemption-properties
         expect(outcome(planOnce({ ...world, needs: added }, T0))).toEqual(outcome(before));
       }),
       RUNS,

@@ -172,11 +172,11 @@ export type MachineReason =
   | { readonly code: 'Serving'; readonly cluster: string; readonly fingerprint: string; readonly priority: number }
   | { readonly code: 'AcquiredIdle' | 'AcquiredSpeculative'; readonly cluster: string; readonly fingerprint: string; readonly priority: number; readonly effectiveMicroUsdPerHour: number }
   | { readonly code: 'InFlight'; readonly cluster: string; readonly fingerprint: string; readonly priority: number }
-  /** Taken from `cluster`, where it served demand of priority `victimPriority` or none, for demand that ranks above. */
+  /** Taken from `cluster`, where it served demand of priority `victimPriority` (absent = none), for demand that ranks above. */
   | {
       readonly code: 'Preempted';
       readonly cluster: string;
-      readonly victimPriority: number;
+      readonly victimPriority?: number;
       readonly forCluster: string;
       readonly fingerprint: string;
       readonly priority: number;

@@ -112,7 +112,7 @@ describe('spec: scale 9', () => {
       ticks.push(sim.step());
       for (const { kind, machineId, reason } of sim.plan?.actions ?? []) {
         if (kind !== 'Preempt') continue;
-        expect(reason.code === 'Preempted' && reason.victimPriority < reason.priority).toBe(true);
+        expect(reason.code === 'Preempted' && (reason.victimPriority ?? -Infinity) < reason.priority).toBe(true);
         expect(sim.cycle - (preempted.get(machineId) ?? -Infinity)).toBeGreaterThanOrEqual(10);
         preempted.set(machineId, sim.cycle);
       }

@@ -160,9 +160,9 @@ describe('gangs that fit on one machine', () => {
 
   it('do not fold onto what is preempted for them and still draining: they keep what serves them', () => {
     const wanted = gang('g1', 5);
-    const low = need({ cluster: 'c2', priority: 1, units: 8 });
+    const low = need({ cluster: 'c2', priority: 1, units: 8, requirements: [typeIn('t2')] });
     const own = ['a', 'b'].map((id) => machine(id, 'Configured', { assigned: assignmentOf(wanted) }));
-    const loop = new Simulation(world({ machines: [...own, big('z', 'Configured', { cluster: 'c2', assigned: assignmentOf(low) })], needs: [wanted, low] }), T0, { delay: () => 2 });
+    const loop = new Simulation(world({ machines: [...own, big('z', 'Configured', { cluster: 'c2', instanceType: 't2', assigned: assignmentOf(low) })], needs: [wanted, low] }), T0, { delay: () => 2 });
     const cycles = Array.from({ length: 8 }, () => actionsOf(loop.step()));
     expect(cycles).toEqual([['Preempt z c2'], [], [], ['Bootstrap z c1'], [], [], ['Reclaim a c1', 'Reclaim b c1'], []]);
   });

@@ -16,6 +16,14 @@ export interface Stretch {
   readonly holder: NeedRow | undefined;
 }
 
+interface Forecast {
+  readonly stretches: readonly Stretch[];
+  /** What was foreseen for gangs. */
+  readonly gangs: ReadonlyMap<NeedRow, Tally>;
+}
+
+const NO_GANGS: Forecast['gangs'] = new Map();
+
 /** The Needs of each cluster that is planned anew, in order, and how many of them have had their turn. */
 export interface Turns {
   readonly rows: readonly NeedRow[];
@@ -23,33 +31,42 @@ export interface Turns {
 }
 
 export class Forecasts {
+  /** Grows when a forecast is forgotten. */
+  version = 0;
   readonly #turns: ReadonlyMap<Cluster, Turns>;
-  readonly #credit: (row: NeedRow, cluster: Cluster) => void;
-  readonly #known = new Map<Cluster, readonly Stretch[]>();
+  readonly #credit: (row: NeedRow, cluster: Cluster) => Tally;
+  readonly #known = new Map<Cluster, Forecast>();
 
   /** `credit` credits a row with what its cluster has, and nothing else. */
-  constructor(turns: ReadonlyMap<Cluster, Turns>, credit: (row: NeedRow, cluster: Cluster) => void) {
+  constructor(turns: ReadonlyMap<Cluster, Turns>, credit: (row: NeedRow, cluster: Cluster) => Tally) {
     this.#turns = turns;
     this.#credit = credit;
   }
 
-  /** Bound machines of the cluster that no Need before has. */
+  /** Bound machines of the cluster. Those of Needs that have had their turn since it was made are among them: they rank above whoever asks. */
   of(cluster: Cluster): readonly Stretch[] {
     let known = this.#known.get(cluster);
     if (known === undefined) {
       const turns = this.#turns.get(cluster);
-      known = turns === undefined ? keptStretches(cluster) : this.#foresee(cluster, turns);
+      known = turns === undefined ? { stretches: keptStretches(cluster), gangs: NO_GANGS } : this.#foresee(cluster, turns);
       this.#known.set(cluster, known);
     }
-    return known;
+    return known.stretches;
   }
 
-  /** Something was taken in the cluster, or one more of its Needs has had its turn. */
+  /** Something was taken in the cluster, or is no longer spoken for. */
   forget(cluster: Cluster): void {
-    this.#known.delete(cluster);
+    if (this.#known.delete(cluster)) this.version++;
   }
 
-  #foresee(cluster: Cluster, { rows, next }: Turns): Stretch[] {
+  /** A Need has had its turn. Only a gang can have chosen otherwise than foreseen, because of what is free. */
+  confirm({ row, cluster, domain, satisfiable }: Tally): void {
+    const foreseen = this.#known.get(cluster)?.gangs.get(row);
+    if (foreseen !== undefined && (foreseen.domain !== domain || foreseen.satisfiable !== satisfiable)) this.forget(cluster);
+  }
+
+  #foresee(cluster: Cluster, { rows, next }: Turns): Forecast {
+    const gangs = new Map<NeedRow, Tally>();
     const marks: { readonly group: Group<Tally>; readonly mark: Mark<Tally> }[] = [];
     for (const shelf of cluster.shelves()) {
       for (const tie of shelf.ties()) {
@@ -58,13 +75,17 @@ export class Forecasts {
         }
       }
     }
-    for (let i = next; i < rows.length; i++) this.#credit(rows[i] as NeedRow, cluster);
+    for (let i = next; i < rows.length; i++) {
+      const row = rows[i] as NeedRow;
+      const tally = this.#credit(row, cluster);
+      if (row.sameKey !== undefined) gangs.set(row, tally);
+    }
     const stretches: Stretch[] = [];
     for (const { group, mark } of marks) {
       if (group.kind === 'configured') stretches.push(...stretchesFrom(group, mark.taken));
       group.backTo(mark);
     }
-    return stretches;
+    return { stretches, gangs };
   }
 }
 

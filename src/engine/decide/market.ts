@@ -4,9 +4,9 @@ import type { Facts } from '../facts/facts.ts';
 import type { Group } from '../facts/group.ts';
 import type { NeedRow } from '../facts/need-row.ts';
 import type { MachineClass } from '../facts/shapes.ts';
-import type { Fit } from '../facts/fit.ts';
 import type { Assignment } from '../types.ts';
 import type { Forecasts, Stretch } from './forecast.ts';
+import { LowestServed } from './lowest-served.ts';
 import { Room } from './room.ts';
 import type { Tally } from './tally.ts';
 
@@ -30,8 +30,8 @@ export class Market {
   readonly #serial: number;
   /** Groups that machines were taken out of. */
   readonly #opened = new Set<Group<Tally>>();
-  readonly #withoutVictims = new Map<Fit, number>();
-  #lowestStamps: Float64Array | undefined;
+  #givers: readonly Cluster[] | undefined;
+  #lowest: { readonly version: number; readonly served: LowestServed } | undefined;
   readonly #spare = new Map<Cluster, Tie[]>();
   readonly #left = new Map<Cluster, { readonly ties: readonly Tie[]; from: number }>();
   /** What is being credited is only tried out. */
@@ -88,6 +88,7 @@ export class Market {
     for (const key of demandKeysOf(row)) {
       const left = cluster.promised.get(key)?.ties().filter((tie) => tie.some((group) => group.left > 0)) ?? [];
       if (left.length === 0) continue;
+      this.forecasts?.forget(cluster);
       const spare = this.#spare.get(cluster);
       if (spare === undefined) this.#spare.set(cluster, [...left]);
       else spare.push(...left);
@@ -118,28 +119,19 @@ export class Market {
     for (const group of this.#opened) group.putBack();
   }
 
-  /** False if no bound machine that the Need accepts was bound for a lower priority: then there is no need to search. */
-  mayHaveVictims(fit: Fit, priority: number): boolean {
-    if (priority <= (this.#withoutVictims.get(fit) ?? -Infinity)) return false;
-    const lowest = (this.#lowestStamps ??= this.#findLowestStamps());
-    return fit.classes.some((cls) => (lowest[cls.index] as number) < priority);
+  /** Clusters that may have to give something: what those serve that have not reported nobody knows, and without a session nobody could move their Pods. */
+  get givers(): readonly Cluster[] {
+    return (this.#givers ??= this.facts.clusters.all().filter(({ demand, connected }) => demand !== undefined && connected));
   }
 
-  /** A search has found none; nothing that comes later in the plan frees any. */
-  noVictims(fit: Fit, priority: number): void {
-    this.#withoutVictims.set(fit, Math.max(priority, this.#withoutVictims.get(fit) ?? -Infinity));
-  }
-
-  #findLowestStamps(): Float64Array {
-    const lowest = new Float64Array(this.facts.inventory.shapes.classCapacity).fill(Infinity);
-    for (const cluster of this.facts.clusters.all()) {
-      if (cluster.demand === undefined || !cluster.connected) continue;
-      for (const group of cluster.bound.groups()) {
-        if (group.kind !== 'configured') continue;
-        lowest[group.classIndex] = Math.min(lowest[group.classIndex] as number, this.stampOf(group)?.priority ?? -Infinity);
-      }
-    }
-    return lowest;
+  /** False if in no other cluster a machine that the Need accepts serves a lower priority, or nobody: then there is no need to search. */
+  mayHaveVictims({ fit, cluster: asker, row }: Tally): boolean {
+    const version = this.forecasts?.version ?? 0;
+    if (this.#lowest?.version !== version) this.#lowest = { version, served: new LowestServed() };
+    const { served } = this.#lowest;
+    // In its own turn nothing can be foreseen of a cluster, and nothing need be: nobody takes from it then.
+    if (served.clusters < this.givers.length) for (const giver of this.givers) if (giver !== asker) served.note(giver, () => this.stretches(giver));
+    return served.of(fit, asker) < row.need.profile.priority;
   }
 
   /** The free machines that the Need accepts, in the order in which it would take them, Idle or Speculative. */

@@ -37,7 +37,7 @@ export function servePass(market: Market, turns: ReadonlyMap<Cluster, Turns>): T
     const tally = new Tally(row, cluster, facts.fit(row.asker));
     (turns.get(cluster) as Turns).next++;
     serve(market, tally);
-    forecasts.forget(cluster);
+    forecasts.confirm(tally);
     if (order[i + 1]?.demandKey !== row.demandKey) market.closeDemand(tally); // rows of one demand are neighbours
     tallies.push(tally);
   }
@@ -64,11 +64,12 @@ function serve(market: Market, tally: Tally): void {
   }
 }
 
-function creditOnly(market: Market, tally: Tally): void {
+function creditOnly(market: Market, tally: Tally): Tally {
   const { sameKey, spread } = tally.row;
   market.isForecast = true;
   if (sameKey !== undefined) serveSame(market, tally, sameKey, false);
   else if (spread !== undefined) creditSpread(market, tally, spread);
   else creditPlain(market, tally);
   market.isForecast = false;
+  return tally;
 }

@@ -217,16 +217,16 @@ function acquisition(kind: ActionKind, { row: { need, assignment } }: Tally, rea
   return { reason, decision: (machineId) => ({ kind, machineId, to: assignment, need, cluster, graceSeconds: 0, preemptorPriority: 0, reason }) };
 }
 
-function preemption({ slot, priority: victimPriority }: Tally['victims'][number], { row }: Tally, { inventory, policy }: Facts): Action {
+function preemption({ slot, priority, excess }: Tally['victims'][number], { row }: Tally, { inventory, policy }: Facts): Action {
   const { cluster: forCluster, fingerprint, profile } = row.need;
   const cluster = inventory.owner(slot);
   return {
     kind: 'Preempt',
     machineId: inventory.id(slot),
     cluster,
-    graceSeconds: graceSeconds(profile.priority, victimPriority, policy.preemptionGraceSeconds),
+    graceSeconds: graceSeconds(profile.priority, priority, policy.preemptionGraceSeconds),
     preemptorPriority: profile.priority,
-    reason: { code: 'Preempted', cluster, victimPriority, forCluster, fingerprint, priority: profile.priority },
+    reason: { code: 'Preempted', cluster, ...(!excess && { victimPriority: priority }), forCluster, fingerprint, priority: profile.priority },
   };
 }
 

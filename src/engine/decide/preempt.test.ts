@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { changesOf, createEngine, planOnce } from '../engine.ts';
-import { amounts, assignmentOf, bindTo, DOLLAR, hint, machine, need, policy, T0, typeIn, world } from '../testing/builders.ts';
+import { amounts, assignmentOf, bindTo, DOLLAR, hint, machine, need, policy, sameZone, T0, typeIn, world } from '../testing/builders.ts';
 import type { WorldSpec } from '../testing/builders.ts';
 import { committed } from '../testing/commit.ts';
 import { actionsOf, codesOf, idsOf } from '../testing/summary.ts';
@@ -22,8 +22,19 @@ describe('whom a Need may take from', () => {
     ['never an equal, however much lower its penalties', { machines: [bound('x', 100)], needs: [need({ interruptionBucket: 20, reclamationBucket: 20 }), low(100)] }, []],
     ['not what was bound for a lower one and serves a higher one (X3)', { machines: [bound('x', 10)], needs: [need(), low(500)] }, []],
     ['not what was bound for a lower one and serves an equal (X3)', { machines: [bound('x', 10)], needs: [need(), low(100)] }, []],
-    ['not what was bound for a higher one and serves a lower one', { machines: [bound('x', 500), bound('y', 10)], needs: [need({ units: 2 }), low(50, 2)] }, ['y']],
-    ['not what was bound for an equal and serves a lower one', { machines: [bound('x', 100), bound('y', 10)], needs: [need({ units: 2 }), low(50, 2)] }, ['y']],
+    ['what was bound for a higher one and serves a lower one (X3)', { machines: [bound('x', 500)], needs: [need(), low(50)] }, ['x']],
+    ['what was bound for an equal and serves a lower one (X3)', { machines: [bound('x', 100)], needs: [need(), low(50)] }, ['x']],
+    ['what was bound for a higher one and serves nobody (X24)', { machines: [bound('x', 500)], needs: [need()], reported: ['c2'] }, ['x']],
+    [
+      'who ranks below, though somebody before found nobody: it was of their own cluster',
+      { machines: [bound('x', 10), bound('y', 10, { zone: 'zb' })], needs: [low(200, 2, { requirements: [sameZone()], group: 'g' }), need({ requirements: [sameZone()], group: 'h' }), low(10)] },
+      ['y'],
+    ],
+    [
+      'who ranks below, though somebody before who accepts the same machines lacked something else',
+      { machines: [bound('x', 10), machine('i', 'Idle')], needs: [need({ cluster: 'c3', priority: 200, aggregate: amounts({ cpu: 1, gpu: 1 }) }), need(), low(10)] },
+      ['x'],
+    ],
     ['what nobody knows the purpose of', { machines: [bound('x', undefined)], needs: [need(), low(50)] }, ['x']],
     ['not what nobody knows the purpose of if it serves a higher one', { machines: [bound('x', undefined)], needs: [need(), low(500)] }, []],
     ['never its own cluster', { machines: [machine('x', 'Configured', { assigned: assignmentOf(need({ priority: 5 })) })], needs: [need({ units: 2 }), need({ priority: 5 })] }, []],
@@ -50,6 +61,14 @@ describe('whom a Need may take from', () => {
     expect(idsOf(plan(spec), 'Preempt')).toEqual(expected);
   });
 
+  it('what a gang leaves behind that moves to where it becomes whole, though it was foreseen to stay', () => {
+    const gang = low(500, 2, { requirements: [sameZone()], group: 'g' });
+    const machines = [bound('x', 500, { assigned: assignmentOf(gang) }), ...['i', 'j'].map((id) => machine(id, 'Idle', { zone: 'zb', instanceType: 't2' }))];
+    const before = need({ cluster: 'c3', priority: 1000, aggregate: amounts({ gpu: 1 }) });
+    const result = plan({ machines, needs: [before, gang, need({ requirements: [typeIn('t1')] })] });
+    expect(actionsOf(result)).toEqual(['Bootstrap i c2', 'Bootstrap j c2', 'Preempt x c2']);
+  });
+
   it('goes down the ladder: what it takes from one, that one takes from the next', () => {
     const machines = [bound('x', 50), machine('y', 'Configured', { cluster: 'c3', assigned: assignmentOf(need({ cluster: 'c3', priority: 5 })), zone: 'zb' })];
     const only = (zone: string) => ({ requirements: [{ key: 'topology.kubernetes.io/zone', operator: 'In' as const, values: [zone] }] });
@@ -63,8 +82,11 @@ describe('which machine is taken', () => {
   it.each<[string, WorldSpec, string[]]>([
     ['that of the lowest first', { machines: [bound('x', 60), bound('y', 50)], needs: [need(), low(60), low(50)] }, ['y']],
     ['what nobody needs before everything else', { machines: [bound('x', 5), bound('y', 60)], needs: [need(), low(60, 1, { requirements: [typeIn('t1')] })] }, ['y']],
-    ['then the cheapest to interrupt', { machines: [bound('x', 50, { assigned: { ...assignmentOf(low(50)), interruptionBucket: 9 } }), bound('y', 50)], needs: [need(), low(50, 2)] }, ['y']],
-    ['then the cheapest to reclaim', { machines: [bound('x', 50, { assigned: { ...assignmentOf(low(50)), reclamationBucket: 9 } }), bound('y', 50)], needs: [need(), low(50, 2)] }, ['y']],
+    ['what nobody needs, whatever it was bound for, and it is not reclaimed as well', { machines: [bound('x', 2000), bound('y', 60, { instanceType: 't2' })], needs: [need(), low(60, 1, { requirements: [typeIn('t2')] })] }, ['x']],
+    ['that of the lowest, whatever it was bound for', { machines: [bound('x', 5, { instanceType: 't2' }), bound('y', 90)], needs: [need(), low(60, 1, { requirements: [typeIn('t2')] }), low(50)] }, ['y']],
+    ['then the cheapest to interrupt', { machines: [bound('x', 50, { instanceType: 't2' }), bound('y', 50)], needs: [need(), low(50, 1, { requirements: [typeIn('t2')], interruptionBucket: 9 }), low(50)] }, ['y']],
+    ['then the cheapest to reclaim', { machines: [bound('x', 50, { instanceType: 't2' }), bound('y', 50)], needs: [need(), low(50, 1, { requirements: [typeIn('t2')], reclamationBucket: 9 }), low(50)] }, ['y']],
+    ['of what nobody needs that which was bound for the lowest', { machines: [bound('x', 60), bound('y', 50)], needs: [need()], reported: ['c2'] }, ['y']],
     ['then the smallest id', { machines: [bound('y', 50, { zone: 'zb' }), bound('x', 50)], needs: [need(), low(50, 2)] }, ['x']],
   ])('%s', (_, spec, expected) => {
     expect(idsOf(plan(spec), 'Preempt')).toEqual(expected);
@@ -107,6 +129,14 @@ describe('the grace of what is taken', () => {
     expect(graceSeconds(gap, 0, [10, 30, 120, 600])).toBe(expected);
     const top = 2 ** 31 - 1;
     expect(graceSeconds(top, top - gap, [10, 30, 120, 600])).toBe(expected); // 64-bit arithmetic (X7)
+  });
+
+  it.each<[string, number | undefined, number]>([
+    ['that', 10, 120], ['nothing shorter, if that ranks above', 2_000_000, 600], ['the shortest, if nobody knows', undefined, 10],
+  ])('follows, where nobody needs the machine any more, from what it was bound for, which may still run there: %s', (_, stamp, grace) => {
+    const [action] = plan({ machines: [bound('x', stamp)], needs: [need({ priority: 400_000 })], reported: ['c2'] }).actions;
+    expect(action).toMatchObject({ kind: 'Preempt', graceSeconds: grace, reason: { code: 'Preempted', priority: 400_000 } });
+    expect(action?.reason).not.toHaveProperty('victimPriority');
   });
 
   it('follows from what the machine serves, which may be more than what it was bound for', () => {

@@ -4,7 +4,6 @@
  */
 import { upperBoundDollars } from '../../api/profile.ts';
 import type { Cluster } from '../facts/cluster.ts';
-import type { Fit } from '../facts/fit.ts';
 import type { Group } from '../facts/group.ts';
 import type { Policy } from '../types.ts';
 import type { Stretch } from './forecast.ts';
@@ -19,13 +18,14 @@ export interface Lot {
   to: number;
   /** Nobody needs them. */
   readonly excess: boolean;
-  /** Of what they serve or were bound for, whichever is higher. */
+  /** Of what they serve now; of what they were bound for if nobody needs them: that may still run there. */
   readonly priority: number;
   /** Higher = better to take. */
   readonly score: number;
 }
 
-const LOWEST_PRIORITY = -(2 ** 31);
+/** Of machines that nobody needs and nobody knows the purpose of. */
+const UNKNOWN = { priority: -(2 ** 31), interruptionBucket: 0, reclamationBucket: 0 };
 const DRAIN_SECONDS = 30;
 const WEIGHTS = { priority: 1, drain: 0.1, interruption: 0.1, reclamation: 0.1 };
 const LEAST_DOLLARS = 0.01;
@@ -78,7 +78,7 @@ export function smallestHead(market: Market, tally: Tally, tie: readonly Lot[], 
 /** The next `n` machines of the lot go to the tally: out of this plan for everybody else. `lots` are all that were offered. */
 export function takeVictims(market: Market, tally: Tally, lot: Lot, n: number, lots: readonly Lot[]): void {
   const cls = market.classOf(lot.group);
-  for (const slot of market.takeOut(lot.group, lot.from, n, lot.cluster)) tally.preempt(slot, lot.priority);
+  for (const slot of market.takeOut(lot.group, lot.from, n, lot.cluster)) tally.preempt(slot, lot);
   lot.to -= n;
   for (const other of lots) {
     if (other === lot || other.group !== lot.group || other.from < lot.to) continue;
@@ -91,43 +91,29 @@ export function takeVictims(market: Market, tally: Tally, lot: Lot, n: number, l
 /** What the Need may take, best first; lots of equal rank together. Marks the tally if only a ban on disruption keeps it from more. */
 export function lotsFor(market: Market, tally: Tally): Lot[][] {
   if (!market.facts.supplyTrusted || tally.covered) return [];
-  const { priority } = tally.row.need.profile;
-  const own = tally.cluster;
-  if (!market.mayHaveVictims(tally.fit, priority)) return [];
+  if (!market.mayHaveVictims(tally)) return [];
   const lots: Lot[] = [];
-  for (const cluster of market.facts.clusters.all()) {
-    // What a cluster serves that has not reported, nobody knows; and without a session nobody could move its Pods.
-    if (cluster === own || cluster.demand === undefined || !cluster.connected) continue;
-    if (!offersAny(market, cluster, tally.fit, priority)) continue;
+  for (const cluster of market.givers) {
+    if (cluster === tally.cluster) continue;
     for (const stretch of market.stretches(cluster)) {
-      const lot = lotOf(stretch, cluster, market, tally, priority);
+      const lot = lotOf(stretch, cluster, market, tally);
       if (lot !== undefined) lots.push(lot);
     }
   }
-  if (lots.length === 0 && !tally.undisruptable) market.noVictims(tally.fit, priority);
   return inTies(lots);
 }
 
-function offersAny(market: Market, cluster: Cluster, { accepts }: Fit, priority: number): boolean {
-  for (const group of cluster.bound.groups()) {
-    if (group.kind === 'configured' && accepts[group.classIndex] === 1 && (market.stampOf(group)?.priority ?? LOWEST_PRIORITY) < priority) return true;
-  }
-  return false;
-}
-
-function lotOf({ group, from, to, holder }: Stretch, cluster: Cluster, market: Market, tally: Tally, priority: number): Lot | undefined {
-  const { accepts } = tally.fit;
-  if (accepts[group.classIndex] !== 1 || !tally.contributes(market.classOf(group))) return undefined;
-  const stamp = market.stampOf(group);
-  const served = holder?.need.profile.priority ?? LOWEST_PRIORITY;
-  const victimPriority = Math.max(stamp?.priority ?? LOWEST_PRIORITY, served);
-  if (victimPriority >= priority) return undefined;
+/** What counts is whom the machines serve now, whatever they were bound for (X3). */
+function lotOf({ group, from, to, holder }: Stretch, cluster: Cluster, market: Market, tally: Tally): Lot | undefined {
+  const { priority } = tally.row.need.profile;
+  if (holder !== undefined && holder.need.profile.priority >= priority) return undefined;
+  if (tally.fit.accepts[group.classIndex] !== 1 || !tally.contributes(market.classOf(group))) return undefined;
   if (isUndisruptable(group)) {
     tally.undisruptable = true;
     return undefined;
   }
-  const victim = { priority: victimPriority, interruptionBucket: stamp?.interruptionBucket ?? 0, reclamationBucket: stamp?.reclamationBucket ?? 0 };
-  return { cluster, group, from, to, excess: holder === undefined, priority: victimPriority, score: victimScore(priority, victim) };
+  const victim = holder?.need.profile ?? market.stampOf(group) ?? UNKNOWN;
+  return { cluster, group, from, to, excess: holder === undefined, priority: victim.priority, score: victimScore(priority, victim) };
 }
 
 /** Of bound machines the second rank tells what must not be disrupted, or cannot. */

@@ -12,7 +12,9 @@ type Blocked = 'session' | 'limit' | 'topology' | 'spread';
 /** A machine that is taken from those who rank below. */
 interface Victim {
   readonly slot: number;
+  /** Of what it serves, or was bound for if nobody needs it. */
   readonly priority: number;
+  readonly excess: boolean;
 }
 
 const NONE: readonly never[] = [];
@@ -94,8 +96,8 @@ export class Tally {
     group.take(this, n);
   }
 
-  preempt(slot: number, priority: number): void {
-    (this.#victims ??= []).push({ slot, priority });
+  preempt(slot: number, { priority, excess }: Omit<Victim, 'slot'>): void {
+    (this.#victims ??= []).push({ slot, priority, excess });
   }
 
   /** In how many dimensions something is still to be found. */

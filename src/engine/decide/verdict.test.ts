@@ -27,7 +27,7 @@ describe('why a Need is unmet', () => {
     ['PRIORITY_STARVED', 'a higher one of another cluster is served by what matches', { machines: [foreign(500)], needs: [need(), need({ cluster: 'c2', priority: 500 })] }],
     ['PRIORITY_STARVED', 'what matches is bound for a higher one that has not reported yet', { machines: [foreign(500)], needs: [need()], unreported: ['c2'] }],
     ['SUPPLY_EXHAUSTED', 'what matches is bound for a lower one that has not reported yet', { machines: [foreign(100)], needs: [need()], unreported: ['c2'] }],
-    ['SUPPLY_EXHAUSTED', 'what matches was bound for a higher one that is gone', { machines: [foreign(500)], needs: [need()], reported: ['c2'] }],
+    ['SUPPLY_EXHAUSTED', 'what matches was bound for a higher one that is gone, and its cluster is not connected', { machines: [foreign(500)], needs: [need()], reported: ['c2'], sessions: ['c1'] }],
     ['NO_SESSION', 'its cluster is not connected', { machines: many(1), needs: [need()], sessions: [] }],
     ['NO_SESSION', 'its cluster is not connected, even if nothing matched', { needs: [need()], sessions: [] }],
     ['LIMIT_REACHED', 'the limit is reached', { machines: many(1, 'Speculative'), needs: [need()], policy: policy({ limits: { machines: 0 } }) }],
