@@ -10,6 +10,7 @@ import type { Shape } from '../shape.ts';
 import { Workbench } from '../workbench.ts';
 import type { ShapeRun } from '../workbench.ts';
 import { stepOf } from './aggregated-changes.ts';
+import { measureSnapshot } from './live-snapshot.ts';
 import { measureStall } from './stall.ts';
 
 const CLUSTERS = 50;
@@ -30,7 +31,7 @@ const ASKS = ROWS.map(({ types, unit, priority }) => new Ask(profile([typeIn(...
 export const AGGREGATED: Shape = {
   name: 'aggregated-500k',
   heapMb: 8_000,
-  about: '500,000 machines, 50 clusters × 3 rows, 90 % serving, 45,000 acquisitions; full, 1 % changed, unchanged, stall',
+  about: '500,000 machines, 50 clusters × 3 rows, 90 % serving, 45,000 acquisitions; full, 1 % changed, unchanged, snapshot, stall',
   measure: async (run) => {
     measurePlans(run);
     await measureStall(run, buildFleet(), buildNeeds(), EXPECTED);
@@ -47,6 +48,7 @@ function measurePlans(run: ShapeRun): void {
   bench.full(EXPECTED);
   bench.unchanged(EXPECTED);
   bench.changed('engine/changed1pct', (index) => stepOf(bench, index));
+  measureSnapshot(bench);
 }
 
 function assertShape(bench: Workbench): void {

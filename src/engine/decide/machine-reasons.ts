@@ -14,27 +14,33 @@ export function reasonsOf(reasons: ReadonlyMap<string, MachineReason>): MachineR
   return { get: (id) => reasons.get(id), changed: { [Symbol.iterator]: () => reasons.keys() }, [Symbol.iterator]: () => reasons.entries() };
 }
 
-/** Notes on the machines of a cluster who was credited with them; returns the slots for which that is news through `changed`. */
-export function noteCredits(cluster: Cluster, inventory: Inventory, holders: Holders, changed: (slot: number) => void): void {
+/** Notes on the machines of a cluster who was credited with them; adds those for which that is news, and perhaps a few more, to `changed`. */
+export function noteCredits(cluster: Cluster, inventory: Inventory, holders: Holders, changed: (readonly number[])[]): void {
   const { credited } = inventory;
   for (const shelf of cluster.shelves()) {
     for (const group of shelf.groups()) {
       if (group.isWhole) {
         const number = group.holder === undefined ? -1 : holders.of(group.holder.row);
-        for (const slot of group.noteWhole(number)) note(slot, number);
+        const news = group.noteWhole(number);
+        for (const slot of news) credited[slot] = number;
+        if (news.length > 0) changed.push(news);
         continue;
       }
       const parts = partsOf(group, holders);
       if (!group.noteParts(parts)) continue;
+      const news: number[] = [];
       const { members } = group;
       let i = 0;
-      for (const { holder, end } of parts) for (; i < end; i++) note(members[i] as number, holder);
+      for (const { holder, end } of parts) {
+        for (; i < end; i++) {
+          const slot = members[i] as number;
+          if (credited[slot] === holder) continue;
+          credited[slot] = holder;
+          news.push(slot);
+        }
+      }
+      changed.push(news);
     }
-  }
-  function note(slot: number, number: number): void {
-    if (credited[slot] === number) return;
-    credited[slot] = number;
-    changed(slot);
   }
 }
 

@@ -139,12 +139,12 @@ export class Planner {
   /** Ids of machines whose reason may be another than in the last plan. */
   #noteReasons(draft: PlanDraft, before: readonly (readonly number[])[]): Iterable<string> {
     const { inventory } = this.#facts;
-    const credited: number[] = [];
-    for (const cluster of draft.clusters) noteCredits(cluster, inventory, this.#holders, (slot) => credited.push(slot));
+    const credited: (readonly number[])[] = [];
+    for (const cluster of draft.clusters) noteCredits(cluster, inventory, this.#holders, credited);
     const idle: number[] = [];
     if (this.#policy !== this.#facts.policy) for (const slot of inventory.slots()) if (inventory.state(slot) === IDLE) idle.push(slot);
     this.#policy = this.#facts.policy;
-    const lists = [inventory.touched, credited, idle, [...inventory.clocksToCheck], ...before, ...draft.reasons.lists];
+    const lists = [inventory.touched, ...credited, idle, [...inventory.clocksToCheck], ...before, ...draft.reasons.lists];
     const removed = inventory.removedIds;
     inventory.touched = [];
     inventory.removedIds = [];

@@ -100,11 +100,12 @@ export class Group<H = unknown> {
     this.#removed = [];
   }
 
-  /** Every member, in no order. */
-  slots(): readonly number[] {
-    if (this.#added.length === 0 && this.#removed.length === 0) return this.#ordered;
+  /** Every member, in no order, some perhaps twice. A copy. */
+  slots(): number[] {
+    const all = this.#ordered.concat(this.#added);
+    if (this.#removed.length === 0) return all;
     const { groupOf } = this.#filing;
-    return [...new Set([...this.#ordered, ...this.#added])].filter((slot) => groupOf[slot] === this);
+    return all.filter((slot) => groupOf[slot] === this);
   }
 
   /** Puts the members in order if many have come. A few can wait until somebody needs the order. Returns the effort. */
