@@ -59,7 +59,7 @@ describe('the verbs that ask a shard', () => {
       verdict(rowOf('east'), { satisfied: false, reason: 'NO_MATCHING_SUPPLY', deficit: amounts({ cpu: 2 }), machines: 0, matchingSupply: { idle: 0, speculative: 3, configured: 256, capped: true } }),
     ];
     inventory.observe(seen('m-1', 'Configured', { cluster: 'west' }), inventory.mark());
-    inventory.explain('m-1', { code: 'Serving', cluster: 'west', fingerprint: verdicts[0]!.need.fingerprint, priority: 9 });
+    inventory.explain('m-1', { code: 'Serving', cluster: 'west', fingerprint: verdicts[0]!.need.fingerprint, group: 'gang', unitClass: verdicts[0]!.need.unitClass, priority: 9 });
     const engine = createEngine(policy());
     engine.apply({ kind: 'machines', upserted: [machine('m-1', 'Idle')], removed: [] });
     const needViews = () => ({ cycle: 7, computedAt: AT, verdicts, ageOf: () => 3 });
@@ -84,7 +84,7 @@ describe('the verbs that ask a shard', () => {
 
   it('say why a machine is where it is and whom it serves', async () => {
     const { text, json } = await explainMachine('m-1', flags());
-    const sentence = `Serves demand ${verdicts[0]!.need.fingerprint} of cluster west (priority 9).`;
+    const sentence = `Serves demand ${verdicts[0]!.need.fingerprint} of cluster west (priority 9, group gang).`;
     expect(text.split('\n').slice(0, 2)).toEqual(['Machine m-1: Configured', `  why      ${sentence}`]);
     expect(text).toContain('c8, zone-a, OnDemand, $0.4000 per hour');
     expect(text).toMatch(/serves {3}\S+ of cluster west \(priority 9, group gang\)/);
@@ -148,7 +148,7 @@ describe('the verbs that ask a shard', () => {
     it('that runs to its machine', async () => {
       const node = { 'Node/node-1': { metadata: { name: 'node-1', labels: { 'bigfleet.lucy.sh/machine-id': 'm-1' } } } };
       const { missing, of } = await follow(pod({ nodeName: 'node-1' }), { ...request(), ...node }, 'east');
-      expect([missing, of['machine']]).toEqual([[], `m-1: Serves demand ${verdicts[0]!.need.fingerprint} of cluster west (priority 9).`]);
+      expect([missing, of['machine']]).toEqual([[], `m-1: Serves demand ${verdicts[0]!.need.fingerprint} of cluster west (priority 9, group gang).`]);
     });
 
     it('and say which link is missing', async () => {

@@ -6,11 +6,15 @@ import { planOnce } from './engine.ts';
 import type { MachineReason } from './types.ts';
 
 const at = Date.UTC(2026, 1, 28, 23, 59, 59);
+const served = { cluster: 'c1', fingerprint: 'f', group: '', unitClass: 'cpu=1', priority: 7 };
 
 describe('sentences about machines', () => {
   it.each<[MachineReason, string]>([
-    [{ code: 'Serving', cluster: 'c1', fingerprint: 'f', priority: 7 }, 'Serves demand f of cluster c1 (priority 7).'],
-    [{ code: 'AcquiredSpeculative', cluster: 'c1', fingerprint: 'f', priority: 7, effectiveMicroUsdPerHour: 1_234_500 }, 'To be bought for demand f of cluster c1 (priority 7) at $1.2345 per hour effective.'],
+    [{ code: 'Serving', ...served }, 'Serves demand f of cluster c1 (priority 7).'],
+    [{ code: 'InFlight', ...served, group: 'g' }, 'On its way for demand f of cluster c1 (priority 7, group g).'],
+    [{ code: 'Serving', ...served, foldedAs: 'f|cpu=1' }, 'Serves demand f of cluster c1 (priority 7, gangs that fit on one machine each).'],
+    [{ code: 'ExcessDrainRefused', cluster: 'c1' }, 'No demand of cluster c1 needs it; kept for now because its provider refused to drain it.'],
+    [{ code: 'AcquiredSpeculative', ...served, effectiveMicroUsdPerHour: 1_234_500 }, 'To be bought for demand f of cluster c1 (priority 7) at $1.2345 per hour effective.'],
     [{ code: 'ExcessWithinPatience', cluster: 'c1', sinceMs: at, untilMs: at + 1000, pods: 1 }, 'No demand of cluster c1 has needed it since 2026-02-28T23:59:59Z, but it still runs 1 Pod; kept until 2026-03-01T00:00:00Z.'],
     [{ code: 'ExcessCapped', cluster: 'c1', rail: 'perMinute' }, 'No demand of cluster c1 needs it; not taken back yet because of the limit on how many machines may be taken back per minute.'],
     [{ code: 'HoldExpired', heldMs: 600_000 }, 'Released: idle for 10m without any demand for it.'],
@@ -18,6 +22,10 @@ describe('sentences about machines', () => {
     [{ code: 'Leaving', cluster: 'c1' }, 'On its way out of cluster c1.'],
   ])('%j', (reason, sentence) => {
     expect(explainMachine(reason)).toBe(sentence);
+  });
+
+  it('have the words of the provider that refused, where they are known', () => {
+    expect(explainMachine({ code: 'ExcessDrainRefused', cluster: 'c1' }, 'drain: no way')).toBe('No demand of cluster c1 needs it; kept for now because its provider refused to drain it (drain: no way).');
   });
 });
 

@@ -1,10 +1,10 @@
 /** The one place where reasons become sentences. Whatever reports a decision prints what these functions say. */
 import { fromBaseUnits } from '../api/quantity.ts';
 import { formatDuration, formatInstant } from './instant.ts';
-import type { MachineReason, NeedVerdict, ResourceVector, UnmetReason } from './types.ts';
+import type { MachineReason, NeedVerdict, ResourceVector, ServedDemand, UnmetReason } from './types.ts';
 
-/** Why a machine is where it is. One sentence, without the machine's name. */
-export function explainMachine(reason: MachineReason): string {
+/** Why a machine is where it is. One sentence, without the machine's name. `words` = the provider's own, where it refused something. */
+export function explainMachine(reason: MachineReason, words = ''): string {
   switch (reason.code) {
     case 'Serving':
       return `Serves demand ${demand(reason)}.`;
@@ -31,7 +31,7 @@ export function explainMachine(reason: MachineReason): string {
     case 'ExcessDoNotDisrupt':
       return `No demand of cluster ${reason.cluster} needs it; kept because a Pod on it must not be disrupted.`;
     case 'ExcessDrainRefused':
-      return `No demand of cluster ${reason.cluster} needs it; kept for now because its provider refused to drain it.`;
+      return `No demand of cluster ${reason.cluster} needs it; kept for now because its provider refused to drain it${words && ` (${words})`}.`;
     case 'ExcessConfiguring':
       return `No demand of cluster ${reason.cluster} needs it any more; it can be taken back once it is configured.`;
     case 'ArrivingForNobody':
@@ -88,8 +88,10 @@ const RAILS: Readonly<Record<(MachineReason & { code: 'ExcessCapped' })['rail'],
   concurrentDrains: 'how many machines of a cluster may drain at a time',
 };
 
-function demand(reason: { readonly fingerprint: string; readonly cluster: string; readonly priority: number }): string {
-  return `${reason.fingerprint} of cluster ${reason.cluster} (priority ${reason.priority})`;
+/** Says nothing of how many gangs there are: a sentence that changes is written anew for each machine. */
+function demand({ fingerprint, cluster, priority, group, foldedAs }: ServedDemand): string {
+  const which = foldedAs === undefined ? group && `, group ${group}` : ', gangs that fit on one machine each';
+  return `${fingerprint} of cluster ${cluster} (priority ${priority}${which})`;
 }
 
 function dollars(microUsdPerHour: number): string {

@@ -163,15 +163,28 @@ export interface NeedVerdict {
   readonly preemption?: { readonly victims: number; readonly freed: ResourceVector };
   /** So many gangs of equal size, this one among them, were planned as one because each fits on one machine; counts are of all of them. */
   readonly sharedBy?: number;
+  /** Names what it was planned as together with other gangs, alike in all their verdicts and in the reasons of their machines. */
+  readonly foldedAs?: string;
   /** Unmet only: shard-wide machines that match and cover min_unit, claims ignored, each capped at 256 (spec: engine 6.8). */
   readonly matchingSupply?: { readonly idle: number; readonly speculative: number; readonly configured: number; readonly capped: boolean };
 }
 
+/** The demand that a machine counts for: one row, or gangs that were planned as one. */
+export interface ServedDemand {
+  readonly cluster: string;
+  /** Of the row; of gangs planned as one: of the first of them. */
+  readonly fingerprint: string;
+  readonly group: string;
+  readonly unitClass: string;
+  readonly priority: number;
+  /** Gangs planned as one: all verdicts that carry this name are served; `group` is empty, and `unitClass` that of a gang. */
+  readonly foldedAs?: string;
+}
+
 /** Why a machine is where it is: a code and its operands; `explain.ts` alone turns it into a sentence. */
 export type MachineReason =
-  | { readonly code: 'Serving'; readonly cluster: string; readonly fingerprint: string; readonly priority: number }
-  | { readonly code: 'AcquiredIdle' | 'AcquiredSpeculative'; readonly cluster: string; readonly fingerprint: string; readonly priority: number; readonly effectiveMicroUsdPerHour: number }
-  | { readonly code: 'InFlight'; readonly cluster: string; readonly fingerprint: string; readonly priority: number }
+  | ({ readonly code: 'Serving' | 'InFlight' } & ServedDemand)
+  | ({ readonly code: 'AcquiredIdle' | 'AcquiredSpeculative'; readonly effectiveMicroUsdPerHour: number } & ServedDemand)
   /** Taken from `cluster`, where it served demand of priority `victimPriority` (absent = none), for demand that ranks above. */
   | {
       readonly code: 'Preempted';
@@ -182,7 +195,7 @@ export type MachineReason =
       readonly priority: number;
     }
   /** Preempted earlier and on its way to its preemptor. */
-  | { readonly code: 'Reserved'; readonly cluster: string; readonly fingerprint: string; readonly priority: number }
+  | ({ readonly code: 'Reserved' } & ServedDemand)
   | { readonly code: 'Excess'; readonly cluster: string; readonly sinceMs: Millis }
   | { readonly code: 'ExcessWithinPatience'; readonly cluster: string; readonly sinceMs: Millis; readonly untilMs: Millis; readonly pods: number }
   | { readonly code: 'ExcessCapped'; readonly cluster: string; readonly rail: 'fraction' | 'perMinute' | 'concurrentDrains' }

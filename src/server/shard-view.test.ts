@@ -41,7 +41,7 @@ describe('ShardView over a socket', () => {
     inventory = new Inventory(new VirtualClock(AT));
     verdicts = [verdict(web, { machines: 1 }), verdict(batch, { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 3 }), machines: 0 })];
     inventory.observe(seen('m-1', 'Configured'), inventory.mark());
-    inventory.explain('m-1', { code: 'Serving', cluster: 'east', fingerprint: web.fingerprint, priority: 9 });
+    inventory.explain('m-1', { code: 'Serving', cluster: 'east', fingerprint: web.fingerprint, group: '', unitClass: web.unitClass, priority: 9 });
     inventory.observe(seen('m-2', 'Idle', { zone: 'zone-b' }), inventory.mark());
     inventory.explain('m-2', { code: 'IdleHeld', untilMs: AT + 60_000 });
     const view = new ShardView({

@@ -7,7 +7,7 @@ import { AuditLog } from './audit-log.ts';
 import { toEast } from './testing/machines.ts';
 
 const reclaim: Action = { kind: 'Reclaim', machineId: 'm', cluster: 'west', graceSeconds: 600, preemptorPriority: 0, reason: { code: 'Excess', cluster: 'west', sinceMs: 0 } };
-const bootstrap: Action = { kind: 'Bootstrap', machineId: 'n', cluster: '', to: toEast, graceSeconds: 0, preemptorPriority: 0, reason: { code: 'AcquiredIdle', cluster: 'east', fingerprint: 'fp-1', priority: 100, effectiveMicroUsdPerHour: 1 } };
+const bootstrap: Action = { kind: 'Bootstrap', machineId: 'n', cluster: '', to: toEast, graceSeconds: 0, preemptorPriority: 0, reason: { code: 'AcquiredIdle', cluster: 'east', fingerprint: 'fp-1', group: '', unitClass: 'cpu=6', priority: 100, effectiveMicroUsdPerHour: 1 } };
 
 let dir: string;
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'audit-'))));

@@ -97,8 +97,7 @@ export class ReasonsInPlan implements MachineReasons {
     const key = `${code}${number}`;
     const known = this.#made.get(key);
     if (known !== undefined) return known;
-    const { cluster, fingerprint, priority } = this.#holders.at(number);
-    const reason: MachineReason = { code, cluster, fingerprint, priority };
+    const reason: MachineReason = { code, ...this.#holders.at(number) };
     this.#made.set(key, reason);
     return reason;
   }

@@ -16,7 +16,7 @@ import { clusterOfArrivalKey } from '../keys.ts';
 import type { Action, ActionKind, MachineReason, MachineReasons, Millis, Plan, Policy } from '../types.ts';
 import type { Decision } from './decisions.ts';
 import { Folding } from './fold.ts';
-import { Holders } from './holders.ts';
+import { Holders, servedDemand } from './holders.ts';
 import { noteCredits, ReasonsInPlan } from './machine-reasons.ts';
 import { Market } from './market.ts';
 import { servePass } from './ordered-pass.ts';
@@ -141,6 +141,7 @@ export class Planner {
     const { inventory } = this.#facts;
     const credited: (readonly number[])[] = [];
     for (const cluster of draft.clusters) noteCredits(cluster, inventory, this.#holders, credited);
+    if (this.#holders.areMany) this.#holders.keepOnly(holdersInUse(this.#facts));
     const idle: number[] = [];
     if (this.#policy !== this.#facts.policy) for (const slot of inventory.slots()) if (inventory.state(slot) === IDLE) idle.push(slot);
     this.#policy = this.#facts.policy;
@@ -182,6 +183,14 @@ export class Planner {
   }
 }
 
+function* holdersInUse({ inventory, clusters }: Facts): Iterable<number> {
+  yield* inventory.credited;
+  for (const { demand, folded } of clusters.all()) {
+    for (const row of demand?.rows ?? []) yield row.holder;
+    for (const row of folded.values()) yield row.holder;
+  }
+}
+
 /** Each once. Written out only when it is read: after a start these are all machines there are. */
 function* namesOf(lists: readonly (readonly number[])[], removed: readonly string[], inventory: Inventory): Iterator<string> {
   const seen = new Set<number>();
@@ -202,13 +211,10 @@ function acquire(tally: Tally, draft: PlanDraft): void {
 }
 
 function whyAcquired(cls: MachineClass, speculative: boolean, tally: Tally): MachineReason {
-  const { cluster, fingerprint, profile } = tally.row.need;
   return {
     code: speculative ? 'AcquiredSpeculative' : 'AcquiredIdle',
-    cluster,
-    fingerprint,
-    priority: profile.priority,
-    effectiveMicroUsdPerHour: Math.round(effectiveCost(cls, profile.interruptionBucket)),
+    ...servedDemand(tally.row),
+    effectiveMicroUsdPerHour: Math.round(effectiveCost(cls, tally.row.need.profile.interruptionBucket)),
   };
 }
 

@@ -1,6 +1,7 @@
 /** What became of each Need (spec: engine 6.8, 16; D12, D14, D18). */
 import type { Facts } from '../facts/facts.ts';
 import type { Fit } from '../facts/fit.ts';
+import { foldName } from '../facts/need-row.ts';
 import type { NeedRow } from '../facts/need-row.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import type { Millis, NeedVerdict, UnmetReason } from '../types.ts';
@@ -14,7 +15,7 @@ const MATCHING_CAP = 256;
 export function reportOn(tally: Tally, now: Millis, ranks: Ranks): void {
   const { row } = tally;
   const supply = tally.satisfied ? undefined : ranks.matchingSupply(tally.fit);
-  const outcome: Outcome = { tally, supply, reason: supply && reasonOf(tally, supply, ranks) };
+  const outcome: Outcome = { tally, supply, reason: supply && reasonOf(tally, supply, ranks), foldedAs: foldName(row) };
   if (row.gangs === undefined) keep(row, tally.lacking, outcome, now);
   else perGang(row.gangs, outcome, now);
 }
@@ -23,6 +24,7 @@ interface Outcome {
   readonly tally: Tally;
   readonly supply: MatchingSupply | undefined;
   readonly reason: UnmetReason | undefined;
+  readonly foldedAs: string | undefined;
 }
 
 /** Of dimensions beyond the end nothing lacks either. */
@@ -54,7 +56,7 @@ function keep(row: NeedRow, lacking: readonly number[], outcome: Outcome, now: M
   row.verdict = verdictOf(row, lacking, outcome, now);
 }
 
-function isStill(before: NeedVerdict, row: NeedRow, lacking: readonly number[], { tally, supply, reason }: Outcome, now: Millis): boolean {
+function isStill(before: NeedVerdict, row: NeedRow, lacking: readonly number[], { tally, supply, reason, foldedAs }: Outcome, now: Millis): boolean {
   const satisfied = lacking.every((amount) => amount === 0);
   return (
     before.need === row.need &&
@@ -68,6 +70,7 @@ function isStill(before: NeedVerdict, row: NeedRow, lacking: readonly number[], 
     before.sameDomain === tally.domain &&
     before.sameSatisfiable === tally.satisfiable &&
     before.sharedBy === sharedBy(tally) &&
+    before.foldedAs === foldedAs &&
     before.deficit.every(([, amount], i) => amount === (lacking[i] ?? 0)) &&
     equalParts(before.preemption, preemptionOf(tally)) &&
     (satisfied || equalSupply(before.matchingSupply, supply)) &&
@@ -93,7 +96,7 @@ function preemptionOf({ row, reserved, freed }: Tally): NeedVerdict['preemption'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-function verdictOf(row: NeedRow, lacking: readonly number[], { tally, supply, reason }: Outcome, now: Millis): NeedVerdict {
+function verdictOf(row: NeedRow, lacking: readonly number[], { tally, supply, reason, foldedAs }: Outcome, now: Millis): NeedVerdict {
   const satisfied = lacking.every((amount) => amount === 0);
   const verdict: Mutable<NeedVerdict> = {
     need: row.need,
@@ -111,6 +114,7 @@ function verdictOf(row: NeedRow, lacking: readonly number[], { tally, supply, re
   if (tally.satisfiable !== undefined) verdict.sameSatisfiable = tally.satisfiable;
   if (preemption !== undefined) verdict.preemption = preemption;
   if (shared !== undefined) verdict.sharedBy = shared;
+  if (foldedAs !== undefined) verdict.foldedAs = foldedAs;
   if (satisfied) return verdict;
   if (reason !== undefined) verdict.reason = reason;
   if (supply !== undefined) verdict.matchingSupply = supply;

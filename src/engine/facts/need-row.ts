@@ -187,6 +187,11 @@ export function foldedRow(gangs: readonly NeedRow[], dimensions: Dimensions): Ne
   };
 }
 
+/** Names a row that stands for gangs, within its cluster and for as long as gangs of just this profile and size are planned as one. */
+export function foldName({ need, gangs }: NeedRow): string | undefined {
+  return gangs && `${need.fingerprint}|${vectorKey(need.minUnit)}`;
+}
+
 function assignmentOf({ cluster, fingerprint: named, group }: Need, profile: Profile): Assignment {
   const { priority, interruptionBucket, reclamationBucket } = profile;
   return { cluster, fingerprint: named, group, priority, interruptionBucket, reclamationBucket };

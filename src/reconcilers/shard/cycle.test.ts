@@ -317,7 +317,7 @@ describe('the plan of everything', () => {
 
 describe('what an action wants of its machine', () => {
   it.each(['Bootstrap', 'Provision'] as const)('%s: a binding, with what the bootstrap request needs', (kind) => {
-    const reason = { code: 'AcquiredIdle', cluster: 'east', fingerprint: 'fp', priority: 1, effectiveMicroUsdPerHour: 5 } as const;
+    const reason = { code: 'AcquiredIdle', cluster: 'east', fingerprint: 'fp', group: '', unitClass: 'cpu=6', priority: 1, effectiveMicroUsdPerHour: 5 } as const;
     expect(intentOf(action({ kind, to: toEast, need: wanted, reason }), 7)).toEqual({
       kind: 'bind', to: toEast, requirements: [], reason: expect.stringContaining('idle machines') as string, decidedAt: 7, configureSent: false,
     });
