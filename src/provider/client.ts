@@ -1,4 +1,4 @@
-import { credentials, Metadata, type ChannelCredentials } from '@grpc/grpc-js';
+import { Metadata } from '@grpc/grpc-js';
 import { CapacityProviderService, type TransitionAck } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import { Peer, toGrpcError, type CallOptions, type UnaryMethod } from '../api/grpc.ts';
 import type { MachineState } from '../engine/types.ts';
@@ -6,7 +6,9 @@ import type { Clock } from '../lib/clock.ts';
 import { ClockOffset } from './clock-offset.ts';
 import { NOT_AFTER_METADATA, NOW_METADATA } from '../api/constants.ts';
 import { stateToWire } from './kit/wire.ts';
+import { providerCredentials } from './credentials.ts';
 import { decodeList, type DecodedList } from './list-decoder.ts';
+import { ListThread } from './list-thread.ts';
 import { ProviderError, toProviderError } from './provider-error.ts';
 import { machineFromWire, type ProviderMachine, type RejectedMachine } from './provider-machine.ts';
 
@@ -46,6 +48,8 @@ export interface ListRequest {
   readonly maxResults?: number;
   /** A revision of an earlier List: only what changed since. */
   readonly since?: Uint8Array;
+  /** The answer is expected to be large: it is received on another thread, and decoded here in slices. */
+  readonly isLarge?: boolean;
   readonly signal?: AbortSignal;
   /** How long it may take; 120 s if absent. */
   readonly timeoutMs?: number;
@@ -87,8 +91,9 @@ const listMethod = { ...CapacityProviderService.list, responseDeserialize: (byte
 
 export function createProviderClient(options: ProviderClientOptions): ProviderClient {
   const { clock, shardId } = options;
-  const dial = (address: string): Peer => new Peer(address, { credentials: credentialsOf(options) });
+  const dial = (address: string): Peer => new Peer(address, { credentials: providerCredentials(options.tls) });
   let peer = dial(options.address());
+  const thread = new ListThread(options.tls);
   let offset = new ClockOffset();
   let isClosed = false;
   const followAddress = (): void => {
@@ -122,9 +127,12 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
     if (providerTime !== undefined) metadata.set(NOT_AFTER_METADATA, String(Math.floor(providerTime)));
     return metadata;
   };
-  const unary = async <Q, S>(method: UnaryMethod<Q, S>, request: Q, limits: CallOptions): Promise<S> => {
+  const checkObstacle = (): void => {
     const obstacle = options.obstacle?.();
     if (obstacle !== undefined) throw new ProviderError('Unavailable', obstacle);
+  };
+  const unary = async <Q, S>(method: UnaryMethod<Q, S>, request: Q, limits: CallOptions): Promise<S> => {
+    checkObstacle();
     return peer.unary(method, request, limits).catch(rethrow);
   };
   const mutation = async (call: Promise<TransitionAck>): Promise<Acknowledgement> => {
@@ -154,14 +162,18 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
       mutation(unary(CapacityProviderService.delete, { machineId, ...token(limits) }, callOptions(limits, LIFECYCLE_MS, 'delete'))),
     get: async (id, limits = {}) =>
       machineFromWire(await unary(CapacityProviderService.get, { id }, callOptions(limits, LIFECYCLE_MS))),
-    list: async ({ states = [], maxResults = 0, since = new Uint8Array(), ...limits } = {}) => {
+    list: async ({ states = [], maxResults = 0, since = new Uint8Array(), isLarge = false, ...limits } = {}) => {
       const filter = { states: states.map(stateToWire), maxResults, sinceRevision: since };
-      return decodeList(await unary(listMethod, filter, callOptions(limits, LIST_MS)));
+      const call = callOptions(limits, LIST_MS);
+      if (!isLarge) return decodeList(await unary(listMethod, filter, call));
+      checkObstacle();
+      return decodeList(await thread.list(peer.address, filter, { timeoutMs: LIST_MS, ...call }).catch(rethrow));
     },
     providerNow: () => offset.toProviderTime(clock.monotonic()),
     close() {
       isClosed = true;
       peer.close();
+      thread.close();
     },
   };
 }
@@ -170,6 +182,3 @@ function rethrow(error: unknown): never {
   throw toProviderError(toGrpcError(error));
 }
 
-function credentialsOf({ tls }: ProviderClientOptions): ChannelCredentials {
-  return tls ? credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.certificate ?? null) : credentials.createInsecure();
-}

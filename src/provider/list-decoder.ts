@@ -30,7 +30,7 @@ export async function decodeList(bytes: Uint8Array): Promise<DecodedList> {
       inSlice += 1;
       if (inSlice % SLICE === 0 && reader.pos < reader.len) await new Promise<void>((resolve) => setImmediate(resolve));
     } else if (tag === REVISION_TAG) {
-      revision = reader.bytes().slice();
+      revision = new Uint8Array(reader.bytes()); // a copy: a view would keep the whole List in memory
     } else {
       reader.skip(tag & 7);
     }

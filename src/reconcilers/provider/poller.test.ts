@@ -66,6 +66,18 @@ function setUp(options: { settings?: Partial<PollerSettings>; foreign?: string[]
 }
 
 describe('a List of a large fleet', () => {
+  it.each([
+    ['nobody has known any', {}, 0, false],
+    ['a predecessor knew more than twenty thousand', { knownBefore: 20_001 }, 0, true],
+    ['a predecessor knew twenty thousand', { knownBefore: 20_000 }, 0, false],
+    ['more than twenty thousand are known', {}, 20_001, true],
+  ])('is received on a thread of its own when %s', async (_, options, known, isLarge) => {
+    const t = setUp(options);
+    for (let i = 0; i < known; i++) t.inventory.observe(seen(`m${i}`, 'Idle'), t.inventory.mark());
+    await t.start();
+    expect(t.lists()).toEqual([{ since: undefined, isLarge }]);
+  });
+
   it('is merged in turns, what was touched meanwhile is newer, and removes what two of them lack', async () => {
     const t = setUp();
     t.have(5_000);

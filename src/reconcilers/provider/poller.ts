@@ -61,6 +61,8 @@ const MIN_STALE_MS = 5_000;
 const MAX_BACKOFF_MS = 10_000;
 const SWEEP_MS = 1_000;
 const NOTHING: KnownBefore = { machines: 0, bound: 0 };
+/** A List of more machines than this takes a noticeable time merely to be put together. */
+const LARGE = 20_000;
 /** So many refused records of one List are logged in full. */
 const MAX_TOLD = 10;
 
@@ -174,11 +176,17 @@ export class ProviderPoller implements Runnable {
     if (since) return this.options.provider.list({ signal, timeoutMs, since });
     this.wantsFullList = false;
     try {
-      return await this.options.provider.list({ signal, timeoutMs });
+      return await this.options.provider.list({ signal, timeoutMs, isLarge: this.isLarge() });
     } catch (error) {
       this.wantsFullList = true;
       throw error;
     }
+  }
+
+  /** At the first List of a process only its predecessor can have known. */
+  private isLarge(): boolean {
+    const { inventory, knownBefore } = this.options;
+    return Math.max(inventory.size, knownBefore?.().machines ?? 0) > LARGE;
   }
 
   private async refuse(rejected: DecodedList['rejected']): Promise<void> {

@@ -77,7 +77,7 @@ export class FakeProvider implements ProviderClient {
   }
 
   list(request: ListRequest = {}): Promise<DecodedList> {
-    return this.answer({ kind: 'list', id: '', request: { since: request.since }, signal: request.signal, timeoutMs: request.timeoutMs }, () => ({
+    return this.answer({ kind: 'list', id: '', request: { since: request.since, isLarge: request.isLarge ?? false }, signal: request.signal, timeoutMs: request.timeoutMs }, () => ({
       machines: [...this.machines.values()].filter((m) => !this.rejected.has(m.id)),
       rejected: [...this.rejected.values()],
       revision: this.revision,

@@ -1,0 +1,73 @@
+import { Worker } from 'node:worker_threads';
+import { GrpcError, GrpcCode } from '../api/grpc.ts';
+import type { ListFilter } from '../api/gen/bigfleet/v1alpha1/provider.ts';
+import type { Answer, Ask, Tls } from './list-protocol.ts';
+
+interface Pending {
+  readonly resolve: (bytes: Uint8Array) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const CLOSED = 'the client was closed';
+
+/**
+ * Lists of large fleets, received on a thread of their own (D19): a List is one message, and merely putting the 150 MB of
+ * 500,000 machines together holds a thread for a quarter of a second. The thread lives from the first call on.
+ */
+export class ListThread {
+  private readonly tls: Tls | undefined;
+  private readonly pending = new Map<number, Pending>();
+  private worker: Worker | undefined;
+  private lastId = 0;
+  private isClosed = false;
+
+  constructor(tls: Tls | undefined) {
+    this.tls = tls;
+  }
+
+  /** The answer undecoded. Rejects with GrpcError, as a call on this thread would. */
+  list(address: string, filter: ListFilter, { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal }): Promise<Uint8Array> {
+    if (this.isClosed) return Promise.reject(new GrpcError(GrpcCode.CANCELLED, CLOSED));
+    if (signal?.aborted) return Promise.reject(new GrpcError(GrpcCode.CANCELLED, String(signal.reason)));
+    const id = ++this.lastId;
+    const worker = (this.worker ??= this.start());
+    const cancel = (): void => worker.postMessage({ kind: 'cancel', id } satisfies Ask);
+    return new Promise<Uint8Array>((resolve, reject) => {
+      this.pending.set(id, { resolve, reject });
+      signal?.addEventListener('abort', cancel, { once: true });
+      worker.postMessage({ kind: 'list', id, address, filter, timeoutMs } satisfies Ask);
+    }).finally(() => signal?.removeEventListener('abort', cancel));
+  }
+
+  close(): void {
+    this.isClosed = true;
+    void this.worker?.terminate();
+    this.ended(CLOSED);
+  }
+
+  private start(): Worker {
+    const worker = new Worker(new URL('./list-worker.ts', import.meta.url), { workerData: this.tls, execArgv: [] });
+    worker.unref(); // no reason for the process to go on
+    worker.on('message', (answer: Answer) => this.answered(answer));
+    let why = 'the thread that lists ended';
+    worker.on('error', (error) => (why = `the thread that lists failed: ${error instanceof Error ? error.message : String(error)}`));
+    worker.on('exit', () => {
+      if (this.worker === worker) this.ended(why);
+    });
+    return worker;
+  }
+
+  private answered(answer: Answer): void {
+    const pending = this.pending.get(answer.id);
+    this.pending.delete(answer.id);
+    if ('bytes' in answer) pending?.resolve(answer.bytes);
+    else pending?.reject(new GrpcError(answer.code, answer.details));
+  }
+
+  /** The next call starts another one. */
+  private ended(why: string): void {
+    this.worker = undefined;
+    for (const { reject } of this.pending.values()) reject(new GrpcError(GrpcCode.UNAVAILABLE, why));
+    this.pending.clear();
+  }
+}
