@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { planOnce } from '../engine.ts';
-import { bindTo, DOLLAR, machine, need, policy, T0, world, zoneSpread } from '../testing/builders.ts';
+import { amounts, bindTo, DOLLAR, machine, need, policy, T0, world, zoneSpread } from '../testing/builders.ts';
 import type { WorldSpec } from '../testing/builders.ts';
 import type { EngineMachine, MachineState, Plan } from '../types.ts';
 
@@ -19,6 +19,9 @@ describe('a strict spread', () => {
     ['may lean as far as the skew allows', { machines: [...inZone('za', 5), ...inZone('zb', 5)], needs: [spread(8, 2)] }, '5/3/0'],
     ['counts what is bound already (X10)', { machines: [...inZone('za', 2, 'Configured'), ...inZone('za', 3), ...inZone('zb', 3)], needs: [spread(4)] }, '0/2/0'],
     ['counts domains that have only speculative machines', { machines: [...inZone('za', 5), ...inZone('zb', 1, 'Speculative')], needs: [spread(4)] }, '2/1/0'],
+    ['is held back by a domain in which all is somebody else\'s (X10)', { machines: [...inZone('za', 4), ...inZone('zb', 1, 'Configured', { cluster: 'c2' })], needs: [spread(4), need({ cluster: 'c2' })] }, '1/0/0'],
+    ['is held back by a domain in which all is held by a person or failed (X10)', { machines: [...inZone('za', 4), ...inZone('zb', 1, 'Idle', { hold: true }), ...inZone('zc', 1, 'Failed')], needs: [spread(4)] }, '1/0/0'],
+    ['is not held back by a domain in which nothing fits', { machines: [...inZone('za', 4), ...inZone('zb', 1, 'Idle', { allocatable: amounts({ cpu: 0 }) })], needs: [spread(4)] }, '4/0/0'],
     ['takes idle before speculative machines where it has the choice', { machines: [...inZone('za', 1, 'Speculative'), ...inZone('zb', 1)], needs: [spread(1)] }, '0/1/0'],
     ['takes the cheapest domain where it has the choice', { machines: [...inZone('za', 1, 'Idle', { priceMicroUsdPerHour: 2 }), ...inZone('zb', 1)], needs: [spread(1)] }, '0/1/0'],
     ['ignores machines without the label', { machines: [...inZone('', 3), ...inZone('za', 1)], needs: [spread(3)] }, '1/0/0'],

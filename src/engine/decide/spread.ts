@@ -1,6 +1,6 @@
 /**
  * A Need with a strict spread: the greedy of spec: engine 6.6, which never widens the skew. Machines that the Need has
- * already count in their domains (X10), and a domain without a machine left still holds the others back.
+ * already count in their domains, and a domain from which it can get none still holds the others back (X10).
  */
 import { compareText } from '../../lib/compare-text.ts';
 import type { Group } from '../facts/group.ts';
@@ -126,7 +126,7 @@ function queuesOf(market: Market, tally: Tally, ties: readonly Tie[], key: strin
 export function acquireSpread(market: Market, tally: Tally, spread: StrictSpread, counts: SpreadCounts): void {
   const idle = domainQueues(market, tally, spread.key, false);
   const speculative = domainQueues(market, tally, spread.key, true);
-  for (const { domain } of [...idle, ...speculative]) if (domain !== undefined && !counts.has(domain)) counts.set(domain, 0);
+  countSeen(tally, spread.key, counts);
   while (!tally.covered) {
     const idlePick = cheapestEligible(idle, counts, spread.maxSkew);
     const pick = idlePick ?? cheapestEligible(speculative, counts, spread.maxSkew);
@@ -136,6 +136,14 @@ export function acquireSpread(market: Market, tally: Tally, spread: StrictSpread
     }
     if (picking(market, tally, pick !== idlePick)(pick.head.group, 1, pick.head.cls) === 0) return;
     counts.set(pick.domain, (counts.get(pick.domain) ?? 0) + 1);
+  }
+}
+
+/** Every domain with a machine that the Need accepts holds the others back, whoever has it (X10). */
+function countSeen({ fit }: Tally, key: string, counts: SpreadCounts): void {
+  for (const cls of fit.classes) {
+    const domain = attribute(key, cls);
+    if (domain !== undefined && !counts.has(domain)) counts.set(domain, 0);
   }
 }
 
@@ -170,10 +178,6 @@ export function preemptSpread(market: Market, tally: Tally, spread: StrictSpread
   const ties = lotsFor(market, tally);
   const lots = ties.flat();
   const domainOf = (lot: Lot): string | undefined => attribute(spread.key, market.classOf(lot.group));
-  for (const lot of lots) {
-    const domain = domainOf(lot);
-    if (domain !== undefined && !counts.has(domain)) counts.set(domain, 0);
-  }
   while (!tally.covered) {
     const most = mostAllowed(counts, spread.maxSkew);
     const isAllowed = (candidate: Lot): boolean => {
