@@ -5,6 +5,7 @@
 import { upperBoundDollars } from '../../api/profile.ts';
 import type { Cluster } from '../facts/cluster.ts';
 import type { Group } from '../facts/group.ts';
+import type { MachineClass } from '../facts/shapes.ts';
 import type { Policy } from '../types.ts';
 import type { Stretch } from './forecast.ts';
 import type { Market } from './market.ts';
@@ -88,18 +89,22 @@ export function takeVictims(market: Market, tally: Tally, lot: Lot, n: number, l
   tally.reserve(cls, n);
 }
 
-/** What the Need may take, best first; lots of equal rank together. Marks the tally if only a ban on disruption keeps it from more. */
+/** What the Need may take, best first; lots of equal rank together. Notes in the tally what only a ban on disruption keeps from it. */
 export function lotsFor(market: Market, tally: Tally): Lot[][] {
   if (!market.facts.supplyTrusted || tally.covered) return [];
   if (!market.mayHaveVictims(tally)) return [];
   const lots: Lot[] = [];
+  const undisruptable: [MachineClass, number][] = [];
   for (const cluster of market.givers) {
     if (cluster === tally.cluster) continue;
     for (const stretch of market.stretches(cluster)) {
       const lot = lotOf(stretch, cluster, market, tally);
-      if (lot !== undefined) lots.push(lot);
+      if (lot === undefined) continue;
+      if (isUndisruptable(lot.group)) undisruptable.push([market.classOf(lot.group), lot.to - lot.from]);
+      else lots.push(lot);
     }
   }
+  tally.undisruptable = undisruptable;
   return inTies(lots);
 }
 
@@ -108,10 +113,6 @@ function lotOf({ group, from, to, holder }: Stretch, cluster: Cluster, market: M
   const { priority } = tally.row.need.profile;
   if (holder !== undefined && holder.need.profile.priority >= priority) return undefined;
   if (tally.fit.accepts[group.classIndex] !== 1 || !tally.contributes(market.classOf(group))) return undefined;
-  if (isUndisruptable(group)) {
-    tally.undisruptable = true;
-    return undefined;
-  }
   const victim = holder?.need.profile ?? market.stampOf(group) ?? UNKNOWN;
   return { cluster, group, from, to, excess: holder === undefined, priority: victim.priority, score: victimScore(priority, victim) };
 }

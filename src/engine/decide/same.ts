@@ -26,7 +26,7 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
   const chosen = choose(offers, market, tally, wanted, mayAcquire);
   tally.open = chosen === undefined || !isSettled(chosen, offers.all(), wanted);
   if (chosen === undefined) {
-    tally.blocked = mayAcquire ? 'topology' : 'session';
+    tally.blocked = mayAcquire ? offers.whatBlocks(wanted) : 'session';
     tally.satisfiable = false;
     return;
   }
@@ -38,7 +38,7 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
   if (!whole) keepOwnElsewhere(market, tally, offers);
   if (tally.covered) return;
   if (!mayAcquire) tally.blocked = 'session';
-  else if (!whole) tally.blocked = 'topology';
+  else if (!whole) tally.blocked = offers.whatBlocks(wanted);
   else acquireInside(market, tally, key, chosen.value);
 }
 
@@ -126,6 +126,23 @@ class Offers {
       this.#parts.get(offer.value)?.push([cls, to - from]);
     }
     return lots.length > 0;
+  }
+
+  /** What keeps every domain from being whole: the topology, unless one would be but for machines that must not be disrupted (D13). */
+  whatBlocks(wanted: readonly number[]): 'topology' | 'disruption' {
+    const protectedIn = new Map<string, number[]>();
+    for (const [cls, count] of this.#tally.undisruptable) {
+      const domain = this.domainOf(cls);
+      if (domain === undefined) continue;
+      const sums = protectedIn.get(domain) ?? this.#zeros();
+      this.#add(sums, cls, count);
+      protectedIn.set(domain, sums);
+    }
+    const wouldBeWhole = ([domain, sums]: [string, readonly number[]]): boolean => {
+      const offer = this.#offers.get(domain);
+      return wanted.every((w, i) => (offer?.total[i] ?? 0) + (offer?.victims?.[i] ?? 0) + (sums[i] as number) >= w);
+    };
+    return [...protectedIn].some(wouldBeWhole) ? 'disruption' : 'topology';
   }
 
   #addCreditable(ties: readonly Tie[], isOwn: (group: Group<Tally>) => boolean): void {

@@ -7,7 +7,7 @@ import type { MachineClass } from '../facts/shapes.ts';
 import type { DomainCoverage } from '../types.ts';
 
 /** Why a Need stopped acquiring although it lacks; most other reasons follow from what supply there is. */
-type Blocked = 'session' | 'limit' | 'topology' | 'spread';
+type Blocked = 'session' | 'limit' | 'topology' | 'disruption' | 'spread';
 
 /** A machine that is taken from those who rank below. */
 interface Victim {
@@ -39,8 +39,8 @@ export class Tally {
   satisfiable: boolean | undefined;
   candidates: readonly DomainCoverage[] | undefined;
   blocked: Blocked | undefined;
-  /** Machines that it could have preempted if nothing on them forbade disruption. */
-  undisruptable = false;
+  /** Machines that it could preempt if nothing on them forbade disruption; of the last search. */
+  undisruptable: readonly (readonly [cls: MachineClass, count: number])[] = NONE;
   /** The outcome depended on what others left: it may be another in the next plan although nothing of the cluster changes. */
   open = false;
   #uncovered = 0;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { planOnce } from '../engine.ts';
-import { amounts, assignmentOf, bindTo, hint, machine, need, policy, T0, typeIn, world } from '../testing/builders.ts';
+import { amounts, assignmentOf, bindTo, hint, machine, need, policy, sameZone, T0, typeIn, world } from '../testing/builders.ts';
 import type { WorldSpec } from '../testing/builders.ts';
 import type { UnmetReason } from '../types.ts';
 
@@ -10,6 +10,10 @@ const many = (n: number, state: 'Idle' | 'Speculative' = 'Idle') => Array.from({
 
 describe('why a Need is unmet', () => {
   const foreign = (priority: number) => machine('x', 'Configured', { cluster: 'c2', assigned: assignmentOf(need({ cluster: 'c2', priority })) });
+  const lower = need({ cluster: 'c2', priority: 50, units: 2 });
+  /** Two machines of a lower one. */
+  const takable: WorldSpec = { machines: [foreign(50), { ...foreign(50), id: 'y' }], needs: [need({ units: 2 }), lower] };
+  const gang = (units: number) => need({ units, group: 'g', requirements: [sameZone()] });
 
   it.each<[UnmetReason, string, WorldSpec]>([
     ['NO_MATCHING_SUPPLY', 'there is no machine', { needs: [need()] }],
@@ -21,6 +25,10 @@ describe('why a Need is unmet', () => {
     ['PREEMPTION_IN_PROGRESS', 'what matches is taken from a lower one', { machines: [foreign(50)], needs: [need(), need({ cluster: 'c2', priority: 50 })] }],
     ['PREEMPTION_EXHAUSTED', 'what can be taken from lower ones is not enough', { machines: [foreign(50)], needs: [need({ units: 2 }), need({ cluster: 'c2', priority: 50 })] }],
     ['DISRUPTION_BLOCKED', 'what could be taken must not be disrupted', { machines: [foreign(50)], needs: [need(), need({ cluster: 'c2', priority: 50 })], hints: { c2: [hint('x', { doNotDisrupt: true })] } }],
+    ['DISRUPTION_BLOCKED', 'some of what could be taken is, and the rest must not be disrupted', { ...takable, hints: { c2: [hint('x', { doNotDisrupt: true })] } }],
+    ['PREEMPTION_EXHAUSTED', 'what must not be disrupted would be of no use for what lacks', { ...takable, needs: [need({ aggregate: amounts({ cpu: 1, gpu: 1 }) }), lower], hints: { c2: [hint('x', { doNotDisrupt: true })] } }],
+    ['DISRUPTION_BLOCKED', 'a gang would be whole if one machine might be disrupted', { ...takable, needs: [gang(2), lower], hints: { c2: [hint('x', { doNotDisrupt: true })] } }],
+    ['TOPOLOGY_UNSATISFIABLE', 'a gang would not be whole even if all might be disrupted', { ...takable, needs: [gang(3), lower], hints: { c2: [hint('x', { doNotDisrupt: true })] } }],
     ['SUPPLY_EXHAUSTED', 'lower ones of a cluster that is not connected hold all that match', { machines: [foreign(50)], needs: [need(), need({ cluster: 'c2', priority: 50 })], sessions: ['c1'] }],
     ['PRIORITY_STARVED', 'a higher one took what matches', { machines: many(1), needs: [need(), need({ cluster: 'c2', priority: 500 })] }],
     ['PRIORITY_STARVED', 'a higher penalty took what matches', { machines: many(1), needs: [need(), need({ cluster: 'c2', interruptionBucket: 9 })] }],

@@ -149,12 +149,14 @@ function reasonOf(tally: Tally, supply: MatchingSupply, ranks: Ranks): UnmetReas
   if (tally.covered) return 'PREEMPTION_IN_PROGRESS';
   if (tally.blocked === 'session') return 'NO_SESSION';
   if (tally.blocked === 'topology') return 'TOPOLOGY_UNSATISFIABLE';
+  if (tally.blocked === 'disruption') return 'DISRUPTION_BLOCKED';
   const exists = tally.credited + tally.acquired + tally.reserved + supply.idle + supply.speculative + supply.configured > 0;
   if (!exists) return 'NO_MATCHING_SUPPLY';
-  if (tally.reserved > 0) return 'PREEMPTION_EXHAUSTED';
+  const isProtected = tally.undisruptable.some(([cls]) => tally.contributes(cls));
+  if (tally.reserved > 0) return isProtected ? 'DISRUPTION_BLOCKED' : 'PREEMPTION_EXHAUSTED';
   if (tally.blocked === 'limit') return 'LIMIT_REACHED';
   if (tally.blocked === 'spread') return 'SPREAD_UNSATISFIABLE';
-  if (tally.undisruptable) return 'DISRUPTION_BLOCKED';
+  if (isProtected) return 'DISRUPTION_BLOCKED';
   return ranks.isOutranked(tally.fit.classes, tally.row) ? 'PRIORITY_STARVED' : 'SUPPLY_EXHAUSTED';
 }
 
