@@ -16,6 +16,12 @@ export class Holders {
     return this.#all[number] as ServedDemand;
   }
 
+  /** The numbers as they are now. */
+  freeze(): Pick<Holders, 'at'> {
+    const all = this.#all.slice();
+    return { at: (number) => all[number] as ServedDemand };
+  }
+
   /** Rows that say the same of whom they are share a number, so that a row which asks for more keeps its own. */
   of(row: NeedRow): number {
     if (row.holder >= 0) return row.holder;

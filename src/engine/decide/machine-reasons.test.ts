@@ -88,6 +88,15 @@ describe('the numbers of those whom machines serve', () => {
     expect(holders.at(holders.of(row(7))).group).toBe('g7');
   });
 
+  it('stay what they were for whoever has frozen them', () => {
+    const holders = new Holders();
+    const first = holders.of(row(1));
+    const frozen = holders.freeze();
+    holders.keepOnly([]);
+    expect(holders.of(row(2))).toBe(first);
+    expect([frozen.at(first).group, holders.at(first).group]).toEqual(['g1', 'g2']);
+  });
+
   it('are taken from no machine that has one, however many demands come and go', () => {
     const engine = createEngine(policy());
     engine.apply(machinesChange(machine('m', 'Configured'), machine('kept', 'Configured', { cluster: 'c2' })));

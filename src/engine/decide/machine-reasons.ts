@@ -57,13 +57,13 @@ export class ReasonsInPlan implements MachineReasons {
   readonly changed: Iterable<string>;
   readonly #inventory: Machines;
   readonly #policy: Policy;
-  readonly #holders: Holders;
+  readonly #holders: Pick<Holders, 'at'>;
   readonly #special: PlanReasons;
   readonly #now: Millis;
   /** One reason for all machines of a holder. */
   readonly #made = new Map<string, MachineReason>();
 
-  constructor(facts: { readonly inventory: Machines; readonly policy: Policy }, holders: Holders, special: PlanReasons, now: Millis, changed: Iterable<string>) {
+  constructor(facts: { readonly inventory: Machines; readonly policy: Policy }, holders: Pick<Holders, 'at'>, special: PlanReasons, now: Millis, changed: Iterable<string>) {
     this.#inventory = facts.inventory;
     this.#policy = facts.policy;
     this.#holders = holders;

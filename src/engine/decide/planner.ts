@@ -66,7 +66,7 @@ export class Planner {
 
   /** Why machines are where they are, by the last plan, if `facts` were frozen after it was made and before anything else changed. */
   reasonsOf(facts: FrozenFacts): MachineReasons {
-    return new ReasonsInPlan(facts, this.#holders, this.#reasons.of(facts.inventory), this.#at, []);
+    return new ReasonsInPlan(facts, this.#holders.freeze(), this.#reasons.of(facts.inventory), this.#at, []);
   }
 
   /** Undefined if something was taken where a plan was to be kept: then all have to be made anew. */
@@ -142,8 +142,7 @@ export class Planner {
     const credited: (readonly number[])[] = [];
     for (const cluster of draft.clusters) noteCredits(cluster, inventory, this.#holders, credited);
     if (this.#holders.areMany) this.#holders.keepOnly(holdersInUse(this.#facts));
-    const idle: number[] = [];
-    if (this.#policy !== this.#facts.policy) for (const slot of inventory.slots()) if (inventory.state(slot) === IDLE) idle.push(slot);
+    const idle = this.#policy === this.#facts.policy ? [] : { [Symbol.iterator]: () => idleOf(inventory) };
     this.#policy = this.#facts.policy;
     const lists = [inventory.touched, ...credited, idle, [...inventory.clocksToCheck], ...before, ...draft.reasons.lists];
     const removed = inventory.removedIds;
@@ -191,8 +190,12 @@ function* holdersInUse({ inventory, clusters }: Facts): Iterable<number> {
   }
 }
 
+function* idleOf(inventory: Inventory): Generator<number, void> {
+  for (const slot of inventory.slots()) if (inventory.state(slot) === IDLE) yield slot;
+}
+
 /** Each once. Written out only when it is read: after a start these are all machines there are. */
-function* namesOf(lists: readonly (readonly number[])[], removed: readonly string[], inventory: Inventory): Iterator<string> {
+function* namesOf(lists: readonly Iterable<number>[], removed: readonly string[], inventory: Inventory): Iterator<string> {
   const seen = new Set<number>();
   for (const list of lists) {
     for (const slot of list) {
