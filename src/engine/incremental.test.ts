@@ -3,63 +3,64 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { changesOf, createEngine, planOnce } from './engine.ts';
 import { worlds } from './testing/arbitraries.ts';
 import { T0 } from './testing/builders.ts';
+import { Coverage } from './testing/coverage.ts';
 import { applyEdit, edits } from './testing/edits.ts';
+import { overFleets, PATIENCE_MS } from './testing/over-fleets.ts';
 import { textOf } from './testing/summary.ts';
 import type { MachineReason, Plan } from './types.ts';
 
-const RUNS = { seed: Number(process.env['SEED'] ?? 20_260_102), numRuns: Number(process.env['RUNS'] ?? 500) };
+const file = new Coverage();
 
 /** Plans that came after an edit, by what was in them. */
 const met = { kept: 0, preempted: 0, folded: 0, dropped: 0, quiet: 0, edited: 0 };
 
-describe('an engine that is told bit by bit', () => {
+describe('an engine that is told bit by bit', { timeout: PATIENCE_MS }, () => {
   it('plans what a fresh one plans that is told everything, after every edit, and says which reasons have changed', () => {
-    fc.assert(
-      fc.property(worlds(), worlds(), edits, (world, other, sequence) => {
-        const engine = createEngine(world.policy);
-        for (const change of changesOf(world)) engine.apply(change);
-        let now = T0;
-        let plan = engine.plan(now);
-        let reasons = new Map(plan.machineReasons);
-        for (const edit of sequence) {
-          met.edited++;
-          now += edit.pick;
-          applyEdit(edit, engine, plan, other);
-          const next = engine.plan(now);
-          const fresh = planOnce(engine.snapshot(), now);
-          expect(textOf(next)).toBe(textOf(fresh));
-          for (const changed of differing(reasons, new Map(fresh.machineReasons))) expect([...next.machineReasons.changed]).toContain(changed);
-          expect(textOf(engine.planInFull(now))).toBe(textOf(fresh));
-          expect(textOf(engine.plan(now))).toBe(textOf(fresh));
-          meet(plan, next);
-          plan = next;
-          reasons = new Map(next.machineReasons);
-        }
-      }),
-      RUNS,
-    );
+    const fleets = overFleets(worlds(), (world, _, { other, sequence }) => {
+      const engine = createEngine(world.policy);
+      for (const change of changesOf(world)) engine.apply(change);
+      let now = T0;
+      let plan = engine.plan(now);
+      let reasons = new Map(plan.machineReasons);
+      for (const edit of sequence) {
+        met.edited++;
+        now += edit.pick;
+        applyEdit(edit, engine, plan, other);
+        const next = engine.plan(now);
+        const fresh = planOnce(engine.snapshot(), now);
+        const text = textOf(fresh);
+        expect(textOf(next)).toBe(text);
+        const changed = new Set(next.machineReasons.changed);
+        const latest = new Map(fresh.machineReasons);
+        expect(differing(reasons, latest).filter((id) => !changed.has(id))).toEqual([]);
+        expect(textOf(engine.planInFull(now))).toBe(text);
+        expect(textOf(engine.plan(now))).toBe(text);
+        meet(plan, next);
+        plan = next;
+        reasons = latest;
+      }
+    }, { file, also: fc.record({ other: worlds(), sequence: edits }) });
+    console.log(['plans after an edit, of which with', ...Object.entries(met).map(([what, times]) => `  ${what.padEnd(12)} ${String(times).padStart(6)}`)].join('\n'));
+    for (const [what, times] of Object.entries(met)) expect(times, what).toBeGreaterThan(fleets / 10);
   });
 
   it('takes no step at a time too small', () => {
-    fc.assert(
-      fc.property(worlds(), fc.integer({ min: 1, max: 5 }), (world, step) => {
-        const engine = createEngine(world.policy);
-        for (const change of changesOf(world)) {
-          engine.apply(change);
-          for (let more = true, turns = 0; more; turns++) {
-            more = engine.settle(step);
-            expect(turns).toBeLessThan(100);
-          }
+    overFleets(worlds(), (world, plan, step) => {
+      const engine = createEngine(world.policy);
+      for (const change of changesOf(world)) {
+        engine.apply(change);
+        for (let more = true, turns = 0; more; turns++) {
+          more = engine.settle(step);
+          if (turns > 100) expect.unreachable();
         }
-        expect(textOf(engine.plan(T0))).toBe(textOf(planOnce(world, T0)));
-      }),
-      RUNS,
-    );
+      }
+      expect(textOf(engine.plan(T0))).toBe(textOf(plan));
+    }, { file, also: fc.integer({ min: 1, max: 5 }) });
   });
 
   afterAll(() => {
-    console.log(['plans after an edit, of which with', ...Object.entries(met).map(([what, times]) => `  ${what.padEnd(12)} ${String(times).padStart(6)}`)].join('\n'));
-    for (const [what, times] of Object.entries(met)) expect(times, what).toBeGreaterThan(RUNS.numRuns / 10);
+    console.log(file.lineOfFile());
+    expect(file.missingOfFile()).toEqual([]);
   });
 });
 

@@ -5,14 +5,15 @@ import { planOnce } from './engine.ts';
 import { attribute, ZONE_KEY } from './match.ts';
 import { worlds } from './testing/arbitraries.ts';
 import { need, T0 } from './testing/builders.ts';
-import { committed, freesSupply, hasSharedDemands, undecided } from './testing/commit.ts';
+import { committed, exceptionFromRest, undecided } from './testing/commit.ts';
 import { Coverage } from './testing/coverage.ts';
+import { overFleets, PATIENCE_MS } from './testing/over-fleets.ts';
 import { served } from './testing/served.ts';
 import { idsOf } from './testing/summary.ts';
 import type { Action, EngineMachine, MachineReason, Need, Plan, Snapshot } from './types.ts';
 
-const RUNS = { seed: Number(process.env['SEED'] ?? 20_260_103), numRuns: Number(process.env['RUNS'] ?? 600) };
-const coverage = new Coverage();
+const file = new Coverage();
+const lowerNeed = fc.record({ cluster: fc.constantFrom('c1', 'c2', 'c3'), units: fc.integer({ min: 1, max: 9 }) });
 
 interface Taking {
   readonly action: Action;
@@ -34,189 +35,162 @@ function withoutDemand(world: Snapshot, cluster: string, priority: number): Snap
   return { ...world, needs: new Map(world.needs).set(cluster, others) };
 }
 
-describe('a preemption', () => {
+describe('a preemption', { timeout: PATIENCE_MS }, () => {
   it('takes from the lower only, from nobody who is silent, and never what must stay', () => {
     let checked = 0;
-    fc.assert(
-      fc.property(worlds(), (world) => {
-        const plan = coverage.meet(world, planOnce(world, T0));
-        for (const { action, machine, reason } of takings(world, plan)) {
-          checked++;
-          const { cluster } = action;
-          expect(world.supplyTrusted).toBe(true);
-          expect(machine).toMatchObject({ state: 'Configured', hold: false, stuck: false, cluster });
-          expect(machine?.drainRefused).toBeUndefined();
-          expect(machine).not.toHaveProperty('intent');
-          expect(cluster).not.toBe(reason.forCluster);
-          for (const name of [cluster, reason.forCluster]) expect(world.needs.has(name) && world.sessions.has(name)).toBe(true);
-          expect(world.hints.get(cluster)?.some((h) => h.machineId === machine.id && h.doNotDisrupt) ?? false).toBe(false);
-          expect(reason.victimPriority ?? -Infinity).toBeLessThan(reason.priority);
-          const gap = reason.priority - (reason.victimPriority ?? machine.assigned?.priority ?? -Infinity);
-          expect(action.graceSeconds).toBe(gap > 900_000 ? 10 : gap > 500_000 ? 30 : gap > 100_000 ? 120 : 600);
-          expect(plan.memory).toContainEqual(expect.objectContaining({ what: 'reservation', key: machine.id, to: expect.objectContaining({ cluster: reason.forCluster }) as unknown }));
-        }
-      }),
-      RUNS,
-    );
-    expect(checked).toBeGreaterThan(RUNS.numRuns / 10);
+    const fleets = overFleets(worlds(), (world, plan) => {
+      for (const { action, machine, reason } of takings(world, plan)) {
+        checked++;
+        const { cluster } = action;
+        expect(world.supplyTrusted).toBe(true);
+        expect(machine).toMatchObject({ state: 'Configured', hold: false, stuck: false, cluster });
+        expect(machine?.drainRefused).toBeUndefined();
+        expect(machine).not.toHaveProperty('intent');
+        expect(cluster).not.toBe(reason.forCluster);
+        for (const name of [cluster, reason.forCluster]) expect(world.needs.has(name) && world.sessions.has(name)).toBe(true);
+        expect(world.hints.get(cluster)?.some((h) => h.machineId === machine.id && h.doNotDisrupt) ?? false).toBe(false);
+        expect(reason.victimPriority ?? -Infinity).toBeLessThan(reason.priority);
+        const gap = reason.priority - (reason.victimPriority ?? machine.assigned?.priority ?? -Infinity);
+        expect(action.graceSeconds).toBe(gap > 900_000 ? 10 : gap > 500_000 ? 30 : gap > 100_000 ? 120 : 600);
+        expect(plan.memory).toContainEqual(expect.objectContaining({ what: 'reservation', key: machine.id, to: expect.objectContaining({ cluster: reason.forCluster }) as unknown }));
+      }
+    }, { file });
+    expect(checked).toBeGreaterThan(fleets / 10);
   });
 
   it('takes nothing from who would be served by it at the same rank or above, were the preemptor not there (X3)', () => {
     let checked = 0;
-    fc.assert(
-      // Where gangs choose, everything may be elsewhere without the preemptor.
-      fc.property(worlds({ same: false }), (world) => {
-        const taken = takings(world, planOnce(world, T0));
-        fc.pre(new Set(taken.map(({ reason }) => reason.forCluster + reason.priority)).size === 1);
-        for (const { machine, reason } of taken) {
-          const holder = planOnce(withoutDemand(world, reason.forCluster, reason.priority), T0).machineReasons.get(machine.id);
-          if (holder?.code !== 'Serving') continue;
-          checked++;
-          expect(holder.priority).toBeLessThan(reason.priority);
-        }
-      }),
-      RUNS,
-    );
-    expect(checked).toBeGreaterThan(RUNS.numRuns / 20);
+    // Where gangs choose, everything may be elsewhere without the preemptor.
+    const fleets = overFleets(worlds({ same: false }), (world, plan) => {
+      const taken = takings(world, plan);
+      if (new Set(taken.map(({ reason }) => reason.forCluster + reason.priority)).size !== 1) return;
+      for (const { machine, reason } of taken) {
+        const holder = planOnce(withoutDemand(world, reason.forCluster, reason.priority), T0).machineReasons.get(machine.id);
+        if (holder?.code !== 'Serving') continue;
+        checked++;
+        expect(holder.priority).toBeLessThan(reason.priority);
+      }
+    }, { file, without: ['Same'] });
+    expect(checked).toBeGreaterThan(fleets / 50);
   });
 
   it('prefers what nobody needs: no machine in use is taken while one of its class is left over (X24)', () => {
     let checked = 0;
-    fc.assert(
-      fc.property(worlds({ topology: false }), (world) => {
-        const plan = planOnce(world, T0);
-        const taken = takings(world, plan);
-        fc.pre(taken.length > 0);
-        for (const { machine, reason } of taken) {
-          const holder = planOnce(withoutDemand(world, reason.forCluster, reason.priority), T0).machineReasons.get(machine.id);
-          if (holder?.code !== 'Serving') continue;
-          checked++;
-          const better = world.machines.filter((m) => m.cluster !== reason.forCluster && isTwin(m, machine) && (m.assigned?.priority ?? -Infinity) < reason.priority && isLeftOver(m, world, plan));
-          expect(better.map((m) => m.id)).toEqual([]);
-        }
-      }),
-      RUNS,
-    );
-    expect(checked).toBeGreaterThan(RUNS.numRuns / 20);
+    // Of a class a domain takes what is in it.
+    const fleets = overFleets(worlds({ topology: false }), (world, plan) => {
+      const taken = takings(world, plan);
+      for (const { machine, reason } of taken) {
+        const holder = planOnce(withoutDemand(world, reason.forCluster, reason.priority), T0).machineReasons.get(machine.id);
+        if (holder?.code !== 'Serving') continue;
+        checked++;
+        const better = world.machines.filter((m) => m.cluster !== reason.forCluster && isTwin(m, machine) && (m.assigned?.priority ?? -Infinity) < reason.priority && isLeftOver(m, world, plan));
+        expect(better.map((m) => m.id)).toEqual([]);
+      }
+    }, { file, without: ['Same', 'spread'] });
+    expect(checked).toBeGreaterThan(fleets / 50);
   });
 
   it('happens once: written down, it leads to no further one (X2)', () => {
     let checked = 0;
-    fc.assert(
-      // Gangs are left out: they may choose anew.
-      fc.property(worlds({ same: false, rails: false, reservations: false }), (drawn) => {
-        const world = { ...drawn, machines: drawn.machines.map(undecided) };
-        const first = planOnce(world, T0);
-        fc.pre(first.actions.some(({ kind }) => kind === 'Preempt') && !freesSupply(first) && !hasSharedDemands(world));
-        checked++;
-        const after = committed(world, first);
-        expect(idsOf(planOnce(after, T0), 'Preempt')).toEqual([]);
-        const draining = { ...after, machines: after.machines.map((m): EngineMachine => (m.intent?.kind === 'unbind' ? { ...m, state: 'Draining' } : m)) };
-        expect(idsOf(planOnce(draining, T0), 'Preempt')).toEqual([]);
-      }),
-      { ...RUNS, numRuns: Math.ceil(RUNS.numRuns / 4) },
-    );
-    expect(checked).toBeGreaterThan(0);
+    overFleets(worlds({ rails: false, reservations: false }).map(undecided), (world, first) => {
+      if (!first.actions.some(({ kind }) => kind === 'Preempt')) return;
+      checked++;
+      const after = committed(world, first);
+      const draining = { ...after, machines: after.machines.map((m): EngineMachine => (m.intent?.kind === 'unbind' ? { ...m, state: 'Draining' } : m)) };
+      for (const later of [after, draining]) {
+        const second = planOnce(later, T0);
+        const again = idsOf(second, 'Preempt');
+        if (again.length > 0) expect(exceptionFromRest(world, first, second) === undefined ? again : []).toEqual([]);
+      }
+    }, { file });
+    expect(checked).toBeGreaterThan(200);
   });
 
   it('for a gang is whole or does not happen, and in one domain', () => {
-    let checked = 0;
-    fc.assert(
-      fc.property(worlds({ rails: false }), (world) => {
-        for (const { row, picks, victims, covered, machine } of served(world)) {
-          if (row.sameKey !== ZONE_KEY || picks.length + victims.length === 0) continue;
-          if (victims.length > 0) checked++;
-          expect(covered).toBe(true);
-          expect(new Set([...picks, ...victims].map((slot) => attribute(ZONE_KEY, machine(slot)))).size).toBe(1);
-        }
-      }),
-      { ...RUNS, numRuns: RUNS.numRuns * 2 },
-    );
-    expect(checked).toBeGreaterThan(RUNS.numRuns / 50);
+    let acquired = 0;
+    let preempted = 0;
+    const fleets = overFleets(worlds({ rails: false }), (world) => {
+      for (const { row, picks, victims, covered, machine } of served(world)) {
+        if (row.sameKey !== ZONE_KEY || picks.length + victims.length === 0) continue;
+        acquired++;
+        if (victims.length > 0) preempted++;
+        expect(covered).toBe(true);
+        expect(new Set([...picks, ...victims].map((slot) => attribute(ZONE_KEY, machine(slot)))).size).toBe(1);
+      }
+    }, { file });
+    expect(acquired).toBeGreaterThan(fleets / 50);
+    expect(preempted).toBeGreaterThan(fleets / 100);
   });
 
   it('is not for a lower Need to prevent: a plain one more of them leaves the highest as they were', () => {
     let checked = 0;
-    fc.assert(
-      fc.property(worlds({ reservations: false }), fc.constantFrom('c1', 'c2', 'c3'), fc.integer({ min: 1, max: 9 }), (drawn, cluster, units) => {
-        const world = { ...drawn, needs: new Map(drawn.needs).set(cluster, drawn.needs.get(cluster) ?? []) };
-        const lower: Need = need({ cluster, priority: 2, units });
-        const added = { ...world, needs: new Map(world.needs).set(cluster, [...(world.needs.get(cluster) ?? []), lower]) };
-        const highest = Math.max(...[...world.needs.values()].flat().map((n) => n.profile.priority));
-        // From whom they take may change, and so what becomes of those between: what nobody needs goes first.
-        const lacks = (plan: Plan): unknown[] => plan.verdicts.filter((v) => v.need.profile.priority === highest).map(({ deficit }) => deficit);
-        const before = planOnce(world, T0);
-        if (takings(world, before).length > 0) checked++;
-        expect(lacks(planOnce(added, T0))).toEqual(lacks(before));
-      }),
-      RUNS,
-    );
-    expect(checked).toBeGreaterThan(RUNS.numRuns / 20);
+    const fleets = overFleets(worlds({ reservations: false }), (drawn, _, { cluster, units }) => {
+      const world = { ...drawn, needs: new Map(drawn.needs).set(cluster, drawn.needs.get(cluster) ?? []) };
+      const lower: Need = need({ cluster, priority: 2, units });
+      const added = { ...world, needs: new Map(world.needs).set(cluster, [...(world.needs.get(cluster) ?? []), lower]) };
+      const highest = Math.max(...[...world.needs.values()].flat().map((n) => n.profile.priority));
+      // From whom they take may change, and so what becomes of those between: what nobody needs goes first.
+      const lacks = (plan: Plan): unknown[] => plan.verdicts.filter((v) => v.need.profile.priority === highest).map(({ deficit }) => deficit);
+      const before = planOnce(world, T0);
+      if (takings(world, before).length > 0) checked++;
+      expect(lacks(planOnce(added, T0))).toEqual(lacks(before));
+    }, { file, also: lowerNeed });
+    expect(checked).toBeGreaterThan(fleets / 20);
   });
 
   it('leaves nobody above worse off when a lower plain Need is added', () => {
     let checked = 0;
-    fc.assert(
-      // Of what nobody needs and of what the lower one has, the preemptor takes in another order than before. That matters only
-      // to another preemptor that can use less of it, and where a domain or a skew decides what comes next.
-      fc.property(worlds({ topology: false }), fc.constantFrom('c1', 'c2', 'c3'), fc.integer({ min: 1, max: 9 }), (drawn, cluster, units) => {
-        const world = { ...drawn, needs: new Map(drawn.needs).set(cluster, drawn.needs.get(cluster) ?? []) };
-        const added = { ...world, needs: new Map(world.needs).set(cluster, [...(world.needs.get(cluster) ?? []), need({ cluster, priority: 0, units })]) };
-        const before = planOnce(world, T0);
-        fc.pre(before.verdicts.filter((v) => v.preemption).length === 1);
-        checked++;
-        const { verdicts } = planOnce(added, T0);
-        const worse = before.verdicts.filter((v) => {
-          const now = verdicts.find(({ need: n }) => JSON.stringify(n) === JSON.stringify(v.need));
-          return now === undefined || now.deficit.some(([, lack], i) => lack > (v.deficit[i]?.[1] ?? 0));
-        });
-        expect(worse).toEqual([]);
-      }),
-      RUNS,
-    );
-    expect(checked).toBeGreaterThan(RUNS.numRuns / 20);
+    // Of what nobody needs and of what the lower one has, the preemptor takes in another order than before. That matters only
+    // to another preemptor that can use less of it, and where a domain or a skew decides what comes next.
+    const fleets = overFleets(worlds({ topology: false }), (drawn, _, { cluster, units }) => {
+      const world = { ...drawn, needs: new Map(drawn.needs).set(cluster, drawn.needs.get(cluster) ?? []) };
+      const added = { ...world, needs: new Map(world.needs).set(cluster, [...(world.needs.get(cluster) ?? []), need({ cluster, priority: 0, units })]) };
+      const before = planOnce(world, T0);
+      if (before.verdicts.filter((v) => v.preemption).length !== 1) return;
+      checked++;
+      const { verdicts } = planOnce(added, T0);
+      const worse = before.verdicts.filter((v) => {
+        const now = verdicts.find(({ need: n }) => JSON.stringify(n) === JSON.stringify(v.need));
+        return now === undefined || now.deficit.some(([, lack], i) => lack > (v.deficit[i]?.[1] ?? 0));
+      });
+      expect(worse).toEqual([]);
+    }, { file, without: ['Same', 'spread'], also: lowerNeed });
+    expect(checked).toBeGreaterThan(fleets / 10);
   });
 
   it('and everything else that takes away stops while supply is not trusted', () => {
-    fc.assert(
-      fc.property(worlds(), (world) => {
-        const { actions } = planOnce({ ...world, supplyTrusted: false }, T0);
-        expect(actions.filter(({ kind }) => kind !== 'Bootstrap' && kind !== 'Provision')).toEqual([]);
-      }),
-      RUNS,
-    );
+    overFleets(worlds(), (world) => {
+      const { actions } = planOnce({ ...world, supplyTrusted: false }, T0);
+      expect(actions.filter(({ kind }) => kind !== 'Bootstrap' && kind !== 'Provision')).toEqual([]);
+    }, { file });
   });
 
   it('reserves each machine for one demand that is there, and forgets reservations that lead nowhere', () => {
     let dropped = 0;
-    fc.assert(
-      fc.property(worlds(), (world) => {
-        const plan = planOnce(world, T0);
-        const reserved = new Map(world.memory.flatMap((m) => (m.what === 'reservation' && m.to !== null ? [[m.key, m.to] as const] : [])));
-        for (const change of plan.memory) {
-          if (change.what !== 'reservation') continue;
-          if (change.to === null) dropped++;
-          else expect(isAsked(change.to, world)).toBe(true);
-        }
-        const kept = [...reserved].filter(([key]) => !plan.memory.some((m) => m.what === 'reservation' && m.key === key && m.to === null));
-        for (const [id, to] of kept) {
-          const machine = world.machines.find((m) => m.id === id);
-          expect(isAsked(to, world)).toBe(true);
-          expect(machine).toMatchObject({ hold: false, stuck: false });
-          const arrived = machine?.state === 'Idle';
-          expect(plan.machineReasons.get(id)?.code).toBe(arrived ? 'AcquiredIdle' : 'Reserved');
-          if (arrived) expect(plan.actions.find((a) => a.machineId === id)).toMatchObject({ kind: 'Bootstrap', cluster: to.cluster });
-        }
-      }),
-      RUNS,
-    );
-    expect(dropped).toBeGreaterThan(RUNS.numRuns / 10);
+    const fleets = overFleets(worlds(), (world, plan) => {
+      const reserved = new Map(world.memory.flatMap((m) => (m.what === 'reservation' && m.to !== null ? [[m.key, m.to] as const] : [])));
+      for (const change of plan.memory) {
+        if (change.what !== 'reservation') continue;
+        if (change.to === null) dropped++;
+        else expect(isAsked(change.to, world)).toBe(true);
+      }
+      const kept = [...reserved].filter(([key]) => !plan.memory.some((m) => m.what === 'reservation' && m.key === key && m.to === null));
+      for (const [id, to] of kept) {
+        const machine = world.machines.find((m) => m.id === id);
+        expect(isAsked(to, world)).toBe(true);
+        expect(machine).toMatchObject({ hold: false, stuck: false });
+        const arrived = machine?.state === 'Idle';
+        expect(plan.machineReasons.get(id)?.code).toBe(arrived ? 'AcquiredIdle' : 'Reserved');
+        if (arrived) expect(plan.actions.find((a) => a.machineId === id)).toMatchObject({ kind: 'Bootstrap', cluster: to.cluster });
+      }
+    }, { file });
+    expect(dropped).toBeGreaterThan(fleets / 10);
   });
 });
 
 afterAll(() => {
-  console.log(coverage.table());
-  expect(coverage.missing()).toEqual([]);
+  console.log(file.lineOfFile());
+  expect(file.missingOfFile()).toEqual([]);
 });
 
 function isAsked(to: { readonly cluster: string; readonly fingerprint: string; readonly group: string }, world: Snapshot): boolean {

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { fingerprint, unitClass, withoutSame } from '../../api/profile.ts';
 import { amounts, assignmentOf, GIB, machine, need, policy, requirement, sameZone, T0, typeIn, zoneSpread } from './builders.ts';
-import type { Assignment, EngineMachine, Intent, MachineState, MemoryChange, Need, NodeHint, Policy, Snapshot } from '../types.ts';
+import type { Assignment, EngineMachine, Intent, MachineState, MemoryChange, Need, NodeHint, Policy, ResourceVector, Snapshot } from '../types.ts';
 
 const CLUSTERS = ['c1', 'c2', 'c3'];
 const TYPES = ['t1', 't2'];
@@ -77,7 +77,7 @@ function needs({ topology = true, same = true, spread = true }: WorldOptions): f
       const isSame = topology && same && shape === 'same';
       const one = need({
         ...spec,
-        aggregate: [['cpu', units * 1000], ['memory', gib * GIB]],
+        aggregate: together(spec.minUnit, [['cpu', units * 1000], ['memory', gib * GIB]]),
         ...(shape === 'typed' && { requirements: [typeIn('t1')] }),
         ...(isSame && { requirements: [sameZone()] }),
         ...(topology && spread && shape === 'spread' && { spread: [zoneSpread(1)] }),
@@ -85,8 +85,15 @@ function needs({ topology = true, same = true, spread = true }: WorldOptions): f
       });
       if (!double) return [one];
       const unit = amounts({ cpu: 1, memory: 1 });
-      return isSame ? [one, { ...one, group: 'twin' }] : [one, { ...one, minUnit: unit, unitClass: unitClass(unit), aggregate: [['cpu', 1000], ['memory', gib * GIB]] }];
+      return isSame ? [one, { ...one, group: 'twin' }] : [one, { ...one, minUnit: unit, unitClass: unitClass(unit), aggregate: together(unit, [['cpu', 1000], ['memory', gib * GIB]]) }];
     });
+}
+
+/** Nothing, or at least one unit: less is refused where demand comes in. */
+function together(minUnit: ResourceVector, drawn: ResourceVector): ResourceVector {
+  if (drawn.every(([, amount]) => amount === 0)) return drawn;
+  const unit = new Map(minUnit);
+  return drawn.map(([name, amount]) => [name, Math.max(amount, unit.get(name) ?? 0)]);
 }
 
 /** `scarce`: most of them are bound, so that who wants more must take it from others. `large`: some hold a whole gang. */

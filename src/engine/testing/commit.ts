@@ -1,5 +1,6 @@
 /** What the world looks like once a plan's decisions are written down and nothing has moved yet. */
-import type { EngineMachine, MemoryChange, Plan, Snapshot } from '../types.ts';
+import { sameRequirement, strictSpread } from '../../api/profile.ts';
+import type { Action, EngineMachine, MemoryChange, Need, NeedVerdict, Plan, Snapshot } from '../types.ts';
 import { decided } from './simulation.ts';
 
 /** With all of the plan's actions, or with those that `isDone` admits. */
@@ -26,14 +27,48 @@ export function freesSupply({ actions, memory }: Plan): boolean {
   return actions.some(({ kind }) => kind === 'Withdraw') || memory.some((m) => m.what === 'reservation' && m.to === null);
 }
 
-/** Rows that differ in unit class alone share what is decided for them: the larger unit may be credited with what was just bought, or taken, for the smaller one. */
-export function hasSharedDemands(world: Snapshot): boolean {
-  const demands = [...world.needs.values()].flat().map((n) => `${n.cluster} ${n.fingerprint} ${n.group}`);
-  return new Set(demands).size < demands.length;
+/** Without bindings that have been decided: nothing is on its way but what is being bound already. */
+export function undecided(world: Snapshot): Snapshot {
+  const machines = world.machines.map((machine): EngineMachine => {
+    const { intent, ...rest } = machine;
+    return intent?.kind === 'bind' ? rest : machine;
+  });
+  return { ...world, machines };
 }
 
-/** Without what was decided for it. */
-export function undecided(machine: EngineMachine): EngineMachine {
-  const { intent, ...rest } = machine;
-  return intent?.kind === 'bind' ? rest : machine;
+/**
+ * Known exceptions from rest: why a plan may decide more right after `first` was written down, by name. Undefined = it may not.
+ *
+ * - `folded`: a gang that fits on one machine is planned without its domain; a reclaim or a preemption of the machine that
+ *   made it fit, in the same plan, makes it a gang again, which may not keep what has no domain.
+ * - `moved`: whoever preempts spares what an equal gang is expected to keep; the gang has just settled somewhere else.
+ * - `incomplete`: a gang without a whole place prefers, of places that give it as much, the one with more free supply; the
+ *   plan itself has just changed what is free.
+ * - `spread`: what a strict spread has just taken, or preempts, raises what its emptiest domain has. That may open another
+ *   domain to it, or make superfluous what it took there; and rows of one spread demand in several unit classes are
+ *   credited with each other's machines.
+ * - `units`: the same of what was on its way for rows of several unit classes before the plan: the larger unit comes first.
+ */
+export function exceptionFromRest(world: Snapshot, first: Plan, second: Plan): string | undefined {
+  const pairs = first.verdicts.map((verdict, i) => [verdict, second.verdicts[i] as NeedVerdict] as const);
+  const gangs = pairs.filter(([{ need }]) => sameRequirement(need.profile) !== undefined && need.aggregate.some(([, amount]) => amount > 0));
+  if (gangs.some(([a, b]) => isFolded(a) !== isFolded(b))) return 'folded';
+  if (gangs.some(([a, b]) => a.sameSatisfiable === false && (a.sameDomain !== b.sameDomain || a.machines !== b.machines))) return 'incomplete';
+  const settled = new Set(gangs.filter(([a]) => a.satisfied && a.bootstraps + a.provisions > 0).map(([{ need }]) => need.cluster));
+  if (second.actions.length > 0 && second.actions.every(({ kind, cluster }) => kind === 'Preempt' && settled.has(cluster))) return 'moved';
+  const rows = first.verdicts.map(({ need }) => need);
+  const concerns = (of: (need: Need) => boolean): boolean => second.actions.every((action) => rows.some((need) => of(need) && isFor(action, need)));
+  if (concerns(({ profile }) => strictSpread(profile) !== undefined)) return 'spread';
+  const several = (need: Need): boolean => rows.filter((other) => other.cluster === need.cluster && other.fingerprint === need.fingerprint && other.group === need.group).length > 1;
+  if (world.machines.some(({ intent }) => intent?.kind === 'bind') && concerns(several)) return 'units';
+  return undefined;
+}
+
+function isFolded({ sameSatisfiable }: NeedVerdict): boolean {
+  return sameSatisfiable === undefined;
+}
+
+function isFor({ kind, to, reason }: Action, { cluster, fingerprint, group }: Need): boolean {
+  if (kind === 'Preempt' && reason.code === 'Preempted') return reason.forCluster === cluster && reason.fingerprint === fingerprint;
+  return to?.cluster === cluster && to.fingerprint === fingerprint && to.group === group;
 }
