@@ -17,24 +17,32 @@ interface Run {
 export class Decisions {
   readonly byKind: Partial<Record<ActionKind, number>> = {};
   size = 0;
-  readonly #runs: Run[] = [];
+  readonly #runs: (Run | Action)[] = [];
   #actions: readonly Action[] | undefined;
 
   /** Made when they are first asked for. */
   get actions(): readonly Action[] {
     if (this.#actions !== undefined) return this.#actions;
     const actions: Action[] = [];
-    for (const { ids, decisions, which } of this.#runs) ids.forEach((id, i) => actions.push((decisions[which[i] as number] as Decision)(id)));
+    for (const run of this.#runs) {
+      if ('kind' in run) actions.push(run);
+      else run.ids.forEach((id, i) => actions.push((run.decisions[run.which[i] as number] as Decision)(id)));
+    }
     return (this.#actions = actions);
   }
 
   add(action: Action): void {
-    this.addRun(action.kind, { ids: [action.machineId], decisions: [() => action], which: [0] });
+    this.#count(action.kind, 1);
+    this.#runs.push(action);
   }
 
   addRun(kind: ActionKind, run: Run): void {
-    this.byKind[kind] = (this.byKind[kind] ?? 0) + run.ids.length;
-    this.size += run.ids.length;
+    this.#count(kind, run.ids.length);
     this.#runs.push(run);
+  }
+
+  #count(kind: ActionKind, n: number): void {
+    this.byKind[kind] = (this.byKind[kind] ?? 0) + n;
+    this.size += n;
   }
 }

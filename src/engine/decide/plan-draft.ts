@@ -40,8 +40,14 @@ export class PlanDraft {
 
   /** Decides the same about machines of one class: `decisionOf` says what and why, and is asked once per class. */
   actOnAll(slots: readonly number[], kind: ActionKind, decisionOf: (cls: MachineClass) => { readonly decision: Decision; readonly reason: MachineReason }): void {
-    if (slots.length === 0) return;
     const { inventory } = this.facts;
+    const [first] = slots;
+    if (first === undefined) return;
+    if (slots.length === 1) {
+      // Where Needs are many and small there is nothing to share.
+      this.act(first, decisionOf(inventory.shape(first).class).decision(inventory.id(first)));
+      return;
+    }
     const decisions: Decision[] = [];
     const reasons: number[] = [];
     const byClass = new Map<MachineClass, number>();
