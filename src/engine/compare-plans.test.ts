@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { differenceBetween } from './compare-plans.ts';
+import { differenceBetween, kept } from './compare-plans.ts';
 import { changesOf, createEngine } from './engine.ts';
 import { machine, need, T0, world } from './testing/builders.ts';
-import type { Plan } from './types.ts';
+import type { MachineReason, Plan } from './types.ts';
 
 const engine = createEngine(world().policy);
 for (const change of changesOf(world({ machines: [machine('a', 'Idle'), machine('b', 'Speculative')], needs: [need({ units: 3 })] }))) engine.apply(change);
@@ -26,3 +26,30 @@ describe('two plans of the same facts', () => {
     expect(differenceBetween(plan, { ...plan, ...fields })?.startsWith(what)).toBe(true);
   });
 });
+
+describe('a plan that is kept', () => {
+  it('says of machines what it said when the engine makes another, and of others what was told', () => {
+    const other = createEngine(world().policy);
+    for (const change of changesOf(world({ machines: [machine('a', 'Configured'), machine('b', 'Configured')], needs: [need({ units: 1 })] }))) other.apply(change);
+    const told: MachineReason = { code: 'Failed' };
+    const first = kept(other.plan(T0), () => told);
+    const before = [first.machineReasons.get('a')?.code, first.machineReasons.get('b')?.code, first.machineReasons.get('c')];
+    other.apply({ kind: 'needs', cluster: 'c1', needs: [] });
+    const second = other.plan(T0 + 1);
+    expect(before).toEqual(['Serving', 'Excess', told]);
+    expect([first.machineReasons.get('a')?.code, first.machineReasons.get('b')?.code]).toEqual(before.slice(0, 2));
+    expect(differenceBetween({ ...first, ...withoutReasons(second) }, second)).toMatch(/^reason of a: .*"Serving".* instead of .*"Excess"/);
+  });
+
+  it('is compared entry by entry up to some number, then by length', () => {
+    const many = Array.from({ length: 10_001 }, (_, i) => ({ what: 'idleSince', key: `m${String(i)}`, at: T0 }) as const);
+    const changed = (at: number): Partial<Plan> => ({ memory: many.map((m, i) => (i === at ? { ...m, at: 1 } : { ...m })) });
+    expect(differenceBetween({ ...plan, memory: many }, { ...plan, ...changed(-1) })).toBeUndefined();
+    expect(differenceBetween({ ...plan, memory: many }, { ...plan, ...changed(9_999) })).toMatch(/^memory\[9999\]: /);
+    expect(differenceBetween({ ...plan, memory: many }, { ...plan, memory: many.slice(0, 10_000) })).toMatch(/^memory\[10000\]: .* instead of nothing/);
+  });
+});
+
+function withoutReasons({ machineReasons: _, ...rest }: Plan): Omit<Plan, 'machineReasons'> {
+  return rest;
+}

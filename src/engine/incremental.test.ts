@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { differenceBetween, kept } from './compare-plans.ts';
 import { changesOf, createEngine, planOnce } from './engine.ts';
 import { worlds } from './testing/arbitraries.ts';
 import { T0 } from './testing/builders.ts';
@@ -33,7 +34,11 @@ describe('an engine that is told bit by bit', { timeout: PATIENCE_MS }, () => {
         const changed = new Set(next.machineReasons.changed);
         const latest = new Map(fresh.machineReasons);
         expect(differing(reasons, latest).filter((id) => !changed.has(id))).toEqual([]);
-        expect(textOf(engine.planInFull(now))).toBe(text);
+        const before = reasons;
+        const noted = kept(next, (id) => before.get(id));
+        const full = engine.planInFull(now);
+        expect(differenceBetween(noted, full)).toBeUndefined();
+        expect(textOf(full)).toBe(text);
         expect(textOf(engine.plan(now))).toBe(text);
         meet(plan, next);
         plan = next;

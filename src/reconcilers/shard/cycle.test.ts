@@ -315,6 +315,49 @@ describe('the plan of everything', () => {
   });
 });
 
+describe('why machines are where they are, by the plan of everything', () => {
+  const said = (reasons: Record<string, MachineReason>, changed = Object.keys(reasons)): Plan['machineReasons'] => {
+    const all = reasonsOf(new Map(Object.entries(reasons)));
+    return { get: (id) => all.get(id), changed, [Symbol.iterator]: () => all[Symbol.iterator]() };
+  };
+  const idle: MachineReason = { code: 'Available' };
+  const failed: MachineReason = { code: 'Failed' };
+
+  /** Until the plan of everything `m` and `n` are idle; then the two plans say what they are given. */
+  async function after(first: Plan['machineReasons'], full: Plan['machineReasons'], onFull = (): void => undefined) {
+    let cycle = 0;
+    const engine: Engine = {
+      ...scripted([]).engine,
+      plan: (at) => plan([], { at, stats: {}, machineReasons: ++cycle < CYCLES_PER_FULL_PLAN ? said({ m: idle, n: idle }) : first }),
+      planInFull: (at) => (onFull(), plan([], { at, stats: {}, machineReasons: full })),
+    };
+    const t = setUp({ engine });
+    for (const id of ['m', 'n']) t.inventory.observe(seen(id, 'Idle'), 0);
+    while (cycle < CYCLES_PER_FULL_PLAN) await t.cycle();
+    return { differences: t.counted.differences, errors: t.errors, m: t.inventory.get('m')?.why?.code, n: t.inventory.get('n')?.why?.code };
+  }
+
+  it('is told of what only the first plan has changed', async () => {
+    expect(await after(said({ m: failed }), said({ m: failed }, []))).toEqual({ differences: 0, errors: [], m: 'Failed', n: 'Available' });
+  });
+
+  it('is compared where the first plan has changed it', async () => {
+    const errors = [{ cycle: CYCLES_PER_FULL_PLAN, difference: 'reason of m: {"code":"Failed"} instead of {"code":"Available"}' }];
+    expect(await after(said({ m: failed }), said({ m: idle, n: idle }, []))).toEqual({ differences: 1, errors, m: 'Available', n: 'Available' });
+  });
+
+  it('is compared where the full plan has changed it, with what was told before', async () => {
+    expect(await after(said({}), said({ m: idle, n: failed }))).toMatchObject({ differences: 1, errors: [{ difference: 'reason of n: {"code":"Available"} instead of {"code":"Failed"}' }], n: 'Failed' });
+    expect(await after(said({}), said({ m: idle, n: idle }))).toMatchObject({ differences: 0, n: 'Available' });
+  });
+
+  it('is compared although the reasons of a plan move on with the next one', async () => {
+    const now = new Map<string, MachineReason>([['m', failed]]);
+    const live: Plan['machineReasons'] = { get: (id) => now.get(id), changed: ['m'], [Symbol.iterator]: () => now.entries() };
+    expect(await after(live, { ...live, changed: [] }, () => now.set('m', idle))).toMatchObject({ differences: 1, m: 'Available' });
+  });
+});
+
 describe('what an action wants of its machine', () => {
   it.each(['Bootstrap', 'Provision'] as const)('%s: a binding, with what the bootstrap request needs', (kind) => {
     const reason = { code: 'AcquiredIdle', cluster: 'east', fingerprint: 'fp', group: '', unitClass: 'cpu=6', priority: 1, effectiveMicroUsdPerHour: 5 } as const;

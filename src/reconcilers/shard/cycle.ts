@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
-import { differenceBetween } from '../../engine/compare-plans.ts';
+import { differenceBetween, kept } from '../../engine/compare-plans.ts';
 import { explainMachine } from '../../engine/explain.ts';
 import type { Action, Engine, Plan } from '../../engine/types.ts';
 import { PER_TURN, inTurns, nextTurn } from '../../lib/turns.ts';
@@ -91,16 +91,19 @@ export class CycleReconciler implements Reconciler {
     return after(Math.min(this.deps.cycleMs(), untilWake));
   }
 
-  /** Now and then all of it is planned anew. That must change nothing; if it does, the full plan is the one that counts. */
+  /** Now and then all of it is planned anew. That must change nothing; the full plan is the one that counts. */
   private plan(now: number): Plan {
-    const { engine, log } = this.deps;
-    const plan = engine.plan(now);
-    if (this.cycle % CYCLES_PER_FULL_PLAN !== 0) return plan;
+    const { engine, inventory, log } = this.deps;
+    const made = engine.plan(now);
+    if (this.cycle % CYCLES_PER_FULL_PLAN !== 0) return made;
+    const plan = kept(made, (id) => inventory.get(id)?.why);
     const full = engine.planInFull(now);
     const difference = differenceBetween(plan, full);
-    if (difference === undefined) return plan;
-    log.error({ cycle: this.cycle, difference }, 'the plan of what has changed is not the plan of everything: the latter counts');
-    this.deps.onPlanDiffers();
+    if (difference !== undefined) {
+      log.error({ cycle: this.cycle, difference }, 'the plan of what has changed is not the plan of everything: the latter counts');
+      this.deps.onPlanDiffers();
+    }
+    // What is news in the first plan is none in the second one, which comes after it.
     const { machineReasons } = full;
     const changed = [...plan.machineReasons.changed, ...machineReasons.changed];
     return { ...full, machineReasons: { get: (id) => machineReasons.get(id), changed, [Symbol.iterator]: () => machineReasons[Symbol.iterator]() } };
