@@ -197,8 +197,18 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'spread-empty-domain', file: 'decide/spread.ts', rule: 'a domain that has none yet holds the others back',
-    find: 'for (const { domain } of [...idle, ...speculative]) if (domain !== undefined && !counts.has(domain)) counts.set(domain, 0);',
+    find: '  countSeen(tally, spread.key, counts);\n',
     replace: '',
+  },
+  {
+    id: 'spread-seen', file: 'decide/spread.ts', rule: 'a domain that others have to themselves does too (X10)',
+    find: 'for (const cls of fit.classes) {',
+    replace: 'for (const cls of fit.classes.filter(({ usable }) => usable.idle + usable.speculative > 0)) {',
+  },
+  {
+    id: 'spread-first-in-rank', file: 'decide/spread.ts', rule: 'of domains that have as many the machine that ranks first is kept',
+    find: '(candidate.position - head.position || candidate.rank - head.rank) < 0',
+    replace: '(candidate.rank - head.rank) < 0',
   },
   {
     id: 'spread-reserved', file: 'decide/spread.ts', rule: 'what is on its way to a spread counts in its domain',
@@ -337,23 +347,23 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'victim-strictly-lower', file: 'decide/preempt.ts', rule: 'a victim ranks strictly below',
-    find: 'if (victimPriority >= priority) return undefined;',
-    replace: 'if (victimPriority > priority) return undefined;',
+    find: 'holder.need.profile.priority >= priority) return undefined;',
+    replace: 'holder.need.profile.priority > priority) return undefined;',
   },
   {
-    id: 'victim-served', file: 'decide/preempt.ts', rule: "a victim's rank is that of what it serves (X3)",
-    find: 'Math.max(stamp?.priority ?? LOWEST_PRIORITY, served)',
-    replace: 'stamp?.priority ?? LOWEST_PRIORITY',
+    id: 'victim-served', file: 'decide/preempt.ts', rule: 'what a machine serves decides whether it may be taken, not what it was bound for (X3)',
+    find: 'if (holder !== undefined && holder.need.profile.priority >= priority) return undefined;',
+    replace: 'if (Math.max(holder?.need.profile.priority ?? -Infinity, market.stampOf(group)?.priority ?? -Infinity) >= priority) return undefined;',
   },
   {
-    id: 'victim-stamp', file: 'decide/preempt.ts', rule: 'and that of what it was bound for',
-    find: 'Math.max(stamp?.priority ?? LOWEST_PRIORITY, served)',
-    replace: 'served',
+    id: 'victim-stamp', file: 'decide/preempt.ts', rule: 'how good a victim is follows from what it serves',
+    find: 'holder?.need.profile ?? market.stampOf(group) ?? UNKNOWN',
+    replace: 'market.stampOf(group) ?? UNKNOWN',
   },
   {
-    id: 'victim-higher-of-both', file: 'decide/preempt.ts', rule: 'whichever is higher',
-    find: 'Math.max(stamp?.priority ?? LOWEST_PRIORITY, served)',
-    replace: 'Math.min(stamp?.priority ?? LOWEST_PRIORITY, served)',
+    id: 'victim-left-over-stamp', file: 'decide/preempt.ts', rule: 'where nobody needs it, from what it was bound for',
+    find: 'holder?.need.profile ?? market.stampOf(group) ?? UNKNOWN',
+    replace: 'holder?.need.profile ?? UNKNOWN',
   },
   {
     id: 'victim-excess-first', file: 'decide/preempt.ts', rule: 'what nobody needs is taken first (X24)',
@@ -367,23 +377,38 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'victim-own-cluster', file: 'decide/preempt.ts', rule: 'nobody takes from its own cluster',
-    find: 'if (cluster === own || cluster.demand === undefined || !cluster.connected) continue;',
-    replace: 'if (cluster.demand === undefined || !cluster.connected) continue;',
+    find: '    if (cluster === tally.cluster) continue;\n',
+    replace: '',
   },
   {
-    id: 'victim-reported', file: 'decide/preempt.ts', rule: 'nobody takes from a cluster that has not reported',
-    find: 'if (cluster === own || cluster.demand === undefined || !cluster.connected) continue;',
-    replace: 'if (cluster === own || !cluster.connected) continue;',
+    id: 'victim-reported', file: 'decide/market.ts', rule: 'nobody takes from a cluster that has not reported',
+    find: 'demand !== undefined && connected',
+    replace: 'connected',
   },
   {
-    id: 'victim-connected', file: 'decide/preempt.ts', rule: 'nobody takes from a cluster without a session',
-    find: 'if (cluster === own || cluster.demand === undefined || !cluster.connected) continue;',
-    replace: 'if (cluster === own || cluster.demand === undefined) continue;',
+    id: 'victim-connected', file: 'decide/market.ts', rule: 'nobody takes from a cluster without a session',
+    find: 'demand !== undefined && connected',
+    replace: 'demand !== undefined',
+  },
+  {
+    id: 'victim-search-own', file: 'decide/lowest-served.ts', rule: 'that a cluster itself serves the lowest says nothing of the others',
+    find: 'return own === this.#firstBy ? this.#second : this.#first;',
+    replace: 'return own === this.#firstBy ? Infinity : this.#first;',
+  },
+  {
+    id: 'victim-search-lowest', file: 'decide/lowest-served.ts', rule: 'whoever ranks above the lowest that is served searches',
+    find: 'if (by === this.#firstBy) this.#first = Math.min(',
+    replace: 'if (by === this.#firstBy) this.#first = Math.max(',
+  },
+  {
+    id: 'victim-moved-gang', file: 'decide/forecast.ts', rule: 'what a gang leaves behind that moves is free for others',
+    find: 'if (foreseen !== undefined && (',
+    replace: 'if (foreseen === null && (',
   },
   {
     id: 'victim-undisruptable', file: 'decide/preempt.ts', rule: 'what must not be disrupted is not taken',
-    find: 'if (isUndisruptable(group)) {',
-    replace: 'if (isUndisruptable(group) && group.left < 0) {',
+    find: '      else lots.push(lot);\n',
+    replace: '      lots.push(lot);\n',
   },
   {
     id: 'victim-no-more', file: 'decide/preempt.ts', rule: 'no more is taken than lacks',
@@ -391,9 +416,9 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'const n = tie.length === 1 ? lot.to - lot.from : 1;',
   },
   {
-    id: 'victim-not-reclaimed', file: 'decide/market.ts', rule: 'what is taken is not reclaimed as well (X24)',
-    find: 'const slots = group.members.splice(from, n);',
-    replace: 'const slots = group.members.slice(from, from + n);',
+    id: 'victim-not-reclaimed', file: 'facts/group.ts', rule: 'what is taken is not reclaimed as well (X24)',
+    find: 'return this.#ordered.splice(from, n);',
+    replace: 'return this.#ordered.slice(from, from + n);',
   },
   {
     id: 'grace-900000', file: 'decide/preempt.ts', rule: 'a gap of 900,000 has 30 s',
@@ -437,13 +462,33 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'fold-own', file: 'decide/fold.ts', rule: 'gangs fold if a machine of their cluster holds one',
-    find: 'for (const shelf of cluster.shelves()) for (const group of shelf.groups()) if (accepts[group.classIndex] === 1) return true;',
+    find: 'accepts(cluster.bound) || ',
     replace: '',
   },
   {
+    id: 'fold-keeps', file: 'decide/fold.ts', rule: 'gangs that machines of their own serve in whole keep them (D7)',
+    find: 'target !== undefined && !own.hold(row, target) && ',
+    replace: 'target !== undefined && ',
+  },
+  {
+    id: 'fold-keeps-until-moved', file: 'decide/plain.ts', rule: 'gangs keep what they have until larger machines serve them',
+    find: '(!tally.covered || tally.arriving > 0)',
+    replace: '!tally.covered',
+  },
+  {
+    id: 'fold-reserved', file: 'decide/fold.ts', rule: 'gangs stay folded while what was preempted for them as one is draining',
+    find: ' || accepts(cluster.reserved.get(demandKey))',
+    replace: '',
+  },
+  {
+    id: 'fold-draining', file: 'decide/fold.ts', rule: 'gangs do not fold onto what is still draining for them',
+    find: 'if (accepts(cluster.promised.get(demandKey)) ||',
+    replace: 'if ([...cluster.reserved.values()].some(accepts) || accepts(cluster.promised.get(demandKey)) ||',
+  },
+  {
     id: 'fold-decided', file: 'decide/fold.ts', rule: 'gangs stay folded while their machine is being created (D34)',
-    find: 'for (const shelf of cluster.shelves()) for',
-    replace: 'for (const shelf of [cluster.bound]) for',
+    find: 'accepts(cluster.promised.get(demandKey)) || ',
+    replace: '',
   },
   {
     id: 'fold-free', file: 'decide/fold.ts', rule: 'gangs fold if a free machine holds one',
@@ -477,7 +522,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'reason-exhausted', file: 'decide/verdict.ts', rule: 'who took what could be taken reads so',
-    find: "if (tally.reserved > 0) return 'PREEMPTION_EXHAUSTED';",
+    find: "if (tally.reserved > 0) return isProtected ? 'DISRUPTION_BLOCKED' : 'PREEMPTION_EXHAUSTED';",
     replace: '',
   },
   {
@@ -487,8 +532,18 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'reason-undisruptable', file: 'decide/verdict.ts', rule: 'what must not be disrupted is a reason',
-    find: "if (tally.undisruptable) return 'DISRUPTION_BLOCKED';",
+    find: "  if (isProtected) return 'DISRUPTION_BLOCKED';\n",
     replace: '',
+  },
+  {
+    id: 'reason-undisruptable-too', file: 'decide/verdict.ts', rule: 'also for who could take something else (D13)',
+    find: "isProtected ? 'DISRUPTION_BLOCKED' : 'PREEMPTION_EXHAUSTED'",
+    replace: "'PREEMPTION_EXHAUSTED'",
+  },
+  {
+    id: 'reason-undisruptable-gang', file: 'decide/same.ts', rule: 'and for a gang that would be whole (D13)',
+    find: "some(wouldBeWhole) ? 'disruption' : 'topology'",
+    replace: "some(() => false) ? 'disruption' : 'topology'",
   },
   {
     id: 'reason-starved', file: 'decide/verdict.ts', rule: 'only who ranks above starves somebody',
@@ -539,5 +594,45 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'decision-of-class', file: 'decide/plan-draft.ts', rule: 'machines of different classes are acquired for different reasons',
     find: 'if (known !== undefined) return known;',
     replace: 'if (decisions.length > 0) return 0;',
+  },
+  {
+    id: 'row-merged-unit', file: 'facts/need-row.ts', rule: 'rows of equal identity ask for the larger unit',
+    find: 'minUnit: maxVectors(a.minUnit, b.minUnit)',
+    replace: 'minUnit: a.minUnit',
+  },
+  {
+    id: 'row-rounds-up', file: 'facts/need-row.ts', rule: 'demand is rounded up',
+    find: 'wanted: need.aggregate.map(([, amount]) => Math.ceil(amount)),',
+    replace: 'wanted: need.aggregate.map(([, amount]) => Math.floor(amount)),',
+  },
+  {
+    id: 'hint-cautious', file: 'facts/facts.ts', rule: 'of two hints about one machine the more cautious holds',
+    find: 'disruptionCost: Math.max(',
+    replace: 'disruptionCost: Math.min(',
+  },
+  {
+    id: 'gang-rounds-down', file: 'decide/same.ts', rule: 'coverage is rounded down',
+    find: 'return Math.min(least, Number((have * 1000n) / BigInt(w)));',
+    replace: 'return Math.min(least, Math.round((Number(have) * 1000) / w));',
+  },
+  {
+    id: 'gang-reserved-elsewhere', file: 'decide/same.ts', rule: 'what is on its way to a gang elsewhere is reported',
+    find: '    tally.reserved += group.left;\n',
+    replace: '',
+  },
+  {
+    id: 'gang-open', file: 'decide/same.ts', rule: 'a choice between equal places is made anew when what is free changes',
+    find: ' || !isSettled(chosen, offers.all(), wanted);',
+    replace: ';',
+  },
+  {
+    id: 'limit-money-exceeded', file: 'decide/room.ts', rule: 'what costs nothing is not bought either once the limit is exceeded',
+    find: 'this.#microUsdPerHour < 0 ? 0 : Infinity',
+    replace: 'Infinity',
+  },
+  {
+    id: 'trust-before-session', file: 'decide/reclaim.ts', rule: 'that supply is not trusted is said before that a session is missing',
+    find: "  if (!supplyTrusted) return { code: 'SupplyUntrusted' };\n  if (!connected) return { code: 'ExcessNoSession', cluster: name };\n",
+    replace: "  if (!connected) return { code: 'ExcessNoSession', cluster: name };\n  if (!supplyTrusted) return { code: 'SupplyUntrusted' };\n",
   },
 ];

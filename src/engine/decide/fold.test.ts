@@ -163,8 +163,9 @@ describe('gangs that fit on one machine', () => {
     const low = need({ cluster: 'c2', priority: 1, units: 8, requirements: [typeIn('t2')] });
     const own = ['a', 'b'].map((id) => machine(id, 'Configured', { assigned: assignmentOf(wanted) }));
     const loop = new Simulation(world({ machines: [...own, big('z', 'Configured', { cluster: 'c2', instanceType: 't2', assigned: assignmentOf(low) })], needs: [wanted, low] }), T0, { delay: () => 2 });
-    const cycles = Array.from({ length: 8 }, () => actionsOf(loop.step()));
-    expect(cycles).toEqual([['Preempt z c2'], [], [], ['Bootstrap z c1'], [], [], ['Reclaim a c1', 'Reclaim b c1'], []]);
+    const plans = Array.from({ length: 8 }, () => loop.step());
+    expect(plans.map(actionsOf)).toEqual([['Preempt z c2'], [], [], ['Bootstrap z c1'], [], [], ['Reclaim a c1', 'Reclaim b c1'], []]);
+    expect(plans[1]?.verdicts[0]).toMatchObject({ sameDomain: 'za', machines: 2, deficit: [['cpu', 3000]] });
   });
 
   it('stay folded while what was preempted for them as one is draining, though no other machine holds one', () => {

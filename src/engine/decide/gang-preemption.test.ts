@@ -52,6 +52,18 @@ describe('a gang that takes from others (D7)', () => {
     expect(verdict).not.toHaveProperty('preemption');
   });
 
+  it('says how much of it a domain covers, rounded down: two thirds are not 667 ‰', () => {
+    const [verdict] = plan({ machines: inZone('za', 2, 'Idle'), needs: [gang(3)] }).verdicts;
+    expect(verdict?.sameCandidates).toEqual([{ domain: 'za', coveragePerMille: 666, satisfiable: false }]);
+  });
+
+  it('says what is on its way to it in a domain that it had to leave', () => {
+    const memory: MemoryChange[] = [{ what: 'reservation', key: 'za-v0', to: assignmentOf(gang(4)) }];
+    const result = plan({ machines: [...victims('za', 1, { state: 'Draining' }), ...inZone('zb', 2, 'Configured', own(4))], needs: [gang(4)], reported: ['c2'], memory });
+    expect(result.verdicts[0]).toMatchObject({ reason: 'TOPOLOGY_UNSATISFIABLE', sameDomain: 'zb', machines: 2, preemption: { victims: 1 } });
+    expect(result.memory.filter((m) => m.what === 'reservation')).toEqual([]);
+  });
+
   it('leaves a victim\'s gang whole or without: its members left over are reclaimed or kept by it, never half taken twice', () => {
     const lowGang = gang(3, { cluster: 'c2', priority: 10, group: 'B' });
     const machines = victims('za', 3, { assigned: assignmentOf(lowGang) });

@@ -3,7 +3,7 @@ import { planOnce } from '../engine.ts';
 import { ZONE_KEY } from '../match.ts';
 import { amounts, bindTo, DOLLAR, hint, machine, need, policy, requirement, T0, typeIn, world } from '../testing/builders.ts';
 import type { WorldSpec } from '../testing/builders.ts';
-import { actionsOf, codesOf } from '../testing/summary.ts';
+import { actionsOf, codesOf, idsOf } from '../testing/summary.ts';
 
 const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
 
@@ -101,6 +101,18 @@ describe('order of Needs', () => {
     const machines = [machine('big', 'Idle', { allocatable: amounts({ cpu: 8 }) }), machine('small', 'Idle', { priceMicroUsdPerHour: DOLLAR })];
     const result = plan({ machines, needs: [small, large] });
     expect(result.verdicts.map((v) => [v.need.unitClass, v.satisfied])).toEqual([[large.unitClass, true], [small.unitClass, true]]);
+  });
+
+  it.each([[[3, 4]], [[4, 3]]])('asks of rows of equal identity for the larger unit, in whichever order they come: %j', (cpus) => {
+    const rows = cpus.map((cpu) => need({ units: cpu, minUnit: amounts({ cpu }) }));
+    expect(new Set(rows.map((row) => row.unitClass)).size).toBe(1);
+    const machines = [machine('a', 'Idle', { allocatable: amounts({ cpu: 3 }) }), machine('b', 'Idle', { allocatable: amounts({ cpu: 4 }) })];
+    expect(idsOf(plan({ machines, needs: rows }), 'Bootstrap')).toEqual(['b']);
+  });
+
+  it('rounds demand up', () => {
+    const machines = ['a', 'b'].map((id) => machine(id, 'Idle'));
+    expect(idsOf(plan({ machines, needs: [need({ aggregate: [['cpu', 1000.4]] })] }), 'Bootstrap')).toEqual(['a', 'b']);
   });
 
   it('sums rows of equal identity', () => {
@@ -228,6 +240,7 @@ describe('limits (D12)', () => {
     ['count what is decided already', { machines: [bought('a'), machine('x', 'Speculative', { intent: bindTo(need()) })], needs: [need({ units: 2 })], policy: policy({ limits: { machines: 1 } }) }, []],
     ['do not count what failed', { machines: [bought('a'), machine('x', 'Failed')], needs: [need()], policy: policy({ limits: { machines: 1 } }) }, ['Provision a c1']],
     ['stop purchases at an amount of money', { machines: [bought('a'), bought('b')], needs: [need({ units: 2 })], policy: policy({ limits: { microUsdPerHour: 1.5 * DOLLAR } }) }, ['Provision a c1']],
+    ['stop what costs nothing as well once they are exceeded', { machines: [bought('a', 0), machine('x', 'Configured', { priceMicroUsdPerHour: 2 * DOLLAR })], needs: [need({ units: 2 })], policy: policy({ limits: { microUsdPerHour: DOLLAR } }) }, []],
     ['leave idle machines alone: they cost money already', { machines: [machine('i', 'Idle'), bought('a')], needs: [need({ units: 2 })], policy: policy({ limits: { machines: 1 } }) }, ['Bootstrap i c1']],
     ['serve the highest precedence first', { machines: [bought('a'), bought('b')], needs: [need(), need({ cluster: 'c2', priority: 500 })], policy: policy({ limits: { machines: 1 } }) }, ['Provision a c2']],
     ['do not let a lower Need eat the money a higher one waits for', {

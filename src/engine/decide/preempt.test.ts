@@ -61,6 +61,13 @@ describe('whom a Need may take from', () => {
     expect(idsOf(plan(spec), 'Preempt')).toEqual(expected);
   });
 
+  it('who ranks below, though its own cluster serves a still lower one in another place', () => {
+    const gang = need({ units: 2, group: 'g', requirements: [sameZone()] });
+    const searches = need({ cluster: 'c3', priority: 1000, aggregate: amounts({ gpu: 1 }) });
+    const machines = [machine('own-a', 'Configured'), machine('own-b', 'Configured', { zone: 'zb' }), bound('x', 50)];
+    expect(idsOf(plan({ machines, needs: [searches, gang, need({ priority: 5 }), low(50)] }), 'Preempt')).toEqual(['x']);
+  });
+
   it('what a gang leaves behind that moves to where it becomes whole, though it was foreseen to stay', () => {
     const gang = low(500, 2, { requirements: [sameZone()], group: 'g' });
     const machines = [bound('x', 500, { assigned: assignmentOf(gang) }), ...['i', 'j'].map((id) => machine(id, 'Idle', { zone: 'zb', instanceType: 't2' }))];

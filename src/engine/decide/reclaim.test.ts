@@ -30,6 +30,7 @@ describe('reclaim', () => {
     ['its cluster has not reported', { unreported: ['c1'] }, 'ExcessNoRollupYet'],
     ['its cluster has no session', { sessions: [] }, 'ExcessNoSession'],
     ['supply is not trusted', { supplyTrusted: false }, 'SupplyUntrusted'],
+    ['supply is not trusted and its cluster has no session', { sessions: [], supplyTrusted: false }, 'SupplyUntrusted'],
     ['a Pod on it must not be disrupted', { hints: { c1: [hint('m000', { doNotDisrupt: true, pods: 0 })] } }, 'ExcessDoNotDisrupt'],
     ['its provider has just refused to drain it', { machines: configured(1).map((m) => ({ ...m, drainRefused: true })) }, 'ExcessDrainRefused'],
     ['it has been left over for less than the patience', { hints: { c1: [hint('m000')] } }, 'ExcessWithinPatience'],
@@ -48,6 +49,7 @@ describe('reclaim', () => {
     ['the dearest first', [machine('a', 'Configured', { priceMicroUsdPerHour: 1 }), machine('b', 'Configured', { priceMicroUsdPerHour: 2 })], {}, ['b', 'a']],
     ['then the cheapest to reclaim', ['a', 'b'].map((id) => machine(id, 'Configured', { assigned: { cluster: 'c1', fingerprint: 'f', group: '', priority: 1, interruptionBucket: 1, reclamationBucket: id === 'a' ? 5 : 4 } })), {}, ['b', 'a']],
     ['then by id', [machine('b', 'Configured'), machine('a', 'Configured')], {}, ['a', 'b']],
+    ['of two hints about one machine the more cautious one', [machine('a', 'Configured'), machine('b', 'Configured')], { c1: [hint('a', { pods: 0, disruptionCost: 5 }), hint('a', { pods: 0, disruptionCost: 0 }), hint('b', { pods: 0, disruptionCost: 3 })] }, ['b', 'a']],
     ['what is cheapest to disturb before everything else', [machine('a', 'Configured', { priceMicroUsdPerHour: 9 }), machine('b', 'Configured')], { c1: [hint('a', { pods: 0, disruptionCost: 1 })] }, ['b', 'a']],
   ])('takes %s', (_, machines, hints, expected) => {
     expect(idsOf(plan({ machines, ...(hints && { hints }) }), 'Reclaim')).toEqual(expected);

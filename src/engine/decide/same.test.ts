@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { planOnce } from '../engine.ts';
-import { assignmentOf, bindTo, machine, need, policy, sameZone, T0, world } from '../testing/builders.ts';
+import { changesOf, createEngine, planOnce } from '../engine.ts';
+import { assignmentOf, bindTo, machine, machinesChange, need, policy, sameZone, T0, world } from '../testing/builders.ts';
 import type { NeedSpec, WorldSpec } from '../testing/builders.ts';
 import { actionsOf, codesOf, idsOf } from '../testing/summary.ts';
 import type { EngineMachine, MachineState } from '../types.ts';
@@ -90,6 +90,16 @@ describe('a Same Need', () => {
   it('gives one zone up when two hold enough', () => {
     const result = plan({ machines: [...inZone('za', 2, 'Configuring'), ...inZone('za', 1, 'Configured'), ...inZone('zb', 3, 'Configured')], needs: [gang(3)] });
     expect(idsOf(result, 'Reclaim')).toEqual(['zb-Configured-0', 'zb-Configured-1', 'zb-Configured-2']);
+  });
+
+  it('chooses anew between places that serve it equally well when what is free there changes', () => {
+    const engine = createEngine(policy());
+    const machines = [...inZone('za', 2, 'Configured'), ...inZone('zb', 2, 'Configured')];
+    for (const change of changesOf(world({ machines, needs: [gang(2), need({ units: 2, priority: 50 })] }))) engine.apply(change);
+    for (let i = 0; i < 2; i++) engine.apply({ kind: 'memory', changes: engine.plan(T0).memory });
+    expect(engine.plan(T0).verdicts[0]?.sameDomain).toBe('za');
+    engine.apply(machinesChange(...inZone('za', 1, 'Idle')));
+    expect(engine.plan(T0).verdicts[0]?.sameDomain).toBe('zb');
   });
 
   it('lets a lower gang keep what a higher one left behind', () => {

@@ -38,6 +38,11 @@ describe('a strict spread', () => {
     expect(result.actions.map((a) => `${a.kind} ${a.machineId}`)).toEqual(['Reclaim -Configured-0', 'Reclaim za-Configured-2']);
   });
 
+  it('keeps, of domains that have as many, the machine that ranks first in its cluster, not the smallest id', () => {
+    const machines = [machine('a', 'Configured', { zone: 'zb', priceMicroUsdPerHour: DOLLAR }), machine('b', 'Configured', { zone: 'za' })];
+    expect(plan({ machines, needs: [spread(1)] }).actions.map((a) => `${a.kind} ${a.machineId}`)).toEqual(['Reclaim a']);
+  });
+
   it('never gives up what serves for what is on its way', () => {
     const machines = [...inZone('za', 3, 'Configured'), ...inZone('zb', 1, 'Idle', { intent: bindTo(spread(3)) }), ...inZone('zc', 1, 'Configuring')];
     const result = plan({ machines, needs: [spread(3)] });
