@@ -65,7 +65,7 @@ describe('whom a Need may take from', () => {
     const gang = need({ units: 2, group: 'g', requirements: [sameZone()] });
     const searches = need({ cluster: 'c3', priority: 1000, aggregate: amounts({ gpu: 1 }) });
     const machines = [machine('own-a', 'Configured'), machine('own-b', 'Configured', { zone: 'zb' }), bound('x', 50)];
-    expect(idsOf(plan({ machines, needs: [searches, gang, need({ priority: 5 }), low(50)] }), 'Preempt')).toEqual(['x']);
+    expect(idsOf(plan({ machines, needs: [searches, gang, need({ priority: 5 }), low(50)] }), 'Preempt')).toEqual(['x', 'own-b']); // who loses x takes from the lowest
   });
 
   it('what a gang leaves behind that moves to where it becomes whole, though it was foreseen to stay', () => {
