@@ -88,6 +88,19 @@ describe('the numbers of those whom machines serve', () => {
     expect(holders.at(holders.of(row(7))).group).toBe('g7');
   });
 
+  it('say in what was frozen whom they meant then', () => {
+    const engine = createEngine(policy());
+    engine.apply(machinesChange(machine('m', 'Configured')));
+    const asksFor = (group: string): void => {
+      engine.apply({ kind: 'needs', cluster: 'c1', needs: [need({ group })] });
+      engine.plan(T0);
+    };
+    asksFor('first');
+    const { machineReasons } = engine.capture();
+    for (let i = 0; i < 2_500; i++) asksFor(`g${String(i)}`);
+    expect(machineReasons.get('m')).toMatchObject({ group: 'first' });
+  });
+
   it('stay what they were for whoever has frozen them', () => {
     const holders = new Holders();
     const first = holders.of(row(1));
@@ -99,12 +112,13 @@ describe('the numbers of those whom machines serve', () => {
 
   it('are taken from no machine that has one, however many demands come and go', () => {
     const engine = createEngine(policy());
-    engine.apply(machinesChange(machine('m', 'Configured'), machine('kept', 'Configured', { cluster: 'c2' })));
+    engine.apply(machinesChange(machine('m', 'Configured'), machine('kept', 'Configured', { cluster: 'c2' }), machine('shared', 'Configured', { cluster: 'c3', allocatable: cpus(8) })));
     engine.apply({ kind: 'needs', cluster: 'c2', needs: [need({ cluster: 'c2', group: 'stays' })] });
+    engine.apply({ kind: 'needs', cluster: 'c3', needs: [{ ...gang('g1'), cluster: 'c3' }, { ...gang('g2'), cluster: 'c3' }] });
     for (let i = 0; i < 2_500; i++) {
       engine.apply({ kind: 'needs', cluster: 'c1', needs: [need({ group: `g${String(i)}` })] });
       const { machineReasons } = engine.plan(T0);
-      expect([machineReasons.get('m'), machineReasons.get('kept')]).toMatchObject([{ group: `g${String(i)}` }, { group: 'stays' }]);
+      expect(['m', 'kept', 'shared'].map((id) => machineReasons.get(id))).toMatchObject([{ group: `g${String(i)}` }, { group: 'stays' }, { cluster: 'c3' }]);
     }
   });
 });

@@ -182,8 +182,8 @@ export class Planner {
   }
 }
 
-function* holdersInUse({ inventory, clusters }: Facts): Iterable<number> {
-  yield* inventory.credited;
+/** After a plan no machine counts for a row that nobody asks for any more. */
+function* holdersInUse({ clusters }: Facts): Iterable<number> {
   for (const { demand, folded } of clusters.all()) {
     for (const row of demand?.rows ?? []) yield row.holder;
     for (const row of folded.values()) yield row.holder;
