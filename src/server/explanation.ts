@@ -1,8 +1,7 @@
 import { DecisionKind } from '../api/gen/bigfleet/v1alpha1/view.ts';
 import type { Explanation } from '../api/gen/bigfleet/v1alpha1/view.ts';
-import { explainMachine } from '../engine/explain.ts';
 import type { MachineReason, NeedVerdict } from '../engine/types.ts';
-import { isHindered, tellNeed } from '../shard/need-telling.ts';
+import { tellNeed } from '../shard/need-telling.ts';
 import type { RowTrouble } from '../shard/row-troubles.ts';
 
 /** What a reason amounts to, for those who only want to know that. */
@@ -34,23 +33,23 @@ const KINDS: Readonly<Record<MachineReason['code'], DecisionKind>> = {
   Failed: DecisionKind.DECISION_KIND_BLOCKED,
 };
 
-/** The engine's reason as the wire tells it: a code, its operands, and the one sentence that everything prints. */
-export function machineExplanation(reason: MachineReason, decidedAtMs = 0): Explanation {
+/** The engine's reason as the wire tells it: a code, its operands, and `text`, the one sentence that everything prints. */
+export function machineExplanation(reason: MachineReason, text: string, decidedAtMs = 0): Explanation {
   const { code, ...operands } = reason;
   return {
     kind: KINDS[code],
     code,
     operands: Object.entries(operands).map(([name, value]) => ({ name, value: String(value) })),
-    text: explainMachine(reason),
+    text,
     decidedAtUnixNanos: nanos(decidedAtMs),
   };
 }
 
 export function needExplanation(verdict: NeedVerdict, troubles?: ReadonlyMap<string, RowTrouble>): Explanation {
-  const { satisfied, reason, text } = tellNeed(verdict, troubles);
+  const { satisfied, code, text } = tellNeed(verdict, troubles);
   return {
     kind: satisfied ? DecisionKind.DECISION_KIND_KEPT : DecisionKind.DECISION_KIND_BLOCKED,
-    code: isHindered(verdict, troubles) ? 'MachineDoesNotCome' : (reason ?? 'Satisfied'),
+    code,
     operands: [
       { name: 'machines', value: String(verdict.machines) },
       { name: 'inFlight', value: String(verdict.inFlight) },

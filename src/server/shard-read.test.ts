@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { InspectNeedsRequest, NeedView } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
 import { amounts, need } from '../engine/testing/builders.ts';
 import type { NeedVerdict, UnmetReason } from '../engine/types.ts';
-import { rowKey } from '../shard/bind-refusals.ts';
+import { rowKey } from '../shard/source-rows.ts';
 import { verdict } from '../shard/testing/needs.ts';
 import { inspectNeeds, needView } from './shard-read.ts';
 

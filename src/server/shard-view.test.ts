@@ -13,7 +13,7 @@ import { VirtualClock } from '../lib/virtual-clock.ts';
 import { silentLog } from '../runtime/types.ts';
 import { SessionHub } from '../session/server/session-hub.ts';
 import { createShardServer } from '../shard/grpc-server.ts';
-import { rowKey } from '../shard/bind-refusals.ts';
+import { rowKey } from '../shard/source-rows.ts';
 import { Inventory } from '../shard/inventory.ts';
 import type { RowTrouble } from '../shard/row-troubles.ts';
 import { seen } from '../shard/testing/machines.ts';

@@ -11,13 +11,16 @@ import { formatResources, parseResources } from '../api/resource-vector.ts';
 import type { MachineReason, NeedVerdict, NodeHint } from '../engine/types.ts';
 import { capacityTypeToWire, stateToWire } from '../provider/kit/wire.ts';
 import { finishInTurns, inTurns, nextTurn, sortedInTurns } from '../lib/turns.ts';
+import { tellMachine } from '../shard/machine-telling.ts';
 import { isSatisfied } from '../shard/need-telling.ts';
 import type { PlannedState } from '../shard/planned-state.ts';
 import { clusterOf } from '../shard/record.ts';
 import type { MachineRecord } from '../shard/record.ts';
+import { creditOf, isFor, plannedKey, plannedKeyOf } from '../shard/source-rows.ts';
 import { formatInSteps } from '../snapshot/format.ts';
 import { reportInSteps } from '../snapshot/plan-report.ts';
 import { machineExplanation, nanos, needExplanation, obstacle } from './explanation.ts';
+import { heldMachines, rowsAhead } from './rivals.ts';
 import { needView } from './shard-read.ts';
 import type { NeedViews } from './shard-read.ts';
 
@@ -41,6 +44,8 @@ export interface ShardSight {
 const BATCH = 500;
 const MACHINES_PER_NEED = 20;
 const NEEDS_AHEAD = 5;
+/** Very many gangs may be planned as one. */
+const NEEDS_PER_MACHINE = 1_000;
 const SNAPSHOT_PIECE_BYTES = 512 * 1024;
 
 /** The answers of ShardView (D18): why a machine, a need, a cluster is as it is. Errors are GrpcErrors. */
@@ -56,11 +61,12 @@ export class ShardView {
     const record = this.sight.machine(machineId);
     if (!record) throw new GrpcError(GrpcCode.NOT_FOUND, `machine_id: this shard knows no machine ${JSON.stringify(machineId)}`);
     const views = this.sight.needViews();
-    const serves = views.verdicts.filter((verdict) => isFor(record, verdict));
+    const credit = creditOf(record.why);
+    const serves = credit ? views.verdicts.filter((verdict) => isFor(credit, verdict)).slice(0, NEEDS_PER_MACHINE) : [];
     return { ...this.stamp(views), machine: this.view(record), creditedTo: serves.map((v) => this.need(v, views)), history: [] };
   }
 
-  explainNeed(request: ExplainNeedRequest): ExplainNeedResponse {
+  async explainNeed(request: ExplainNeedRequest): Promise<ExplainNeedResponse> {
     const views = this.sight.needViews();
     const wantedClass = request.minUnit.size > 0 ? unitClass(parseMinUnit(request.minUnit)) : undefined;
     const rows = views.verdicts.filter(({ need }) =>
@@ -70,17 +76,18 @@ export class ShardView {
       (wantedClass === undefined || need.unitClass === wantedClass));
     if (rows.length === 0) throw new GrpcError(GrpcCode.NOT_FOUND, `no row of cluster ${JSON.stringify(request.clusterId)} fits the selector`);
     const limit = request.machineLimit > 0 ? request.machineLimit : MACHINES_PER_NEED;
-    const candidates = byFingerprint(this.sight.machinesOf(request.clusterId));
+    const serving = byDemand(this.sight.machinesOf(request.clusterId));
+    const ahead = await this.ahead(rows, views);
     return {
       ...this.stamp(views),
       needs: rows.map((verdict) => {
-        const machines = (candidates.get(verdict.need.fingerprint) ?? []).filter((record) => isFor(record, verdict));
+        const machines = serving.get(plannedKeyOf(verdict)) ?? [];
         return {
           need: this.need(verdict, views),
           why: needExplanation(verdict, views.troubles),
           machines: machines.slice(0, limit).map((record) => this.view(record)),
           machinesTruncated: machines.length > limit,
-          ahead: isSatisfied(verdict, views.troubles) ? [] : this.ahead(verdict, views),
+          ahead: ahead.get(verdict) ?? [],
         };
       }),
     };
@@ -163,10 +170,17 @@ export class ShardView {
     }
   }
 
-  /** Needs of higher precedence that hold machines while this one lacks some; the nearest in the engine's order first. */
-  private ahead(verdict: NeedVerdict, views: NeedViews): NeedView[] {
-    const at = views.verdicts.indexOf(verdict);
-    return views.verdicts.slice(0, at).filter((other) => other.machines > 0).slice(0, NEEDS_AHEAD).map((other) => this.need(other, views));
+  /** For each of the rows that lack something: who chooses before it and holds what it could use. */
+  private async ahead(rows: readonly NeedVerdict[], views: NeedViews): Promise<ReadonlyMap<NeedVerdict, NeedView[]>> {
+    const found = new Map<NeedVerdict, NeedView[]>();
+    const lacking = rows.filter((verdict) => !isSatisfied(verdict, views.troubles));
+    if (lacking.length === 0) return found;
+    const held = await heldMachines(this.sight.machines());
+    for (const verdict of lacking) {
+      const ahead = await rowsAhead(verdict, views.verdicts, held, NEEDS_AHEAD);
+      found.set(verdict, ahead.map((other) => this.need(other, views)));
+    }
+    return found;
   }
 
   private need(verdict: NeedVerdict, views: NeedViews): NeedView {
@@ -212,7 +226,7 @@ export class ShardView {
         lastError: operation.lastError,
         nextAttemptUnixNanos: 0n,
       },
-      why: record.why && machineExplanation(record.why, intent?.decidedAt),
+      why: record.why && machineExplanation(record.why, tellMachine(record), intent?.decidedAt),
     };
   }
 }
@@ -224,31 +238,25 @@ async function* textsInTurns(texts: Iterable<string>): AsyncGenerator<string, vo
   }
 }
 
-/** By the demand that the engine's last word on the machine names. */
-function byFingerprint(machines: Iterable<MachineRecord>): Map<string, MachineRecord[]> {
+/** By `plannedKey` of the demand that they count for. */
+function byDemand(machines: Iterable<MachineRecord>): Map<string, MachineRecord[]> {
   const found = new Map<string, MachineRecord[]>();
+  // Machines of one demand mostly share their reason: the key is made once for all of them.
+  const byReason = new Map<MachineReason, MachineRecord[]>();
   for (const record of machines) {
     const { why } = record;
-    if (!why || !isCredit(why)) continue;
-    const others = found.get(why.fingerprint);
-    if (others) others.push(record);
-    else found.set(why.fingerprint, [record]);
+    const credit = creditOf(why);
+    if (!why || !credit) continue;
+    let others = byReason.get(why);
+    if (!others) {
+      const key = plannedKey(credit);
+      others = found.get(key) ?? [];
+      found.set(key, others);
+      byReason.set(why, others);
+    }
+    others.push(record);
   }
   return found;
-}
-
-type Credit = Extract<MachineReason, { code: 'Serving' | 'InFlight' | 'AcquiredIdle' | 'AcquiredSpeculative' }>;
-
-/** The machine counts for the demand that the reason names. */
-function isCredit(why: MachineReason): why is Credit {
-  return why.code === 'Serving' || why.code === 'InFlight' || why.code === 'AcquiredIdle' || why.code === 'AcquiredSpeculative';
-}
-
-/** Whether the engine's last word on the machine names this need. */
-function isFor({ why, assigned, intent }: MachineRecord, { need }: NeedVerdict): boolean {
-  const to = intent?.kind === 'bind' ? intent.to : assigned;
-  const named = why !== undefined && isCredit(why) && why.fingerprint === need.fingerprint && why.cluster === need.cluster;
-  return named && (to === undefined || to.fingerprint !== need.fingerprint || to.group === need.group);
 }
 
 function parseMinUnit(minUnit: ReadonlyMap<string, string>): ReturnType<typeof parseResources> {

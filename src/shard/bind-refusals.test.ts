@@ -1,28 +1,30 @@
 import { describe, expect, it } from 'vitest';
 import type { MachineState } from '../engine/types.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
-import { BindRefusals, rowKey } from './bind-refusals.ts';
+import { BindRefusals } from './bind-refusals.ts';
 import { Inventory } from './inventory.ts';
-import { seen, toEast } from './testing/machines.ts';
+import { SourceRows, rowKey } from './source-rows.ts';
+import { comingFor, eastRow, seen, toEast } from './testing/machines.ts';
 
 function setUp() {
   const clock = new VirtualClock();
   const inventory = new Inventory(clock);
-  const refusals = new BindRefusals(clock);
+  const refusals = new BindRefusals(clock, new SourceRows());
   inventory.onChange((change) => refusals.observe(change));
   const have = (id: string, state: MachineState): void => {
     inventory.observe(seen(id, state), inventory.mark());
     inventory.setIntent(id, { kind: 'bind', to: toEast, requirements: [], reason: '', decidedAt: 0, configureSent: true });
+    inventory.explain(id, comingFor(eastRow));
   };
   const moves = (id: string, state: MachineState): void => inventory.observe(seen(id, state, state === 'Failed' ? { lastError: 'no network' } : {}), inventory.mark());
-  const known = (): string | undefined => refusals.current().get(rowKey(toEast))?.words;
+  const known = (): string | undefined => refusals.current().get(rowKey(eastRow))?.words;
   return { clock, inventory, refusals, have, moves, known };
 }
 
 describe('what a provider said when it refused machines to a row', () => {
   it('is known while others are tried, and forgotten when one of them comes', () => {
     const t = setUp();
-    t.refusals.refused(toEast, { code: 'INTERNAL', words: 'configure: disk broken' });
+    t.refusals.refused({ why: comingFor(eastRow) }, { code: 'INTERNAL', words: 'configure: disk broken' });
     t.have('m', 'Idle');
     t.moves('m', 'Configuring');
     expect(t.known()).toBe('configure: disk broken');
@@ -44,9 +46,9 @@ describe('what a provider said when it refused machines to a row', () => {
 
   it('is forgotten when nothing was refused for a while: nothing is tried any more', async () => {
     const t = setUp();
-    t.refusals.refused(toEast, { code: 'INTERNAL', words: 'first' });
+    t.refusals.refused({ why: comingFor(eastRow) }, { code: 'INTERNAL', words: 'first' });
     await t.clock.advance(60_000);
-    t.refusals.refused(toEast, { code: 'INTERNAL', words: 'second' });
+    t.refusals.refused({ why: comingFor(eastRow) }, { code: 'INTERNAL', words: 'second' });
     await t.clock.advance(60_000);
     expect(t.known()).toBe('second');
     await t.clock.advance(31_000);

@@ -1,6 +1,7 @@
-import type { Assignment } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { InventoryChange } from './inventory.ts';
+import type { MachineRecord } from './record.ts';
+import type { SourceRows } from './source-rows.ts';
 
 /** Nothing refused for so long: a machine that was refused would have been tried again by now. */
 const FORGET_MS = 90_000;
@@ -17,21 +18,25 @@ export interface Trouble {
  */
 export class BindRefusals {
   private readonly clock: Clock;
+  private readonly rows: Pick<SourceRows, 'of'>;
   private readonly byRow = new Map<string, Trouble & { readonly at: number }>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, rows: Pick<SourceRows, 'of'>) {
     this.clock = clock;
+    this.rows = rows;
   }
 
-  refused(to: Assignment, { code, words }: Trouble): void {
-    this.byRow.set(rowKey(to), { at: this.clock.monotonic(), code, words });
+  /** The machine was refused to the rows that it counted for. */
+  refused({ why }: Pick<MachineRecord, 'why'>, { code, words }: Trouble): void {
+    const trouble = { at: this.clock.monotonic(), code, words };
+    for (const row of this.rows.of(why)) this.byRow.set(row, trouble);
   }
 
   /** Feed it every change: a machine that arrives ends the story of its row, one that fails on its way goes on with it. */
   observe({ before, after }: InventoryChange): void {
     if (before?.intent?.kind !== 'bind' || !after || before.seen.state === after.seen.state) return;
-    if (after.seen.state === 'Configured') this.byRow.delete(rowKey(before.intent.to));
-    else if (after.seen.state === 'Failed') this.refused(before.intent.to, { code: 'Failed', words: after.seen.lastError });
+    if (after.seen.state === 'Configured') for (const row of this.rows.of(before.why)) this.byRow.delete(row);
+    if (after.seen.state === 'Failed') this.refused(before, { code: 'Failed', words: after.seen.lastError });
   }
 
   /** The latest by row, as `rowKey` has it. */
@@ -40,13 +45,4 @@ export class BindRefusals {
     for (const [key, { at }] of this.byRow) if (at < since) this.byRow.delete(key);
     return this.byRow;
   }
-}
-
-export function rowKey({ cluster, fingerprint, group }: Pick<Assignment, 'cluster' | 'fingerprint' | 'group'>): string {
-  return JSON.stringify([cluster, fingerprint, group]);
-}
-
-/** The fingerprint in a `rowKey`. */
-export function fingerprintOf(key: string): string {
-  return (JSON.parse(key) as [cluster: string, fingerprint: string, group: string])[1];
 }

@@ -47,6 +47,7 @@ import { isReleaseRequest, releaseStep } from './release-requests.ts';
 import { Restoration } from './restoration.ts';
 import { RowTroubles } from './row-troubles.ts';
 import { callDeadlineMs, callObstacle, pollerSettingsOf } from './settings.ts';
+import { SourceRows } from './source-rows.ts';
 import { checkStart, recallMachines, waitForProvider } from './start.ts';
 import { ShardStatusPublisher } from './status-publisher.ts';
 import { wireRequirements } from './wire-names.ts';
@@ -149,9 +150,10 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     },
     onLifecycle: (event) => metrics.sessionLifecycle.inc({ event }),
   });
-  const refusals = new BindRefusals(clock);
+  const sourceRows = new SourceRows();
+  const refusals = new BindRefusals(clock, sourceRows);
   inventory.onChange((change) => refusals.observe(change));
-  const troubles = new RowTroubles({ clock, inventory, refusals });
+  const troubles = new RowTroubles({ clock, inventory, refusals, rows: sourceRows });
   const needStatus = new NeedStatusPublisher({
     clock,
     clusters: () => hub.clusters(),
@@ -263,7 +265,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
         fenced = `machine ${machineId}: ${message}`;
         log.error({ machine: machineId, error: message }, 'fenced: a provider has seen a newer epoch than ours; this shard acts no more');
       },
-      onBindRefused: (to, refusal) => refusals.refused(to, refusal),
+      onBindRefused: (machine, refusal) => refusals.refused(machine, refusal),
       onDrainGivenUp: (code) => metrics.drainsGivenUp.inc({ code }),
       onOutcome: (kind, outcome) => metrics.outcomes.inc({ kind, outcome }),
     }),
@@ -279,6 +281,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       cycleMs: () => settings.current.cycleMs,
       onPlanDiffers: () => metrics.planDifferences.inc(),
       onPlanned: (plan, facts) => {
+        sourceRows.planned(plan.verdicts);
         adoptObjectsMode(plan);
         needStatus.planned(plan.verdicts);
         availableCapacity.planned(plan.verdicts);

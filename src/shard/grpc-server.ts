@@ -44,7 +44,7 @@ export function createShardServer({ listen, clock, log, hub, needViews, view }: 
       const read: ShardReadServer = { inspectNeeds: serveStream((request) => inspectNeeds(request, needViews())) };
       const why: ShardViewServer = {
         explainMachine: serveUnary((request) => answer(() => view.explainMachine(request.machineId))),
-        explainNeed: serveUnary((request) => answer(() => view.explainNeed(request))),
+        explainNeed: serveUnary((request) => view.explainNeed(request)),
         explainCluster: serveUnary((request) => answer(() => view.explainCluster(request))),
         takeSnapshot: serveStream(() => view.takeSnapshot()),
         listMachines: serveStream((request) => view.listMachines(request)),

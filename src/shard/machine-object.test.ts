@@ -82,6 +82,8 @@ describe('the object of a machine', () => {
     expect(disrupting({ drainRefusal })).toEqual(['False', 'DrainRefused', 'It serves on: its provider refused (drain: not implemented). Not tried again before 2026-01-02T03:05:05Z.']);
     expect(disrupting({ drainRefusal: { ...drainRefusal, until: 0 } })).toEqual(['False', 'Configured', '']);
     expect(disrupting({ drainRefusal, intent: unbind })).toEqual(['True', 'Configured', 'excess']);
+    const { status } = desiredMachine(record({ seen: seen('m', 'Configured'), drainRefusal, why: { code: 'ExcessDrainRefused', cluster: 'east' } }), identity);
+    expect(status?.message).toBe('No demand of cluster east needs it; kept for now because its provider refused to drain it (drain: not implemented).');
   });
 
   it('has conditions that say of which generation they are', () => {

@@ -4,12 +4,12 @@ import { amounts, need } from '../engine/testing/builders.ts';
 import type { NeedVerdict } from '../engine/types.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { Inventory } from './inventory.ts';
-import { rowKey } from './bind-refusals.ts';
 import type { Trouble } from './bind-refusals.ts';
 import { NeedStatusPublisher } from './need-status.ts';
 import type { MachineRecord } from './record.ts';
 import { RowTroubles } from './row-troubles.ts';
-import { seen } from './testing/machines.ts';
+import { SourceRows, rowKey } from './source-rows.ts';
+import { comingFor, seen } from './testing/machines.ts';
 import { verdict } from './testing/needs.ts';
 
 const small = need({ cluster: 'east', priority: 1 });
@@ -22,7 +22,7 @@ function setUp() {
   const hindered: MachineRecord[] = [];
   const moving: MachineRecord[] = [];
   const refusals = new Map<string, Trouble>();
-  const troubles = new RowTroubles({ clock, inventory: { hindered: () => hindered, inTransition: () => moving }, refusals: { current: () => refusals } });
+  const troubles = new RowTroubles({ clock, inventory: { hindered: () => hindered, inTransition: () => moving }, refusals: { current: () => refusals }, rows: new SourceRows() });
   const sent: { at: number; cluster: string; stamp: bigint; rows: [fingerprint: string, satisfied: boolean][]; items: NeedStatus[] }[] = [];
   const publisher = new NeedStatusPublisher({
     clock,
@@ -60,8 +60,10 @@ describe('need statuses', () => {
   it('do not call a row satisfied by a machine that cannot come, and say why', async () => {
     const t = setUp();
     const inventory = new Inventory(t.clock);
-    for (const [id, { cluster, fingerprint, group }] of [['m-1', small], ['m-2', { ...large, cluster: 'west' }]] as const) {
+    for (const [id, row] of [['m-1', small], ['m-2', { ...large, cluster: 'west' }]] as const) {
+      const { cluster, fingerprint, group } = row;
       inventory.observe(seen(id, 'Idle'), inventory.mark());
+      inventory.explain(id, comingFor(row));
       inventory.setIntent(id, { kind: 'bind', to: { cluster, fingerprint, group, priority: 0, interruptionBucket: 0, reclamationBucket: 0 }, requirements: [], reason: '', decidedAt: 0, configureSent: false });
       inventory.update(id, { obstacle: 'no blob' });
     }
@@ -78,6 +80,8 @@ describe('need statuses', () => {
     ['one that is being tried with another machine', { inFlight: 1 }, false, 'A machine chosen for it does not come: disk broken.'],
     ['one whose machines all rest', { satisfied: false, reason: 'NO_MATCHING_SUPPLY', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken.'],
     ['one that matching machines are too few for', { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken.'],
+    ['a gang whose only place rests', { satisfied: false, reason: 'TOPOLOGY_UNSATISFIABLE', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken.'],
+    ['one whose next domain rests', { satisfied: false, reason: 'SPREAD_UNSATISFIABLE', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken.'],
     ['one that lacks for another reason', { satisfied: false, reason: 'NO_SESSION', deficit: amounts({ cpu: 1 }) }, false, 'Lacks cpu 1: the cluster is not connected.'],
     ['one that has all it needs', { inFlight: 0 }, true, ''],
   ])('say the provider’s own words of a row that was refused machines: %s', async (_name, fields, satisfied, text) => {
@@ -93,6 +97,7 @@ describe('need statuses', () => {
     const inventory = new Inventory(t.clock);
     const { cluster, fingerprint, group } = small;
     inventory.observe(seen('m', 'Creating'), inventory.mark());
+    inventory.explain('m', comingFor(small));
     inventory.setIntent('m', { kind: 'bind', to: { cluster, fingerprint, group, priority: 0, interruptionBucket: 0, reclamationBucket: 0 }, requirements: [], reason: '', decidedAt: 0, configureSent: false });
     t.moving.push(inventory.get('m')!);
     await t.plan(verdict(small, { inFlight: 1 }));
@@ -104,6 +109,7 @@ describe('need statuses', () => {
     const inventory = new Inventory(t.clock);
     const { cluster, fingerprint, group } = small;
     inventory.observe(seen('m', 'Idle'), inventory.mark());
+    inventory.explain('m', comingFor(small));
     inventory.setIntent('m', { kind: 'bind', to: { cluster, fingerprint, group, priority: 0, interruptionBucket: 0, reclamationBucket: 0 }, requirements: [], reason: '', decidedAt: 0, configureSent: false });
     inventory.update('m', { obstacle: 'no blob' });
     t.hindered.push(...inventory.hindered());
@@ -161,6 +167,7 @@ describe('need statuses', () => {
     const same = verdict(small);
     const inventory = new Inventory(t.clock);
     inventory.observe(seen('m', 'Idle'), inventory.mark());
+    inventory.explain('m', comingFor(small));
     const { cluster, fingerprint, group } = small;
     inventory.setIntent('m', { kind: 'bind', to: { cluster, fingerprint, group, priority: 0, interruptionBucket: 0, reclamationBucket: 0 }, requirements: [], reason: '', decidedAt: 0, configureSent: false });
     inventory.update('m', { obstacle: 'no blob' });

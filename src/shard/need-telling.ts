@@ -1,13 +1,15 @@
 import { explainNeed } from '../engine/explain.ts';
-import type { NeedVerdict, UnmetReason } from '../engine/types.ts';
-import { rowKey } from './bind-refusals.ts';
+import type { NeedVerdict, Plan, UnmetReason } from '../engine/types.ts';
 import type { RowTrouble } from './row-troubles.ts';
+import { rowKey } from './source-rows.ts';
 
 /** What became of a Need, with what the plan cannot know: the one record that operators, readers and statuses are told. */
 export interface NeedTelling {
   readonly satisfied: boolean;
   /** Absent where something keeps machines away that the plan counts on, or does not know of. */
   readonly reason: UnmetReason | undefined;
+  /** In one word: `Satisfied`, the reason, or `MachineDoesNotCome`. */
+  readonly code: UnmetReason | 'Satisfied' | 'Unmet' | 'MachineDoesNotCome';
   /** One sentence. */
   readonly text: string;
 }
@@ -17,8 +19,9 @@ const NO_TROUBLE: ReadonlyMap<string, RowTrouble> = new Map();
 /** Pure. `troubles` by `rowKey`. A row is not satisfied by a machine that cannot come (spec: engine 20). */
 export function tellNeed(verdict: NeedVerdict, troubles = NO_TROUBLE): NeedTelling {
   const trouble = troubleOf(verdict, troubles);
-  if (!trouble) return { satisfied: verdict.satisfied, reason: verdict.reason, text: explainNeed(verdict) };
-  return { satisfied: false, reason: undefined, text: sentence(trouble) };
+  if (trouble) return { satisfied: false, reason: undefined, code: 'MachineDoesNotCome', text: sentence(trouble) };
+  const { satisfied, reason } = verdict;
+  return { satisfied, reason, code: satisfied ? 'Satisfied' : (reason ?? 'Unmet'), text: explainNeed(verdict) };
 }
 
 /** Whether something keeps machines from the row that the plan cannot know. Cheap: there may be very many rows. */
@@ -28,6 +31,14 @@ export function isHindered(verdict: NeedVerdict, troubles = NO_TROUBLE): boolean
 
 export function isSatisfied(verdict: NeedVerdict, troubles = NO_TROUBLE): boolean {
   return verdict.satisfied && !isHindered(verdict, troubles);
+}
+
+/** How many Needs are not satisfied, counting those that are met in the plan alone. */
+export function countUnmet({ verdicts, stats }: Pick<Plan, 'verdicts' | 'stats'>, troubles = NO_TROUBLE): number {
+  if (troubles.size === 0) return stats.unmet;
+  let unmet = 0;
+  for (const verdict of verdicts) if (!isSatisfied(verdict, troubles)) unmet++;
+  return unmet;
 }
 
 /** Numbers apart it stays the same while machines come: a sentence that changes is written anew at every request. */
@@ -41,7 +52,9 @@ function troubleOf({ need, satisfied, inFlight, reason }: NeedVerdict, troubles:
   if (troubles.size === 0) return undefined;
   const trouble = troubles.get(rowKey(need));
   if (!trouble || (satisfied && trouble.isPresent)) return trouble;
-  // Machines that were refused rest: the plan cannot tell that from machines which are not there.
-  const isMissed = satisfied ? inFlight > 0 : reason === 'NO_MATCHING_SUPPLY' || reason === 'SUPPLY_EXHAUSTED';
+  const isMissed = satisfied ? inFlight > 0 : reason !== undefined && MAY_BE_FOR_REFUSALS.has(reason);
   return isMissed && trouble.wasRefused ? trouble : undefined;
 }
+
+/** Machines that were refused rest: the plan cannot tell that from machines which are not there. */
+const MAY_BE_FOR_REFUSALS: ReadonlySet<UnmetReason> = new Set(['NO_MATCHING_SUPPLY', 'SUPPLY_EXHAUSTED', 'TOPOLOGY_UNSATISFIABLE', 'SPREAD_UNSATISFIABLE']);

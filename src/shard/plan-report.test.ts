@@ -1,14 +1,17 @@
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { amounts, need } from '../engine/testing/builders.ts';
-import type { NeedVerdict } from '../engine/types.ts';
+import type { Need, NeedVerdict } from '../engine/types.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { silentLog } from '../runtime/types.ts';
 import { Demand } from './demand.ts';
 import { Inventory } from './inventory.ts';
 import { createShardMetrics } from './metrics.ts';
 import { PlanReport } from './plan-report.ts';
+import type { RowTrouble } from './row-troubles.ts';
 import type { Mode } from './settings.ts';
+import { rowKey } from './source-rows.ts';
+import { shardStatus } from './status.ts';
 import { seen, toEast } from './testing/machines.ts';
 import { rollup, verdict, wireRow } from './testing/needs.ts';
 import { plan } from './testing/plans.ts';
@@ -20,12 +23,31 @@ function setUp() {
   const inventory = new Inventory(new VirtualClock());
   const demand = new Demand({ clock: new VirtualClock(), log: silentLog, guardEnabled: () => true, onRejected: () => undefined });
   const settings = { mode: 'Active' as Mode };
-  const report = new PlanReport({ metrics: createShardMetrics(registry), inventory, demand, mode: () => settings.mode, writeBacklog: () => 4, troubles: () => new Map() });
+  const troubles = new Map<string, RowTrouble>();
+  const report = new PlanReport({ metrics: createShardMetrics(registry), inventory, demand, mode: () => settings.mode, writeBacklog: () => 4, troubles: () => troubles });
   /** The samples of one metric, as text without its name. */
   const samples = async (name: string): Promise<string[]> =>
     (await registry.getSingleMetricAsString(`bigfleet_shard_${name}`)).split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => line.replace(`bigfleet_shard_${name}`, '')).sort();
-  return { registry, inventory, demand, settings, report, samples };
+  return { registry, inventory, demand, settings, troubles, report, samples };
 }
+
+describe('the shortfalls that dashboards see', () => {
+  it('are those of the status of the Shard: also rows that the plan takes for met and whose machines do not come', async () => {
+    const t = setUp();
+    const [hindered, fine, lacking] = ['a', 'b', 'c'].map((group) => need({ group })) as [Need, Need, Need];
+    const trouble = { words: 'disk broken', isPresent: true, wasRefused: false, onTheWay: 0 };
+    t.troubles.set(rowKey(hindered), trouble).set(rowKey(lacking), trouble);
+    const verdicts = [verdict(hindered), verdict(fine), verdict(lacking, { satisfied: false, reason: 'NO_SESSION' })];
+    t.report.planned(plan(verdicts), facts(1));
+    const { needs } = shardStatus(plan(verdicts), {
+      generation: 1, epoch: 1n, holder: '', cycle: 1, at: 0, sessions: 1, withheld: 0, leaseProven: true, supplyTrusted: true, fenced: '', objectsMode: 'NonSpeculative', previous: [], troubles: t.troubles,
+    });
+    expect([await t.samples('shortfalls'), needs?.unmet]).toEqual([[' 2'], 2]);
+    t.troubles.clear();
+    t.report.planned(plan(verdicts), facts(2));
+    expect(await t.samples('shortfalls')).toEqual([' 1']);
+  });
+});
 
 describe('the views of needs', () => {
   const unmet = (of = need()): NeedVerdict => verdict(of, { satisfied: false, reason: 'NO_SESSION', deficit: amounts({ cpu: 1 }) });

@@ -5,6 +5,7 @@ import type { NeedViews } from '../server/shard-read.ts';
 import type { Demand } from './demand.ts';
 import type { Inventory } from './inventory.ts';
 import type { ShardMetrics } from './metrics.ts';
+import { countUnmet } from './need-telling.ts';
 import type { RowTrouble } from './row-troubles.ts';
 import type { Mode } from './settings.ts';
 import { UnmetLedger } from './unmet-ledger.ts';
@@ -59,7 +60,7 @@ export class PlanReport {
     for (const [kind, count] of Object.entries(plan.stats.actions)) counter.inc({ kind }, count);
     this.measureInventory();
     metrics.demandRows.set(plan.verdicts.length);
-    metrics.shortfalls.set(plan.stats.unmet);
+    metrics.shortfalls.set(countUnmet(plan, this.deps.troubles()));
     metrics.microUsdPerHour.set(plan.stats.microUsdPerHour);
     metrics.machineWrites.set(this.deps.writeBacklog());
     metrics.rollupQuarantined.reset();

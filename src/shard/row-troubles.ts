@@ -1,8 +1,8 @@
-import type { Assignment } from '../engine/types.ts';
+import type { MachineReason } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
-import { fingerprintOf, rowKey } from './bind-refusals.ts';
 import type { Trouble } from './bind-refusals.ts';
 import type { MachineRecord } from './record.ts';
+import type { SourceRows } from './source-rows.ts';
 
 /** Other words for the same trouble are told after so long: each telling is a write somewhere. */
 const REFRESH_MS = 30_000;
@@ -22,6 +22,7 @@ export interface RowTroublesDeps {
   readonly clock: Clock;
   readonly inventory: { hindered(): Iterable<MachineRecord>; inTransition(): Iterable<MachineRecord> };
   readonly refusals: { current(): ReadonlyMap<string, Trouble> };
+  readonly rows: Pick<SourceRows, 'of'>;
 }
 
 /** All that is in the way of rows now, for everybody who tells of rows: what they print is the same. */
@@ -35,7 +36,7 @@ export class RowTroubles {
 
   /** By `rowKey`; rows without trouble are not in it. */
   current(): ReadonlyMap<string, RowTrouble> {
-    const present = bindObstacles(this.deps.inventory.hindered());
+    const present = this.obstacles();
     const past = this.deps.refusals.current();
     const all = new Map([...past, ...present]);
     const onTheWay = this.countOnTheWay(all);
@@ -60,26 +61,25 @@ export class RowTroubles {
   private countOnTheWay(rows: ReadonlyMap<string, unknown>): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
     if (rows.size === 0) return counts;
-    // Very many may be in transition: their keys are made only where the row may be theirs.
-    const fingerprints = new Set([...rows.keys()].map(fingerprintOf));
-    for (const { seen, intent, assigned, stuck } of this.deps.inventory.inTransition()) {
-      if (stuck || (seen.state !== 'Creating' && seen.state !== 'Configuring')) continue;
-      const to: Assignment | undefined = intent?.kind === 'bind' ? intent.to : assigned;
-      if (!to || !fingerprints.has(to.fingerprint)) continue;
-      const key = rowKey(to);
-      if (rows.has(key)) counts.set(key, (counts.get(key) ?? 0) + 1);
+    // Very many may be in transition; those of one row mostly share their reason.
+    const byReason = new Map<MachineReason, number>();
+    for (const { seen, why, stuck } of this.deps.inventory.inTransition()) {
+      if (why && !stuck && (seen.state === 'Creating' || seen.state === 'Configuring')) byReason.set(why, (byReason.get(why) ?? 0) + 1);
+    }
+    for (const [why, machines] of byReason) {
+      for (const row of this.deps.rows.of(why)) if (rows.has(row)) counts.set(row, (counts.get(row) ?? 0) + machines);
     }
     return counts;
   }
-}
 
-/** What keeps machines from coming to the rows that they were chosen for; of several machines the first one's. */
-export function bindObstacles(hindered: Iterable<MachineRecord>): Map<string, Trouble> {
-  const found = new Map<string, Trouble>();
-  for (const { intent, obstacle } of hindered) {
-    if (intent?.kind !== 'bind') continue;
-    const key = rowKey(intent.to);
-    if (!found.has(key)) found.set(key, { code: intent.rest ? 'Refused' : 'Unprepared', words: obstacle });
+  /** What keeps machines from coming to the rows that they count for; of several machines the first one's. */
+  private obstacles(): Map<string, Trouble> {
+    const found = new Map<string, Trouble>();
+    for (const { intent, obstacle, why } of this.deps.inventory.hindered()) {
+      if (intent?.kind !== 'bind') continue;
+      const trouble = { code: intent.rest ? 'Refused' : 'Unprepared', words: obstacle };
+      for (const row of this.deps.rows.of(why)) if (!found.has(row)) found.set(row, trouble);
+    }
+    return found;
   }
-  return found;
 }

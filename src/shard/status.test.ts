@@ -3,8 +3,8 @@ import type { CapacityProvider, Condition } from '../api/types.ts';
 import { amounts, need, requirement } from '../engine/testing/builders.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
-import { rowKey } from './bind-refusals.ts';
 import { Inventory } from './inventory.ts';
+import { rowKey } from './source-rows.ts';
 import { providerStatus, shardStatus } from './status.ts';
 import type { ShardFacts } from './status.ts';
 import { seen } from './testing/machines.ts';
@@ -46,7 +46,8 @@ describe('the status of a Shard', () => {
     const trouble = { words: 'disk broken', isPresent: false, wasRefused: true, onTheWay: 0 };
     const verdicts = [verdict(counted, { inFlight: 1 }), { ...unmet(8), need: lacking }, verdict(need({ cluster: 'east', priority: 7 }), { inFlight: 1 })];
     const { shortfalls, needs } = shardStatus(plan(verdicts), facts({ troubles: new Map([[rowKey(counted), trouble], [rowKey(lacking), trouble]]) }));
-    expect(shortfalls?.map((s) => [s.priority, s.message])).toEqual([[9, 'A machine chosen for it does not come: disk broken.'], [8, 'A machine chosen for it does not come: disk broken.']]);
+    const text = 'A machine chosen for it does not come: disk broken.';
+    expect(shortfalls?.map((s) => [s.priority, s.reason, s.message])).toEqual([[9, 'MachineDoesNotCome', text], [8, 'MachineDoesNotCome', text]]);
     expect(needs).toEqual({ rows: 3, satisfied: 1, unmet: 2 });
   });
 

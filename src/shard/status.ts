@@ -7,7 +7,7 @@ import { timestamp } from '../lib/timestamp.ts';
 import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
 import type { Quarantine } from '../reconcilers/provider/removal.ts';
 import type { Inventory } from './inventory.ts';
-import { isSatisfied, tellNeed } from './need-telling.ts';
+import { countUnmet, isSatisfied, tellNeed } from './need-telling.ts';
 import type { MachineObjects } from './object-policy.ts';
 import type { RowTrouble } from './row-troubles.ts';
 import { callObstacle } from './settings.ts';
@@ -39,7 +39,8 @@ export interface ShardFacts {
 export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['status']> {
   const { byState } = plan.stats;
   const condition = conditionMaker(facts.previous, facts.generation, facts.at);
-  const { unmet, highest } = unmetNeeds(plan, facts.troubles);
+  const unmet = countUnmet(plan, facts.troubles);
+  const highest = highestUnmet(plan, facts.troubles);
   return {
     epoch: Number(facts.epoch),
     holder: facts.holder,
@@ -103,34 +104,29 @@ function offers({ tally }: Inventory): CapacityProviderOffer[] {
   }));
 }
 
-/** How many Needs are unmet, and those of the highest priorities; of equal ones, those that choose first. One pass: there may be many Needs. */
-function unmetNeeds({ verdicts, stats }: Plan, troubles: ShardFacts['troubles']): { readonly unmet: number; readonly highest: readonly NeedVerdict[] } {
+/** The unmet Needs of the highest priorities; of equal ones, those that choose first. One pass: there may be many Needs. */
+function highestUnmet({ verdicts }: Plan, troubles: ShardFacts['troubles']): readonly NeedVerdict[] {
   const highest: NeedVerdict[] = [];
   const priority = (verdict: NeedVerdict | undefined): number => verdict?.need.profile.priority ?? -Infinity;
-  let unmet = stats.unmet;
   for (const verdict of verdicts) {
-    if (verdict.satisfied) {
-      // Met in the plan; but what it counts on does not come.
-      if (isSatisfied(verdict, troubles)) continue;
-      unmet++;
-    }
-    if (priority(verdict) <= priority(highest[MAX_SHORTFALLS - 1])) continue;
+    if (priority(verdict) <= priority(highest[MAX_SHORTFALLS - 1]) || isSatisfied(verdict, troubles)) continue;
     const at = highest.findIndex((other) => priority(other) < priority(verdict));
     highest.splice(at < 0 ? highest.length : at, 0, verdict);
     highest.length = Math.min(highest.length, MAX_SHORTFALLS);
   }
-  return { unmet, highest };
+  return highest;
 }
 
 function shortfall(verdict: NeedVerdict, since: Millis, troubles: ShardFacts['troubles']): ShardShortfall {
   const { need } = verdict;
+  const { code, text } = tellNeed(verdict, troubles);
   return {
     clusterId: need.cluster,
     requirements: need.profile.requirements.map((r) => ({ key: r.key, operator: r.operator, values: [...r.values] })),
     priority: need.profile.priority,
     deficit: Object.fromEntries(formatResources(verdict.deficit)),
-    reason: verdict.reason ?? 'Unknown',
-    message: tellNeed(verdict, troubles).text,
+    reason: code,
+    message: text,
     sinceTime: timestamp(since),
   };
 }

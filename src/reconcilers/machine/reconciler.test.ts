@@ -66,7 +66,7 @@ function setUp(options: { concurrency?: number } = {}) {
       deadlineMs: (kind) => world.deadlineMs(kind),
       slot: (run) => slots.run(run),
       onFenced: (id) => world.fenced.push(id),
-      onBindRefused: (to, { words }) => world.refused.push(`${to.cluster} ${to.fingerprint} ${words}`),
+      onBindRefused: ({ intent }, { words }) => world.refused.push(intent?.kind === 'bind' ? `${intent.to.cluster} ${intent.to.fingerprint} ${words}` : words),
       onDrainGivenUp: (code) => world.givenUp.push(code),
       onOutcome: (kind, outcome) => world.outcomes.push(`${kind} ${outcome}`),
     }),

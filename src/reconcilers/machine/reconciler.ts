@@ -53,8 +53,8 @@ export interface MachineReconcilerDeps {
   /** At most so many provider calls at a time. */
   readonly slot: <T>(run: () => Promise<T>) => Promise<T>;
   readonly onFenced: (machineId: string, message: string) => void;
-  /** The provider refused a machine that is meant for this demand. */
-  readonly onBindRefused: (to: Assignment, refusal: Pick<Refusal, 'code' | 'words'>) => void;
+  /** The provider refused a machine that is meant for some demand. */
+  readonly onBindRefused: (machine: MachineRecord, refusal: Pick<Refusal, 'code' | 'words'>) => void;
   /** The provider refused a drain for good, or too often: the machine serves on. */
   readonly onDrainGivenUp: (code: string) => void;
   readonly onOutcome: (kind: OperationKind, outcome: string, seconds: number) => void;
@@ -242,7 +242,7 @@ export class MachineReconciler implements Reconciler {
     const isGone = error instanceof ProviderError && error.code === 'NotFound';
     if (machine?.intent?.kind === 'unbind' && kind === 'Drain' && !isGone) return this.drainRefused(machine, machine.intent, refusal);
     if (machine?.intent?.kind === 'bind') {
-      this.deps.onBindRefused(machine.intent.to, refusal);
+      this.deps.onBindRefused(machine, refusal);
       if (refusal.isOfRequest && (machine.intent.rest?.refusals ?? 0) + 1 < TRIES) return this.requestRefused(id, machine.intent, refusal);
     }
     if (machine?.intent && (machine.intent.kind !== 'bind' || kind === machine.operation?.kind)) inventory.setIntent(id, undefined);

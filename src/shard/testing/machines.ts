@@ -1,4 +1,4 @@
-import type { MachineState } from '../../engine/types.ts';
+import type { MachineReason, MachineState, Need } from '../../engine/types.ts';
 import type { ProviderMachine } from '../../provider/provider-machine.ts';
 
 const BOUND: readonly MachineState[] = ['Configuring', 'Configured', 'Draining'];
@@ -22,5 +22,13 @@ export function seen(id: string, state: MachineState, fields: Partial<ProviderMa
     ...fields,
   };
 }
+
+/** What the plan says of a machine that is on its way to the row. */
+export function comingFor({ cluster, fingerprint, group, unitClass }: Pick<Need, 'cluster' | 'fingerprint' | 'group' | 'unitClass'>, fields: { readonly foldedAs?: string } = {}): MachineReason {
+  return { code: 'InFlight', cluster, fingerprint, group, unitClass, priority: 100, ...fields };
+}
+
+/** A row that machines bound like `toEast` are for. */
+export const eastRow = { cluster: 'east', fingerprint: 'fp-1', group: '', unitClass: 'cpu=6' } as const;
 
 export const toEast = { cluster: 'east', fingerprint: 'fp-1', group: '', priority: 100, interruptionBucket: 1, reclamationBucket: 2 } as const;

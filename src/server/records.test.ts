@@ -1,0 +1,197 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { NeedStatus } from '../api/gen/bigfleet/v1alpha1/shard.ts';
+import { formatResources } from '../api/resource-vector.ts';
+import { planOnce } from '../engine/engine.ts';
+import { amounts, assignmentOf, machine, need, sameZone, T0, typeIn, world } from '../engine/testing/builders.ts';
+import type { EngineMachine, Need } from '../engine/types.ts';
+import { VirtualClock } from '../lib/virtual-clock.ts';
+import { BindRefusals } from '../shard/bind-refusals.ts';
+import { Inventory } from '../shard/inventory.ts';
+import { desiredMachine } from '../shard/machine-object.ts';
+import { NeedStatusPublisher } from '../shard/need-status.ts';
+import { RowTroubles } from '../shard/row-troubles.ts';
+import { SourceRows } from '../shard/source-rows.ts';
+import { shardStatus } from '../shard/status.ts';
+import { seen } from '../shard/testing/machines.ts';
+import type { NeedViews } from './shard-read.ts';
+import { needView } from './shard-read.ts';
+import { ShardView } from './shard-view.ts';
+
+const stops: (() => void)[] = [];
+afterEach(() => {
+  for (const stop of stops.splice(0)) stop();
+});
+
+const cpus = (n: number) => amounts({ cpu: n });
+const large = need({ minUnit: cpus(64), aggregate: cpus(64) });
+const small = need({ minUnit: cpus(1), aggregate: cpus(1) });
+const gang = (group: string, cluster = 'c1'): Need => need({ cluster, units: 2, group, requirements: [sameZone()] });
+const nameOf = ({ group, unitClass, cluster }: Need): string => `${cluster} ${group} ${unitClass}`;
+
+/** A shard right after the engine planned for these machines and Needs, and what everybody is told of it. */
+function planned(needs: readonly Need[], machines: readonly EngineMachine[]) {
+  const clock = new VirtualClock(T0);
+  const inventory = new Inventory(clock);
+  const plan = planOnce(world({ machines, needs }), T0);
+  const rows = new SourceRows();
+  const refusals = new BindRefusals(clock, rows);
+  const troubles = new RowTroubles({ clock, inventory, refusals, rows });
+  rows.planned(plan.verdicts);
+  for (const { id, state, cluster, instanceType, zone, allocatable } of machines) inventory.observe(seen(id, state, { cluster, instanceType, zone, allocatable }), inventory.mark());
+  for (const { machineId, to, reason } of plan.actions) {
+    inventory.setIntent(machineId, to && { kind: 'bind', to, requirements: [], reason: '', decidedAt: T0, configureSent: false });
+    inventory.explain(machineId, reason);
+  }
+  for (const [id, reason] of plan.machineReasons) inventory.explain(id, reason);
+  const needViews = (): NeedViews => ({ cycle: 1, computedAt: T0, verdicts: plan.verdicts, ageOf: () => 0, troubles: troubles.current() });
+  const view = new ShardView({
+    provider: 'metal', needViews, machine: (id) => inventory.get(id), machines: () => inventory.all(), machinesOf: (of) => inventory.ofCluster(of), hintOf: () => undefined, nodeNameOf: () => undefined,
+    clusterFacts: () => ({ connected: true, lastRollupUnixNanos: 1n, held: false }), plannedState: () => Promise.reject(new Error('not asked')), withheld: () => [],
+  });
+  const explain = async (row: Need) => {
+    const { needs: [answer] } = await view.explainNeed({ clusterId: row.cluster, fingerprint: row.fingerprint, group: row.group, matchGroup: true, minUnit: formatResources(row.minUnit), machineLimit: 0 });
+    return answer!;
+  };
+  const told = async (): Promise<Map<string, NeedStatus>> => {
+    const items = new Map<string, NeedStatus>();
+    const publisher = new NeedStatusPublisher({
+      clock, clusters: () => ['c1'], timestampOf: () => 1n, troubles: () => troubles.current(),
+      send: (_cluster, statuses) => statuses.items.forEach((item, i) => items.set(nameOf(plan.verdicts[i]!.need), item)),
+    });
+    stops.push(() => publisher.stop());
+    publisher.planned(plan.verdicts);
+    await clock.advance(0);
+    return items;
+  };
+  const status = () => shardStatus(plan, {
+    generation: 1, epoch: 1n, holder: '', cycle: 1, at: T0, sessions: 1, withheld: 0, leaseProven: true, supplyTrusted: true, fenced: '', objectsMode: 'NonSpeculative', previous: [], troubles: troubles.current(),
+  });
+  return {
+    inventory, refusals, told, explain, status,
+    views: () => plan.verdicts.map((verdict) => needView(verdict, 0, troubles.current())),
+    machinesOf: async (row: Need) => (await explain(row)).machines.map((m) => m.id),
+    ahead: async (row: Need) => (await explain(row)).ahead.map((v) => v.profileFingerprint),
+    why: (id: string) => view.explainMachine(id).machine?.why,
+    serves: (id: string) => view.explainMachine(id).creditedTo.map((v) => `${v.clusterId} ${v.need?.group ?? ''} ${v.need?.minUnit.get('cpu') ?? ''}`),
+  };
+}
+
+describe('what a provider refuses', () => {
+  it('is the same record for all who tell of the row', async () => {
+    const t = planned([small], [machine('m', 'Idle')]);
+    t.inventory.update('m', { obstacle: 'quota exceeded' });
+    const text = 'A machine chosen for it does not come: quota exceeded.';
+    const { why, need: explained } = await t.explain(small);
+    expect([...(await t.told()).values()]).toMatchObject([{ satisfied: false, reason: 0, reasonText: text }]);
+    expect(t.views()).toMatchObject([{ satisfied: false, unmetReason: 0, reasonText: text }]);
+    expect([why, explained]).toMatchObject([{ code: 'MachineDoesNotCome', text }, { satisfied: false, reasonText: text }]);
+    expect(t.status()).toMatchObject({ needs: { rows: 1, satisfied: 0, unmet: 1 }, shortfalls: [{ reason: 'MachineDoesNotCome', message: text }] });
+  });
+
+  it('is told of the row for which the machine was chosen, and of no other of the same profile', async () => {
+    const t = planned([large, small], [machine('big', 'Configured', { allocatable: cpus(64) }), machine('i', 'Idle')]);
+    const satisfied = async () => [...(await t.told())].map(([name, { satisfied: is }]) => [name, is]);
+    t.inventory.update('i', { obstacle: 'quota exceeded' });
+    expect(await satisfied()).toEqual([[nameOf(large), true], [nameOf(small), false]]);
+    t.refusals.refused(t.inventory.get('i')!, { code: 'INTERNAL', words: 'quota exceeded' });
+    t.inventory.update('i', { obstacle: '' });
+    expect(await satisfied()).toEqual([[nameOf(large), true], [nameOf(small), false]]);
+    expect((await t.explain(large)).why?.code).toBe('Satisfied');
+  });
+
+  it('is told of every gang that was to share the machine', async () => {
+    const other = need({ units: 3, group: 'g3', priority: 101, requirements: [sameZone()] });
+    const t = planned([gang('g1'), gang('g2'), other], [machine('m', 'Idle', { allocatable: cpus(4) }), machine('n', 'Configured', { allocatable: cpus(3) })]);
+    expect(t.inventory.get('m')?.intent?.kind).toBe('bind');
+    t.inventory.update('m', { obstacle: 'quota exceeded' });
+    expect([...(await t.told())].map(([name, { satisfied, reasonText }]) => [name.split(' ')[1], satisfied, reasonText])).toEqual([
+      ['g3', true, ''], ['g1', false, 'A machine chosen for it does not come: quota exceeded.'], ['g2', false, 'A machine chosen for it does not come: quota exceeded.'],
+    ]);
+  });
+});
+
+it('a provider that refuses to drain a machine has its words in the record of the machine', () => {
+  const t = planned([], [machine('m', 'Configured', { drainRefused: true })]);
+  t.inventory.update('m', { drainRefusal: { words: 'drain: no way', code: 'UNIMPLEMENTED', until: T0 + 60_000, spells: 1 } });
+  const text = 'No demand of cluster c1 needs it; kept for now because its provider refused to drain it (drain: no way).';
+  expect(t.why('m')).toMatchObject({ code: 'ExcessDrainRefused', text });
+  const { status } = desiredMachine(t.inventory.get('m')!, { namespace: 'n', shard: 's', provider: 'metal' });
+  expect(status).toMatchObject({ reason: 'ExcessDrainRefused', message: text });
+});
+
+describe('the rows that a machine serves, and the machines that serve a row, are the ones that the plan credited', () => {
+  it('where rows are alike but for their unit', async () => {
+    const t = planned([large, small], [machine('big', 'Configured', { allocatable: cpus(64) }), machine('little', 'Configured')]);
+    expect([t.serves('big'), t.serves('little')]).toEqual([['c1  64'], ['c1  1']]);
+    expect([await t.machinesOf(large), await t.machinesOf(small)]).toEqual([['big'], ['little']]);
+  });
+
+  it('where machines were bound for another gang', async () => {
+    const bound = (id: string): EngineMachine => machine(id, 'Configured', { zone: `z${id[0]!}`, assigned: assignmentOf(gang('g1')) });
+    const t = planned([gang('g1'), gang('g2')], ['a1', 'a2', 'b1', 'b2'].map(bound));
+    expect([t.serves('a1'), t.serves('b2')]).toEqual([['c1 g1 1'], ['c1 g2 1']]);
+    expect([await t.machinesOf(gang('g1')), await t.machinesOf(gang('g2'))]).toEqual([['a1', 'a2'], ['b1', 'b2']]);
+  });
+
+  it('where another cluster asks for the same', async () => {
+    const western = need({ cluster: 'c2', minUnit: cpus(1), aggregate: cpus(1) });
+    const t = planned([small, western], [machine('e', 'Configured'), machine('w', 'Configured', { cluster: 'c2' })]);
+    expect([t.serves('e'), t.serves('w')]).toEqual([['c1  1'], ['c2  1']]);
+    expect([await t.machinesOf(small), await t.machinesOf(western)]).toEqual([['e'], ['w']]);
+  });
+
+  it('where gangs share machines, in several clusters', async () => {
+    const eight = { allocatable: cpus(8) };
+    const t = planned([gang('g1'), gang('g2'), gang('g1', 'c2')], [machine('m', 'Configured', eight), machine('w', 'Configured', { ...eight, cluster: 'c2' })]);
+    expect([t.serves('m'), t.serves('w')]).toEqual([['c1 g1 1', 'c1 g2 1'], ['c2 g1 1']]);
+    expect([await t.machinesOf(gang('g1')), await t.machinesOf(gang('g2')), await t.machinesOf(gang('g1', 'c2'))]).toEqual([['m'], ['m'], ['w']]);
+  });
+
+  it('also of machines that are only chosen yet', async () => {
+    const t = planned([large, small], [machine('big', 'Idle', { allocatable: cpus(64) }), machine('little', 'Speculative')]);
+    expect([t.serves('big'), t.serves('little')]).toEqual([['c1  64'], ['c1  1']]);
+    expect([await t.machinesOf(large), await t.machinesOf(small)]).toEqual([['big'], ['little']]);
+  });
+});
+
+describe('the demand ahead of a row', () => {
+  const boxes = (type: string, count: number, cluster = 'c1') => Array.from({ length: count }, (_, i) => machine(`${type}-${cluster}-${i}`, 'Configured', { cluster, instanceType: type }));
+  const asks = (priority: number, type: string, cluster = 'c1') => need({ cluster, priority, requirements: [typeIn(type)] });
+
+  it('holds machines that the row could use: what else comes before it does not matter', async () => {
+    const lacking = asks(50, 'gpu');
+    const holder = asks(100, 'gpu', 'c2');
+    const others = Array.from({ length: 6 }, (_, i) => asks(1000 - i, 'cpu'));
+    const t = planned([...others, holder, lacking], [...boxes('cpu', 6), ...boxes('gpu', 1, 'c2')]);
+    expect(await t.ahead(lacking)).toEqual([holder.fingerprint]);
+  });
+
+  it('does not hold machines that are too small for its unit', async () => {
+    const t = planned([large, small], [...boxes('cpu', 1)]);
+    expect((await t.explain(large)).need?.satisfied).toBe(false);
+    expect(await t.ahead(large)).toEqual([]);
+  });
+
+  it('comes before it: what chooses later is not ahead, and neither is the row itself', async () => {
+    const first = { ...asks(100, 'gpu'), aggregate: cpus(2) };
+    const later = asks(50, 'gpu', 'c2');
+    const t = planned([first, later], [...boxes('gpu', 1), machine('safe', 'Configured', { cluster: 'c2', instanceType: 'gpu', drainRefused: true })]);
+    expect([await t.machinesOf(first), await t.machinesOf(later)]).toEqual([['gpu-c1-0'], ['safe']]);
+    expect((await t.explain(first)).need?.satisfied).toBe(false);
+    expect(await t.ahead(first)).toEqual([]);
+  });
+
+  it('is a handful, highest precedence first', async () => {
+    const holders = Array.from({ length: 7 }, (_, i) => asks(1000 - i, 'gpu'));
+    const lacking = asks(50, 'gpu');
+    const t = planned([...holders, lacking], boxes('gpu', 7));
+    expect(await t.ahead(lacking)).toEqual(holders.slice(0, 5).map((holder) => holder.fingerprint));
+    expect(await t.ahead(holders[6]!)).toEqual([]);
+  });
+
+  it('names gangs that share a machine, each by itself', async () => {
+    const lacking = { ...asks(50, 't1'), aggregate: cpus(9) };
+    const t = planned([gang('g1'), gang('g2'), lacking], [machine('m', 'Configured', { allocatable: cpus(8) })]);
+    expect((await t.explain(lacking)).ahead.map((v) => v.need?.group)).toEqual(['g1', 'g2']);
+  });
+});
