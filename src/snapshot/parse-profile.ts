@@ -3,7 +3,7 @@ import { canonicalProfile, fingerprint } from '../api/profile.ts';
 import type { Profile, Requirement, SpreadTerm } from '../api/profile.ts';
 import type { Assignment } from '../engine/types.ts';
 import { FIELDS } from './document.ts';
-import { Fields, listOf, objectAt, oneOf, text, wholeFrom } from './reader.ts';
+import { Fields, listOf, objectAt, oneOf, SnapshotError, text, wholeFrom } from './reader.ts';
 import type { Read } from './reader.ts';
 import { bucket, namedOr, priority } from './values.ts';
 
@@ -18,13 +18,20 @@ export function profileReader(defaults: Defaults): Read<Profile> {
   return (value, path) => {
     const fields = new Fields(overDefaults(value, path, defaults), path, FIELDS.profile);
     return canonicalProfile({
-      requirements: fields.get('requirements', listOf(requirement), []),
+      requirements: fields.get('requirements', requirements, []),
       spread: fields.get('spread', listOf(spreadTerm), []),
       priority: fields.get('priority', priority, 0),
       interruptionBucket: fields.get('interruptionBucket', bucket, 1),
       reclamationBucket: fields.get('reclamationBucket', bucket, 1),
     });
   };
+}
+
+function requirements(value: unknown, path: string): Requirement[] {
+  const all = listOf(requirement)(value, path);
+  const same = all.flatMap(({ key, operator }) => (operator === 'Same' ? [key] : []));
+  if (same.length > 1) throw new SnapshotError(path, `Same is asked for ${same.map((key) => JSON.stringify(key)).join(' and ')}; keep one of them: all machines can share one place only`);
+  return all;
 }
 
 function requirement(value: unknown, path: string): Requirement {
@@ -40,7 +47,7 @@ function spreadTerm(value: unknown, path: string): SpreadTerm {
   const fields = new Fields(value, path, FIELDS.spread);
   return {
     topologyKey: text(fields.raw('topologyKey'), fields.pathOf('topologyKey')),
-    maxSkew: fields.get('maxSkew', wholeFrom(0, 2_147_483_647, 'a whole number of at least 0'), 1),
+    maxSkew: fields.get('maxSkew', wholeFrom(1, 2_147_483_647, 'a whole number of at least 1'), 1),
     whenUnsatisfiable: fields.get('whenUnsatisfiable', oneOf('DoNotSchedule', 'ScheduleAnyway', 'Unspecified'), 'DoNotSchedule'),
   };
 }

@@ -8,9 +8,12 @@ import type { Read } from './reader.ts';
 
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
+/** The end of year 9999. */
+const LAST = 253_402_300_799_999;
+
 /** Unix milliseconds or RFC 3339. */
 export function instant(value: unknown, path: string): Millis {
-  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 && value <= LAST ? value : wrong(path, value, 'whole Unix milliseconds, from 0 to the end of year 9999');
   const at = typeof value === 'string' && RFC_3339.test(value) ? Date.parse(value) : NaN;
   return Number.isNaN(at) ? wrong(path, value, 'Unix milliseconds or a time such as "2027-01-15T08:00:00Z"') : at;
 }

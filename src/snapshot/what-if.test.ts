@@ -26,6 +26,7 @@ describe('what if', () => {
     const { needs, sessions } = whatIf(known, { demand: ['prod=0.5'], withoutSession: ['staging'] }).snapshot;
     expect([...needs.values()].map(([need]) => need?.aggregate)).toEqual([[['cpu', 1500]], [['cpu', 2000]]]);
     expect([...sessions]).toEqual(['prod']);
+    expect(whatIf(known, { demand: ['prod=0.33335'] }).snapshot.needs.get('prod')?.[0]?.aggregate).toEqual([['cpu', 1001]]); // demand is rounded up
   });
 
   it('leaves what is known as it is', () => {
