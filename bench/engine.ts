@@ -24,7 +24,8 @@ figures:
                       the caller's machine objects not; in engine/unchanged at rest, with everything committed
   decisionsPerSecond  (rows + machines credited to a row, acquired or otherwise acted on) / p50; of whole plans only
 
-ENGINE_MODULE=/path/to/engine.ts measures another build of the engine.`;
+ENGINE_MODULE=/path/to/engine.ts measures another build of the engine; BENCH_NODE_FLAGS='--cpu-prof' are flags of node for the
+process of each shape.`;
 
 export async function run(options: BenchOptions): Promise<SuiteResult> {
   const rows: BenchRow[] = [];
@@ -50,7 +51,8 @@ function shapesNamed(name: string | undefined): readonly Shape[] {
 
 function inOwnProcess(shape: Shape, { samples, budgetSeconds, slice, signal }: BenchOptions): Promise<SuiteResult> {
   const task: ChildTask = { shape: shape.name, samples, budgetMs: budgetSeconds * 1000, slice };
-  const flags = ['--expose-gc', `--max-old-space-size=${shape.heapMb}`, fileURLToPath(new URL('./engine/child.ts', import.meta.url))];
+  const asked = (process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter(Boolean);
+  const flags = [...asked, '--expose-gc', `--max-old-space-size=${shape.heapMb}`, fileURLToPath(new URL('./engine/child.ts', import.meta.url))];
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [...flags, JSON.stringify(task)], { stdio: ['ignore', 'pipe', 'inherit'], signal });
     let output = '';

@@ -13,7 +13,7 @@ const LAST = 253_402_300_799_999;
 
 /** Unix milliseconds or RFC 3339. */
 export function instant(value: unknown, path: string): Millis {
-  if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 && value <= LAST ? value : wrong(path, value, 'whole Unix milliseconds, from 0 to the end of year 9999');
+  if (typeof value === 'number') return value >= 0 && value <= LAST ? value : wrong(path, value, 'Unix milliseconds, from 0 to the end of year 9999');
   const at = typeof value === 'string' && RFC_3339.test(value) ? Date.parse(value) : NaN;
   return Number.isNaN(at) ? wrong(path, value, 'Unix milliseconds or a time such as "2027-01-15T08:00:00Z"') : at;
 }
