@@ -43,7 +43,7 @@ describe('a roll-up that is in order', () => {
   });
 
   it('tells rows of different unit classes apart', () => {
-    const [small, large] = ingestRollup('east', rollup([wireRow(), wireRow({ minUnit: new Map([['cpu', '120']]) })])).needs;
+    const [small, large] = ingestRollup('east', rollup([wireRow(), wireRow({ aggregateResources: new Map([['cpu', '240']]), minUnit: new Map([['cpu', '120']]) })])).needs;
     expect(small!.fingerprint).toBe(large!.fingerprint);
     expect(small!.unitClass).not.toBe(large!.unitClass);
   });
@@ -52,6 +52,8 @@ describe('a roll-up that is in order', () => {
     ['no rows at all', []],
     ['a zero aggregate, with a unit', [wireRow({ aggregateResources: new Map([['cpu', '0']]) })]],
     ['a zero aggregate, without a unit', [wireRow({ aggregateResources: new Map([['cpu', '0']]), minUnit: new Map() })]],
+    ['one unit, to the last byte', [wireRow({ aggregateResources: new Map([['cpu', '1.0001'], ['memory', '1Gi']]), minUnit: new Map([['cpu', '1001m'], ['memory', '1073741824']]) })]],
+    ['a unit that leaves dimensions out', [wireRow({ aggregateResources: new Map([['cpu', '8'], ['nvidia.com/gpu', '8']]), minUnit: new Map([['nvidia.com/gpu', '1'], ['memory', '0']]) })]],
     ['an empty aggregate', [wireRow({ aggregateResources: new Map(), minUnit: new Map() })]],
     ['one Same', [wireRow({ requirements: [same], group: 'g' })]],
     ['an unknown whenUnsatisfiable, which has no effect', [wireRow({ spread: [{ topologyKey: 'z', maxSkew: 1, whenUnsatisfiable: 99 as When }] })]],
@@ -85,6 +87,9 @@ describe('a malformed roll-up is refused whole, naming row and field', () => {
     ['an unknown operator', { requirements: [{ key: 'a', operator: 1, values: [] }, { key: 'b', operator: 6 as Operator, values: [] }] }, /needs\[1\]\.requirements\[1\]\.operator: 6/],
     ['demand without a smallest unit', { minUnit: new Map() }, /needs\[1\]\.min_unit: empty/],
     ['demand with a unit of zeroes', { minUnit: new Map([['cpu', '0']]) }, /needs\[1\]\.min_unit: empty/],
+    ['a unit larger than all of it', { aggregateResources: new Map([['cpu', '1']]), minUnit: new Map([['cpu', '64']]) }, /needs\[1\]\.min_unit: more cpu than aggregate_resources asks for in all/],
+    ['a unit that names what is not asked for', { aggregateResources: new Map([['nvidia.com/gpu', '8']]), minUnit: new Map([['cpu', '1']]) }, /needs\[1\]\.min_unit: more cpu/],
+    ['a unit of which one dimension is not asked for', { minUnit: new Map([['cpu', '1'], ['memory', '1']]) }, /needs\[1\]\.min_unit: more memory/],
     ['a skew of zero', { spread: [{ topologyKey: 'zone', maxSkew: 0, whenUnsatisfiable: 1 }] }, /needs\[1\]\.spread\[0\]\.max_skew: 0/],
     ['two Same', { requirements: [same, { ...same, key: 'zone' }], group: 'g' }, /needs\[1\]\.requirements: 2 Same/],
   ];
@@ -110,7 +115,7 @@ describe('a malformed roll-up is refused whole, naming row and field', () => {
 it('whatever passes, the engine takes', () => {
   const engine = createEngine(policy());
   const told = ingestRollup('east', rollup(
-    [wireRow(), wireRow({ aggregateResources: new Map(), minUnit: new Map() }), wireRow({ aggregateResources: new Map([['b', '1'], ['a', '0'], ['C', '2']]) })],
+    [wireRow(), wireRow({ aggregateResources: new Map(), minUnit: new Map() }), wireRow({ aggregateResources: new Map([['b', '1'], ['a', '0'], ['C', '2']]), minUnit: new Map([['C', '1']]) })],
     { nodeHints: { items: [hint({ pods: 0, disruptionCost: 0 })] } },
   ));
   engine.apply({ kind: 'needs', cluster: 'east', needs: told.needs });

@@ -81,9 +81,7 @@ function ingestNeed(cluster: string, row: CapacityNeed, path: string): Need {
   checkSame(profile, path);
   const aggregate = vector(row.aggregateResources, `${path}.aggregate_resources`);
   const minUnit = vector(row.minUnit, `${path}.min_unit`);
-  if (aggregate.some(([, amount]) => amount > 0) && !minUnit.some(([, amount]) => amount > 0)) {
-    throw new MalformedRollupError(`${path}.min_unit: empty although aggregate_resources asks for something`);
-  }
+  checkUnit(aggregate, minUnit, path);
   return { cluster, profile, fingerprint: fingerprint(profile), group: row.group, unitClass: unitClass(minUnit), aggregate, minUnit };
 }
 
@@ -97,6 +95,15 @@ function ingestHint(hint: WireHint, path: string): NodeHint {
 function checkSame(profile: Profile, path: string): void {
   const same = profile.requirements.filter((r) => r.operator === 'Same').length;
   if (same > 1) throw new MalformedRollupError(`${path}.requirements: ${same} Same requirements, at most one is supported`);
+}
+
+/** What every machine must hold is the largest of what is summed up: never more than the sum. A zero aggregate asks for nothing (D4). */
+function checkUnit(aggregate: ResourceVector, minUnit: ResourceVector, path: string): void {
+  if (aggregate.every(([, amount]) => amount === 0)) return;
+  if (minUnit.every(([, amount]) => amount === 0)) throw new MalformedRollupError(`${path}.min_unit: empty although aggregate_resources asks for something`);
+  const total = new Map(aggregate);
+  const [name] = minUnit.find(([dimension, amount]) => amount > (total.get(dimension) ?? 0)) ?? [];
+  if (name !== undefined) throw new MalformedRollupError(`${path}.min_unit: more ${name} than aggregate_resources asks for in all`);
 }
 
 function bucket(value: number, path: string): number {
