@@ -115,7 +115,7 @@ describe('a malformed roll-up is refused whole, naming row and field', () => {
 it('whatever passes, the engine takes', () => {
   const engine = createEngine(policy());
   const told = ingestRollup('east', rollup(
-    [wireRow(), wireRow({ aggregateResources: new Map(), minUnit: new Map() }), wireRow({ aggregateResources: new Map([['b', '1'], ['a', '0'], ['C', '2']]), minUnit: new Map([['C', '1']]) })],
+    [wireRow(), wireRow({ aggregateResources: new Map(), minUnit: new Map() }), wireRow({ aggregateResources: new Map([['b', '1'], ['a', '0'], ['cpu', '2']]) })],
     { nodeHints: { items: [hint({ pods: 0, disruptionCost: 0 })] } },
   ));
   engine.apply({ kind: 'needs', cluster: 'east', needs: told.needs });
