@@ -83,7 +83,7 @@ describe('a preemption', { timeout: PATIENCE_MS }, () => {
         const holder = planOnce(withoutDemand(world, reason.forCluster, reason.priority), T0).machineReasons.get(machine.id);
         if (holder?.code !== 'Serving') continue;
         checked++;
-        const better = world.machines.filter((m) => m.cluster !== reason.forCluster && isTwin(m, machine) && (m.assigned?.priority ?? -Infinity) < reason.priority && isLeftOver(m, world, plan));
+        const better = world.machines.filter((m) => m.cluster !== reason.forCluster && isTwin(m, machine) && isLeftOver(m, world, plan));
         expect(better.map((m) => m.id)).toEqual([]);
       }
     }, { file, without: ['Same', 'spread'] });
