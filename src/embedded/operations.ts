@@ -19,6 +19,7 @@ import type { FieldError } from './status-error.ts';
 import { strategicMerge } from './strategic-merge.ts';
 import { contentChanged, finalizerErrors, replacement, sameMetadata } from './update-rules.ts';
 import type { Findings } from './structural-schema.ts';
+import { wellFormed } from './well-formed.ts';
 
 export interface WriteOptions {
   readonly dryRun?: boolean;
@@ -101,7 +102,7 @@ export class Operations {
 
   /** `body` must be private to the caller; it becomes the stored object. */
   create(kind: ResourceKind, namespace: string, body: JsonObject, options: WriteOptions = {}): Revision {
-    const given = this.bodyFor(kind, namespace, undefined, body);
+    const given = wellFormed(kind, this.bodyFor(kind, namespace, undefined, body));
     const base = given.metadata.name || !given.metadata.generateName ? undefined : given.metadata.generateName.slice(0, 58);
     let name = given.metadata.name;
     for (let attempt = 0; base !== undefined && attempt < 16; attempt++) {
@@ -157,7 +158,7 @@ export class Operations {
     { manager, force, target = 'object', ...options }: WriteOptions & { manager: string; force: boolean; target?: WriteTarget },
   ): { revision: Revision; created: boolean } {
     if (manager === '') throw invalid(patchOptions, '', [{ field: 'fieldManager', reason: 'FieldValueRequired', message: 'Required value: is required for apply patch' }]);
-    const given = this.bodyFor(kind, namespace, name, body);
+    const given = wellFormed(kind, this.bodyFor(kind, namespace, name, body));
     if (asArray(given.metadata.managedFields).length > 0) throw badRequest('metadata.managedFields must be nil');
     const old = this.database.get(kind, namespace, name);
     if (!old && target !== 'object') throw notFound(kind.type, name);
@@ -238,7 +239,7 @@ export class Operations {
   }
 
   private finishUpdate(kind: ResourceKind, old: Revision, replacement: Stored, target: WriteTarget, options: WriteOptions): Revision {
-    let next = replacement;
+    let next = wellFormed(kind, replacement, old.object);
     if (kind.rules.onUpdate) next = kind.rules.onUpdate(next, old.object, target, this.context);
     const errors = sameMetadata(next.metadata, old.object.metadata) ? [] : metadataErrors(next.metadata);
     errors.push(...finalizerErrors(next.metadata, old.object.metadata));

@@ -143,6 +143,8 @@ function checkPodQuantities(pod: Stored): void {
     checkQuantities(at(container, 'resources', 'limits'), 'resources.limits');
   }
   checkQuantities(at(pod, 'spec', 'overhead'), 'overhead');
+  checkQuantities(at(pod, 'spec', 'resources', 'requests'), 'spec.resources.requests');
+  checkQuantities(at(pod, 'spec', 'resources', 'limits'), 'spec.resources.limits');
 }
 
 /** The Pod with the Node it is bound to. Refuses what the binding subresource refuses. */

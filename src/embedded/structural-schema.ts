@@ -26,7 +26,8 @@ export function compileSchema(schema: JsonObject): Check {
   return compile({ ...schema, properties });
 }
 
-function compile(schema: JsonObject): Check {
+/** Compiles a schema as it stands, metadata and all. */
+export function compile(schema: JsonObject): Check {
   const typed = schema['x-kubernetes-int-or-string'] === true ? intOrString(schema) : byType(schema);
   const rules = Array.isArray(schema['x-kubernetes-validations']) ? (schema['x-kubernetes-validations'] as JsonObject[]) : [];
   const immutable = rules.find((rule) => /^\s*self\s*==\s*oldSelf\s*$/.test(String(rule['rule'])));
