@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CapacityRequestResource, ConfigMapResource, LeaseResource, NamespaceResource, NodeResource, PodResource, UpcomingNodeResource } from '../api/resources.ts';
 import type { CapacityRequest, ConfigMap, Lease, Namespace, Node, Pod, UpcomingNode } from '../api/types.ts';
 import { systemClock } from '../lib/clock.ts';
+import { timestamp } from '../lib/timestamp.ts';
 import type { FakeSession } from '../session/client/testing/fake-shard.ts';
 import { statusKeyOfNeed } from './contribution.ts';
 import { AgentRig } from './testing/agent-rig.ts';
@@ -223,6 +224,22 @@ describe('an agent in a cluster', () => {
     session.send({ $case: 'replayComplete', value: { machineIds: ['m-3'] } });
     await rig.until<Node>(NodeResource, { name: 'forgotten' }, (n) => n === undefined);
     for (const name of ['alive', 'named', 'theirs']) expect(rig.cluster.store.get(NodeResource, { name })).toBeDefined();
+  });
+
+  it('keeps a Node that has just turned NotReady although a replay does not name its machine and it is old (D20)', async () => {
+    // For the agent it is an hour later than for the API server that stamped the Nodes.
+    const clock = { ...systemClock, now: () => systemClock.now() + 3_600_000 };
+    const since = (ms: number): NonNullable<Node['status']> => ({ conditions: [{ type: 'Ready', status: 'Unknown', lastTransitionTime: timestamp(clock.now() - ms) }] });
+    rig.cluster.store.create<Node>(NodeResource, { ...joined('blip', { machine: 'm-1' }), status: since(1_000) });
+    rig.cluster.store.create<Node>(NodeResource, { ...joined('dead', { machine: 'm-2' }), status: since(600_000) });
+    rig.startAgent({}, { clock });
+    const session = await connected();
+    session.send({ $case: 'replayComplete', value: { machineIds: [] } });
+    await rig.until<Node>(NodeResource, { name: 'dead' }, (n) => n === undefined);
+    // Whoever took the blip for a death would have acted before this later machine is through the same queue.
+    session.send({ $case: 'nodeStateUpdate', value: frame('m-3', 'CONFIGURED') });
+    await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-3' }, (u) => u?.status?.phase === 'Ready');
+    expect(rig.cluster.store.get(NodeResource, { name: 'blip' })).toBeDefined();
   });
 
   it('keeps a Node that lives although a replay does not name its machine, whatever happens to it afterwards (D20)', async () => {

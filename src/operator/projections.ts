@@ -55,10 +55,10 @@ export function projectNode(node: Node): Node {
       unschedulable: node.spec?.unschedulable,
       taints: node.spec?.taints,
     }),
-    // Without its times, so that a heartbeat does not look like news.
+    // Without the time of the last heartbeat, which would look like news.
     status: compact<NonNullable<Node['status']>>({
       allocatable: node.status?.allocatable,
-      conditions: ready ? [{ type: ready.type, status: ready.status }] : undefined,
+      conditions: ready ? [{ type: ready.type, status: ready.status, ...(ready.lastTransitionTime ? { lastTransitionTime: ready.lastTransitionTime } : {}) }] : undefined,
     }),
   });
 }

@@ -225,7 +225,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     },
     onTrust: (trusted) => {
       supplyTrusted = trusted;
-      applySupplyTrust();
+      wakeCycle();
       if (trusted) void inTurns(hub.clusters(), (cluster) => hub.replay(cluster), 1);
     },
     onRejected: (reason) => metrics.machinesRejected.inc({ reason }),
@@ -278,6 +278,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     reconciler: new CycleReconciler({
       engine, inventory, demand, clock, log, audit,
       mode: () => settings.current.mode,
+      mayTakeAway: () => supplyTrusted && mayTakeAway(),
       cycleMs: () => settings.current.cycleMs,
       onPlanDiffers: () => metrics.planDifferences.inc(),
       onPlanned: (plan, facts) => {
@@ -478,13 +479,8 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     metrics.paused.set(mode === 'Paused' ? 1 : 0);
     if (before !== mode) log.info({ from: before, to: mode }, 'mode changed');
     engine.apply({ kind: 'policy', policy });
-    applySupplyTrust();
-    void inTurns(inventory.tally.withIntent(), (id) => machineController.enqueue(id));
-  }
-
-  function applySupplyTrust(): void {
-    engine.apply({ kind: 'supply', trusted: supplyTrusted && settings.known });
     wakeCycle();
+    void inTurns(inventory.tally.withIntent(), (id) => machineController.enqueue(id));
   }
 
   /** A short pause gathers what arrives together into one plan. */

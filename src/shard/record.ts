@@ -22,6 +22,8 @@ export type MachineIntent =
       readonly graceSeconds: number;
       readonly preemptorPriority: number;
       readonly decidedAt: Millis;
+      /** A person asked for it. */
+      readonly byPerson?: true;
       /** An operator was told to empty the machine: its Node takes no Pods until the operator hears that the machine stays. */
       readonly isTold?: true;
     }

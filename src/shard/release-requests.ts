@@ -21,7 +21,7 @@ export function releaseStep(machine: MachineRecord, graceSeconds: number, now: n
   switch (state) {
     case 'Configured':
       if (machine.drainRefusal && machine.drainRefusal.until > now) return 'wait';
-      return machine.intent?.kind === 'unbind' ? 'wait' : { kind: 'unbind', reason, graceSeconds, preemptorPriority: 0, decidedAt: now };
+      return machine.intent?.kind === 'unbind' ? 'wait' : { kind: 'unbind', reason, graceSeconds, preemptorPriority: 0, decidedAt: now, byPerson: true };
     case 'Idle':
       if (machine.intent?.kind === 'release') return 'wait';
       if (machine.intent?.kind === 'bind' && machine.intent.configureSent) return 'wait';

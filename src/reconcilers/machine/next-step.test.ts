@@ -46,6 +46,13 @@ describe('when nothing stands in the way', () => {
     const machine = record('Failed', { kind: 'release', reason: '', decidedAt: 0, byPerson: true });
     expect([step(machine), step({ ...machine, hold: true }), step(machine, { leaseProven: false })]).toEqual(['delete', 'wait:hold', 'wait:lease']);
   });
+  test('what a person wants taken away waits for what is in the way, but not for an operator', () => {
+    for (const [state, intent, call] of [['Configured', intents.unbind, 'drain'], ['Idle', intents.release, 'delete']] as const) {
+      const machine = record(state, { ...intent, byPerson: true });
+      expect([step({ ...machine, hold: true }), step(machine, { leaseProven: false }), step(machine, { active: false }), step(machine, { connected: false })])
+        .toEqual(['wait:hold', 'wait:lease', 'wait:mode', call]);
+    }
+  });
   test.each(STATES)('nothing, if nothing is decided for a machine that is %s', (state) => {
     expect(step(record(state, undefined))).toBe('nothing');
   });
@@ -70,7 +77,7 @@ describe('what holds a step back', () => {
   ] as const;
 
   it('a hold: the machine is taken from no one, whatever was decided before', () => {
-    expect(ready.map(([, machine]) => step({ ...machine, hold: true }))).toEqual(['create', 'configure', 'wait:hold', 'wait:hold']);
+    expect(ready.map(([, machine]) => step({ ...machine, hold: true }))).toEqual(['create', 'configure', 'drop', 'drop']);
   });
 
   it.each(ready)('a call in flight: %s', (_name, machine) => {
@@ -82,8 +89,8 @@ describe('what holds a step back', () => {
     expect(step({ ...machine, recheck: true }, { active: false, leaseProven: false })).toBe('look');
   });
 
-  it.each(ready)('the mode: %s', (_name, machine) => {
-    expect(step(machine, { active: false })).toBe('wait:mode');
+  it('the mode', () => {
+    expect(ready.map(([, machine]) => step(machine, { active: false }))).toEqual(['wait:mode', 'wait:mode', 'drop', 'drop']);
   });
 
   it.each(ready)('rest after a refusal, until it is over: %s', (name, machine) => {
@@ -92,11 +99,11 @@ describe('what holds a step back', () => {
   });
 
   it('an unproven Lease, for what takes away and for nothing else', () => {
-    expect(ready.map(([, machine]) => step(machine, { leaseProven: false }))).toEqual(['create', 'configure', 'wait:lease', 'wait:lease']);
+    expect(ready.map(([, machine]) => step(machine, { leaseProven: false }))).toEqual(['create', 'configure', 'drop', 'drop']);
   });
 
-  it('an absent operator, for configuring only: machines are bought meanwhile', () => {
-    expect(ready.map(([, machine]) => step(machine, { connected: false }))).toEqual(['create', 'wait:session', 'drain', 'delete']);
+  it('an absent operator, for binding and unbinding: machines are bought and given back meanwhile', () => {
+    expect(ready.map(([, machine]) => step(machine, { connected: false }))).toEqual(['create', 'wait:session', 'drop', 'delete']);
   });
 
   it('demand that has not been reported yet, for acquiring only', () => {

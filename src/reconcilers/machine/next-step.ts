@@ -13,14 +13,16 @@ export type Step =
   | { readonly do: 'create'; readonly intent: BindIntent }
   | { readonly do: 'configure'; readonly intent: BindIntent }
   | { readonly do: 'drain'; readonly intent: UnbindIntent }
-  | { readonly do: 'delete' };
+  | { readonly do: 'delete' }
+  /** It was decided to take the machine away, and that cannot begin: what was right then need not be right when it can. */
+  | { readonly do: 'drop' };
 
 export interface Circumstances {
-  /** False in DryRun and Paused: decided things stay decided, nothing is done. */
+  /** False in DryRun and Paused: nothing is done; bindings stay decided. */
   readonly active: boolean;
   /** Whether the Lease is proven to be ours: without it nothing is taken away (D16). */
   readonly leaseProven: boolean;
-  /** Whether the cluster that the machine is to be bound to has a session. */
+  /** Whether the cluster that the machine is to be bound to, or taken from, has a session. */
   readonly connected: boolean;
   /** Whether that cluster has reported since we started: a decision found after a restart is not acted on before. */
   readonly demandKnown: boolean;
@@ -42,20 +44,31 @@ function wantedStep(machine: MachineRecord, circumstances: Circumstances): Step 
   if (machine.recheck) return { do: 'look' };
   const { intent } = machine;
   if (!intent) return { do: 'nothing' };
-  if (!circumstances.active) return { do: 'wait', for: 'mode' };
+  if (!circumstances.active) return isOurs(intent) ? { do: 'drop' } : { do: 'wait', for: 'mode' };
   if (machine.coolUntil > circumstances.now) return { do: 'wait', for: 'cooldown' };
   switch (intent.kind) {
     case 'bind':
       return bindStep(machine, intent, circumstances);
     case 'unbind':
       if (machine.seen.state !== 'Configured') return { do: 'wait', for: 'provider' };
-      if (machine.hold) return { do: 'wait', for: 'hold' };
-      return circumstances.leaseProven ? { do: 'drain', intent } : { do: 'wait', for: 'lease' };
+      if (machine.hold) return takingWaits(intent, 'hold');
+      if (!circumstances.leaseProven) return takingWaits(intent, 'lease');
+      // Without its operator nobody would ask the Pods' budgets (D14); a person may have the machine of a cluster that is no more.
+      return circumstances.connected || intent.byPerson ? { do: 'drain', intent } : { do: 'drop' };
     case 'release':
       if (machine.seen.state !== 'Idle' && !(machine.seen.state === 'Failed' && intent.byPerson)) return { do: 'wait', for: 'provider' };
-      if (machine.hold) return { do: 'wait', for: 'hold' };
-      return circumstances.leaseProven ? { do: 'delete' } : { do: 'wait', for: 'lease' };
+      if (machine.hold) return takingWaits(intent, 'hold');
+      return circumstances.leaseProven ? { do: 'delete' } : takingWaits(intent, 'lease');
   }
+}
+
+/** Taking away that the plan decided; the next plan decides it again if it is still right. */
+function isOurs(intent: MachineIntent): boolean {
+  return intent.kind !== 'bind' && !intent.byPerson;
+}
+
+function takingWaits(intent: MachineIntent, reason: 'hold' | 'lease'): Step {
+  return isOurs(intent) ? { do: 'drop' } : { do: 'wait', for: reason };
 }
 
 function bindStep(machine: MachineRecord, intent: BindIntent, circumstances: Circumstances): Step {

@@ -149,12 +149,14 @@ describe('the ordinary life of a binding', () => {
     expect(t.inventory.get('n')?.intent).toBeUndefined();
   });
 
-  it('drains without an operator, too: the decision was made with that known', async () => {
+  it('does not drain without an operator, who alone would ask the budgets of the Pods, unless a person asked for it (D14)', async () => {
     const t = setUp();
     t.world.connected = false;
     t.have('m', 'Configured', unbind);
+    t.have('n', 'Configured', { ...unbind, byPerson: true });
     await t.settle();
-    expect(t.provider.made()).toEqual(['drain m']);
+    expect(t.provider.made()).toEqual(['drain n']);
+    expect(t.inventory.get('m')?.intent).toBeUndefined();
   });
 });
 
@@ -383,7 +385,7 @@ describe('a definite refusal', () => {
       const t = setUp();
       t.world.connected = false;
       t.provider.next('drain', rejected);
-      t.have('m', 'Configured', unbind);
+      t.have('m', 'Configured', { ...unbind, byPerson: true });
       await t.settle();
       expect(t.inventory.get('m')?.intent).toBeUndefined();
       expect(engineHears(t)).toMatchObject({ stuck: false, drainRefused: true });
@@ -864,9 +866,21 @@ describe('calls at a time', () => {
     expect(t.provider.made()).not.toContain('create m');
   });
 
-  it('nothing is taken away when the Lease was lost in the queue, until it is proven again (D16)', async () => {
+  it('nothing is taken away when the Lease was lost in the queue; what the plan wanted is dropped (D16)', async () => {
     for (const [state, intent, call] of [['Configured', unbind, 'drain m'], ['Idle', release, 'delete m']] as const) {
       const t = await waiting(state, intent);
+      t.world.leaseProven = false;
+      await t.go();
+      expect(t.inventory.get('m')?.intent).toBeUndefined();
+      t.world.leaseProven = true;
+      await t.clock.advance(10_000);
+      expect(t.provider.made()).not.toContain(call);
+    }
+  });
+
+  it('nothing that a person wants gone is taken away when the Lease was lost in the queue, until it is proven again (D16)', async () => {
+    for (const [state, intent, call] of [['Configured', unbind, 'drain m'], ['Idle', release, 'delete m']] as const) {
+      const t = await waiting(state, { ...intent, byPerson: true });
       t.world.leaseProven = false;
       await t.go();
       await t.clock.advance(10_000);
@@ -908,12 +922,29 @@ describe('what waits', () => {
   it('for the Lease asks again every second', async () => {
     const t = setUp();
     t.world.leaseProven = false;
-    t.have('m', 'Configured', unbind);
+    t.have('m', 'Configured', { ...unbind, byPerson: true });
     await t.clock.advance(5_000);
     expect(t.provider.made()).toEqual([]);
     t.world.leaseProven = true;
     await t.clock.advance(1_000);
     expect(t.provider.made()).toEqual(['drain m']);
+  });
+
+  it('is not a machine that the plan takes away: when the Lease, the mode or a hold is in the way, it serves on and the next plan decides', async () => {
+    for (const inTheWay of ['lease', 'mode', 'hold'] as const) {
+      const t = setUp();
+      if (inTheWay === 'lease') t.world.leaseProven = false;
+      if (inTheWay === 'mode') t.world.active = false;
+      t.have('m', 'Configured', unbind);
+      if (inTheWay === 'hold') t.inventory.update('m', { hold: true });
+      await t.settle();
+      expect([inTheWay, t.provider.made(), t.inventory.get('m')?.intent]).toEqual([inTheWay, [], undefined]);
+      Object.assign(t.world, { leaseProven: true, active: true });
+      t.inventory.update('m', { hold: false });
+      t.wake('m');
+      await t.clock.advance(60_000);
+      expect([inTheWay, t.provider.made()]).toEqual([inTheWay, []]);
+    }
   });
 
   it('a machine that is gone is nobody', async () => {

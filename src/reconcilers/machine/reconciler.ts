@@ -91,6 +91,9 @@ export class MachineReconciler implements Reconciler {
       case 'nothing':
       case 'wait':
         return step.do === 'wait' && step.for === 'lease' ? after(LEASE_RETRY_MS) : this.untilRested(id);
+      case 'drop':
+        inventory.setIntent(id, undefined);
+        return this.untilRested(id);
       case 'look':
         await this.look(id, ctx.signal);
         return this.untilRested(id);
@@ -119,7 +122,7 @@ export class MachineReconciler implements Reconciler {
   }
 
   private stepOf(machine: MachineRecord): Step {
-    const target = machine.intent?.kind === 'bind' ? machine.intent.to.cluster : '';
+    const target = machine.intent?.kind === 'bind' ? machine.intent.to.cluster : machine.seen.cluster;
     return nextStep(machine, {
       active: this.deps.isActive(),
       leaseProven: this.deps.isLeaseProven(),
@@ -200,6 +203,7 @@ export class MachineReconciler implements Reconciler {
       const now = inventory.get(id);
       if (!now || now.intent !== machine.intent) return done; // whoever changed it has woken us
       const step = this.stepOf(now);
+      if (step.do === 'drop') inventory.setIntent(id, undefined);
       if (step.do !== STEP_OF[kind]) return step.do === 'wait' && step.for === 'lease' ? after(LEASE_RETRY_MS) : done;
       const last = now.operation?.kind === kind ? now.operation : undefined;
       const attempts = (last?.attempts ?? 0) + 1;

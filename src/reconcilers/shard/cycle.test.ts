@@ -31,11 +31,12 @@ function setUp(options: { engine?: Engine; audit?: AuditLog } = {}) {
   const audited: [cycle: number, kinds: string[], outcome: AuditOutcome][] = [];
   const told: { plan: Plan; facts: CycleFacts }[] = [];
   const counted = { differences: 0 };
-  const settings = { mode: 'Active' as Mode, cycleMs: 10_000 };
+  const settings = { mode: 'Active' as Mode, cycleMs: 10_000, mayTakeAway: true };
   const reconciler = new CycleReconciler({
     engine: options.engine ?? createEngine(policy()), inventory, demand, clock, log,
     audit: options.audit ?? ({ append: (_now: number, cycle: number, actions: readonly Action[], outcome: AuditOutcome) => audited.push([cycle, actions.map((a) => a.kind), outcome]) } as unknown as AuditLog),
     mode: () => settings.mode,
+    mayTakeAway: () => settings.mayTakeAway,
     cycleMs: () => settings.cycleMs,
     onPlanned: (planned, facts) => told.push({ plan: planned, facts }),
     onPlanDiffers: () => { counted.differences++; },
@@ -84,7 +85,10 @@ describe('a cycle', () => {
     const { engine, changes } = scripted([], { memory });
     const t = setUp({ engine });
     await t.cycle();
-    expect(changes).toEqual([{ kind: 'memory', changes: memory }]);
+    expect(changes).toEqual([{ kind: 'supply', trusted: true }, { kind: 'memory', changes: memory }]);
+    t.settings.mayTakeAway = false;
+    await t.cycle();
+    expect(changes[2]).toEqual({ kind: 'supply', trusted: false });
   });
 
   it('tells the engine of a removal and of nothing twice', async () => {

@@ -31,6 +31,8 @@ export interface CycleDeps {
   readonly log: Log;
   readonly audit: AuditLog | undefined;
   readonly mode: () => Mode;
+  /** Whether supply is known well enough, and the shard safe enough in its office, to take machines away. */
+  readonly mayTakeAway: () => boolean;
   readonly cycleMs: () => number;
   /** In the turn of the plan, before another roll-up can be accepted; its actions are being decided. */
   readonly onPlanned: (plan: Plan, facts: CycleFacts) => void;
@@ -67,6 +69,7 @@ export class CycleReconciler implements Reconciler {
       await nextTurn();
       signal.throwIfAborted();
     }
+    engine.apply({ kind: 'supply', trusted: this.deps.mayTakeAway() });
     const now = clock.now();
     this.cycle++;
     const plan = this.plan(now);
