@@ -87,7 +87,7 @@ describe('the verbs that ask a shard', () => {
     const sentence = `Serves demand ${verdicts[0]!.need.fingerprint} of cluster west (priority 9, group gang).`;
     expect(text.split('\n').slice(0, 2)).toEqual(['Machine m-1: Configured', `  why      ${sentence}`]);
     expect(text).toContain('c8, zone-a, OnDemand, $0.4000 per hour');
-    expect(text).toMatch(/serves {3}\S+ of cluster west \(priority 9, group gang\)/);
+    expect(text).toMatch(/serves {3}\S+ of cluster west \(priority 9, group gang\), units of cpu 1$/m);
     expect(JSON.parse(JSON.stringify(json))).toMatchObject({ kind: 'MachineExplanation', cycle: 7, sentence, machine: { id: 'm-1', state: 'Configured', capacityType: 'OnDemand', priceMicroUsdPerHour: 400_000, why: { code: 'Serving', kind: 'Kept' } } });
     await expect(explainMachine('ghost', flags())).rejects.toThrow('knows no machine "ghost"');
   });

@@ -147,6 +147,18 @@ describe('the rows that a machine serves, and the machines that serve a row, are
     expect([await t.machinesOf(gang('g1')), await t.machinesOf(gang('g2')), await t.machinesOf(gang('g1', 'c2'))]).toEqual([['m'], ['m'], ['w']]);
   });
 
+  it('where gangs of several sizes share machines', async () => {
+    const three = { ...gang('g3'), aggregate: cpus(3) };
+    const t = planned([gang('g1'), three, gang('g2')], [machine('m', 'Configured', { allocatable: cpus(4) }), machine('n', 'Configured', { allocatable: cpus(3) })]);
+    expect([t.serves('m'), t.serves('n')].sort()).toEqual([['c1 g1 1', 'c1 g2 1'], ['c1 g3 1']]);
+    expect([...(await t.machinesOf(gang('g1'))), ...(await t.machinesOf(three))].sort()).toEqual(['m', 'n']);
+  });
+
+  it('but of very many gangs on one machine only the first thousand are named', () => {
+    const t = planned(Array.from({ length: 1_100 }, (_, i) => gang(`g${String(10_000 + i)}`)), [machine('m', 'Configured', { allocatable: cpus(2_200) })]);
+    expect([t.serves('m').length, t.serves('m')[0], t.serves('m').at(-1)]).toEqual([1_000, 'c1 g10000 1', 'c1 g10999 1']);
+  });
+
   it('also of machines that are only chosen yet', async () => {
     const t = planned([large, small], [machine('big', 'Idle', { allocatable: cpus(64) }), machine('little', 'Speculative')]);
     expect([t.serves('big'), t.serves('little')]).toEqual([['c1  64'], ['c1  1']]);
@@ -167,9 +179,18 @@ describe('the demand ahead of a row', () => {
   });
 
   it('does not hold machines that are too small for its unit', async () => {
-    const t = planned([large, small], [...boxes('cpu', 1)]);
-    expect((await t.explain(large)).need?.satisfied).toBe(false);
+    const first = asks(900, 'cpu');
+    const t = planned([first, large], boxes('cpu', 1));
+    expect([await t.machinesOf(first), (await t.explain(large)).need?.satisfied]).toEqual([['cpu-c1-0'], false]);
     expect(await t.ahead(large)).toEqual([]);
+  });
+
+  it('is told as well of a row whose machine does not come', async () => {
+    const [first, second] = [asks(900, 'gpu'), asks(50, 'gpu')];
+    const t = planned([first, second], [...boxes('gpu', 1), machine('i', 'Idle', { instanceType: 'gpu' })]);
+    expect(await t.ahead(second)).toEqual([]);
+    t.inventory.update('i', { obstacle: 'no blob' });
+    expect(await t.ahead(second)).toEqual([first.fingerprint]);
   });
 
   it('comes before it: what chooses later is not ahead, and neither is the row itself', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NodeSelectorRequirement_Operator as Operator } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
 import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import { GrpcCode, GrpcError } from '../api/grpc.ts';
 import type { FakeOperator } from '../session/server/testing/fake-operator.ts';
@@ -41,6 +42,22 @@ describe('a shard whose provider refuses for good', () => {
     await eventually('the demand is met', async () => (await world.needs(shard)).satisfied[0] === true);
     expect(world.provider.count('Configure')).toBe(0);
     expect(told(east, 'm-1')).toEqual([CONFIGURED, DRAINING, CONFIGURED]);
+  });
+
+  it('a machine that gangs were to share: each of them hears it', async () => {
+    await world.open({});
+    world.provider.put('m-1', { state: IDLE });
+    world.provider.onCall = ({ kind }) => {
+      if (kind === 'Configure') throw new GrpcError(GrpcCode.INVALID_ARGUMENT, 'bad blob');
+    };
+    const shard = world.startShard();
+    const east = await world.operator(shard);
+    const requirements = [{ key: 'topology.kubernetes.io/zone', operator: Operator.OPERATOR_SAME, values: [] }];
+    east.rollup({ needs: ['g1', 'g2'].map((group) => wireRow({ group, requirements, aggregateResources: new Map([['cpu', '4']]) })) });
+    const said = (group: string): string | undefined => east.received.flatMap((p) => (p.$case === 'needStatus' ? p.value.items.filter((i) => i.group === group).map((i) => i.reasonText) : [])).at(-1);
+    const words = 'A machine chosen for it does not come: configure: bad blob.';
+    await eventually('both hear the words', () => said('g1') === words && said('g2') === words);
+    expect((await world.explain(shard, 'm-1')).creditedTo.map((v) => [v.need?.group, v.satisfied, v.reasonText])).toEqual([['g1', false, words], ['g2', false, words]]);
   });
 
   it('what a cluster hands out: one machine waits for it, and all others are there for everybody', async () => {

@@ -37,8 +37,9 @@ describe('what keeps machines from a row', () => {
 
   it('is what stands in the way of a machine that was chosen for it', () => {
     const t = setUp();
-    t.have('m', 'Idle', bind(), 'no blob');
     t.have('n', 'Configured', { kind: 'unbind', reason: '', graceSeconds: 0, preemptorPriority: 0, decidedAt: 0 }, 'drain: no');
+    t.inventory.explain('n', comingFor(eastRow));
+    t.have('m', 'Idle', bind(), 'no blob');
     expect(t.now()).toEqual({ words: 'no blob', isPresent: true, wasRefused: false, onTheWay: 0 });
   });
 
@@ -52,6 +53,7 @@ describe('what keeps machines from a row', () => {
     t.have('stuck', 'Creating', bind());
     t.inventory.update('stuck', { stuck: true });
     t.have('draining', 'Draining', undefined);
+    t.inventory.explain('draining', comingFor(eastRow));
     expect(t.now()).toEqual({ words: 'disk broken', isPresent: false, wasRefused: true, onTheWay: 2 });
   });
 
@@ -104,6 +106,8 @@ describe('what keeps machines from a row', () => {
     t.inventory.update('m', { obstacle: '' });
     t.rows.planned(gangs.map((gang) => verdict(gang)));
     expect(gangs.map((gang) => t.of(gang)?.words)).toEqual(['disk broken', 'disk broken']);
+    t.rows.planned([verdict(other, together)]);
+    expect(t.rows.of(why)).toEqual([]);
   });
 
   it('does not jump from machine to machine', () => {

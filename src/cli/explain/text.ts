@@ -22,7 +22,7 @@ export function machineText(machine: MachineView, serves: readonly NeedView[] = 
     ['is', [machine.instanceType, machine.zone, camel(enumName('capacityType', machine.capacityType)), `$${dollars} per hour`, amounts(machine.allocatable?.resources)].filter(Boolean).join(', ')],
     ['host', machine.host?.ref ?? ''],
     ['runs', machine.hinted ? `${count(machine.pods, 'Pod')}${machine.doNotDisrupt ? ', one of which must not be disrupted' : ''}` : ''],
-    ['serves', ...serves.map(needName)],
+    ['serves', ...serves.map(rowName)],
     ['call', operation ? `${operation.kind}, attempt ${String(operation.attempts)}, since ${instant(operation.startedAtUnixNanos)}${operation.lastError ? `: ${operation.lastError}` : ''}` : ''],
     ['error', machine.lastError],
   ]);
@@ -40,8 +40,13 @@ export function needText(need: NeedView, sentence: string, explained?: NeedExpla
     ['supply', supply ? `${most(supply.idle)} idle, ${most(supply.speculative)} to be bought, ${most(supply.configured)} in use would fit` : ''],
     ['preempted', preemption ? `${count(preemption.victimsFound, 'machine')}, freed: ${amounts(preemption.capacityFreed?.resources)}` : ''],
     ['machines', ...(explained?.machines ?? []).map((m) => `${m.id} (${stateName(m.state)})`), ...(explained?.machinesTruncated ? ['…'] : [])],
-    ['ahead', ...(explained?.ahead ?? []).map((other) => `${needName(other)} holds ${count(other.claimedMachineCount, 'machine')}`)],
+    ['ahead', ...(explained?.ahead ?? []).map((other) => `${rowName(other)}: holds ${count(other.claimedMachineCount, 'machine')}`)],
   ]);
+}
+
+/** Rows of one profile differ by their unit. */
+function rowName(need: NeedView): string {
+  return `${needName(need)}, units of ${amounts(need.need?.minUnit)}`;
 }
 
 export function instant(unixNanos: bigint): string {
