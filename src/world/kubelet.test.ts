@@ -14,7 +14,7 @@ let kubelet: Kubelet;
 beforeEach(async () => {
   clock = new VirtualClock();
   plane = await startTestPlane(clock);
-  kubelet = new Kubelet(plane.store, clock);
+  kubelet = new Kubelet(plane.store, clock, () => undefined);
 });
 afterEach(() => plane.close());
 

@@ -2,6 +2,7 @@ import type { Node, Pod } from '../api/core.ts';
 import { NodeResource, PodResource } from '../api/resources.ts';
 import type { EmbeddedStore } from '../embedded/api.ts';
 import { StatusError } from '../embedded/status-error.ts';
+import { malformation } from '../embedded/well-formed.ts';
 import type { Clock } from '../lib/clock.ts';
 import { stableHash } from '../lib/random.ts';
 import type { NodePods } from './node-agent.ts';
@@ -18,15 +19,18 @@ const STOP_SPREAD_MS = 200;
 export class Kubelet implements NodePods {
   private readonly store: EmbeddedStore;
   private readonly clock: Clock;
+  private readonly report: (problem: string) => void;
   private readonly ready = new Map<string, boolean>();
   private readonly byNode = new Map<string, Map<string, Pod>>();
   private readonly waiting = new Map<string, Set<() => void>>();
   private readonly stops: (() => void)[] = [];
   private closed = false;
 
-  constructor(store: EmbeddedStore, clock: Clock) {
+  /** `report` hears of what cannot be read: such a Pod is ended when it is deleted, but never runs; such a Node is not Ready. */
+  constructor(store: EmbeddedStore, clock: Clock, report: (problem: string) => void) {
     this.store = store;
     this.clock = clock;
+    this.report = report;
   }
 
   start(): void {
@@ -72,7 +76,9 @@ export class Kubelet implements NodePods {
 
   private nodeChanged(node: Node): void {
     const { name } = node.metadata;
-    const ready = isNodeReady(node);
+    const wrong = malformation(NodeResource, node);
+    if (wrong !== undefined) this.report(`Node ${name} counts as not Ready: ${wrong}`);
+    const ready = wrong === undefined && isNodeReady(node);
     const before = this.ready.get(name);
     this.ready.set(name, ready);
     if (ready && !before) for (const pod of this.byNode.get(name)?.values() ?? []) this.advance(pod);
@@ -121,6 +127,8 @@ export class Kubelet implements NodePods {
   }
 
   private run(pod: Pod): void {
+    const wrong = malformation(PodResource, pod);
+    if (wrong !== undefined) return this.report(`Pod ${podKey(pod)} does not run: ${wrong}`);
     const now = this.timestamp();
     this.tolerant(() =>
       this.store.mutate<Pod>(PodResource, ref(pod), (draft) => {

@@ -1,12 +1,15 @@
-import { mkdtempSync } from 'node:fs';
+import { appendFileSync, mkdtempSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Pod } from '../api/core.ts';
+import { NodeResource, PodResource } from '../api/resources.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { silentLog } from '../runtime/types.ts';
+import { testNode, testPod } from './testing/objects.ts';
 import { startWorld } from './world.ts';
 import type { World, WorldOptions } from './world.ts';
 
@@ -53,4 +56,41 @@ describe('a start that fails', () => {
     expect(world.hub.port).toBe(hubPort);
     await world.close();
   });
+});
+
+it('survives what an API server without checks has stored: it is left out with a warning, the rest goes on', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'world-'));
+  const clusters = [{ id: 'a', port: 0 }];
+  const before = await start({ dataDir, clusters });
+  let version = Number(before.clusters.get('a')!.store.resourceVersion);
+  await before.close();
+  const store = (kind: string, object: { metadata: object }, parts: object): void =>
+    appendFileSync(join(dataDir, 'a', 'log-0.jsonl'), `${JSON.stringify({ kind, put: { ...object, ...parts, metadata: { ...object.metadata, resourceVersion: String(++version) } } })}\n`);
+  const waits = testPod('waits', { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: {} as [] } } } });
+  store('nodes', testNode('bad'), { status: { conditions: {} } });
+  store('nodes', testNode('good'), {});
+  store('pods', waits, {});
+  store('pods', testPod('stuck', { nodeName: 'good' }), { status: { phase: 'Pending', conditions: {} } });
+
+  const warnings: string[] = [];
+  const clock = new VirtualClock();
+  const world = await start({ dataDir, clusters, clock, log: { ...silentLog, warn: (_fields: object, text: string) => void warnings.push(text) } });
+  const plane = world.clusters.get('a')!.store;
+  plane.create(PodResource, testPod('fine'));
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+  await clock.advance(1_000);
+  const phase = (name: string): string | undefined => plane.get<Pod>(PodResource, { namespace: 'demo', name })?.status?.phase;
+  expect([phase('fine'), phase('waits'), phase('stuck')]).toEqual(['Running', undefined, 'Pending']);
+  expect([...new Set(warnings.map((text) => text.split(': ').slice(0, 2).join(': ')))].sort()).toEqual([
+    'Node bad counts as not Ready: status.conditions',
+    'Node bad is left out: status.conditions',
+    'Pod demo/stuck does not run: status.conditions',
+    'Pod demo/stuck is left out: status.conditions',
+    'Pod demo/waits is left out: spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms',
+  ]);
+  plane.delete(PodResource, { namespace: 'demo', name: 'stuck' });
+  plane.delete(NodeResource, { name: 'bad' });
+  await clock.advance(1_000);
+  expect(phase('stuck')).toBeUndefined();
+  await world.close();
 });

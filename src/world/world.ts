@@ -105,10 +105,11 @@ async function startParts(options: WorldOptions, onClose: (() => unknown)[]): Pr
     const plane = await startPlane(id, port, 'public');
     clusters.set(id, plane);
     ensureNamespaces(plane.store, [SYSTEM_NAMESPACE, DEMO_NAMESPACE]);
-    const kubelet = new Kubelet(plane.store, clock);
+    const report = (problem: string): void => log.warn({ cluster: id }, problem);
+    const kubelet = new Kubelet(plane.store, clock, report);
     kubelet.start();
     onClose.push(() => kubelet.close());
-    onClose.push(runScheduler(plane.store, clock, (problem) => log.warn({ cluster: id }, problem)));
+    onClose.push(runScheduler(plane.store, clock, report));
     const client = createKubeClient({
       config: { server: plane.url }, clock, random, qps: 1000, burst: 2000, fieldManager: 'bigfleet-world', userAgent: 'bigfleet-world', log,
     });

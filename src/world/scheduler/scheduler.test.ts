@@ -246,6 +246,25 @@ describe('reaction to events', () => {
     expect(world.bound.get('good')).toBe('a');
   });
 
+  it.each<[string, object]>([
+    ['spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms', { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: {} } } } }],
+    ['spec.topologySpreadConstraints', { topologySpreadConstraints: {} }],
+    ['spec.tolerations', { tolerations: {} }],
+  ])('leaves out a stored Pod whose %s is no list, with a word, and goes on', (field, spec) => {
+    const bad = testPod('bad', spec);
+    world.pods(bad, { ...testPod('placed', spec), spec: { ...testPod('placed', spec).spec, nodeName: 'a' } }).nodes(testNode('a')).pods(testPod('good'));
+    expect(world.problems).toEqual([expect.stringContaining(`Pod demo/bad is left out: ${field}: `), expect.stringContaining(`Pod demo/placed is left out: ${field}: `)]);
+    expect(world.bound).toEqual(new Map([['good', 'a']]));
+    world.scheduler.podGone(bad);
+  });
+
+  it('leaves out a stored Node that is malformed, with a word, and goes on', () => {
+    const bad = testNode('bad');
+    world.nodes({ ...bad, status: { ...bad.status, conditions: {} as [] } }, { ...testNode('odd'), status: { allocatable: { cpu: 'lots' } } }, testNode('a')).pods(testPod('p'));
+    expect(world.problems).toEqual([expect.stringContaining('Node bad is left out: status.conditions: '), expect.stringContaining('Node odd: resource cpu')]);
+    expect(world.bound).toEqual(new Map([['p', 'a']]));
+  });
+
   it('finishes a long round in slices without forgetting anyone', () => {
     let now = 0;
     world.clock.monotonic = () => (now += 1); // every look at the clock costs a millisecond: each slice ends early

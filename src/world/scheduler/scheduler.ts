@@ -1,4 +1,7 @@
+import { NodeResource, PodResource } from '../../api/resources.ts';
+import { malformation } from '../../embedded/well-formed.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { ResourceType } from '../../runtime/types.ts';
 import { isFinished, podKey } from '../objects.ts';
 import type { Node, Pod } from '../../api/core.ts';
 import { ClusterView } from './cluster-view.ts';
@@ -17,7 +20,7 @@ export interface SchedulerEffects {
   bind(pod: string, node: string): boolean;
   /** PodScheduled=False, reason Unschedulable. */
   markUnschedulable(pod: string, message: string): void;
-  /** A Pod that cannot be read at all. */
+  /** A Pod or a Node that cannot be read, and is left out. */
   report(problem: string): void;
 }
 
@@ -90,8 +93,9 @@ export class Scheduler {
     if (pod.spec?.nodeName) this.freed(key, pod.spec.nodeName);
   }
 
+  /** A Node that cannot be read stays what it was last known to be. */
   nodeChanged(node: Node): void {
-    if (!this.view.updateNode(node)) return;
+    if (!this.read(NodeResource, node, () => this.view.updateNode(node))) return;
     this.changed.add(node.metadata.name);
     this.wake();
   }
@@ -192,8 +196,15 @@ export class Scheduler {
   }
 
   private shapeOf(pod: Pod): PodShape | undefined {
+    return this.read(PodResource, pod, () => this.shapes.of(pod));
+  }
+
+  /** The API server lets nothing in that is malformed, but what an older one let in may be stored: a word, and no more of it. */
+  private read<T>(type: ResourceType, object: Node | Pod, how: () => T): T | undefined {
     try {
-      return this.shapes.of(pod);
+      const wrong = malformation(type, object);
+      if (wrong !== undefined) throw new Error(`${type.kind} ${podKey(object).replace(/^\//, '')} is left out: ${wrong}`);
+      return how();
     } catch (error) {
       this.options.effects.report(error instanceof Error ? error.message : String(error));
       return undefined;
