@@ -76,6 +76,18 @@ describe('whom a Need may take from', () => {
     expect(actionsOf(result)).toEqual(['Bootstrap i c2', 'Bootstrap j c2', 'Preempt x c2']);
   });
 
+  it('what a gang will leave behind, because it will be whole with what a Need before it turned out to do without', () => {
+    const searches = need({ cluster: 'c3', priority: 1000, aggregate: amounts({ gpu: 1 }) });
+    const rich = low(500, 1, { requirements: [typeIn('t2')] });
+    const gang = low(400, 2, { requirements: [sameZone(), typeIn('t1', 't2')], group: 'g' });
+    const machines = [
+      bound('x', 400, { assigned: assignmentOf(gang) }), bound('p', 500, { instanceType: 't2', zone: 'zc' }), bound('y', 50, { instanceType: 't3' }),
+      ...['s1', 's2'].map((id) => machine(id, 'Creating', { instanceType: 't2', zone: 'zb', intent: bindTo(rich) })),
+    ];
+    const result = plan({ machines, needs: [searches, rich, need({ priority: 450, requirements: [typeIn('t1', 't3')] }), gang, low(50, 1, { requirements: [typeIn('t3')] })] });
+    expect(actionsOf(result)).toEqual(['Preempt x c2']);
+  });
+
   it('goes down the ladder: what it takes from one, that one takes from the next', () => {
     const machines = [bound('x', 50), machine('y', 'Configured', { cluster: 'c3', assigned: assignmentOf(need({ cluster: 'c3', priority: 5 })), zone: 'zb' })];
     const only = (zone: string) => ({ requirements: [{ key: 'topology.kubernetes.io/zone', operator: 'In' as const, values: [zone] }] });
