@@ -42,7 +42,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'credit-undisruptable-first', file: 'facts/pools.ts', rule: 'what must not be disrupted is credited first',
-    find: 'const disruptable = hint?.doNotDisrupt === true || drainRefused ? 0 : 1;',
+    find: 'const disruptable = hint?.doNotDisrupt === true || isKept ? 0 : 1;',
     replace: 'const disruptable = 1;',
   },
   {
@@ -271,8 +271,18 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
-    id: 'preempt-drain-refused', file: 'facts/pools.ts', rule: 'what its provider has just refused to drain is not preempted',
-    find: ' || drainRefused ? 0 : 1;',
+    id: 'reclaim-held', file: 'decide/reclaim.ts', rule: 'what a person holds is not reclaimed',
+    find: "if (inventory.isHeld(slot)) return { code: 'HeldByPerson' };",
+    replace: '',
+  },
+  {
+    id: 'held-serves', file: 'facts/role.ts', rule: 'what a person holds counts for the cluster that it serves',
+    find: 'if (hold) return isServing && !stuck ? ROLE.bound : ROLE.held;',
+    replace: 'if (hold) return ROLE.held;',
+  },
+  {
+    id: 'preempt-drain-refused', file: 'facts/pools.ts', rule: 'what a person holds, or its provider has just refused to drain, is not preempted',
+    find: ' || isKept ? 0 : 1;',
     replace: ' ? 0 : 1;',
   },
   {

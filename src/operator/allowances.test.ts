@@ -74,7 +74,7 @@ describe('allowances (D3)', () => {
 
   it('doubles, or asks for all who wait if that is more, and gives up after four times', () => {
     step({ waiting: [p3] });
-    expect([3000, 6000, 12_000, 24_000, 24_000, 24_000]).toEqual(Array.from({ length: 6 }, () => step({ waiting: [p3] })));
+    expect([3000, 6000, 12_000, 24_000, 48_000, 48_000, 48_000]).toEqual(Array.from({ length: 7 }, () => step({ waiting: [p3] })));
     expect(allowances.misfitOf('p')).toBe('no place for p');
     const many = ['q', 'r', 's'].map((key) => unplaced(key, 20));
     allowances = new Allowances();

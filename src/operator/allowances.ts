@@ -148,9 +148,9 @@ export class Allowances {
     }
     const wanted = new Map<string, bigint>();
     for (const pod of lasting) for (const [dimension, nanos] of pod.amounts) wanted.set(dimension, (wanted.get(dimension) ?? 0n) + nanos);
+    if (allowance.sigma.size > 0) allowance.doublings++; // the first step is none
     for (const [dimension, nanos] of allowance.sigma) wanted.set(dimension, max(wanted.get(dimension) ?? 0n, 2n * nanos));
     allowance.sigma = wanted;
-    allowance.doublings++;
   }
 
   private lasts(streak: Streak | undefined): boolean {

@@ -160,10 +160,14 @@ describe('credit', () => {
     ['an obsolete assignment does not prevent a match', {
       machines: [machine('a', 'Configured', { assigned: { cluster: 'c1', fingerprint: 'old', group: 'g', priority: 1, interruptionBucket: 1, reclamationBucket: 1 } })], needs: [need()],
     }, { a: 'Serving' }],
-    ['held, stuck and leaving machines count for nobody', {
-      machines: [machine('a', 'Configured', { hold: true }), machine('b', 'Configured', { stuck: true }), machine('c', 'Configured', { intent: { kind: 'unbind' } }), machine('d', 'Draining'), machine('e', 'Idle')],
+    ['what a person holds serves on, and is not bought a second time', {
+      machines: [machine('a', 'Configured', { hold: true }), machine('b', 'Configuring', { hold: true }), machine('c', 'Idle'), machine('d', 'Configured', { hold: true, intent: { kind: 'unbind' } })],
+      needs: [need({ units: 3 })],
+    }, { a: 'Serving', b: 'InFlight', c: 'IdleKept', d: 'Serving' }],
+    ['stuck and leaving machines count for nobody, nor does one that a person holds and that serves nobody', {
+      machines: [machine('a', 'Idle', { hold: true }), machine('f', 'Configured', { hold: true, stuck: true }), machine('b', 'Configured', { stuck: true }), machine('c', 'Configured', { intent: { kind: 'unbind' } }), machine('d', 'Draining'), machine('e', 'Idle')],
       needs: [need({ units: 9 })],
-    }, { a: 'HeldByPerson', b: 'Stuck', c: 'Leaving', d: 'Leaving', e: 'AcquiredIdle' }],
+    }, { a: 'HeldByPerson', f: 'HeldByPerson', b: 'Stuck', c: 'Leaving', d: 'Leaving', e: 'AcquiredIdle' }],
     ['bound machines stay credited without a session (D14)', { machines: [machine('a', 'Configured')], needs: [need()], sessions: [] }, { a: 'Serving' }],
   ])('%s', (_, spec, expected) => {
     expect(codesOf(plan(spec))).toEqual(expected);

@@ -32,6 +32,7 @@ describe('reclaim', () => {
     ['supply is not trusted', { supplyTrusted: false }, 'SupplyUntrusted'],
     ['supply is not trusted and its cluster has no session', { sessions: [], supplyTrusted: false }, 'SupplyUntrusted'],
     ['a Pod on it must not be disrupted', { hints: { c1: [hint('m000', { doNotDisrupt: true, pods: 0 })] } }, 'ExcessDoNotDisrupt'],
+    ['a person holds it', { machines: configured(1).map((m) => ({ ...m, hold: true })) }, 'HeldByPerson'],
     ['its provider has just refused to drain it', { machines: configured(1).map((m) => ({ ...m, drainRefused: true })) }, 'ExcessDrainRefused'],
     ['it has been left over for less than the patience', { hints: { c1: [hint('m000')] } }, 'ExcessWithinPatience'],
   ])('keeps a machine while %s', (_, spec, code) => {

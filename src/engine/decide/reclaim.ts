@@ -70,6 +70,7 @@ function obstacleTo(slot: number, { name, demand, connected, hints }: Cluster, d
   draft.rememberLeftOver(id, since);
   if (!supplyTrusted) return { code: 'SupplyUntrusted' };
   if (!connected) return { code: 'ExcessNoSession', cluster: name };
+  if (inventory.isHeld(slot)) return { code: 'HeldByPerson' };
   if (inventory.isDrainRefused(slot)) return { code: 'ExcessDrainRefused', cluster: name };
   const hint = hints?.get(id);
   if (hint?.doNotDisrupt === true) return { code: 'ExcessDoNotDisrupt', cluster: name };

@@ -378,7 +378,7 @@ export class Inventory extends MachineColumns {
         const cluster = this.clusters.at(this.ownerRef(slot));
         const assigned = this.assignedTo[slot] as number;
         const stamp = assigned >= 0 ? assigned : (this.intendedTo[slot] as number);
-        return boundGroup(this, cluster, cls, this.state(slot), stamp, cluster.hints?.get(this.id(slot)), this.isDrainRefused(slot));
+        return boundGroup(this, cluster, cls, this.state(slot), stamp, cluster.hints?.get(this.id(slot)), this.isHeld(slot) || this.isDrainRefused(slot));
       }
       case ROLE.promised: {
         const ref = this.intendedTo[slot] as number;

@@ -76,6 +76,10 @@ export class MachineColumns {
     return this.intent(slot) === BIND && ((this.flags[slot] as number) & SENT) === 0;
   }
 
+  isHeld(slot: number): boolean {
+    return ((this.flags[slot] as number) & HOLD) !== 0;
+  }
+
   isDrainRefused(slot: number): boolean {
     return ((this.flags[slot] as number) & DRAIN_REFUSED) !== 0;
   }

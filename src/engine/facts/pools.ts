@@ -14,9 +14,9 @@ export interface PoolFiling extends Filing<Tally> {
 }
 
 /** Busy machines first, so that what is left over is mostly empty; without hints price decides (D13). `stamp`: for whom it was bound; -1 = unknown. */
-export function boundGroup(filing: PoolFiling, cluster: Cluster, cls: MachineClass, state: number, stamp: number, hint: NodeHint | undefined, drainRefused: boolean): Group<Tally> {
+export function boundGroup(filing: PoolFiling, cluster: Cluster, cls: MachineClass, state: number, stamp: number, hint: NodeHint | undefined, isKept: boolean): Group<Tally> {
   const stage = state === CONFIGURED ? 0 : 1;
-  const disruptable = hint?.doNotDisrupt === true || drainRefused ? 0 : 1;
+  const disruptable = hint?.doNotDisrupt === true || isKept ? 0 : 1;
   const cost = hint?.disruptionCost ?? 0;
   const key = groupKey(cls.index, stamp, stage * 2 + disruptable, cost);
   const known = cluster.bound.find(key);

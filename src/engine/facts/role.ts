@@ -45,11 +45,14 @@ interface RoleFacts {
 
 export function roleOf({ state, intent, hold, stuck, hasOwner, reserved }: RoleFacts): number {
   if (state === FAILED) return ROLE.failed;
-  if (hold) return ROLE.held;
+  const isServing = (state === CONFIGURED || state === CONFIGURING) && hasOwner;
+  // What a person holds is taken from no one: a cluster that has it would otherwise buy it a second time.
+  if (hold) return isServing && !stuck ? ROLE.bound : ROLE.held;
   if (stuck) return ROLE.stuck;
   if (intent === RELEASE || state === DELETING) return ROLE.leaving;
   if (intent === UNBIND || state === DRAINING) return reserved ? ROLE.reserved : ROLE.leaving;
-  if (state === CONFIGURED || state === CONFIGURING) return hasOwner ? ROLE.bound : ROLE.pending;
+  if (isServing) return ROLE.bound;
+  if (state === CONFIGURED || state === CONFIGURING) return ROLE.pending;
   if (intent === BIND) return ROLE.promised;
   if (state === CREATING) return ROLE.pending;
   if (state === IDLE) return reserved ? ROLE.reserved : ROLE.idle;
