@@ -7,6 +7,8 @@ export interface Mutant {
   readonly rule: string;
   readonly find: string;
   readonly replace: string;
+  /** It goes round in circles: nobody waiting any longer is how it is noticed. */
+  readonly hangs?: true;
 }
 
 export const MUTANTS: readonly Mutant[] = [
