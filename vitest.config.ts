@@ -9,6 +9,6 @@ export default defineConfig({
     isolate: false,
     testTimeout: 20_000,
     retry: 0,
-    reporters: ['default'],
+    reporters: ['default', './hack/covered-by.ts'],
   },
 });
