@@ -22,7 +22,8 @@ figures:
   ratioToFloor        p99Ms / floorMs
   bytesPerMachine     what the engine keeps, heap and array buffers, after loading, filing and one plan; identifiers included,
                       the caller's machine objects not; in engine/unchanged at rest, with everything committed
-  decisionsPerSecond  (rows + machines credited to a row, acquired or otherwise acted on) / p50; of whole plans only
+  decisionsPerSecond  (rows + machines credited to a row, acquired or otherwise acted on) / p50; of a plan after a
+                      change, or after none, those that stand from the last plan are counted: they hold as decided now
 
 ENGINE_MODULE=/path/to/engine.ts measures another build of the engine; BENCH_NODE_FLAGS='--cpu-prof' are flags of node for the
 process of each shape.`;

@@ -145,13 +145,9 @@ export class Workbench {
     this.#fail('engine/full, the first plan', planFailures(first, this.fleet, this.needCount, expected));
     this.#fail('engine/full, the last plan', planFailures(last, this.fleet, this.needCount, expected));
     this.#fail('engine/full', mismatch('decisions of plan and planInFull', decisionsOf(engine.plan(this.now)), decisionsOf(engine.planInFull(this.now))));
-    const p50 = spreadOf(times).p50Ms;
-    const taken = last.actions.filter((a) => a.kind !== 'Bootstrap' && a.kind !== 'Provision').length;
-    const decisions = this.needCount + machinesOfVerdicts(last) + taken;
     this.row('engine/full', times, floor, last, {
       ...(this.#bytesPerMachine !== undefined && { bytesPerMachine: Math.round(this.#bytesPerMachine) }),
       ...(this.#bytesFiled !== undefined && { bytesPerMachineFiled: Math.round(this.#bytesFiled) }),
-      decisionsPerSecond: Math.round((decisions * 1000) / p50),
       loadMs: Math.round(this.#loadMs),
     });
   }
@@ -226,12 +222,19 @@ export class Workbench {
       rssBytes: process.memoryUsage().rss,
       actionsByKind: actionsByKind(plan),
       unmet: plan.stats.unmet,
+      decisionsPerSecond: Math.round((this.#decisionsIn(plan) * 1000) / p50Ms),
       ...more,
     };
     this.run.rows.push({ ...row, goals: goalsFor(row) });
     const { applyP50Ms, planP50Ms } = row;
     const parts = applyP50Ms === undefined ? '' : ` (apply ${String(applyP50Ms)}, plan ${String(planP50Ms)})`;
     this.run.progress(`${this.run.shape}: ${bench} p50 ${row.p50Ms} ms${parts}, p99 ${row.p99Ms} ms, floor ${row.floorMs} ms, ${samples} samples`);
+  }
+
+  /** What a plan says, whether it was worked out anew or stands from an earlier one. */
+  #decisionsIn(plan: Plan): number {
+    const taken = plan.actions.filter((a) => a.kind !== 'Bootstrap' && a.kind !== 'Provision').length;
+    return this.needCount + machinesOfVerdicts(plan) + taken;
   }
 
   /** Commits plan after plan until one wants nothing. */
