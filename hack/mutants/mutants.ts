@@ -96,6 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'fit-contributes', file: 'decide/tally.ts', rule: 'a machine that adds nothing is not taken (X20)',
     find: 'if ((this.remaining[i] as number) > 0 && this.amount(cls, i) > 0) return true;',
     replace: 'if (this.amount(cls, i) >= 0) return true;',
+    hangs: true,
   },
   {
     id: 'fit-min-unit', file: 'facts/fit.ts', rule: 'a machine must hold the smallest unit',
