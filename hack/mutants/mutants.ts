@@ -414,6 +414,11 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if (by === this.#firstBy) this.#first = Math.max(',
   },
   {
+    id: 'victim-spare', file: 'decide/market.ts', rule: 'what a Need does without may make a gang whole elsewhere',
+    find: '      this.forecasts?.forget(cluster);\n',
+    replace: '',
+  },
+  {
     id: 'victim-moved-gang', file: 'decide/forecast.ts', rule: 'what a gang leaves behind that moves is free for others',
     find: 'if (foreseen !== undefined && (',
     replace: 'if (foreseen === null && (',
