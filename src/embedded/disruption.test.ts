@@ -69,6 +69,16 @@ test('two evictions in one breath do not spend one disruption twice', async () =
   expect(codes).toEqual([201, 429, 429]);
 });
 
+test('an eviction spends its disruption in the same write that names the Pod', async () => {
+  const plane = await withBudget({ maxUnavailable: 1 }, 3);
+  const written: [string[], number][] = [];
+  plane.store.watch<Loose>(builtin.podDisruptionBudgets, (event) => {
+    if (event.type === 'updated') written.push([Object.keys((event.object as Loose).status.disruptedPods ?? {}), (event.object as Loose).status.disruptionsAllowed]);
+  });
+  expect((await evict(plane, 'p0')).code).toBe(201);
+  expect(written[0]).toEqual([['p0'], 0]);
+});
+
 test('finished, pending and unselected Pods go regardless; evicting what is not there is 404', async () => {
   const plane = await withBudget({ minAvailable: 9 }, 1);
   plane.store.create(builtin.pods, pod('pending', { metadata: { labels: { app: 'x' } } }));

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { sleep } from '../lib/clock.ts';
@@ -16,6 +16,7 @@ import type { Trace } from '../world/trace/read-trace.ts';
 import { connectedClusters, countLeft, pendingByReason } from './api-questions.ts';
 import { banner } from './banner.ts';
 import { agentProcesses, providerProcess, shardProcess, worldProcess } from './commands.ts';
+import { conclude } from './conclude.ts';
 import { demandSource } from './demand-source.ts';
 import { Fleet } from './fleet.ts';
 import { hubObjects } from './hub-objects.ts';
@@ -27,7 +28,6 @@ import { Observation } from './observer/observation.ts';
 import { choosePorts } from './ports.ts';
 import type { Ports } from './ports.ts';
 import { Progress } from './progress.ts';
-import { afterwards, reportText, shortcomings } from './report.ts';
 import type { UpReport } from './report.ts';
 import { ResourceUsage } from './resource-usage.ts';
 import type { UpSettings } from './settings.ts';
@@ -55,18 +55,7 @@ export async function runUp(settings: UpSettings, deps: UpDeps): Promise<number>
   const layout = prepareFolder(settings, ports, source);
   const run = new Run(settings, deps, source, ports, layout);
   deps.stderr(banner(settings, ports, layout));
-  const report = await run.play();
-  deps.stdout(settings.output === 'json' ? `${JSON.stringify(report)}\n` : reportText(report));
-  const ok = shortcomings(report).length === 0;
-  if (settings.keep && report.stoppedBy !== 'signal') {
-    deps.stderr('Staying up (--keep). Ctrl-C ends everything.\n');
-    await aborted(deps.signal);
-    deps.stderr(afterwards(run.restarts - report.restarts));
-  }
-  await run.stop();
-  if (settings.dataDir === undefined && ok) rmSync(layout.root, { recursive: true, force: true });
-  else deps.stderr(`data and logs are in ${layout.root}\n`);
-  return ok ? 0 : 1;
+  return conclude(run, await run.play(), { ...settings, root: layout.root }, deps);
 }
 
 function prepareFolder(settings: UpSettings, ports: Ports, source: Trace): Layout {
@@ -160,6 +149,15 @@ class Run {
     return this.fleet.restarts;
   }
 
+  /** Aborts when a process cannot be kept alive. */
+  get failed(): AbortSignal {
+    return this.fleet.failed;
+  }
+
+  say(text: string): void {
+    this.progress.say(text);
+  }
+
   async stop(): Promise<void> {
     this.looking = false;
     this.stopWatching.abort(new Error('the run is over'));
@@ -227,9 +225,7 @@ class Run {
       if (signal.aborted) return 'signal';
       if (this.fleet.failed.aborted) throw this.fleet.failed.reason;
       if (clock.monotonic() - began > this.settings.timeLimitMs) return 'timeLimit';
-      const { machines, nodes, pods } = this.observation;
-      const quiet = this.observation.counts().finished >= planned && pods.aliveNow === 0 && machines.boundNow === 0 && machines.elasticIdle === 0 && nodes.count === 0;
-      if (quiet && Object.values(await countLeft(this.clusters.values())).every((left) => left === 0)) return 'done';
+      if (this.observation.isQuiet(planned) && Object.values(await countLeft(this.clusters.values())).every((left) => left === 0)) return 'done';
       await sleep(clock, LOOK_MS, signal).catch(() => undefined);
     }
   }
@@ -299,11 +295,4 @@ function reasonOf(limit: AbortSignal, late: string, fleet: Fleet): Error {
   const reason: unknown = limit.reason;
   if (reason instanceof DOMException && reason.name === 'TimeoutError') return new Error(`${late}; see the logs`);
   return reason instanceof Error ? reason : new Error(late);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

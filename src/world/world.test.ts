@@ -88,6 +88,9 @@ it('survives what an API server without checks has stored: it is left out with a
     'Pod demo/stuck is left out: status.conditions',
     'Pod demo/waits is left out: spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms',
   ]);
+  // What is not wrong about it can be written to, and it can be deleted.
+  plane.mutate<Pod>(PodResource, { namespace: 'demo', name: 'waits' }, (pod) => ({ ...pod, status: { phase: 'Pending' } }), { subresource: 'status' });
+  expect(phase('waits')).toBe('Pending');
   plane.delete(PodResource, { namespace: 'demo', name: 'stuck' });
   plane.delete(NodeResource, { name: 'bad' });
   await clock.advance(1_000);

@@ -55,6 +55,38 @@ describe('an orderly life', () => {
   });
 });
 
+describe('quiet', () => {
+  it('is when all planned Pods have finished and nothing is held that costs money for nobody', () => {
+    const steps: [what: string, quiet: boolean][] = [];
+    const note = (what: string): number => steps.push([what, seen.isQuiet(1)]);
+    serving();
+    note('a Pod runs');
+    seen.takeDemand({ t: at(9), e: 'finish', i: 0, r: 0, cluster: 'c1', pod: 'p' });
+    note('the Pod has finished, but is still there');
+    pod(9, 'p', 'node-m1', { deleting: true, createdAt: 1 });
+    gone(10, 'p');
+    note('the Pod has gone; its machine is bound');
+    state(10, 'm1', 'Draining', 'c1');
+    node(12, 'c1', 'm1', { live: false, createdAt: 3, stoppedAt: 12 });
+    seen.nodes.gone('c1', 'node-m1', at(13));
+    note('the machine drains');
+    state(13, 'm1', 'Idle');
+    note('the machine is created, and kept');
+    state(14, 'm1', 'Deleting');
+    note('the machine is being given back');
+    state(15, 'm1', 'Speculative');
+    note('given back; a machine that is owned idles');
+    expect(steps.filter(([, quiet]) => quiet)).toEqual([['given back; a machine that is owned idles', true]]);
+    expect(seen.isQuiet(2)).toBe(false);
+    pod(16, 'late', 'node-x');
+    expect(seen.isQuiet(1)).toBe(false);
+    gone(17, 'late');
+    expect(seen.isQuiet(1)).toBe(true);
+    node(18, 'c1', 'm2');
+    expect(seen.isQuiet(1)).toBe(false);
+  });
+});
+
 describe('podsEvictedWithoutDecision', () => {
   it('counts a Pod that was told to go for no reason', () => {
     serving();

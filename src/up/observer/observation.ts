@@ -43,6 +43,12 @@ export class Observation {
     return { submitted: submitted.size, bound: bound.size, finished: finished.size, recreated: recreated.size };
   }
 
+  /** All planned Pods have finished, none lives, and nothing that costs money is held any more: nothing is bound, nothing created and kept. */
+  isQuiet(planned: number): boolean {
+    const { machines, nodes, pods } = this;
+    return this.demand.finished.size >= planned && pods.aliveNow === 0 && machines.boundNow === 0 && machines.elasticIdle === 0 && nodes.count === 0;
+  }
+
   /** One line of the workload's own log. */
   takeDemand(line: unknown): void {
     const event = line as DemandEvent;
