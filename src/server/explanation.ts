@@ -2,7 +2,7 @@ import { DecisionKind } from '../api/gen/bigfleet/v1alpha1/view.ts';
 import type { Explanation } from '../api/gen/bigfleet/v1alpha1/view.ts';
 import type { MachineReason, NeedVerdict } from '../engine/types.ts';
 import { tellNeed } from '../shard/need-telling.ts';
-import type { RowTrouble } from '../shard/row-troubles.ts';
+import type { Troubles } from '../shard/row-troubles.ts';
 
 /** What a reason amounts to, for those who only want to know that. */
 const KINDS: Readonly<Record<MachineReason['code'], DecisionKind>> = {
@@ -45,7 +45,7 @@ export function machineExplanation(reason: MachineReason, text: string, decidedA
   };
 }
 
-export function needExplanation(verdict: NeedVerdict, troubles?: ReadonlyMap<string, RowTrouble>): Explanation {
+export function needExplanation(verdict: NeedVerdict, troubles?: Troubles): Explanation {
   const { satisfied, code, text } = tellNeed(verdict, troubles);
   return {
     kind: satisfied ? DecisionKind.DECISION_KIND_KEPT : DecisionKind.DECISION_KIND_BLOCKED,

@@ -29,13 +29,13 @@ const gang = (group: string, cluster = 'c1'): Need => need({ cluster, units: 2, 
 const nameOf = ({ group, unitClass, cluster }: Need): string => `${cluster} ${group} ${unitClass}`;
 
 /** A shard right after the engine planned for these machines and Needs, and what everybody is told of it. */
-function planned(needs: readonly Need[], machines: readonly EngineMachine[]) {
+function planned(needs: readonly Need[], machines: readonly EngineMachine[], mode: 'Active' | 'Paused' = 'Active') {
   const clock = new VirtualClock(T0);
   const inventory = new Inventory(clock);
   const plan = planOnce(world({ machines, needs }), T0);
   const rows = new SourceRows();
   const refusals = new BindRefusals(clock, rows);
-  const troubles = new RowTroubles({ clock, inventory, refusals, rows });
+  const troubles = new RowTroubles({ clock, inventory, refusals, rows, mode: () => mode });
   rows.planned(plan.verdicts);
   for (const { id, state, cluster, instanceType, zone, allocatable } of machines) inventory.observe(seen(id, state, { cluster, instanceType, zone, allocatable }), inventory.mark());
   for (const { machineId, to, reason } of plan.actions) {
@@ -108,6 +108,18 @@ describe('what a provider refuses', () => {
       ['g3', true, ''], ['g1', false, 'A machine chosen for it does not come: quota exceeded.'], ['g2', false, 'A machine chosen for it does not come: quota exceeded.'],
     ]);
   });
+});
+
+it('in a mode in which nothing is decided no row is met by what would be, and all say so', async () => {
+  const lacking = need({ minUnit: cpus(2), aggregate: cpus(999), priority: 1 });
+  const t = planned([small, large, lacking], [machine('big', 'Configured', { allocatable: cpus(64) }), machine('i', 'Idle')], 'Paused');
+  const text = 'Machines could serve it, and none is taken: the shard is in mode Paused.';
+  const expected = [[nameOf(large), true, false], [nameOf(small), false, true], [nameOf(lacking), false, false]].sort();
+  expect([...(await t.told())].map(([name, { satisfied, reasonText }]) => [name, satisfied, reasonText === text]).sort()).toEqual(expected);
+  expect(t.views().map(({ satisfied, reasonText }) => `${satisfied} ${reasonText === text}`).sort()).toEqual(['false false', 'false true', 'true false']);
+  expect((await t.explain(small)).why).toMatchObject({ code: 'Withheld', text });
+  expect(t.status().needs).toEqual({ rows: 3, satisfied: 1, unmet: 2 });
+  expect(t.status().shortfalls?.find(({ message }) => message === text)).toMatchObject({ reason: 'Withheld' });
 });
 
 it('a provider that refuses to drain a machine has its words in the record of the machine', () => {

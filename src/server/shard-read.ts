@@ -4,7 +4,7 @@ import { formatResources } from '../api/resource-vector.ts';
 import type { NeedVerdict } from '../engine/types.ts';
 import { sortedInTurns } from '../lib/turns.ts';
 import { tellNeed } from '../shard/need-telling.ts';
-import type { RowTrouble } from '../shard/row-troubles.ts';
+import type { Troubles } from '../shard/row-troubles.ts';
 import { reasonNumber, wireNeed } from '../shard/wire-names.ts';
 
 /** What the last plan said of every Need, swapped in whole after each cycle (spec: engine 16). */
@@ -15,7 +15,7 @@ export interface NeedViews {
   /** Cycles that the Need has been unmet, by need key. */
   readonly ageOf: (verdict: NeedVerdict) => number;
   /** What keeps machines from rows, by `rowKey`; absent = nothing. */
-  readonly troubles?: ReadonlyMap<string, RowTrouble>;
+  readonly troubles?: Troubles;
 }
 
 const NANOS_PER_MS = 1_000_000n;

@@ -444,7 +444,7 @@ describe('a shard by its composition root', () => {
     east.rollup({ needs: EIGHT_CPUS });
     await east.ack('rollup');
     await world.plans(shard);
-    expect((await world.needs(shard)).satisfied).toHaveLength(1); // planned, and neither decided nor acted on
+    expect((await world.needs(shard)).satisfied).toEqual([false]); // planned, and neither decided nor acted on
     expect([told(east, 'm-1'), world.machineObject('m-1')]).toEqual([[], undefined]);
     expect(world.provider.calls).toEqual([]);
     world.editShard({ mode: 'Active' });

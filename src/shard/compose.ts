@@ -153,7 +153,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const sourceRows = new SourceRows();
   const refusals = new BindRefusals(clock, sourceRows);
   inventory.onChange((change) => refusals.observe(change));
-  const troubles = new RowTroubles({ clock, inventory, refusals, rows: sourceRows });
+  const troubles = new RowTroubles({ clock, inventory, refusals, rows: sourceRows, mode: () => settings.current.mode });
   const needStatus = new NeedStatusPublisher({
     clock,
     clusters: () => hub.clusters(),

@@ -22,7 +22,7 @@ function setUp() {
   const hindered: MachineRecord[] = [];
   const moving: MachineRecord[] = [];
   const refusals = new Map<string, Trouble>();
-  const troubles = new RowTroubles({ clock, inventory: { hindered: () => hindered, inTransition: () => moving }, refusals: { current: () => refusals }, rows: new SourceRows() });
+  const troubles = new RowTroubles({ clock, inventory: { hindered: () => hindered, inTransition: () => moving }, refusals: { current: () => refusals }, rows: new SourceRows(), mode: () => 'Active' });
   const sent: { at: number; cluster: string; stamp: bigint; rows: [fingerprint: string, satisfied: boolean][]; items: NeedStatus[] }[] = [];
   const publisher = new NeedStatusPublisher({
     clock,

@@ -6,7 +6,7 @@ import { Paced } from '../lib/paced.ts';
 import { inTurns } from '../lib/turns.ts';
 import { isHindered, tellNeed } from './need-telling.ts';
 import type { NeedTelling } from './need-telling.ts';
-import type { RowTrouble } from './row-troubles.ts';
+import type { Troubles } from './row-troubles.ts';
 import { reasonNumber } from './wire-names.ts';
 
 const MIN_INTERVAL_MS = 1_000;
@@ -16,7 +16,7 @@ export interface NeedStatusDeps {
   readonly clusters: () => readonly string[];
   readonly timestampOf: (cluster: string) => bigint;
   /** What keeps machines from rows, by `rowKey`. */
-  readonly troubles: () => ReadonlyMap<string, RowTrouble>;
+  readonly troubles: () => Troubles;
   readonly send: (cluster: string, statuses: { rollupTimestampUnixNanos: bigint; items: NeedStatus[] }) => void;
 }
 
@@ -98,9 +98,9 @@ class ClusterReport {
   readonly previous: Told | undefined;
   readonly told: Told;
   readonly items: NeedStatus[] = [];
-  private readonly troubles: ReadonlyMap<string, RowTrouble>;
+  private readonly troubles: Troubles;
 
-  constructor(timestamp: bigint, previous: Told | undefined, troubles: ReadonlyMap<string, RowTrouble>) {
+  constructor(timestamp: bigint, previous: Told | undefined, troubles: Troubles) {
     this.previous = previous;
     this.troubles = troubles;
     this.told = { timestamp, verdicts: new Set(), hindered: new Set(), rows: previous?.rows ?? new Map<string, { text: string; verdict: NeedVerdict }>() };

@@ -1,6 +1,6 @@
 import { explainNeed } from '../engine/explain.ts';
 import type { NeedVerdict, Plan, UnmetReason } from '../engine/types.ts';
-import type { RowTrouble } from './row-troubles.ts';
+import type { RowTrouble, Troubles } from './row-troubles.ts';
 import { rowKey } from './source-rows.ts';
 
 /** What became of a Need, with what the plan cannot know: the one record that operators, readers and statuses are told. */
@@ -8,25 +8,26 @@ export interface NeedTelling {
   readonly satisfied: boolean;
   /** Absent where something keeps machines away that the plan counts on, or does not know of. */
   readonly reason: UnmetReason | undefined;
-  /** In one word: `Satisfied`, the reason, or `MachineDoesNotCome`. */
-  readonly code: UnmetReason | 'Satisfied' | 'Unmet' | 'MachineDoesNotCome';
+  /** In one word: `Satisfied`, the reason, `MachineDoesNotCome`, or `Withheld`. */
+  readonly code: UnmetReason | 'Satisfied' | 'Unmet' | 'MachineDoesNotCome' | 'Withheld';
   /** One sentence. */
   readonly text: string;
 }
 
-const NO_TROUBLE: ReadonlyMap<string, RowTrouble> = new Map();
+const NO_TROUBLE: Troubles = new Map<string, RowTrouble>();
 
 /** Pure. `troubles` by `rowKey`. A row is not satisfied by a machine that cannot come (spec: engine 20). */
 export function tellNeed(verdict: NeedVerdict, troubles = NO_TROUBLE): NeedTelling {
   const trouble = troubleOf(verdict, troubles);
   if (trouble) return { satisfied: false, reason: undefined, code: 'MachineDoesNotCome', text: sentence(trouble) };
+  if (isWithheld(verdict, troubles)) return { satisfied: false, reason: undefined, code: 'Withheld', text: `Machines could serve it, and none is taken: ${troubles.withheld ?? ''}.` };
   const { satisfied, reason } = verdict;
   return { satisfied, reason, code: satisfied ? 'Satisfied' : (reason ?? 'Unmet'), text: explainNeed(verdict) };
 }
 
 /** Whether something keeps machines from the row that the plan cannot know. Cheap: there may be very many rows. */
 export function isHindered(verdict: NeedVerdict, troubles = NO_TROUBLE): boolean {
-  return troubleOf(verdict, troubles) !== undefined;
+  return isWithheld(verdict, troubles) || troubleOf(verdict, troubles) !== undefined;
 }
 
 export function isSatisfied(verdict: NeedVerdict, troubles = NO_TROUBLE): boolean {
@@ -35,7 +36,7 @@ export function isSatisfied(verdict: NeedVerdict, troubles = NO_TROUBLE): boolea
 
 /** How many Needs are not satisfied, counting those that are met in the plan alone. */
 export function countUnmet({ verdicts, stats }: Pick<Plan, 'verdicts' | 'stats'>, troubles = NO_TROUBLE): number {
-  if (troubles.size === 0) return stats.unmet;
+  if (troubles.size === 0 && troubles.withheld === undefined) return stats.unmet;
   let unmet = 0;
   for (const verdict of verdicts) if (!isSatisfied(verdict, troubles)) unmet++;
   return unmet;
@@ -47,8 +48,13 @@ function sentence({ words, onTheWay }: RowTrouble): string {
   return `Machines on the way for it: ${onTheWay}; another one does not come: ${words}.`;
 }
 
+/** Met only by what this plan would acquire, in a mode in which nothing is. */
+function isWithheld({ satisfied, bootstraps, provisions }: NeedVerdict, { withheld }: Troubles): boolean {
+  return withheld !== undefined && satisfied && bootstraps + provisions > 0;
+}
+
 /** What keeps the row from what it counts on, or from what it lacks. */
-function troubleOf({ need, satisfied, inFlight, reason }: NeedVerdict, troubles: ReadonlyMap<string, RowTrouble>): RowTrouble | undefined {
+function troubleOf({ need, satisfied, inFlight, reason }: NeedVerdict, troubles: Troubles): RowTrouble | undefined {
   if (troubles.size === 0) return undefined;
   const trouble = troubles.get(rowKey(need));
   if (!trouble || (satisfied && trouble.isPresent)) return trouble;

@@ -6,7 +6,7 @@ import type { Demand } from './demand.ts';
 import type { Inventory } from './inventory.ts';
 import type { ShardMetrics } from './metrics.ts';
 import { countUnmet } from './need-telling.ts';
-import type { RowTrouble } from './row-troubles.ts';
+import type { Troubles } from './row-troubles.ts';
 import type { Mode } from './settings.ts';
 import { UnmetLedger } from './unmet-ledger.ts';
 
@@ -16,7 +16,7 @@ export interface PlanReportDeps {
   readonly demand: Demand;
   readonly mode: () => Mode;
   readonly writeBacklog: () => number;
-  readonly troubles: () => ReadonlyMap<string, RowTrouble>;
+  readonly troubles: () => Troubles;
 }
 
 /** What people and dashboards see of the last plan; feeds nothing back. */

@@ -17,7 +17,7 @@ function setUp() {
   const inventory = new Inventory(clock);
   const rows = new SourceRows();
   const refusals = new BindRefusals(clock, rows);
-  const troubles = new RowTroubles({ clock, inventory, refusals, rows });
+  const troubles = new RowTroubles({ clock, inventory, refusals, rows, mode: () => 'Active' });
   const have = (id: string, state: MachineState, intent?: MachineIntent, obstacle = ''): void => {
     inventory.observe(seen(id, state), inventory.mark());
     if (intent) inventory.setIntent(id, intent);

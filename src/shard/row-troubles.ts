@@ -2,6 +2,7 @@ import type { MachineReason } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Trouble } from './bind-refusals.ts';
 import type { MachineRecord } from './record.ts';
+import type { Mode } from './settings.ts';
 import type { SourceRows } from './source-rows.ts';
 
 /** Other words for the same trouble are told after so long: each telling is a write somewhere. */
@@ -18,11 +19,18 @@ export interface RowTrouble {
   readonly onTheWay: number;
 }
 
+/** By `rowKey`; rows without trouble are not in it. */
+export interface Troubles extends ReadonlyMap<string, RowTrouble> {
+  /** Why nothing that is planned is decided at present. */
+  readonly withheld?: string;
+}
+
 export interface RowTroublesDeps {
   readonly clock: Clock;
   readonly inventory: { hindered(): Iterable<MachineRecord>; inTransition(): Iterable<MachineRecord> };
   readonly refusals: { current(): ReadonlyMap<string, Trouble> };
   readonly rows: Pick<SourceRows, 'of'>;
+  readonly mode: () => Mode;
 }
 
 /** All that is in the way of rows now, for everybody who tells of rows: what they print is the same. */
@@ -34,8 +42,7 @@ export class RowTroubles {
     this.deps = deps;
   }
 
-  /** By `rowKey`; rows without trouble are not in it. */
-  current(): ReadonlyMap<string, RowTrouble> {
+  current(): Troubles {
     const present = this.obstacles();
     const past = this.deps.refusals.current();
     const all = new Map([...past, ...present]);
@@ -48,7 +55,8 @@ export class RowTroubles {
       troubles.set(key, { words: calm.words, isPresent: present.has(key), wasRefused: past.has(key), onTheWay: onTheWay.get(key) ?? 0 });
     }
     this.said = said;
-    return troubles;
+    const mode = this.deps.mode();
+    return mode === 'Active' ? troubles : Object.assign(troubles, { withheld: `the shard is in mode ${mode}` });
   }
 
   /** What was said last, as long as it is the same trouble and not too old. */

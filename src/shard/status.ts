@@ -9,7 +9,7 @@ import type { Quarantine } from '../reconcilers/provider/removal.ts';
 import type { Inventory } from './inventory.ts';
 import { countUnmet, isSatisfied, tellNeed } from './need-telling.ts';
 import type { MachineObjects } from './object-policy.ts';
-import type { RowTrouble } from './row-troubles.ts';
+import type { Troubles } from './row-troubles.ts';
 import { callObstacle } from './settings.ts';
 
 const MAX_SHORTFALLS = 20;
@@ -32,7 +32,7 @@ export interface ShardFacts {
   /** Since when a Need has been unmet, if it is known. */
   readonly unmetSince?: (verdict: NeedVerdict) => Millis | undefined;
   /** What keeps machines from rows, by `rowKey`; absent = nothing. */
-  readonly troubles?: ReadonlyMap<string, RowTrouble>;
+  readonly troubles?: Troubles;
 }
 
 /** Pure: Shard.status for a plan (spec: control-crds, Shard). */
