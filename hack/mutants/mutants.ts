@@ -110,8 +110,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'role-held', file: 'facts/role.ts', rule: 'what a person holds is chosen for nothing',
-    find: 'if (hold) return ROLE.held;',
-    replace: '',
+    find: 'if (hold) return isServing && !stuck ? ROLE.bound : ROLE.held;',
+    replace: 'if (hold && isServing && !stuck) return ROLE.bound;',
   },
   {
     id: 'role-stuck', file: 'facts/role.ts', rule: 'what is stuck counts for nobody',
@@ -360,13 +360,23 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'victim-strictly-lower', file: 'decide/preempt.ts', rule: 'a victim ranks strictly below',
-    find: 'holder.need.profile.priority >= priority) return undefined;',
-    replace: 'holder.need.profile.priority > priority) return undefined;',
+    find: 'victim.priority >= priority &&',
+    replace: 'victim.priority > priority &&',
   },
   {
     id: 'victim-served', file: 'decide/preempt.ts', rule: 'what a machine serves decides whether it may be taken, not what it was bound for (X3)',
-    find: 'if (holder !== undefined && holder.need.profile.priority >= priority) return undefined;',
+    find: 'if (victim.priority >= priority && (holder !== undefined || isOccupied(group))) return undefined;',
     replace: 'if (Math.max(holder?.need.profile.priority ?? -Infinity, market.stampOf(group)?.priority ?? -Infinity) >= priority) return undefined;',
+  },
+  {
+    id: 'victim-occupied', file: 'decide/preempt.ts', rule: 'what nobody needs is patient with Pods for whom ranks above (D32)',
+    find: '&& (holder !== undefined || isOccupied(group))) return undefined;',
+    replace: '&& holder !== undefined) return undefined;',
+  },
+  {
+    id: 'victim-empty', file: 'decide/preempt.ts', rule: 'what nobody needs and nothing runs on anybody may have (X24)',
+    find: '&& (holder !== undefined || isOccupied(group))) return undefined;',
+    replace: ') return undefined;',
   },
   {
     id: 'victim-stamp', file: 'decide/preempt.ts', rule: 'how good a victim is follows from what it serves',

@@ -25,6 +25,8 @@ describe('whom a Need may take from', () => {
     ['what was bound for a higher one and serves a lower one (X3)', { machines: [bound('x', 500)], needs: [need(), low(50)] }, ['x']],
     ['what was bound for an equal and serves a lower one (X3)', { machines: [bound('x', 100)], needs: [need(), low(50)] }, ['x']],
     ['what was bound for a higher one and serves nobody (X24)', { machines: [bound('x', 500)], needs: [need()], reported: ['c2'] }, ['x']],
+    ['not what was bound for one that is not lower and serves nobody while Pods run on it (D32)', { machines: [bound('x', 100)], needs: [need()], reported: ['c2'], hints: { c2: [hint('x')] } }, []],
+    ['what was bound for a lower one and serves nobody, though Pods run on it (D32)', { machines: [bound('x', 99)], needs: [need()], reported: ['c2'], hints: { c2: [hint('x')] } }, ['x']],
     [
       'who ranks below, though somebody before found nobody: it was of their own cluster',
       { machines: [bound('x', 10), bound('y', 10, { zone: 'zb' })], needs: [low(200, 2, { requirements: [sameZone()], group: 'g' }), need({ requirements: [sameZone()], group: 'h' }), low(10)] },

@@ -108,18 +108,26 @@ export function lotsFor(market: Market, tally: Tally): Lot[][] {
   return inTies(lots);
 }
 
-/** What counts is whom the machines serve now, whatever they were bound for (X3). */
+/**
+ * What counts is whom the machines serve now, whatever they were bound for (X3). What nobody needs and nothing runs on anybody
+ * may have; while Pods run on it, what it was bound for counts: patience with it is not over for whom that outranks (D32).
+ */
 function lotOf({ group, from, to, holder }: Stretch, cluster: Cluster, market: Market, tally: Tally): Lot | undefined {
   const { priority } = tally.row.need.profile;
-  if (holder !== undefined && holder.need.profile.priority >= priority) return undefined;
   if (tally.fit.accepts[group.classIndex] !== 1 || !tally.contributes(market.classOf(group))) return undefined;
   const victim = holder?.need.profile ?? market.stampOf(group) ?? UNKNOWN;
+  if (victim.priority >= priority && (holder !== undefined || isOccupied(group))) return undefined;
   return { cluster, group, from, to, excess: holder === undefined, priority: victim.priority, score: victimScore(priority, victim) };
 }
 
 /** Of bound machines the second rank tells what must not be disrupted, or cannot. */
 function isUndisruptable(group: Group<Tally>): boolean {
   return group.order[1] === 0;
+}
+
+/** The third rank of bound machines is what disrupting them costs, which is nothing where no Pod would have to move. */
+function isOccupied(group: Group<Tally>): boolean {
+  return group.order[2] !== 0;
 }
 
 function inTies(lots: Lot[]): Lot[][] {
