@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { sameRequirement } from '../api/profile.ts';
-import { arrivalKey, planOnce } from './engine.ts';
+import { planOnce } from './engine.ts';
 import { amounts, DOLLAR, hint, machine, MINUTE, need, policy, RAILS_OFF, T0, world } from './testing/builders.ts';
 import { worlds } from './testing/arbitraries.ts';
 import type { Subject } from './testing/coverage.ts';
@@ -27,41 +26,26 @@ describe('constant demand', { timeout: PATIENCE_MS }, () => {
   it('comes to rest, whatever the delays, and the engine that was told bit by bit agrees with a fresh one all the way', () => {
     let busy = 0;
     let preempting = 0;
-    let exceptions = 0;
     const fleets = overFleets(worlds({ calm: true }), (drawn, _, cycles) => {
       const holds = { onDemandMs: 3000, spotMs: 1000, occupiedExcessMs: 2000 };
       const start = { ...drawn, policy: { ...drawn.policy, holds, maxReclaimsPerMinute: 0, maxConcurrentDrainsPerCluster: 0 } }; // those two only slow things down
       const loop = new Simulation(start, T0, { delay: delays(cycles) });
       const late: Action[] = [];
       const met = new Set<Subject>();
-      const folded = new Map<string, Set<boolean>>();
       for (let i = 0; i < CYCLES; i++) {
-        const { actions, verdicts } = loop.step();
+        const { actions } = loop.step();
         if (i === 0 && actions.length > 0) busy++;
         if (actions.some(({ kind }) => kind === 'Preempt')) met.add('preemption');
         if (actions.some(({ kind }) => kind === 'Provision')) met.add('Creating');
-        if (i >= CYCLES - LATE) {
-          late.push(...actions);
-          for (const { need: asked, sameSatisfiable } of verdicts) {
-            if (sameRequirement(asked.profile) === undefined) continue;
-            const key = arrivalKey(asked.cluster, asked.fingerprint, asked.group);
-            folded.set(key, (folded.get(key) ?? new Set()).add(sameSatisfiable === undefined));
-          }
-        }
+        if (i >= CYCLES - LATE) late.push(...actions);
         if (i % 12 === 0) expect(textOf(loop.engine.plan(loop.now))).toBe(textOf(planOnce(loop.engine.snapshot(), loop.now)));
       }
       if (met.has('preemption')) preempting++;
-      // Known exception: a gang that fits on one machine until the machine is there, and then on none.
-      if (late.length > 0 && [...folded.values()].some((ways) => ways.size > 1)) {
-        exceptions++;
-        return met;
-      }
       expect(late).toEqual([]);
       expect(loop.engine.snapshot().memory.filter(({ what }) => what === 'reservation')).toEqual([]);
       return met;
     }, { also: fc.constantFrom([0], [2], [5], [0, 2, 5], [5, 0, 2]) });
-    console.log(`  of ${String(fleets)} fleets ${String(busy)} were acted on; not at rest: ${String(exceptions)}, where a gang folds and unfolds`);
-    expect(exceptions).toBeLessThanOrEqual(fleets / 1000);
+    console.log(`  of ${String(fleets)} fleets ${String(busy)} were acted on`);
     expect(busy).toBeGreaterThan(fleets / 3);
     expect(preempting).toBeGreaterThan(fleets / 10);
   });

@@ -26,6 +26,15 @@ describe('gangs that fit on one machine', () => {
     for (const verdict of result.verdicts) expect(verdict).not.toHaveProperty('sameDomain');
   });
 
+  it('take no machine that is in no place of theirs: it would be none for them when they are planned apart again', () => {
+    const nowhere = big('a', 'Idle', { zone: '', priceMicroUsdPerHour: 1 });
+    const needs = [gang('g1'), gang('g2')];
+    expect(actionsOf(plan({ machines: [nowhere, big('b', 'Idle', { priceMicroUsdPerHour: 9 })], needs }))).toEqual(['Bootstrap b c1']);
+    const only = { key: 'topology.kubernetes.io/zone', operator: 'Same', values: ['zb'] } as const;
+    const elsewhere = [big('a', 'Idle', { zone: 'za' }), big('b', 'Idle', { zone: 'zb', priceMicroUsdPerHour: 9 })];
+    expect(actionsOf(plan({ machines: elsewhere, needs: ['g1', 'g2'].map((g) => gang(g, 4, { requirements: [only] })) }))).toEqual(['Bootstrap b c1']);
+  });
+
   it('are bound for the Need without Same and without a group', () => {
     const asked = gang('g1');
     const plain = withoutSame(asked.profile);

@@ -83,12 +83,12 @@ export class Folding {
 
   /** One machine that the cluster has, or some free one, holds the whole gang; what is claimed does not matter. `asked` = answers for this cluster. */
   #fits(target: FoldTarget, cluster: Cluster, asked: Map<Asker, boolean>): boolean {
-    const { holder, demandKey } = target;
-    const accepts = (shelf: Shelf<Tally> | undefined): boolean => shelf !== undefined && this.#accepts(holder, shelf);
+    const { asker, demandKey } = target;
+    const accepts = (shelf: Shelf<Tally> | undefined): boolean => shelf !== undefined && this.#accepts(asker, shelf);
     // What is on its way keeps gangs folded for which it was decided, and folds no others: it may fail to arrive.
     if (accepts(cluster.promised.get(demandKey)) || accepts(cluster.reserved.get(demandKey))) return true;
-    let answer = asked.get(holder);
-    if (answer === undefined) asked.set(holder, (answer = accepts(cluster.bound) || this.#isFree(holder, cluster)));
+    let answer = asked.get(asker);
+    if (answer === undefined) asked.set(asker, (answer = accepts(cluster.bound) || this.#isFree(asker, cluster)));
     return answer;
   }
 

@@ -27,9 +27,9 @@ export class OwnMachines {
   }
 
   /** Several machines of its own, none of which holds all of it, serve the whole gang in one domain, or will. */
-  hold(gang: NeedRow, { holder }: FoldTarget): boolean {
+  hold(gang: NeedRow, { asker }: FoldTarget): boolean {
     const small = this.#facts.fit(gang.asker).accepts;
-    const large = this.#facts.fit(holder).accepts;
+    const large = this.#facts.fit(asker).accepts;
     const held = new Map<string, number[]>();
     for (const group of this.#of(gang)) {
       const cls = this.#facts.inventory.shapes.class(group.classIndex) as MachineClass;

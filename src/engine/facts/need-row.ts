@@ -42,10 +42,8 @@ export interface FoldTarget {
   readonly profile: Profile;
   readonly fingerprint: string;
   readonly demandKey: string;
-  /** Of the plain Need that the gang becomes. */
+  /** Of machines that hold the whole gang, and are in a place that its Same names: elsewhere it could not stay once it is no longer planned so. */
   readonly asker: Asker;
-  /** Of the machines of which one holds the whole gang. */
-  readonly holder: Asker;
   /** Gangs of one cluster with equal keys are planned as one Need. */
   readonly key: string;
 }
@@ -139,9 +137,8 @@ function foldTarget(need: Need, { profile, requirementsKey, stripped }: ProfileF
     profile: stripped.profile,
     fingerprint: stripped.fingerprint,
     demandKey: arrivalKey(need.cluster, stripped.fingerprint, ''),
-    asker: askers.of(stripped.requirementsKey + aggregate, () => ({ profile: stripped.profile, ...indexed(wanted, dimensions) })),
-    holder: askers.of(requirementsKey + aggregate, () => ({ profile, ...indexed(wanted, dimensions) })),
-    key: `${stripped.fingerprint}\u0000${stripped.requirementsKey}\u0000${aggregate}`,
+    asker: askers.of(requirementsKey + aggregate, () => ({ profile, ...indexed(wanted, dimensions) })),
+    key: `${stripped.fingerprint}\u0000${requirementsKey}\u0000${aggregate}`,
   };
 }
 
@@ -189,7 +186,7 @@ export function foldedRow(gangs: readonly NeedRow[], dimensions: Dimensions): Ne
 
 /** Names a row that stands for gangs, within its cluster and for as long as gangs of just this profile and size are planned as one. */
 export function foldName({ need, gangs }: NeedRow): string | undefined {
-  return gangs && `${need.fingerprint}|${vectorKey(need.minUnit)}`;
+  return gangs && `${gangs[0]?.facts.requirementsKey ?? ''}|${need.fingerprint}|${vectorKey(need.minUnit)}`;
 }
 
 function assignmentOf({ cluster, fingerprint: named, group }: Need, profile: Profile): Assignment {
