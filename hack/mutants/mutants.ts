@@ -525,8 +525,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'fold-min-unit', file: 'facts/need-row.ts', rule: 'folded gangs take only machines that hold a whole one',
-    find: 'asker: askers.of(stripped.requirementsKey + aggregate, () => ({ profile: stripped.profile, ...indexed(wanted, dimensions) })),',
-    replace: 'asker: askers.of(stripped.requirementsKey, () => ({ profile: stripped.profile, ...indexed([], dimensions) })),',
+    find: 'asker: askers.of(requirementsKey + aggregate, () => ({ profile, ...indexed(wanted, dimensions) })),',
+    replace: 'asker: askers.of(requirementsKey, () => ({ profile, ...indexed([], dimensions) })),',
+  },
+  {
+    id: 'fold-in-place', file: 'facts/need-row.ts', rule: 'folded gangs take only machines that are in a place of theirs',
+    find: 'asker: askers.of(requirementsKey + aggregate, () => ({ profile, ...indexed(wanted, dimensions) })),',
+    replace: 'asker: askers.of(stripped.requirementsKey + aggregate, () => ({ profile: stripped.profile, ...indexed(wanted, dimensions) })),',
   },
   {
     id: 'fold-deficit-last', file: 'decide/verdict.ts', rule: 'what lacks is laid to the gangs that choose last',

@@ -93,11 +93,11 @@ async function tryOut({ file, find, replace }: Mutant): Promise<Outcome> {
   }
 }
 
-async function run(tests: readonly string[], patienceMs: number): Promise<Outcome> {
+async function run(tests: readonly string[], patienceMs: number, isBailing = true): Promise<Outcome> {
   const output = join(copy, 'report.json');
   rmSync(output, { force: true });
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
-  const args = [vitest, 'run', '--root', copy, '--bail', '1', '--no-isolate', '--reporter', 'json', '--outputFile', output, ...tests.map((test) => `${engine}/${test}`)];
+  const args = [vitest, 'run', '--root', copy, ...(isBailing ? ['--bail', '1'] : []), '--no-isolate', '--reporter', 'json', '--outputFile', output, ...tests.map((test) => `${engine}/${test}`)];
   const ended = await new Promise<boolean>((resolve) => {
     const child = spawn(process.execPath, args, { cwd: copy, stdio: 'ignore' });
     const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
@@ -114,5 +114,7 @@ async function run(tests: readonly string[], patienceMs: number): Promise<Outcom
   const stopped = testResults.find(({ status }) => status === 'failed');
   if (stopped === undefined) return {};
   const why = stopped.message.split('\n')[0] ?? '';
+  // Cut off by the first objection, which may be lost with the file that made it.
+  if (isBailing && why === '' && stopped.assertionResults.length === 0) return run(tests, patienceMs, false);
   return stopped.assertionResults.length === 0 ? { broken: why } : { killedBy: `${basename(stopped.name)} as a whole ${why}`.trim() };
 }
