@@ -26,6 +26,6 @@ export function measureSnapshot(bench: Workbench): void {
   let characters = 0;
   run(formatInSteps({ ...rest, machines: facts.machines }, now, report), (text) => (characters += (text as string).length));
   bench.assertInputs('machines in the snapshot', [...facts.machines].length, bench.fleet.size);
-  bench.row('engine/snapshot', times, captureMs, plan, { captureMs, characters, totalMs: Math.round(times.reduce((sum, ms) => sum + ms, 0)), p999Ms: quantile(times, 0.999) });
+  bench.row('engine/snapshot', times, captureMs, plan, { decisionsPerSecond: undefined, captureMs, characters, totalMs: Math.round(times.reduce((sum, ms) => sum + ms, 0)), p999Ms: quantile(times, 0.999) });
   bench.run.progress(`${bench.run.shape}: engine/snapshot captured in ${captureMs.toFixed(1)} ms, longest step ${spreadOf(times).maxMs.toFixed(1)} ms`);
 }
