@@ -84,6 +84,17 @@ describe('what holds a step back', () => {
     expect(step({ ...machine, busy: true, recheck: true })).toBe('wait:provider');
   });
 
+  it('of what the plan takes away what is in the way counts before rest and, if a person holds it, before doubt: meanwhile Pods may come', () => {
+    for (const [, machine] of ready.slice(2)) {
+      const resting = { ...machine, coolUntil: NOW + 1 };
+      expect([step({ ...resting, hold: true }), step({ ...resting, recheck: true, hold: true }), step(resting, { active: false }), step(resting, { leaseProven: false })])
+        .toEqual(['drop', 'drop', 'drop', 'drop']);
+    }
+    const [, draining] = ready[2];
+    expect(step({ ...draining, coolUntil: NOW + 1 }, { connected: false })).toBe('drop');
+    expect(step(record('Draining', intents.unbind, { hold: true }), { active: false })).toBe('wait:mode');
+  });
+
   it.each(ready)('doubt about the state, in every mode: %s', (_name, machine) => {
     expect(step({ ...machine, recheck: true })).toBe('look');
     expect(step({ ...machine, recheck: true }, { active: false, leaseProven: false })).toBe('look');

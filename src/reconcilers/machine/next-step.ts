@@ -41,34 +41,37 @@ export function nextStep(machine: MachineRecord, circumstances: Circumstances): 
 
 function wantedStep(machine: MachineRecord, circumstances: Circumstances): Step {
   if (machine.busy) return { do: 'wait', for: 'provider' };
-  if (machine.recheck) return { do: 'look' };
   const { intent } = machine;
+  // Before anything that takes time: to the operator a held machine serves, so Pods come to it at once.
+  if (machine.hold && isOursToBegin(machine)) return { do: 'drop' };
+  if (machine.recheck) return { do: 'look' };
   if (!intent) return { do: 'nothing' };
-  if (!circumstances.active) return isOurs(intent) ? { do: 'drop' } : { do: 'wait', for: 'mode' };
+  if (isOursToBegin(machine) && !mayBegin(intent, circumstances)) return { do: 'drop' };
+  if (!circumstances.active) return { do: 'wait', for: 'mode' };
   if (machine.coolUntil > circumstances.now) return { do: 'wait', for: 'cooldown' };
   switch (intent.kind) {
     case 'bind':
       return bindStep(machine, intent, circumstances);
     case 'unbind':
       if (machine.seen.state !== 'Configured') return { do: 'wait', for: 'provider' };
-      if (machine.hold) return takingWaits(intent, 'hold');
-      if (!circumstances.leaseProven) return takingWaits(intent, 'lease');
-      // Without its operator nobody would ask the Pods' budgets (D14); a person may have the machine of a cluster that is no more.
-      return circumstances.connected || intent.byPerson ? { do: 'drain', intent } : { do: 'drop' };
+      if (machine.hold) return { do: 'wait', for: 'hold' };
+      return circumstances.leaseProven ? { do: 'drain', intent } : { do: 'wait', for: 'lease' };
     case 'release':
       if (machine.seen.state !== 'Idle' && !(machine.seen.state === 'Failed' && intent.byPerson)) return { do: 'wait', for: 'provider' };
-      if (machine.hold) return takingWaits(intent, 'hold');
-      return circumstances.leaseProven ? { do: 'delete' } : takingWaits(intent, 'lease');
+      if (machine.hold) return { do: 'wait', for: 'hold' };
+      return circumstances.leaseProven ? { do: 'delete' } : { do: 'wait', for: 'lease' };
   }
 }
 
-/** Taking away that the plan decided; the next plan decides it again if it is still right. */
-function isOurs(intent: MachineIntent): boolean {
-  return intent.kind !== 'bind' && !intent.byPerson;
+/** Taking away that the plan decided and that has not begun; the next plan decides it again if it is still right. */
+function isOursToBegin({ intent, seen }: MachineRecord): boolean {
+  if (!intent || intent.kind === 'bind' || intent.byPerson) return false;
+  return seen.state === (intent.kind === 'unbind' ? 'Configured' : 'Idle');
 }
 
-function takingWaits(intent: MachineIntent, reason: 'hold' | 'lease'): Step {
-  return isOurs(intent) ? { do: 'drop' } : { do: 'wait', for: reason };
+/** Without its operator nobody would ask the budgets of the Pods (D14). */
+function mayBegin({ kind }: MachineIntent, { active, leaseProven, connected }: Circumstances): boolean {
+  return active && leaseProven && (connected || kind !== 'unbind');
 }
 
 function bindStep(machine: MachineRecord, intent: BindIntent, circumstances: Circumstances): Step {

@@ -947,6 +947,23 @@ describe('what waits', () => {
     }
   });
 
+  it('is not a machine whose drain was refused and that a person holds for a moment: Pods may have come, and it counts', async () => {
+    const t = setUp();
+    t.provider.next('drain', rejected);
+    t.have('m', 'Configured', unbind);
+    await t.settle();
+    expect(t.provider.made('drain')).toHaveLength(1);
+    expect(t.inventory.get('m')?.coolUntil).toBeGreaterThan(0);
+    t.inventory.update('m', { hold: true });
+    t.wake('m');
+    await t.settle();
+    expect(t.inventory.get('m')).toMatchObject({ intent: undefined, coolUntil: 0 });
+    t.inventory.update('m', { hold: false });
+    t.wake('m');
+    await t.clock.advance(60_000);
+    expect(t.provider.made('drain')).toHaveLength(1);
+  });
+
   it('a machine that is gone is nobody', async () => {
     const t = setUp();
     t.wake('nobody');

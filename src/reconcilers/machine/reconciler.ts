@@ -92,7 +92,7 @@ export class MachineReconciler implements Reconciler {
       case 'wait':
         return step.do === 'wait' && step.for === 'lease' ? after(LEASE_RETRY_MS) : this.untilRested(id);
       case 'drop':
-        inventory.setIntent(id, undefined);
+        this.drop(id);
         return this.untilRested(id);
       case 'look':
         await this.look(id, ctx.signal);
@@ -130,6 +130,13 @@ export class MachineReconciler implements Reconciler {
       demandKnown: target !== '' && this.deps.hasReported(target),
       now: this.deps.clock.now(),
     });
+  }
+
+  /** The machine serves on, and counts again: a pause between two tries to drain it is over as well. */
+  private drop(id: string): void {
+    const { inventory } = this.deps;
+    if (inventory.get(id)?.intent?.kind === 'unbind') inventory.update(id, { coolUntil: 0 });
+    inventory.setIntent(id, undefined);
   }
 
   private untilRested(id: string): Result {
@@ -203,7 +210,7 @@ export class MachineReconciler implements Reconciler {
       const now = inventory.get(id);
       if (!now || now.intent !== machine.intent) return done; // whoever changed it has woken us
       const step = this.stepOf(now);
-      if (step.do === 'drop') inventory.setIntent(id, undefined);
+      if (step.do === 'drop') this.drop(id);
       if (step.do !== STEP_OF[kind]) return step.do === 'wait' && step.for === 'lease' ? after(LEASE_RETRY_MS) : done;
       const last = now.operation?.kind === kind ? now.operation : undefined;
       const attempts = (last?.attempts ?? 0) + 1;
