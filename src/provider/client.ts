@@ -8,6 +8,7 @@ import { NOT_AFTER_METADATA, NOW_METADATA } from '../api/constants.ts';
 import { stateToWire } from './kit/wire.ts';
 import { providerCredentials } from './credentials.ts';
 import { decodeList, type DecodedList } from './list-decoder.ts';
+import type { Tls } from './list-protocol.ts';
 import { ListThread } from './list-thread.ts';
 import { ProviderError, toProviderError } from './provider-error.ts';
 import { machineFromWire, type ProviderMachine, type RejectedMachine } from './provider-machine.ts';
@@ -26,7 +27,7 @@ export interface ProviderClientOptions {
   /** Why the provider must not be called, asked before every call; undefined if it may be. */
   readonly obstacle?: () => string | undefined;
   /** PEM. Absent: plaintext. */
-  readonly tls?: { readonly ca?: Buffer; readonly certificate?: Buffer; readonly key?: Buffer };
+  readonly tls?: Tls;
   /**
    * Until when, on our monotonic clock, a mutation may take effect: asked before every one (D16). Sent to the provider
    * once its clock is known, which any answer tells. Undefined: no limit.

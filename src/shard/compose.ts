@@ -105,12 +105,11 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     return object?.spec.hold === true && object.spec.shardRef === shardId;
   });
   const engine = createEngine(settings.current.policy);
-  // Until the first List nothing is known about supply, so nothing may be taken away by it.
-  engine.apply({ kind: 'supply', trusted: false });
   const demand = new Demand({ clock, log, guardEnabled: () => settings.current.emptyRollupGuard, onRejected: (cluster) => metrics.rollupsRejected.inc({ cluster }) });
   let epoch = 0n;
   let fenced = '';
   let objectsMode: MachineObjects = settings.current.machineObjects;
+  /** Until the first List nothing is known about supply, so nothing may be taken away by it. */
   let supplyTrusted = false;
 
   const election = createLeaseElection({

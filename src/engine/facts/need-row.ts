@@ -66,7 +66,7 @@ export interface ProfileFacts {
   readonly sameKey: string | undefined;
   readonly spread: StrictSpread | undefined;
   readonly precedence: number;
-  readonly stripped: { readonly profile: Profile; readonly fingerprint: string; readonly requirementsKey: string } | undefined;
+  readonly stripped: { readonly profile: Profile; readonly fingerprint: string } | undefined;
 }
 
 export function profileFacts(asked: Profile, serial: number): ProfileFacts {
@@ -82,7 +82,7 @@ export function profileFacts(asked: Profile, serial: number): ProfileFacts {
     sameKey: same?.key,
     spread: strictSpreadOf(profile),
     precedence: precedenceOf(profile),
-    stripped: plain && { profile: plain, fingerprint: fingerprint(plain), requirementsKey: requirementsKeyOf(plain) },
+    stripped: plain && { profile: plain, fingerprint: fingerprint(plain) },
   };
 }
 

@@ -39,8 +39,6 @@ export function undecided(world: Snapshot): Snapshot {
 /**
  * Known exceptions from rest: why a plan may decide more right after `first` was written down, by name. Undefined = it may not.
  *
- * - `folded`: a gang that fits on one machine is planned without its domain; a reclaim or a preemption of the machine that
- *   made it fit, in the same plan, makes it a gang again, which may not keep what has no domain.
  * - `moved`: whoever preempts spares what an equal gang is expected to keep; the gang has just settled somewhere else.
  * - `incomplete`: a gang without a whole place prefers, of places that give it as much, the one with more free supply; the
  *   plan itself has just changed what is free.
@@ -52,7 +50,6 @@ export function undecided(world: Snapshot): Snapshot {
 export function exceptionFromRest(world: Snapshot, first: Plan, second: Plan): string | undefined {
   const pairs = first.verdicts.map((verdict, i) => [verdict, second.verdicts[i] as NeedVerdict] as const);
   const gangs = pairs.filter(([{ need }]) => sameRequirement(need.profile) !== undefined && need.aggregate.some(([, amount]) => amount > 0));
-  if (gangs.some(([a, b]) => isFolded(a) !== isFolded(b))) return 'folded';
   if (gangs.some(([a, b]) => a.sameSatisfiable === false && (a.sameDomain !== b.sameDomain || a.machines !== b.machines))) return 'incomplete';
   const settled = new Set(gangs.filter(([a]) => a.satisfied && a.bootstraps + a.provisions > 0).map(([{ need }]) => need.cluster));
   if (second.actions.length > 0 && second.actions.every(({ kind, cluster }) => kind === 'Preempt' && settled.has(cluster))) return 'moved';
@@ -62,10 +59,6 @@ export function exceptionFromRest(world: Snapshot, first: Plan, second: Plan): s
   const several = (need: Need): boolean => rows.filter((other) => other.cluster === need.cluster && other.fingerprint === need.fingerprint && other.group === need.group).length > 1;
   if (world.machines.some(({ intent }) => intent?.kind === 'bind') && concerns(several)) return 'units';
   return undefined;
-}
-
-function isFolded({ sameSatisfiable }: NeedVerdict): boolean {
-  return sameSatisfiable === undefined;
 }
 
 function isFor({ kind, to, reason }: Action, { cluster, fingerprint, group }: Need): boolean {
