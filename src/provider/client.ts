@@ -33,6 +33,8 @@ export interface ProviderClientOptions {
    * once its clock is known, which any answer tells. Undefined: no limit.
    */
   readonly notAfterMonotonicMs?: (kind: MutationKind) => number | undefined;
+  /** Instead of a gRPC channel. */
+  readonly dial?: (address: string) => Pick<Peer, 'address' | 'unary' | 'close'>;
 }
 
 export type MutationKind = 'create' | 'configure' | 'drain' | 'delete';
@@ -92,7 +94,7 @@ const listMethod = { ...CapacityProviderService.list, responseDeserialize: (byte
 
 export function createProviderClient(options: ProviderClientOptions): ProviderClient {
   const { clock, shardId } = options;
-  const dial = (address: string): Peer => new Peer(address, { credentials: providerCredentials(options.tls) });
+  const dial = options.dial ?? ((address: string) => new Peer(address, { credentials: providerCredentials(options.tls) }));
   let peer = dial(options.address());
   const thread = new ListThread(options.tls);
   let offset = new ClockOffset();

@@ -6,10 +6,12 @@ export type AuditOutcome = 'decided' | 'suppressed' | 'dryrun';
 /** Append-only JSON lines, one per decided, suppressed or dry-run action (spec: engine 10.5). */
 export class AuditLog {
   private readonly file: string;
+  private readonly write: (file: string, text: string) => void;
 
-  constructor(file: string) {
+  constructor(file: string, write: (file: string, text: string) => void = appendFileSync) {
     this.file = file;
-    appendFileSync(file, ''); // an unwritable path is an error at start, not at the first decision
+    this.write = write;
+    write(file, ''); // an unwritable path is an error at start, not at the first decision
   }
 
   /** One write for a whole plan. */
@@ -28,6 +30,6 @@ export class AuditLog {
       grace_seconds: action.graceSeconds,
       outcome,
     }));
-    appendFileSync(this.file, `${lines.join('\n')}\n`);
+    this.write(this.file, `${lines.join('\n')}\n`);
   }
 }

@@ -1,5 +1,3 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
 import { machineObjectName } from '../api/names.ts';
 import { CONFIRM_REMOVAL_ANNOTATION } from '../api/constants.ts';
@@ -13,13 +11,12 @@ import { makeFolder } from '../lib/make-folder.ts';
 import type { Random } from '../lib/random.ts';
 import { Semaphore } from '../lib/semaphore.ts';
 import { inTurns } from '../lib/turns.ts';
-import { createProviderClient } from '../provider/client.ts';
 import { MachineReconciler } from '../reconcilers/machine/reconciler.ts';
 import { ProviderPoller } from '../reconcilers/provider/poller.ts';
 import { isTooMany } from '../reconcilers/provider/removal.ts';
 import { withdrawConfirmation } from '../reconcilers/provider/withdraw-confirmation.ts';
 import { CYCLE_KEY, CycleReconciler } from '../reconcilers/shard/cycle.ts';
-import { createController, createHealthServer, createInformer, createKubeClient, createLeaseElection, createManager, createRuntimeMetrics, createWorkQueue, loadKubeConfig } from '../runtime/index.ts';
+import { createController, createHealthServer, createInformer, createLeaseElection, createManager, createRuntimeMetrics, createWorkQueue } from '../runtime/index.ts';
 import type { LeaseDurations, Log } from '../runtime/index.ts';
 import { obstacle } from '../server/explanation.ts';
 import { ShardView } from '../server/shard-view.ts';
@@ -29,7 +26,6 @@ import { AvailableCapacityPublisher } from './available-capacity.ts';
 import { BindRefusals } from './bind-refusals.ts';
 import { Demand } from './demand.ts';
 import { advanceEpoch } from './epoch.ts';
-import { createShardServer } from './grpc-server.ts';
 import { Inventory, isWork } from './inventory.ts';
 import type { InventoryChange } from './inventory.ts';
 import { LiveSettings } from './live-settings.ts';
@@ -48,8 +44,10 @@ import { Restoration } from './restoration.ts';
 import { RowTroubles } from './row-troubles.ts';
 import { callDeadlineMs, callObstacle, pollerSettingsOf } from './settings.ts';
 import { SourceRows } from './source-rows.ts';
-import { checkStart, recallMachines, waitForProvider } from './start.ts';
+import { recallMachines, waitForProvider } from './start.ts';
 import { ShardStatusPublisher } from './status-publisher.ts';
+import { processSurroundings } from './surroundings.ts';
+import type { ShardSurroundings } from './surroundings.ts';
 import { wireRequirements } from './wire-names.ts';
 
 export interface ShardOptions {
@@ -74,6 +72,8 @@ export interface ShardOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** What is not that of a process of its own. */
+  readonly surroundings?: Partial<ShardSurroundings>;
 }
 
 const MACHINE_WORKERS = 64;
@@ -84,20 +84,20 @@ const WRITER_SETTLE_MS = 50;
 export async function runShard(options: ShardOptions, signal?: AbortSignal): Promise<void> {
   const { clock, random, log, namespace, id: shardId } = options;
   makeFolder(options.dataDir);
-  await checkStart({ dataDir: options.dataDir, listen: options.listen, metricsAddress: options.metricsAddress });
-  const identity = `${hostname()}_${randomUUID()}`;
+  const surroundings = { ...processSurroundings(options), ...options.surroundings };
+  const { identity, disk } = surroundings;
+  await surroundings.check();
   const registry = new Registry();
   const runtimeMetrics = createRuntimeMetrics(registry);
   const metrics = createShardMetrics(registry);
-  const config = loadKubeConfig(options.kubeconfig === undefined ? {} : { path: options.kubeconfig });
-  const client = createKubeClient({ config, clock, random, qps: options.qps, burst: options.burst, fieldManager: 'bigfleet-shard', userAgent: `bigfleet-shard/${shardId}`, log, onRequest: runtimeMetrics.request });
+  const client = surroundings.kube({ clock, random, qps: options.qps, burst: options.burst, fieldManager: 'bigfleet-shard', userAgent: `bigfleet-shard/${shardId}`, log, onRequest: runtimeMetrics.request });
   const informerDeps = { client, clock, random, log, metrics: runtimeMetrics.informers, ...(options.apiBackoff && { backoff: options.apiBackoff }) };
 
   // What the hub says: our settings, our provider, the objects of our machines.
   const shardInformer = createInformer<Shard>({ ...informerDeps, type: ShardResource, namespace, fieldSelector: `metadata.name=${shardId}` });
   const providerInformer = createInformer<CapacityProvider>({ ...informerDeps, type: CapacityProviderResource, namespace });
   const machineInformer = createInformer<Machine>({ ...informerDeps, type: MachineResource, namespace, project: withoutManagedFields });
-  const settings = new LiveSettings(options.dataDir, options.graces);
+  const settings = new LiveSettings(options.dataDir, options.graces, disk);
 
   // What the shard knows and decides.
   const inventory = new Inventory(clock, (machineId) => {
@@ -121,7 +121,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const hub = new SessionHub({
     shardId, clock, log,
     epoch: () => epoch,
-    ids: () => randomBytes(8).toString('hex'),
+    ids: surroundings.ids,
     onRollup: async (cluster, rollup) => {
       const first = !demand.hasReported(cluster);
       const acked = await demand.offerInTurns(cluster, rollup);
@@ -177,7 +177,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     await Promise.allSettled(informersRun);
     await client.close();
   };
-  const forgetTermination = onTermination(() => informersAbort.abort(new Error('stopped while starting')));
+  const forgetTermination = !surroundings.handlesSignals ? () => undefined : onTermination(() => informersAbort.abort(new Error('stopped while starting')));
   let providerObject: CapacityProvider;
   try {
     await shardInformer.waitForSync(start);
@@ -195,7 +195,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const currentProvider = (): CapacityProvider | undefined => providerInformer.store.get(`${namespace}/${identityOfMachines.provider}`);
   // A deleted object changes nothing about how its provider is called.
   const lastProvider = (): CapacityProvider => (providerObject = currentProvider() ?? providerObject);
-  const provider = createProviderClient({ address: () => lastProvider().spec.address, shardId, epoch: () => epoch, clock, obstacle: () => callObstacle(lastProvider())?.message });
+  const provider = surroundings.provider({ address: () => lastProvider().spec.address, shardId, epoch: () => epoch, clock, obstacle: () => callObstacle(lastProvider())?.message });
 
   /** Listed by our provider, and another shard's by their objects. */
   const foreignMachines = new Set<string>();
@@ -250,7 +250,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
         return { userData: response.userData, expiresAt: ttlMs > 0 ? clock.monotonic() + ttlMs : undefined };
       },
       sendReclaim: (machine, intent) => hub.sendReclaim(machine.seen.cluster, {
-        instructionId: randomBytes(8).toString('hex'),
+        instructionId: surroundings.ids(),
         nodes: [demand.nodeNameOf(machine.seen.cluster, machine.seen.id) ?? machine.seen.id],
         gracePeriodSeconds: BigInt(intent.graceSeconds),
         preemptorPriority: intent.preemptorPriority,
@@ -271,7 +271,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   });
 
   const report = new PlanReport({ metrics, inventory, demand, mode: () => settings.current.mode, writeBacklog: () => writer.backlog, troubles: () => troubles.current() });
-  const audit = options.auditLog === undefined ? undefined : new AuditLog(options.auditLog);
+  const audit = options.auditLog === undefined ? undefined : new AuditLog(options.auditLog, disk.append);
   const cycleController = createController({
     clock, log, workers: 1, metrics: runtimeMetrics.controller('shard', 1),
     reconciler: new CycleReconciler({
@@ -359,7 +359,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     writer.observed(machineId, event.type === 'deleted' ? undefined : object);
   });
 
-  const server = createShardServer({
+  const server = surroundings.server({
     listen: options.listen, clock, log, hub,
     needViews: () => report.needViews(),
     view: new ShardView({
@@ -383,7 +383,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   health.addReadiness('provider', () => (poller.status.lastListAt > 0 ? undefined : 'no successful List yet'));
 
   const manager = createManager({
-    clock, log, health, graceMs: 10_000,
+    clock, log, health, graceMs: 10_000, handleSignals: surroundings.handlesSignals,
     groups: [
       { name: 'leader', runnables: [election], ready: (s) => waitForLeadership(s) },
       // Whose a machine is must be known before the first List is looked at.
@@ -408,7 +408,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   async function waitForLeadership(s: AbortSignal): Promise<void> {
     await election.waitUntilLeader(s);
     const stored = shardInformer.store.get(`${namespace}/${shardId}`)?.status?.epoch ?? 0;
-    epoch = advanceEpoch(options.dataDir, BigInt(Math.max(stored, election.transitions ?? 0)));
+    epoch = advanceEpoch(options.dataDir, BigInt(Math.max(stored, election.transitions ?? 0)), disk);
     log.info({ epoch: String(epoch), identity }, 'leading');
   }
 

@@ -2,6 +2,7 @@ import type { Shard } from '../api/types.ts';
 import type { Policy } from '../engine/types.ts';
 import { RememberedSpec, settingsOf } from './settings.ts';
 import type { ShardSettings } from './settings.ts';
+import type { ShardDisk } from './disk.ts';
 
 /** Graces given on the command line; what is absent takes the default. */
 export interface Graces {
@@ -20,8 +21,8 @@ export class LiveSettings {
   private settings: ShardSettings;
   private heard: boolean;
 
-  constructor(dataDir: string, graces: Graces = {}) {
-    this.remembered = new RememberedSpec(dataDir);
+  constructor(dataDir: string, graces: Graces = {}, disk?: Pick<ShardDisk, 'replace'>) {
+    this.remembered = new RememberedSpec(dataDir, disk);
     this.graces = graces;
     const spec = this.remembered.load();
     this.heard = spec !== undefined;

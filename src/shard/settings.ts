@@ -1,10 +1,12 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CapacityProvider, Shard } from '../api/types.ts';
 import type { Policy } from '../engine/types.ts';
 import type { CallKind } from './record.ts';
 import type { MachineObjects } from './object-policy.ts';
 import type { PollerSettings } from '../reconcilers/provider/poller.ts';
+import { realDisk } from './disk.ts';
+import type { ShardDisk } from './disk.ts';
 
 export type Mode = 'Active' | 'DryRun' | 'Paused';
 
@@ -98,9 +100,11 @@ export function callDeadlineMs(provider: Pick<CapacityProvider, 'spec'> | undefi
  */
 export class RememberedSpec {
   private readonly file: string;
+  private readonly disk: Pick<ShardDisk, 'replace'>;
 
-  constructor(dataDir: string) {
+  constructor(dataDir: string, disk: Pick<ShardDisk, 'replace'> = realDisk) {
     this.file = join(dataDir, 'shard-spec.json');
+    this.disk = disk;
   }
 
   load(): Shard['spec'] | undefined {
@@ -113,8 +117,6 @@ export class RememberedSpec {
   }
 
   save(spec: Shard['spec']): void {
-    const next = `${this.file}.new`;
-    writeFileSync(next, JSON.stringify(spec));
-    renameSync(next, this.file);
+    this.disk.replace(this.file, JSON.stringify(spec));
   }
 }

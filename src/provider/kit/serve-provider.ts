@@ -23,6 +23,14 @@ export interface ProviderOptions {
   readonly reconcileIntervalMs?: number;
   readonly clock?: Clock;
   readonly events?: ProviderEvents;
+  /** Instead of a gRPC server on the address. */
+  readonly serve?: (service: ReturnType<typeof capacityProviderService>) => Promise<ServedService>;
+}
+
+export interface ServedService {
+  readonly port: number;
+  /** Takes no new calls and gives those under way a moment. */
+  close(): Promise<void>;
 }
 
 export interface RunningProvider {
@@ -54,10 +62,8 @@ export async function serveProvider(backend: ProviderBackend, options: ProviderO
   else await discovery.seed(stopping.signal);
   await durable();
 
-  const server = createGrpcServer();
-  const { definition, implementation } = capacityProviderService({ core, clock, events, durable });
-  server.addService(definition, implementation);
-  const port = await listen(server, options.address, credentialsOf(options)).catch((error: unknown) => {
+  const serve = options.serve ?? ((service) => serveGrpc(service, options));
+  const served = await serve(capacityProviderService({ core, clock, events, durable })).catch((error: unknown) => {
     runner.stop();
     throw error;
   });
@@ -75,7 +81,7 @@ export async function serveProvider(backend: ProviderBackend, options: ProviderO
   if (interval > 0) reconcileLater();
 
   return {
-    port,
+    port: served.port,
     reconcile,
     *machines() {
       for (const entry of core.inventory.entries()) yield entry.stored.machine;
@@ -91,10 +97,17 @@ export async function serveProvider(backend: ProviderBackend, options: ProviderO
       stopping.abort(new Error('the provider is shutting down'));
       cancelTimer();
       runner.stop();
-      await shutdown(server, AbortSignal.timeout(SHUTDOWN_GRACE_MS));
+      await served.close();
       await options.store.close();
     },
   };
+}
+
+async function serveGrpc({ definition, implementation }: ReturnType<typeof capacityProviderService>, options: ProviderOptions): Promise<ServedService> {
+  const server = createGrpcServer();
+  server.addService(definition, implementation);
+  const port = await listen(server, options.address, credentialsOf(options));
+  return { port, close: () => shutdown(server, AbortSignal.timeout(SHUTDOWN_GRACE_MS)) };
 }
 
 function credentialsOf({ tls }: ProviderOptions): ServerCredentials {

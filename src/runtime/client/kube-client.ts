@@ -23,6 +23,7 @@ import { createCaller } from './caller.ts';
 import type { ClusterConfig } from './kubeconfig.ts';
 import { apiVersionOf, collectionPath, creationPath, objectPath, queryString } from './resource-path.ts';
 import { createTransport } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 const PAGE_SIZE = 500;
 const LIST_TIMEOUT_MS = 60_000;
@@ -45,6 +46,8 @@ export interface KubeClientOptions {
   readonly log?: Log;
   /** Called once per HTTP answer or transport failure (code 0). */
   readonly onRequest?: (method: string, code: number) => void;
+  /** Instead of connections to the server. */
+  readonly transport?: Transport;
 }
 
 export interface KubeClientHandle extends KubeClient, ListWatchClient {
@@ -63,7 +66,7 @@ interface ListBody<T> {
  */
 export function createKubeClient(options: KubeClientOptions): KubeClientHandle {
   const { config, clock, random, fieldManager, userAgent, onRequest, log = silentLog } = options;
-  const transport = createTransport({ config, clock, userAgent, onRequest });
+  const transport = options.transport ?? createTransport({ config, clock, userAgent, onRequest });
   const bucket = createTokenBucket({ clock, perSecond: options.qps ?? 50, burst: options.burst ?? 100 });
   const call = createCaller({ transport, bucket, clock, random, log });
   const dry = (dryRun: boolean | undefined): { dryRun?: string } => (dryRun ? { dryRun: 'All' } : {});
