@@ -66,6 +66,30 @@ describe('after a restart', () => {
     await after.close();
   });
 
+  it('a cursor for changes that did not outlive the process gets everything', async () => {
+    const before = await start(new ScriptedBackend(), 'data');
+    fs.cpSync(join(directory, 'data'), join(directory, 'early'), { recursive: true });
+    await before.rpc.create('m-1');
+    const { revision } = await before.rpc.list(); // shows a change that a loss of power then undoes
+    const after = await start(new ScriptedBackend(), 'early');
+    await after.rpc.create('m-2');
+    const all = await after.rpc.list({ sinceRevision: revision });
+    expect(all.machines.map((m) => [m.id, stateName(m)])).toEqual([['m-1', 'SPECULATIVE'], ['m-2', 'CREATING']]);
+    expect((await after.rpc.list({ sinceRevision: all.revision })).machines).toEqual([]);
+    await before.close();
+    await after.close();
+  });
+
+  it('a store that replaces a lost one repeats no operation id', async () => {
+    const before = await start(new ScriptedBackend(), 'data');
+    const { operationId } = await before.rpc.create('m-1');
+    await before.clock.advance(1);
+    const later = await serveScripted(new ScriptedBackend(), { clock: before.clock, store: openFileStore({ directory: join(directory, 'new'), durability: 'process' }) });
+    expect((await later.rpc.create('m-1')).operationId).not.toBe(operationId);
+    await before.close();
+    await later.close();
+  });
+
   it('an operation that was under way is FAILED, with the reason, and its blob never reached the disk', async () => {
     const a = new ScriptedBackend();
     const before = await start(a, 'data');

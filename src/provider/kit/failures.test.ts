@@ -71,6 +71,25 @@ describe('an operation that goes wrong', () => {
     expect((await h.look('m-1'))[0]).toBe('FAILED');
   });
 
+  it('does not take a host of impossible size for one', async () => {
+    await serve();
+    await h.rpc.create('m-1');
+    await h.settle();
+    backend.last('create').succeed({ host, resources: { cpu: 'many' } });
+    expect((await h.look('m-1'))[1]).toMatch(/cannot be used: resources .*cpu/);
+  });
+
+  it('always has words for what went wrong, and never too many', async () => {
+    await serve();
+    await h.toConfigured('m-1');
+    h.provider.reportFailure('m-1', '');
+    expect((await h.look('m-1'))[1]).toMatch(/no reason was given/);
+    await h.rpc.create('m-2');
+    await h.settle();
+    backend.last('create').fail('x'.repeat(100_000));
+    expect((await h.look('m-2'))[1].length).toBeLessThan(3_000);
+  });
+
   it('refuses a Create that brought no host', async () => {
     await serve();
     await h.rpc.create('m-1');
@@ -139,6 +158,32 @@ describe('recovery', () => {
     expect(h.warnings.join()).toMatch(/recovery of m-1 failed.*not yet/);
   });
 
+  it('waits until the backend has let go of the machine, and learns of a host that was made too late', async () => {
+    await serve({ recovers: true }, { timeouts: { createMs: 1_000 } });
+    await h.rpc.create('m-1');
+    await h.clock.advance(1_000);
+    expect((await h.look('m-1'))[0]).toBe('FAILED');
+    const late = backend.last('create'); // nothing has been recovered yet
+    late.succeed({ host });
+    await h.settle();
+    expect(backend.last('recover').request).toMatchObject({ machine: { state: 'Failed', host }, lastError: 'Create timed out after 1 s' });
+    backend.last('recover').succeed('speculative');
+    expect(await h.look('m-1')).toEqual(['SPECULATIVE', '']);
+  });
+
+  it('begins without the backend when that does not let go, and says so when a host was made after that', async () => {
+    await serve({ recovers: true }, { timeouts: { createMs: 1_000 } });
+    await h.rpc.create('m-1');
+    await h.clock.advance(1_000);
+    const late = backend.last('create');
+    await h.clock.advance(30_000);
+    backend.last('recover').succeed('speculative');
+    expect((await h.look('m-1'))[0]).toBe('SPECULATIVE');
+    late.succeed({ host });
+    expect((await h.look('m-1'))[0]).toBe('SPECULATIVE');
+    expect(h.warnings.join()).toMatch(/Create op-.* of m-1 .*host-1.*may run unseen/);
+  });
+
   it('voids the operation that was under way', async () => {
     await serve();
     await h.toIdle('m-1');
@@ -193,6 +238,48 @@ describe('reconcile', () => {
     expect((await h.rpc.get('m-1')).pricePerHour).toBe(9);
   });
 
+  it('does not believe at once that most hosts are gone', async () => {
+    const hosts = Array.from({ length: 9 }, (_, i) => slot(`h-${i}`, { state: 'Idle', host: { provider: 'test', ref: `h-${i}` } }));
+    await serve({ instances: hosts });
+    const failed = async (): Promise<number> => (await h.rpc.list({ states: [8] })).machines.length;
+    backend.instances = hosts.slice(0, 4);
+    for (let i = 1; i < 10; i++) await h.provider.reconcile();
+    expect(await failed()).toBe(0);
+    expect(h.warnings[0]).toMatch(/5 of 9 hosts/);
+    await h.provider.reconcile();
+    expect(await failed()).toBe(5);
+    backend.instances = hosts.slice(0, 3);
+    await h.provider.reconcile();
+    backend.instances = hosts;
+    await h.provider.reconcile();
+    backend.instances = hosts.slice(0, 3);
+    await h.provider.reconcile();
+    expect(await failed()).toBe(5); // seen in between
+    await h.provider.reconcile();
+    expect(await failed()).toBe(6);
+  });
+
+  it('is one at a time, and a description that does not come is given up', async () => {
+    await serve({}, { reconcileIntervalMs: 60_000, reconcileTimeoutMs: 5_000 });
+    const signals: AbortSignal[] = [];
+    const answers: ((instances: ReturnType<typeof slot>[]) => void)[] = [];
+    backend.describe = (signal) => new Promise((resolve) => {
+      signals.push(signal);
+      answers.push(resolve);
+    });
+    await h.clock.advance(60_000);
+    const shared = h.provider.reconcile();
+    expect(signals.length).toBe(1);
+    await h.clock.advance(5_000);
+    await expect(shared).rejects.toThrow(/did not describe itself within 5 s/);
+    expect(signals[0]!.aborted).toBe(true);
+    expect(h.warnings.join()).toMatch(/did not describe itself within 5 s/);
+    answers[0]!([slot('late')]);
+    await h.clock.advance(60_000);
+    expect(signals.length).toBe(2);
+    expect((await h.rpc.list()).machines.map((m) => m.id)).toEqual(['m-1', 'm-2']);
+  });
+
   it('runs by itself at its interval', async () => {
     await serve({}, { reconcileIntervalMs: 60_000 });
     backend.instances = [slot('m-9')];
@@ -241,4 +328,6 @@ it('names what is wrong with the instances of a first start', async () => {
   await serve();
   const bad = new ScriptedBackend({ instances: [slot('x', { capacityType: 'Spot' }), slot('y', { zone: '' }), slot('z', { state: 'Idle' })] });
   await expect(serveScripted(bad)).rejects.toThrow(/"x": interruptionProbability.*\n.*"y": zone.*\n.*"z": host/);
+  const worse = new ScriptedBackend({ instances: [slot('x', { labels: { zone: 'z' } }), slot('y', { resources: { cpu: '4', 'nvidia.com/gpu': '0' } }), slot('z'), slot('z')] });
+  await expect(serveScripted(worse)).rejects.toThrow(/"x": labels .*"zone".*\n.*"y": resources .*nvidia.com\/gpu.*\n.*"z": id is described twice/);
 });

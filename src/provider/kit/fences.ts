@@ -17,28 +17,47 @@ const MAX_UNKNOWN_MARKS = 10_000;
  * is not known gets its mark too: a shard may speak of a machine before it is discovered.
  */
 export class FenceTable {
-  private readonly marks = new Map<string, FenceMark>();
-  private readonly unknown = new Set<string>();
+  /** By machine, then by shard. */
+  private readonly marks = new Map<string, Map<string, FenceMark>>();
+  /** Marks of machines that nobody knows, the one that was raised longest ago first. */
+  private readonly unknown = new Map<string, FenceMark>();
   /** Per shard: no token at or below it passes for an unknown id without a mark of its own. */
   private readonly floors = new Map<string, FencingToken>();
 
   /** The mark to beat, if there is one. */
   markFor(shardId: string, machineId: string, machineKnown: boolean): FencingToken | undefined {
-    return this.marks.get(keyOf(shardId, machineId)) ?? (machineKnown ? undefined : this.floors.get(shardId));
+    return this.marks.get(machineId)?.get(shardId) ?? (machineKnown ? undefined : this.floors.get(shardId));
   }
 
   advance(mark: FenceMark, machineKnown: boolean): void {
-    const key = keyOf(mark.shardId, mark.machineId);
-    this.marks.set(key, mark);
+    let ofMachine = this.marks.get(mark.machineId);
+    if (!ofMachine) this.marks.set(mark.machineId, (ofMachine = new Map()));
+    ofMachine.set(mark.shardId, mark);
+    const key = keyOf(mark);
     this.unknown.delete(key);
     if (machineKnown) return;
-    this.unknown.add(key);
+    this.unknown.set(key, mark);
     if (this.unknown.size > MAX_UNKNOWN_MARKS) this.foldOldest();
+  }
+
+  /**
+   * The marks that a machine starts with when it is discovered: its own may have been folded into a floor while nobody
+   * knew it, so every floor becomes a mark of it. The caller persists them, then calls `discovered`.
+   */
+  marksOfNew(machineId: string): FenceMark[] {
+    const own = this.marks.get(machineId);
+    return [...this.floors.values()].filter(({ shardId }) => !own?.has(shardId)).map((floor) => ({ ...floor, machineId }));
+  }
+
+  /** From now on the marks of this machine are kept for good. */
+  discovered(machineId: string, marks: readonly FenceMark[]): void {
+    for (const mark of this.marks.get(machineId)?.values() ?? []) this.unknown.delete(keyOf(mark));
+    for (const mark of marks) this.advance(mark, true);
   }
 
   /** Every mark, for snapshots. Floors are marks of the empty machine id, which no request can name. */
   *all(): Iterable<FenceMark> {
-    yield* this.marks.values();
+    for (const ofMachine of this.marks.values()) yield* ofMachine.values();
     for (const floor of this.floors.values()) yield { ...floor, machineId: '' };
   }
 
@@ -48,11 +67,13 @@ export class FenceTable {
   }
 
   private foldOldest(): void {
-    const key = this.unknown.values().next().value;
-    const mark = key === undefined ? undefined : this.marks.get(key);
-    if (key === undefined || !mark) return;
+    const [oldest] = this.unknown;
+    if (!oldest) return;
+    const [key, mark] = oldest;
     this.unknown.delete(key);
-    this.marks.delete(key);
+    const ofMachine = this.marks.get(mark.machineId);
+    ofMachine?.delete(mark.shardId);
+    if (ofMachine?.size === 0) this.marks.delete(mark.machineId);
     const floor = this.floors.get(mark.shardId);
     if (!floor || isAbove(mark, floor)) this.floors.set(mark.shardId, mark);
   }
@@ -68,6 +89,6 @@ export function isAbove(token: FencingToken, mark: FencingToken): boolean {
   return token.epoch === mark.epoch ? token.sequence > mark.sequence : token.epoch > mark.epoch;
 }
 
-function keyOf(shardId: string, machineId: string): string {
+function keyOf({ shardId, machineId }: FenceMark): string {
   return `${shardId.length}:${shardId}${machineId}`;
 }

@@ -65,6 +65,27 @@ describe('the file store', () => {
     }
   });
 
+  it('notices that a line is missing', async () => {
+    store().load();
+    for (let i = 0; i < 4; i++) open[0]!.append(fence(i));
+    await open[0]!.close();
+    const lines = fs.readFileSync(path(), 'utf8').split('\n');
+    fs.writeFileSync(path(), lines.filter((_, i) => i !== 2).join('\n'));
+    const again = await reopen();
+    expect(() => again.load()).toThrow(/:3: damaged: the checksum is wrong/);
+  });
+
+  it('goes on with a file of the version before, whose lines have no checksum', async () => {
+    fs.writeFileSync(join(directory, 'state-00000001.jsonl'), '{"format":"bigfleet-provider-state","version":1}\n{"fence":["s","m-1","9223372036854775807","-1"]}\n');
+    const first = store();
+    expect([...first.load()!]).toEqual([fence(1)]);
+    first.append(fence(2));
+    const second = await reopen();
+    expect([...second.load()!]).toEqual([fence(1), fence(2)]);
+    second.append(fence(3));
+    expect([...(await reopen()).load()!]).toEqual([fence(1), fence(2), fence(3)]);
+  });
+
   it('treats a file that was cut within its very first line as new', async () => {
     store().load();
     open[0]!.append(fence(1));
@@ -81,6 +102,7 @@ describe('the file store', () => {
     for (let i = 0; i < 4; i++) open[0]!.append(fence(i));
     await open[0]!.close();
     const lines = fs.readFileSync(path(), 'utf8').split('\n');
+    const header = lines[0]!;
     const damage = async (index: number, text: string): Promise<string> => {
       fs.writeFileSync(path(), lines.map((line, i) => (i === index ? text : line)).join('\n'));
       const again = await reopen();
@@ -92,8 +114,12 @@ describe('the file store', () => {
       }
     };
     expect(await damage(2, '{"fence":["s","m"')).toMatch(/state-00000001\.jsonl:3: damaged: .*Restore/);
+    expect(await damage(3, lines[3]!.replace('"-2"', '"-1"'))).toMatch(/:4: damaged: the checksum is wrong/);
+    expect(await damage(3, lines[2]!)).toMatch(/:4: damaged: the checksum is wrong/); // a line that stands in for another
+    lines[0] = header.replace('2', '1'); // older files have lines without a checksum
     expect(await damage(4, '{"fence":["s","m","x","1"]}')).toMatch(/:5: damaged: fence\[2\]: must be a whole number/);
     expect(await damage(1, '{"machine":{"operations":{},"revision":1,"record":{"shardMetadata":[],"id":7}}}')).toMatch(/:2: damaged: machine.record.id: must be a string/);
+    expect(await damage(4, lines[4]!.replace('"-3"', '"-1"'))).toMatch(/:5: damaged: the checksum is wrong/);
     expect(await damage(0, 'hello')).toMatch(/:1: not a provider state file/);
   });
 
@@ -154,6 +180,32 @@ describe('the file store', () => {
     fs.writeFileSync(join(directory, 'state-00000002.jsonl.tmp'), 'half a snap');
     expect([...(await reopen()).load()!]).toEqual([fence(1)]);
     expect(files()).toEqual(['state-00000001.jsonl']);
+  });
+
+  it('syncs what was appended, and nothing when nothing was', async () => {
+    const one = store({ durability: 'disk' });
+    one.load();
+    one.append(fence(1));
+    const { default: mutable } = (await import('node:fs')) as unknown as { default: { fdatasync: typeof fs.fdatasync } };
+    const { syncBuiltinESMExports } = await import('node:module');
+    const original = mutable.fdatasync;
+    let syncs = 0;
+    mutable.fdatasync = ((fd: number, done: fs.NoParamCallback) => {
+      syncs += 1;
+      original(fd, done);
+    }) as typeof fs.fdatasync;
+    syncBuiltinESMExports();
+    try {
+      await one.flush();
+      await one.flush();
+      expect(syncs).toBe(1);
+      one.append(fence(2));
+      await one.flush();
+      expect(syncs).toBe(2);
+    } finally {
+      mutable.fdatasync = original;
+      syncBuiltinESMExports();
+    }
   });
 
   it('shares one sync among those that wait, and keeps files to their owner', async () => {

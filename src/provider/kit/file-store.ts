@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { lockDirectory } from '../../lib/directory-lock.ts';
 import { makeFolder } from '../../lib/make-folder.ts';
 import { readLines } from './line-reader.ts';
@@ -14,13 +15,16 @@ export interface FileStoreOptions {
   readonly compactAfterLines?: number;
 }
 
-const HEADER = '{"format":"bigfleet-provider-state","version":1}\n';
+const HEADER = '{"format":"bigfleet-provider-state","version":2}\n';
+/** Files of this version have lines without a checksum; new lines in them have one. */
+const OLD_HEADER = '{"format":"bigfleet-provider-state","version":1}\n';
 const NAME = /^state-(\d{8})\.jsonl$/;
 const SLICE_LINES = 500;
+const CHECKSUM_CHARACTERS = 8;
 
 /**
  * A log of changes in one directory, one JSON line each: `state-<generation>.jsonl` begins with a snapshot and grows by
- * appends. Compaction writes the next generation aside, a slice per turn of the event loop, and switches by rename.
+ * appends. Each line is preceded by a checksum over itself and all lines before it, so that no damage goes unnoticed. Compaction writes the next generation aside, a slice per turn of the event loop, and switches by rename.
  */
 export function openFileStore(options: FileStoreOptions): StateStore {
   return new FileStore(options);
@@ -35,6 +39,11 @@ class FileStore implements StateStore {
   private log: LogFile | undefined;
   private snapshotLines = 0;
   private appended = 0;
+  /** The checksum of the lines that were read. */
+  private checksum = 0;
+  /** Counts appends; what is above `synced` is not on the disk for certain. */
+  private written = 0;
+  private synced = 0;
   private next: LogFile | undefined;
   private syncing: Promise<void> | undefined;
   private queued: Promise<void> | undefined;
@@ -62,9 +71,10 @@ class FileStore implements StateStore {
 
   append(change: StateChange): void {
     if (this.broken) throw this.broken;
-    const line = Buffer.from(encodeChange(change));
+    const line = encodeChange(change);
     this.current().append(line);
     this.appended += 1;
+    this.written += 1;
     try {
       this.next?.append(line);
     } catch {
@@ -74,7 +84,7 @@ class FileStore implements StateStore {
 
   flush(): Promise<void> {
     if (this.broken) return Promise.reject(this.broken);
-    if (!this.syncs || !this.log) return Promise.resolve();
+    if (!this.syncs || !this.log || this.synced === this.written) return Promise.resolve();
     // At most one sync runs; whoever comes meanwhile shares the next one, which covers what they wrote.
     if (!this.syncing) return (this.syncing = this.sync());
     this.queued ??= this.syncing.then(() => {
@@ -108,7 +118,7 @@ class FileStore implements StateStore {
     if (this.log) return this.log;
     this.generation = Math.max(this.generation, 1);
     const path = this.path(this.generation);
-    this.log = fs.existsSync(path) ? LogFile.open(path) : LogFile.create(path);
+    this.log = fs.existsSync(path) ? LogFile.open(path, this.checksum) : LogFile.create(path);
     if (this.syncs) syncDirectory(this.directory);
     return this.log;
   }
@@ -117,15 +127,17 @@ class FileStore implements StateStore {
     const changes: StateChange[] = [];
     let lineNumber = 0;
     let goodBytes = 0;
+    let old = false;
     for (const { line, end } of readLines(path)) {
       lineNumber += 1;
       goodBytes = end;
       if (lineNumber === 1) {
-        if (`${line}\n` !== HEADER) throw new Error(`${path}:1: not a provider state file of this version`);
+        old = `${line}\n` === OLD_HEADER;
+        if (!old && `${line}\n` !== HEADER) throw new Error(`${path}:1: not a provider state file of this version`);
         continue;
       }
       try {
-        changes.push(decodeChange(line));
+        changes.push(decodeChange(old && line.startsWith('{') ? line : this.verified(line)));
       } catch (error) {
         throw new Error(
           `${path}:${lineNumber}: damaged: ${messageOf(error)}. Restore the file from a copy, or move the directory away to start from the substrate.`,
@@ -140,10 +152,21 @@ class FileStore implements StateStore {
     return changes;
   }
 
+  /** The text of a line whose checksum is right. */
+  private verified(line: string): string {
+    const text = line.slice(CHECKSUM_CHARACTERS + 1);
+    const checksum = crc32(text, this.checksum);
+    if (line !== framed(text, checksum)) throw new Error('the checksum is wrong');
+    this.checksum = checksum;
+    return text;
+  }
+
   private async sync(): Promise<void> {
     const log = this.log;
+    const upTo = this.written;
     try {
       await log?.sync();
+      this.synced = Math.max(this.synced, upTo);
     } catch (error) {
       // After a failed sync nobody knows what the disk holds: serve no further mutation until a restart has read it.
       this.broken = new Error(`the state could not be made durable: ${messageOf(error)}`);
@@ -160,7 +183,7 @@ class FileStore implements StateStore {
       for (let i = 0; i < SLICE_LINES; i++) {
         const item = changes.next();
         if (item.done) return void this.finishCompaction(into, written);
-        into.append(Buffer.from(encodeChange(item.value)));
+        into.append(encodeChange(item.value));
         written += 1;
       }
     } catch {
@@ -215,24 +238,33 @@ class LogFile {
   readonly path: string;
   private readonly fd: number;
   private size: number;
+  private checksum: number;
 
-  private constructor(path: string, flags: string) {
+  private constructor(path: string, flags: string, checksum: number) {
     this.path = path;
     this.fd = fs.openSync(path, flags, 0o600);
     this.size = fs.fstatSync(this.fd).size;
+    this.checksum = checksum;
   }
 
   static create(path: string): LogFile {
-    const file = new LogFile(path, 'w+');
-    file.append(Buffer.from(HEADER));
+    const file = new LogFile(path, 'w+', 0);
+    file.write(Buffer.from(HEADER));
     return file;
   }
 
-  static open(path: string): LogFile {
-    return new LogFile(path, 'r+');
+  /** Goes on with a file whose lines have this checksum. */
+  static open(path: string, checksum: number): LogFile {
+    return new LogFile(path, 'r+', checksum);
   }
 
-  append(line: Buffer): void {
+  append(text: string): void {
+    const checksum = crc32(text, this.checksum);
+    this.write(Buffer.from(`${framed(text, checksum)}\n`));
+    this.checksum = checksum;
+  }
+
+  private write(line: Buffer): void {
     let written = 0;
     try {
       while (written < line.length) written += fs.writeSync(this.fd, line, written, line.length - written, this.size + written);
@@ -254,6 +286,10 @@ class LogFile {
   close(): void {
     fs.closeSync(this.fd);
   }
+}
+
+function framed(text: string, checksum: number): string {
+  return `${checksum.toString(16).padStart(CHECKSUM_CHARACTERS, '0')} ${text}`;
 }
 
 function messageOf(error: unknown): string {

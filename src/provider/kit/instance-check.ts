@@ -6,6 +6,10 @@ export interface InstanceProblem {
   readonly text: string;
 }
 
+/** Fields of their own on the wire: a label of such a name would be a second truth. */
+const fieldLabels = new Set([
+  'instance-type', 'instance_type', 'instanceType', 'zone', 'availability-zone', 'availability_zone', 'capacity-type', 'capacity_type', 'capacityType',
+]);
 const capacityTypes: readonly string[] = ['BareMetal', 'Reserved', 'OnDemand', 'Spot'];
 
 /** What is wrong with a described instance, field by field; empty when it may enter the inventory (spec: provider 2.2). */
@@ -24,15 +28,28 @@ export function checkInstance(instance: Instance, requireZone: boolean): Instanc
   const p = instance.interruptionProbability;
   if (!(p >= 0 && p <= 1)) bad('interruptionProbability', 'must lie between 0 and 1');
   else if (instance.capacityType === 'Spot' && p === 0) bad('interruptionProbability', 'must be above 0 for Spot');
-  if (Object.keys(instance.resources).length === 0) bad('resources', 'must name at least one resource, such as cpu');
+  problems.push(...checkSize(instance));
+  for (const key of Object.keys(instance.labels)) {
+    if (fieldLabels.has(key)) bad('labels', `must not hold ${JSON.stringify(key)}: it is a field of its own, leave the label out`);
+  }
+  checkHost(instance, bad);
+  return problems;
+}
+
+/** What is wrong with the size of a machine, as described or as a Create made it. */
+export function checkSize(size: Pick<Instance, 'resources' | 'allocatable'>): InstanceProblem[] {
+  const problems: InstanceProblem[] = [];
+  const bad = (field: string, text: string): void => void problems.push({ field, text });
+  if (Object.keys(size.resources).length === 0) bad('resources', 'must name at least one resource, such as cpu');
   for (const field of ['resources', 'allocatable'] as const) {
     try {
-      parseResources(Object.entries(instance[field] ?? {}), 'down');
+      const amounts = parseResources(Object.entries(size[field] ?? {}), 'down');
+      const none = field === 'resources' ? amounts.find(([, amount]) => amount === 0) : undefined;
+      if (none) bad(field, `must not name ${none[0]} with an amount of 0: leave out what the machine does not have`);
     } catch (error) {
       bad(field, error instanceof Error ? error.message : String(error));
     }
   }
-  checkHost(instance, bad);
   return problems;
 }
 

@@ -7,6 +7,8 @@ export interface Entry {
   stored: StoredMachine;
   /** Aborts the operation that runs, if one does. */
   abort: AbortController | undefined;
+  /** Settles when the backend has let go of the machine, also of an operation that is void; undefined when it has. */
+  busy: Promise<void> | undefined;
   recovering: boolean;
   frame: Uint8Array | undefined;
   older: Entry | undefined;
@@ -19,6 +21,12 @@ export interface ListQuery {
   /** 0 = no cap. */
   readonly maxResults: number;
   readonly sinceRevision: Uint8Array;
+}
+
+/** Revisions that an earlier process may have handed out for changes that did not outlive it: above `after`, below `before`. */
+export interface LostRevisions {
+  readonly after: number;
+  readonly before: number;
 }
 
 /** So many machines are encoded per turn of the event loop when a List meets records without bytes. */
@@ -34,12 +42,14 @@ export class Inventory {
   private newest: Entry | undefined;
   private rotation = 0;
   private full: { revision: number; bytes: Buffer } | undefined;
+  private readonly lost: LostRevisions | undefined;
   /** The revision of the newest change. */
   head: number;
 
-  /** Takes over what was stored, in order of discovery; `head` is the revision to count on from when that is nothing. */
-  constructor(head: number, stored: Iterable<StoredMachine> = []) {
+  /** Takes over what was stored, in order of discovery; `head` is the revision to count on from. */
+  constructor(head: number, stored: Iterable<StoredMachine> = [], lost?: LostRevisions) {
     this.head = head;
+    this.lost = lost;
     const list = [...stored];
     for (const one of list) this.put(one);
     // Now put them in order of change, which is not the order of discovery.
@@ -67,7 +77,7 @@ export class Inventory {
       entry.stored = stored;
       entry.frame = undefined;
     } else {
-      entry = { stored, abort: undefined, recovering: false, frame: undefined, older: undefined, newer: undefined };
+      entry = { stored, abort: undefined, busy: undefined, recovering: false, frame: undefined, older: undefined, newer: undefined };
       this.byId.set(stored.machine.id, entry);
       this.order.push(entry);
     }
@@ -80,8 +90,8 @@ export class Inventory {
 
   /** A MachineList, encoded. A delta holds every record changed after the cursor, oldest change first. */
   async list(query: ListQuery): Promise<Buffer> {
-    if (query.maxResults <= 0 && parseCursor(query.sinceRevision, this.head) === undefined) await this.encodeMissing();
-    const since = parseCursor(query.sinceRevision, this.head);
+    if (query.maxResults <= 0 && this.cursorOf(query.sinceRevision) === undefined) await this.encodeMissing();
+    const since = this.cursorOf(query.sinceRevision);
     const states = query.states.length > 0 ? new Set(query.states.flatMap((s) => stateOfWire(s) ?? [])) : undefined;
     const max = query.maxResults > 0 ? query.maxResults : Infinity;
     if (since !== undefined) return this.delta(since, states, max);
@@ -89,6 +99,13 @@ export class Inventory {
     if (states) return join(this.order.filter((e) => states.has(e.stored.machine.state)), this.head);
     if (this.full?.revision !== this.head) this.full = { revision: this.head, bytes: join(this.order, this.head) };
     return this.full.bytes;
+  }
+
+  /** Undefined = everything, please: not a cursor of ours, or one whose changes may have been lost. */
+  private cursorOf(bytes: Uint8Array): number | undefined {
+    const cursor = parseCursor(bytes, this.head);
+    if (cursor === undefined || (this.lost && cursor > this.lost.after && cursor < this.lost.before)) return undefined;
+    return cursor;
   }
 
   private delta(since: number, states: ReadonlySet<MachineState> | undefined, max: number): Buffer {

@@ -1,9 +1,10 @@
 import type { Clock } from '../../lib/clock.ts';
-import type { ProviderBackend } from './backend.ts';
+import type { ProviderBackend, Recovery } from './backend.ts';
 import type { ChangeCause, ProviderEvents } from './events.ts';
 import type { Entry } from './inventory.ts';
+import { checkSize } from './instance-check.ts';
 import { transitions, type OperationKind } from './lifecycle.ts';
-import { noMetadata, withoutHost, type Machine } from './machine.ts';
+import { noMetadata, withoutHost, type HostRef, type Machine } from './machine.ts';
 import type { ProviderCore } from './provider-core.ts';
 import type { PendingOperation } from './state-store.ts';
 
@@ -18,8 +19,10 @@ export interface Timeouts {
 export const defaultTimeouts: Timeouts = { createMs: 300_000, configureMs: 300_000, drainMs: 600_000, deleteMs: 300_000 };
 
 const DRAIN_MARGIN_MS = 60_000;
-/** A recovery that failed or achieved nothing is tried again after this long. */
+/** A recovery that failed or achieved nothing is tried again after this long; one that waits for a backend that has not let go of the machine starts then. */
 const RECOVERY_RETRY_MS = 30_000;
+/** More of an error's words would make every List heavy. */
+const MAX_ERROR_CHARACTERS = 2_000;
 /** A completion that could not be persisted is tried again after this long; until then the machine stays in transition. */
 const PERSIST_RETRY_MS = 1_000;
 
@@ -33,8 +36,13 @@ export interface RunnerOptions {
   readonly durable: () => Promise<void>;
 }
 
-/** What an ending does to the machine, whatever else has changed about it meanwhile. */
-type Effect = (machine: Machine) => Machine;
+/** How an operation ended. */
+interface Ending {
+  /** What it does to the machine, whatever else has changed about it meanwhile. */
+  apply(machine: Machine): Machine;
+  /** Create only: what was made. */
+  readonly host?: HostRef;
+}
 
 /** Carries out accepted operations on the backend and records how they end; looks after FAILED machines. */
 export class OperationRunner {
@@ -61,15 +69,27 @@ export class OperationRunner {
       abort.abort(new Error('timed out'));
     });
     abort.signal.addEventListener('abort', cancelTimer, { once: true });
-    this.actuate(entry.stored.machine, pending, abort.signal).then(
-      (effect) => this.settle(entry, pending, effect, 'complete'),
-      (error: unknown) => this.settle(entry, pending, failure(`${pending.kind} failed: ${textOf(error)}`), 'fail'),
-    ).finally(cancelTimer);
+    const released = (): void => {
+      cancelTimer();
+      if (entry.busy === busy) entry.busy = undefined;
+    };
+    const busy = this.actuate(entry.stored.machine, pending, abort.signal).then(
+      (ending) => {
+        released();
+        if (entry.stored.pending === pending) this.settle(entry, pending, ending, 'complete');
+        else this.lateSuccess(entry, pending, ending);
+      },
+      (error: unknown) => {
+        released();
+        this.settle(entry, pending, failure(`${pending.kind} failed: ${textOf(error)}`), 'fail');
+      },
+    );
+    entry.busy = busy;
   }
 
   /** Something outside any operation broke the machine: FAILED at once, whatever ran on it is void. */
   fail(entry: Entry, reason: string, cause: ChangeCause): void {
-    this.options.core.commit(failure(reason)(entry.stored.machine), undefined, cause);
+    this.commit(failure(reason || 'the machine failed, and no reason was given').apply(entry.stored.machine), cause);
     entry.abort?.abort(new Error(reason));
     entry.abort = undefined;
     this.recover(entry);
@@ -79,13 +99,29 @@ export class OperationRunner {
   recover(entry: Entry): void {
     const { backend } = this.options;
     if (!backend.recoverInstance || entry.recovering || this.stopping.signal.aborted) return;
-    const { machine } = entry.stored;
     entry.recovering = true;
+    if (!entry.busy) return this.startRecovery(entry);
+    // The void operation may still be making what is to be cleaned up.
+    let started = false;
+    const start = (): void => {
+      cancel();
+      if (!started) this.startRecovery(entry);
+      started = true;
+    };
+    const cancel = this.later(RECOVERY_RETRY_MS, start);
+    void entry.busy.then(start);
+  }
+
+  private startRecovery(entry: Entry): void {
+    const { machine } = entry.stored;
+    const { backend } = this.options;
+    if (this.stopping.signal.aborted) return;
     const again = (): void => {
       entry.recovering = false;
       this.later(RECOVERY_RETRY_MS, () => entry.stored.machine.state === 'Failed' && this.recover(entry));
     };
-    backend.recoverInstance({ machine, lastError: machine.lastError }, this.stopping.signal).then(
+    const recovery = async (): Promise<Recovery> => (await backend.recoverInstance?.({ machine, lastError: machine.lastError }, this.stopping.signal)) ?? 'keep';
+    recovery().then(
       (result) => {
         if (this.stopping.signal.aborted) return;
         if (result === 'keep') return again();
@@ -107,12 +143,37 @@ export class OperationRunner {
     for (const entry of this.options.core.inventory.entries()) entry.abort?.abort(this.stopping.signal.reason);
   }
 
-  private later(ms: number, fn: () => void): void {
-    const cancel = this.options.clock.after(ms, () => {
+  private later(ms: number, fn: () => void): () => void {
+    const stop = this.options.clock.after(ms, () => {
       this.retries.delete(cancel);
       fn();
     });
+    const cancel = (): void => {
+      this.retries.delete(cancel);
+      stop();
+    };
     this.retries.add(cancel);
+    return cancel;
+  }
+
+  /** Records how something ended. The disk may take its time: what an ending forgets, a restart finds out again. */
+  private commit(machine: Machine, cause: ChangeCause): void {
+    this.options.core.commit(machine, undefined, cause);
+    this.options.durable().catch(() => {});
+  }
+
+  /** An operation that was given up has succeeded after all: nothing comes of it, but a host must not run unseen. */
+  private lateSuccess(entry: Entry, { kind, operationId }: PendingOperation, { host }: Ending): void {
+    const { machine } = entry.stored;
+    if (this.stopping.signal.aborted || !host) return;
+    if (machine.state === 'Failed' && !machine.host) {
+      try {
+        return this.commit({ ...machine, host }, 'fail'); // for a recovery, or for a person, to clean up
+      } catch {
+        // said below
+      }
+    }
+    this.options.events.onWarning?.(`${kind} ${operationId} of ${machine.id} was given up and has made host ${host.ref} after all: it may run unseen`);
   }
 
   private finishRecovery(entry: Entry, result: 'speculative' | 'idle'): void {
@@ -122,19 +183,19 @@ export class OperationRunner {
     // A machine that never got a host cannot rest as Idle.
     const next: Machine = result === 'idle' && machine.host ? { ...clean, state: 'Idle' } : { ...withoutHost(clean), state: 'Speculative' };
     try {
-      this.options.core.commit(next, undefined, 'recover');
+      this.commit(next, 'recover');
     } catch {
       this.later(PERSIST_RETRY_MS, () => this.finishRecovery(entry, result));
     }
   }
 
-  private settle(entry: Entry, pending: PendingOperation, effect: Effect, cause: ChangeCause): void {
+  private settle(entry: Entry, pending: PendingOperation, ending: Ending, cause: ChangeCause): void {
     if (this.stopping.signal.aborted || entry.stored.pending !== pending) return;
-    const machine = effect(entry.stored.machine);
+    const machine = ending.apply(entry.stored.machine);
     try {
-      this.options.core.commit(machine, undefined, cause);
+      this.commit(machine, cause);
     } catch {
-      this.later(PERSIST_RETRY_MS, () => this.settle(entry, pending, effect, cause));
+      this.later(PERSIST_RETRY_MS, () => this.settle(entry, pending, ending, cause));
       return;
     }
     entry.abort = undefined;
@@ -142,7 +203,7 @@ export class OperationRunner {
   }
 
   /** Resolves to what the success makes of the machine. */
-  private async actuate(machine: Machine, pending: PendingOperation, signal: AbortSignal): Promise<Effect> {
+  private async actuate(machine: Machine, pending: PendingOperation, signal: AbortSignal): Promise<Ending> {
     const { backend } = this.options;
     const { operationId } = pending;
     const state = transitions[pending.kind].target;
@@ -150,21 +211,24 @@ export class OperationRunner {
       case 'Create': {
         const { host, resources, allocatable } = await backend.createInstance({ machine, operationId }, signal);
         if (!host?.provider || !host.ref) throw new Error('the backend returned no host: provider and ref are needed');
-        const made = { state, host: { provider: host.provider, ref: host.ref }, ...(resources && { resources }), ...(allocatable && { allocatable }) };
-        return (now) => ({ ...now, ...made });
+        const problem = checkSize({ resources: resources ?? machine.resources, ...(allocatable && { allocatable }) })[0];
+        if (problem) throw new Error(`the backend returned a host that cannot be used: ${problem.field} ${problem.text}`);
+        const ref = { provider: host.provider, ref: host.ref };
+        const made = { state, host: ref, ...(resources && { resources }), ...(allocatable && { allocatable }) };
+        return { apply: (now) => ({ ...now, ...made }), host: ref };
       }
       case 'Configure': {
         const clusterId = machine.cluster;
         await backend.configureInstance({ machine, clusterId, bootstrapBlob: pending.bootstrapBlob ?? new Uint8Array(), operationId }, signal);
         await backend.confirmNodeReady?.({ machine, clusterId, operationId }, signal);
-        return (now) => ({ ...now, state });
+        return { apply: (now) => ({ ...now, state }) };
       }
       case 'Drain':
         await backend.drainInstance({ machine, gracePeriodSeconds: pending.gracePeriodSeconds ?? 0n, operationId }, signal);
-        return (now) => ({ ...now, state, cluster: '', shardMetadata: noMetadata });
+        return { apply: (now) => ({ ...now, state, cluster: '', shardMetadata: noMetadata }) };
       case 'Delete':
         await backend.deleteInstance?.({ machine, operationId }, signal);
-        return (now) => ({ ...withoutHost(now), state });
+        return { apply: (now) => ({ ...withoutHost(now), state }) };
     }
   }
 
@@ -177,8 +241,9 @@ export class OperationRunner {
 }
 
 /** FAILED keeps host, cluster and metadata: they tell what is left to clean up. */
-function failure(lastError: string): Effect {
-  return (machine) => ({ ...machine, state: 'Failed', lastError });
+function failure(reason: string): Ending {
+  const lastError = reason.length > MAX_ERROR_CHARACTERS ? `${reason.slice(0, MAX_ERROR_CHARACTERS)}…` : reason;
+  return { apply: (machine) => ({ ...machine, state: 'Failed', lastError }) };
 }
 
 function textOf(error: unknown): string {

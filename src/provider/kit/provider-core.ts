@@ -18,6 +18,9 @@ export interface CoreOptions {
   readonly events: ProviderEvents;
 }
 
+/** More changes than a process can make between two syncs of its store. */
+const MAX_UNSTORED_CHANGES = 1_000_000;
+
 type Decision =
   | { readonly do: 'refuse'; readonly error: RpcError }
   | { readonly do: 'replay'; readonly operationId: string }
@@ -34,22 +37,27 @@ export class ProviderCore {
   private readonly options: CoreOptions;
   private readonly fences = new FenceTable();
   private nextOperation = 1;
+  private storeId = '';
   private seeded = false;
 
   constructor(options: CoreOptions) {
     this.options = options;
     const machines = new Map<string, StoredMachine>();
+    let newest = 0;
     const marks: FenceMark[] = [];
     for (const change of options.store.load() ?? []) {
       if (change.machine) machines.set(change.machine.machine.id, change.machine);
+      newest = Math.max(newest, change.machine?.revision ?? 0);
+      this.storeId = change.storeId ?? this.storeId;
       if (change.fence) marks.push(change.fence);
       if (change.nextOperation === undefined) continue;
       this.nextOperation = Math.max(this.nextOperation, change.nextOperation);
       this.seeded = true;
     }
-    // Revisions of a fresh store start above any that an earlier one can have handed out: its cursors get everything.
-    this.inventory = new Inventory(options.clock.now() * 1_000, machines.values());
-    if (machines.size > 0) this.inventory.head = maxRevision(machines.values());
+    // Revisions start above any that an earlier process can have handed out. With a fresh store its cursors get everything;
+    // with this one only those beyond what was stored, whose changes nobody acknowledged and a loss of power can have undone.
+    const head = Math.max(options.clock.now() * 1_000, newest + MAX_UNSTORED_CHANGES);
+    this.inventory = new Inventory(head, machines.values(), machines.size > 0 ? { after: newest, before: head } : undefined);
     for (const mark of marks) this.fences.restore(mark, machines.has(mark.machineId));
   }
 
@@ -106,15 +114,25 @@ export class ProviderCore {
     return this.apply(stored, cause);
   }
 
+  /** Takes in a machine that the backend describes for the first time. Throws when it cannot be persisted. */
+  discover(machine: Machine): void {
+    const marks = this.fences.marksOfNew(machine.id);
+    for (const fence of marks) this.persist({ fence });
+    this.commit(machine, undefined, 'seed');
+    this.fences.discovered(machine.id, marks);
+  }
+
   /** Marks the first discovery complete: from now on the store is the truth about which machines there are. */
   finishSeeding(): void {
-    this.persist({ nextOperation: this.nextOperation });
+    const storeId = this.options.clock.now().toString(36);
+    this.persist({ nextOperation: this.nextOperation, storeId });
+    this.storeId = storeId;
     this.seeded = true;
   }
 
   /** Everything as changes: what a compacted store consists of. */
   *snapshot(): Iterable<StateChange> {
-    yield { nextOperation: this.nextOperation };
+    yield { nextOperation: this.nextOperation, ...(this.storeId !== '' && { storeId: this.storeId }) };
     for (const entry of this.inventory.entries()) yield { machine: this.storable(entry.stored) };
     for (const fence of this.fences.all()) yield { fence };
   }
@@ -143,7 +161,7 @@ export class ProviderCore {
       const text = `${kind} needs state ${transitions[kind].from}; machine ${machine.id} is ${machine.state}`;
       return { do: 'refuse', error: new RpcError('INTERNAL', text) };
     }
-    const operationId = `${this.options.operationIdPrefix}-${this.nextOperation}`;
+    const operationId = [this.options.operationIdPrefix, ...(this.storeId === '' ? [] : [this.storeId]), this.nextOperation].join('-');
     const next = { ...machine, state: transitions[kind].during };
     switch (mutation.kind) {
       case 'Create':
@@ -213,10 +231,4 @@ function notFound(machineId: string): RpcError {
 
 function invalid(text: string): Decision {
   return { do: 'refuse', error: new RpcError('INVALID_ARGUMENT', text) };
-}
-
-function maxRevision(machines: Iterable<StoredMachine>): number {
-  let max = 0;
-  for (const { revision } of machines) max = Math.max(max, revision);
-  return max;
 }

@@ -21,6 +21,8 @@ export interface ProviderOptions {
   readonly operationIdPrefix?: string; // default op
   /** How often the backend is asked to describe itself; 0 = only at the first start. Default 60 s. */
   readonly reconcileIntervalMs?: number;
+  /** A description that takes longer is given up until the next one; the first start waits for ever. Default 30 s. */
+  readonly reconcileTimeoutMs?: number;
   readonly clock?: Clock;
   readonly events?: ProviderEvents;
   /** Instead of a gRPC server on the address. */
@@ -55,7 +57,8 @@ export async function serveProvider(backend: ProviderBackend, options: ProviderO
   const core = new ProviderCore({ backend, store: options.store, clock, events, operationIdPrefix: options.operationIdPrefix ?? 'op' });
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
   const runner = new OperationRunner({ core, backend, clock, timeouts, events, durable });
-  const discovery = new Discovery({ core, runner, backend, requireZone: options.requireZone ?? true, events });
+  const { requireZone = true, reconcileTimeoutMs: timeoutMs = 30_000 } = options;
+  const discovery = new Discovery({ core, runner, backend, clock, requireZone, timeoutMs, events });
   const stopping = new AbortController();
 
   if (core.isSeeded) discovery.resume();

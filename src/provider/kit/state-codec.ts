@@ -3,14 +3,15 @@ import { operationKinds, type OperationKind } from './lifecycle.ts';
 import type { HostRef, Machine, MachineState, StringMap } from './machine.ts';
 import type { PendingOperation, StateChange, StoredMachine } from './state-store.ts';
 
-/** One change as one line of JSON, newline included. 64-bit numbers travel as strings, bytes as base64. */
+/** One change as one line of JSON, without the newline. 64-bit numbers travel as strings, bytes as base64. */
 export function encodeChange(change: StateChange): string {
-  const { fence, machine, nextOperation } = change;
+  const { fence, machine, nextOperation, storeId } = change;
   return `${JSON.stringify({
     fence: fence && [fence.shardId, fence.machineId, String(fence.epoch), String(fence.sequence)],
     machine: machine && encodeStored(machine),
     nextOperation,
-  })}\n`;
+    storeId,
+  })}`;
 }
 
 function encodeStored({ machine, revision, operations, pending }: StoredMachine): object {
@@ -34,6 +35,7 @@ export function decodeChange(line: string): StateChange {
     ...(value['fence'] !== undefined && { fence: decodeFence(value['fence']) }),
     ...(value['machine'] !== undefined && { machine: decodeStored(value['machine']) }),
     ...(value['nextOperation'] !== undefined && { nextOperation: number(value['nextOperation'], 'nextOperation') }),
+    ...(value['storeId'] !== undefined && { storeId: text(value['storeId'], 'storeId') }),
   };
 }
 

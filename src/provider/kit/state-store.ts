@@ -27,6 +27,8 @@ export interface StateChange {
   readonly machine?: StoredMachine;
   /** The number the next operation id is made from. */
   readonly nextOperation?: number;
+  /** Told once, when the first discovery is complete: part of every operation id, so that a store that replaces a lost one repeats none. */
+  readonly storeId?: string;
 }
 
 /**

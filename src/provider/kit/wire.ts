@@ -59,7 +59,8 @@ export function encodeMachine(machine: Machine): Uint8Array {
     resources: { resources: toMap(machine.resources) },
     labels: toMap(machine.labels),
     lastError: machine.lastError,
-    allocatable: machine.allocatable && { resources: toMap(machine.allocatable) },
+    // Absent means the same as `resources`; said outright, readers need not know that.
+    allocatable: { resources: toMap(machine.allocatable ?? machine.resources) },
     cluster: machine.cluster,
     shardMetadata: machine.shardMetadata as Map<string, string>,
   }).finish();

@@ -24,7 +24,7 @@ export interface SimBackendOptions {
 }
 
 /**
- * A substrate made of timers. Latency and luck of an operation depend on the seed and the operation id alone, not on
+ * A substrate made of timers. Latency and luck of an operation depend on the seed and the operation's number alone, not on
  * what else happens at the time. Starting an operation again is safe: hosts have fixed
  * names and node agents treat repeats as such.
  */
@@ -71,20 +71,25 @@ export class SimBackend implements ProviderBackend {
   async recoverInstance({ machine, lastError }: RecoverInstance, signal: AbortSignal): Promise<Recovery> {
     // Whatever may still run there must be gone before the slot is offered again.
     if (machine.host) await this.options.nodeAgent.kill(machine.id, signal);
-    await this.elapse(this.options.recover, `${machine.id} ${lastError}`, signal);
+    await this.elapse(this.options.recover, stableHash(`${machine.id} ${lastError}`).toString(), signal);
     return machine.capacityType === 'BareMetal' || machine.capacityType === 'Reserved' ? 'idle' : 'speculative';
   }
 
   private elapse({ fromMs, toMs }: Span, operation: string, signal: AbortSignal): Promise<void> {
-    return sleep(this.options.clock, Math.round(fromMs + this.chance(`latency ${operation}`) * (toMs - fromMs)), signal);
+    return sleep(this.options.clock, Math.round(fromMs + this.chance(`latency ${numberOf(operation)}`) * (toMs - fromMs)), signal);
   }
 
   private maybeFail(kind: keyof FailureRates, operationId: string, text: string): void {
-    if (this.chance(`luck ${operationId}`) < this.options.failureRates[kind]) throw new Error(text);
+    if (this.chance(`luck ${numberOf(operationId)}`) < this.options.failureRates[kind]) throw new Error(text);
   }
 
   /** Uniform in [0, 1), the same for the same question. */
   private chance(question: string): number {
     return seededRandom(stableHash(`${this.options.seed} ${question}`))();
   }
+}
+
+/** What is behind the last hyphen of an operation id: the rest of it is another in every run. */
+function numberOf(operationId: string): string {
+  return operationId.slice(operationId.lastIndexOf('-') + 1);
 }

@@ -215,11 +215,11 @@ describe('the operation log', () => {
     expect(lines).toEqual([
       { ...common, t: startedAt, machineId: 'idle', priceMicroUsdPerHour: 1_000_000, from: 'Speculative', to: 'Idle', clusterId: '', cause: 'seed' },
       { ...common, t: startedAt, from: 'Speculative', to: 'Creating', clusterId: '', cause: 'call' },
-      { t: startedAt, event: 'call', rpc: 'Create', machineId: 'm-1', outcome: 'OK', operationId: 'op-1', shardId: 's', epoch: String(2n ** 60n), sequence: '7' },
+      { t: startedAt, event: 'call', rpc: 'Create', machineId: 'm-1', outcome: 'OK', operationId: expect.stringMatching(/^op-\w+-1$/), shardId: 's', epoch: String(2n ** 60n), sequence: '7' },
       { t: startedAt, event: 'call', rpc: 'Create', machineId: 'm-1', outcome: 'FAILED_PRECONDITION', shardId: 's', epoch: '1', sequence: '7' },
       { ...common, t: startedAt + 100, from: 'Creating', to: 'Idle', clusterId: '', cause: 'complete' },
       { ...common, t: startedAt + 100, from: 'Idle', to: 'Configuring', clusterId: 'c1', cause: 'call' },
-      { t: startedAt + 100, event: 'call', rpc: 'Configure', machineId: 'm-1', outcome: 'OK', operationId: 'op-2', clusterId: 'c1', shardId: 's', epoch: String(2n ** 60n), sequence: '8' },
+      { t: startedAt + 100, event: 'call', rpc: 'Configure', machineId: 'm-1', outcome: 'OK', operationId: expect.stringMatching(/^op-\w+-2$/), clusterId: 'c1', shardId: 's', epoch: String(2n ** 60n), sequence: '8' },
     ]);
   });
 });

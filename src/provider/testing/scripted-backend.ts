@@ -29,7 +29,7 @@ export class ScriptedBackend implements ProviderBackend {
     if (options.deletes ?? true) this.deleteInstance = (r, s) => this.call('delete', r, s);
   }
 
-  describe = (): Promise<readonly Instance[]> => Promise.resolve(this.instances);
+  describe: ProviderBackend['describe'] = () => Promise.resolve(this.instances);
   createInstance: ProviderBackend['createInstance'] = (r, s) => this.call<CreatedInstance>('create', r, s);
   configureInstance: ProviderBackend['configureInstance'] = (r, s) => this.call('configure', r, s);
   drainInstance: ProviderBackend['drainInstance'] = (r, s) => this.call('drain', r, s);
