@@ -50,7 +50,7 @@ describe('against the simulated provider', () => {
   it('goes to another address from the call on before which it is told another, and forgets the clock of the first', async () => {
     const [first, second] = [await sim(), await sim()];
     let port = first.sim.provider.port;
-    const client = connect(0, { address: () => `127.0.0.1:${port}`, notAfterMonotonicMs: () => 5_000 });
+    const client = connect(0, { address: () => `127.0.0.1:${port}` });
     const id = first.fresh();
     await client.create(id);
     expect(client.providerNow()).toBeDefined();
@@ -177,19 +177,47 @@ describe('against the simulated provider', () => {
   it('sends until when a call is good, in the provider’s time', async () => {
     const h = await sim();
     const clock = new VirtualClock(0); // a clock that is decades behind the provider's
-    let remainingMs: number | undefined;
-    const client = connect(h.sim.provider.port, { clock, notAfterMonotonicMs: () => (remainingMs === undefined ? undefined : clock.monotonic() + remainingMs) });
+    const client = connect(h.sim.provider.port, { clock });
     const [a, b] = [h.fresh(), h.fresh()];
     expect(client.providerNow()).toBeUndefined();
     await client.list();
     expect(client.providerNow()).toBe(h.clock.now());
-    remainingMs = 0;
-    await client.create(a);
-    remainingMs = -1;
-    const late = await failure(client.create(b));
-    expect([late.code, late.message]).toEqual(['Fenced', expect.stringContaining('too late') as string]);
-    remainingMs = undefined;
+    await client.create(a, { notAfterMonotonicMs: clock.monotonic() });
+    const late = await failure(client.create(b, { notAfterMonotonicMs: clock.monotonic() - 1 }));
+    expect([late.code, late.isAmbiguous, late.message]).toEqual(['Late', false, expect.stringContaining('too late') as string]);
     await client.create(b);
+  });
+
+  it('tells a late call from a fenced one by the time in its answer, also when the provider’s clock has jumped ahead', async () => {
+    const h = await sim();
+    const client = connect(h.sim.provider.port);
+    const old = connect(h.sim.provider.port, { epoch: () => 2n });
+    const id = h.fresh();
+    await client.list();
+    await old.list();
+    await client.create(id);
+    const limit = { notAfterMonotonicMs: 5_000 };
+    expect((await failure(old.create(id, limit))).code).toBe('Fenced');
+    await h.clock.advance(3_600_000);
+    expect((await failure(client.create(id, limit))).code).toBe('Late');
+    await client.create(id, limit); // the refusal told the new time
+    expect((await failure(old.create(id, limit))).code).toBe('Late');
+    expect((await failure(old.create(id, limit))).code).toBe('Fenced');
+  });
+
+  it('sends no call with a limit before the provider has told its time, nor after its address has changed', async () => {
+    const [first, second] = [await sim(), await sim()];
+    let port = first.sim.provider.port;
+    const client = connect(0, { address: () => `127.0.0.1:${port}` });
+    const limit = { notAfterMonotonicMs: 5_000 };
+    for (const h of [first, second]) {
+      port = h.sim.provider.port;
+      const id = h.fresh();
+      const unsent = await failure(client.create(id, limit));
+      expect([unsent.code, unsent.isAmbiguous, unsent.message]).toEqual(['Unavailable', true, expect.stringContaining('nothing was sent') as string]);
+      expect(await client.get(id)).toMatchObject({ machine: { state: 'Speculative' } });
+      expect((await client.create(id, limit)).machine?.state).toBe('Creating');
+    }
   });
 });
 
@@ -217,7 +245,10 @@ describe('against providers that misbehave', () => {
       seen.push(request, metadata.get('bigfleet-not-after'));
       return good;
     });
-    await connect(port, { epoch: () => 2n ** 62n, notAfterMonotonicMs: () => 0 }).create('m');
+    const client = connect(port, { epoch: () => 2n ** 62n });
+    await client.create('m'); // its answer tells no time
+    seen.length = 0;
+    await client.create('m', { notAfterMonotonicMs: 0 });
     expect(seen).toEqual([expect.objectContaining({ shardId: 'shard-0', shardEpoch: 2n ** 62n }), []]);
   });
 

@@ -28,16 +28,9 @@ export interface ProviderClientOptions {
   readonly obstacle?: () => string | undefined;
   /** PEM. Absent: plaintext. */
   readonly tls?: Tls;
-  /**
-   * Until when, on our monotonic clock, a mutation may take effect: asked before every one (D16). Sent to the provider
-   * once its clock is known, which any answer tells. Undefined: no limit.
-   */
-  readonly notAfterMonotonicMs?: (kind: MutationKind) => number | undefined;
   /** Instead of a gRPC channel. */
   readonly dial?: (address: string) => Pick<Peer, 'address' | 'unary' | 'close'>;
 }
-
-export type MutationKind = 'create' | 'configure' | 'drain' | 'delete';
 
 /** An accepted mutation. `machine` is usually still in transition; `rejected` when the record it came with is unusable. */
 export interface Acknowledgement {
@@ -67,6 +60,12 @@ export interface CallLimits {
 export interface MutationLimits extends CallLimits {
   /** Hears the sequence of the call's fencing token, right before it is sent. */
   readonly onSequence?: (sequence: bigint) => void;
+  /**
+   * Until when, on our monotonic clock, the call may take effect (D16); absent = no limit. It is sent in the provider's
+   * own time, which its answers tell: before the first answer nothing is sent, and Unavailable says so. A provider whose
+   * answers tell no time is sent no limit.
+   */
+  readonly notAfterMonotonicMs?: number;
 }
 
 /** A provider as a shard sees it. All methods reject with ProviderError; every attempt carries a fresh sequence. */
@@ -98,6 +97,7 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
   let peer = dial(options.address());
   const thread = new ListThread(options.tls);
   let offset = new ClockOffset();
+  let hasAnswered = false;
   let isClosed = false;
   const followAddress = (): void => {
     const address = options.address();
@@ -105,6 +105,7 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
     peer.close();
     peer = dial(address);
     offset = new ClockOffset(); // another server, another clock
+    hasAnswered = false;
   };
   // Starts from the time, so that two processes that share an epoch by mistake or restart still go upwards.
   let sequence = BigInt(Math.trunc(clock.now())) * 1_000n;
@@ -116,19 +117,14 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
   };
 
   const learnFrom = (clockOf: ClockOffset) => (metadata: Metadata): void => {
+    if (clockOf !== offset) return;
+    hasAnswered = true;
     const now = Number(metadata.get(NOW_METADATA)[0] ?? NaN);
     if (Number.isFinite(now)) clockOf.learn(now, clock.monotonic());
   };
-  const callOptions = ({ signal, timeoutMs }: CallLimits, defaultMs: number, kind?: MutationKind): CallOptions => {
+  const callOptions = ({ signal, timeoutMs }: CallLimits, defaultMs: number): CallOptions => {
     followAddress(); // first: a limit in the time of another server's clock would mean nothing
-    return { timeoutMs: timeoutMs ?? defaultMs, onMetadata: learnFrom(offset), ...(signal && { signal }), ...(kind && { metadata: notAfter(kind) }) };
-  };
-  const notAfter = (kind: MutationKind): Metadata => {
-    const metadata = new Metadata();
-    const limit = options.notAfterMonotonicMs?.(kind);
-    const providerTime = limit === undefined ? undefined : offset.toProviderTime(limit);
-    if (providerTime !== undefined) metadata.set(NOT_AFTER_METADATA, String(Math.floor(providerTime)));
-    return metadata;
+    return { timeoutMs: timeoutMs ?? defaultMs, onMetadata: learnFrom(offset), ...(signal && { signal }) };
   };
   const checkObstacle = (): void => {
     const obstacle = options.obstacle?.();
@@ -138,31 +134,41 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
     checkObstacle();
     return peer.unary(method, request, limits).catch(rethrow);
   };
-  const mutation = async (call: Promise<TransitionAck>): Promise<Acknowledgement> => {
-    const { operationId, machine } = await call;
-    return { operationId, ...(machine && machineFromWire(machine)) };
+  /** Whoever is told `too late` learns it from what the very answer says of the provider's time. */
+  const mutation = async <Q>(method: UnaryMethod<Q, TransitionAck>, request: Omit<Q, 'shardId' | 'shardEpoch' | 'sequenceNumber'>, limits: MutationLimits): Promise<Acknowledgement> => {
+    const call = callOptions(limits, LIFECYCLE_MS);
+    const { notAfterMonotonicMs } = limits;
+    if (notAfterMonotonicMs !== undefined && !hasAnswered) {
+      throw new ProviderError('Unavailable', `nothing was sent: ${peer.address} has not answered yet, so it is not known what time it is there`);
+    }
+    const limit = notAfterMonotonicMs === undefined ? undefined : offset.toProviderTime(notAfterMonotonicMs);
+    const notAfter = limit === undefined ? undefined : Math.floor(limit);
+    const metadata = new Metadata();
+    if (notAfter !== undefined) metadata.set(NOT_AFTER_METADATA, String(notAfter));
+    let then = NaN;
+    const onMetadata = (answer: Metadata): void => {
+      then = Number(answer.get(NOW_METADATA)[0] ?? NaN);
+      call.onMetadata?.(answer);
+    };
+    try {
+      const { operationId, machine } = await unary(method, { ...request, ...token(limits) } as Q, { ...call, metadata, onMetadata });
+      return { operationId, ...(machine && machineFromWire(machine)) };
+    } catch (error) {
+      const isLate = notAfter !== undefined && then > notAfter && error instanceof ProviderError && error.code === 'Fenced';
+      throw isLate ? new ProviderError('Late', error.message, error.cause) : error;
+    }
   };
 
   return {
     get address() {
       return peer.address;
     },
-    create: (machineId, limits = {}) =>
-      mutation(unary(CapacityProviderService.create, { machineId, ...token(limits) }, callOptions(limits, LIFECYCLE_MS, 'create'))),
+    create: (machineId, limits = {}) => mutation(CapacityProviderService.create, { machineId }, limits),
     configure: ({ shardMetadata, ...request }, limits = {}) =>
-      mutation(unary(
-        CapacityProviderService.configure,
-        { ...request, shardMetadata: new Map(shardMetadata), ...token(limits) },
-        callOptions(limits, LIFECYCLE_MS, 'configure'),
-      )),
+      mutation(CapacityProviderService.configure, { ...request, shardMetadata: new Map(shardMetadata) }, limits),
     drain: ({ machineId, gracePeriodSeconds }, limits = {}) =>
-      mutation(unary(
-        CapacityProviderService.drain,
-        { machineId, gracePeriodSeconds: BigInt(Math.ceil(gracePeriodSeconds)), ...token(limits) },
-        callOptions(limits, LIFECYCLE_MS, 'drain'),
-      )),
-    delete: (machineId, limits = {}) =>
-      mutation(unary(CapacityProviderService.delete, { machineId, ...token(limits) }, callOptions(limits, LIFECYCLE_MS, 'delete'))),
+      mutation(CapacityProviderService.drain, { machineId, gracePeriodSeconds: BigInt(Math.ceil(gracePeriodSeconds)) }, limits),
+    delete: (machineId, limits = {}) => mutation(CapacityProviderService.delete, { machineId }, limits),
     get: async (id, limits = {}) =>
       machineFromWire(await unary(CapacityProviderService.get, { id }, callOptions(limits, LIFECYCLE_MS))),
     list: async ({ states = [], maxResults = 0, since = new Uint8Array(), isLarge = false, ...limits } = {}) => {

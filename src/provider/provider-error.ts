@@ -1,10 +1,11 @@
 import { GrpcCode, type GrpcError } from '../api/grpc.ts';
 
 /**
- * What a failed provider call means to a shard. `Fenced`: somebody with a higher token has spoken, or the call came too
- * late; an incident, never retried. `Rejected`: refused for any other reason, such as an illegal state.
+ * What a failed provider call means to a shard. `Fenced`: somebody with a higher token has spoken; an incident, never
+ * retried. `Late`: the call arrived after the moment that it named itself, and had no effect; to be made anew by whoever is
+ * still in office. `Rejected`: refused for any other reason, such as an illegal state.
  */
-export type ProviderErrorCode = 'NotFound' | 'NotSupported' | 'Fenced' | 'Unavailable' | 'Deadline' | 'InvalidArgument' | 'Rejected';
+export type ProviderErrorCode = 'NotFound' | 'NotSupported' | 'Fenced' | 'Late' | 'Unavailable' | 'Deadline' | 'InvalidArgument' | 'Rejected';
 
 export class ProviderError extends Error {
   override readonly name = 'ProviderError';

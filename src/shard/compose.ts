@@ -24,10 +24,11 @@ import { SessionHub } from '../session/server/session-hub.ts';
 import { AuditLog } from './audit-log.ts';
 import { AvailableCapacityPublisher } from './available-capacity.ts';
 import { BindRefusals } from './bind-refusals.ts';
+import { claimEpoch } from './claim-epoch.ts';
 import { Demand } from './demand.ts';
-import { advanceEpoch } from './epoch.ts';
 import { Inventory, isWork } from './inventory.ts';
 import type { InventoryChange } from './inventory.ts';
+import { LeaseGuard } from './lease-guard.ts';
 import { LiveSettings } from './live-settings.ts';
 import type { Graces } from './live-settings.ts';
 import { MachineWriter } from './machine-writer.ts';
@@ -116,6 +117,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     client, name: `bigfleet-shard-${shardId}`, namespace, identity, durations: options.lease, clock, random, log,
     onLost: (other) => log.error({ other }, 'another process holds the Lease of this shard: stopping at once'),
   });
+  const guard = new LeaseGuard(election, clock);
   const mayTakeAway = (): boolean => election.isProven() && settings.known && !fenced;
 
   const hub = new SessionHub({
@@ -239,6 +241,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       inventory, provider, clock, random, log,
       isActive: () => settings.current.mode === 'Active' && !fenced,
       isLeaseProven: mayTakeAway,
+      pass: (callSignal) => guard.pass(callSignal),
       isConnected: (cluster) => hub.connected(cluster),
       hasReported: (cluster) => demand.hasReported(cluster),
       requestBlob: async (cluster, requirements, blobSignal) => {
@@ -407,8 +410,10 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
 
   async function waitForLeadership(s: AbortSignal): Promise<void> {
     await election.waitUntilLeader(s);
-    const stored = shardInformer.store.get(`${namespace}/${shardId}`)?.status?.epoch ?? 0;
-    epoch = advanceEpoch(options.dataDir, BigInt(Math.max(stored, election.transitions ?? 0)), disk);
+    epoch = await claimEpoch({
+      client, namespace, shardId, dataDir: options.dataDir, transitions: election.transitions ?? 0, holder: identity,
+      lastSeen: shardInformer.store.get(`${namespace}/${shardId}`), disk, log, signal: s,
+    });
     log.info({ epoch: String(epoch), identity }, 'leading');
   }
 

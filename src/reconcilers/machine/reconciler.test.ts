@@ -43,6 +43,7 @@ function setUp(options: { concurrency?: number } = {}) {
     random: 0.5,
     blob: (_signal: AbortSignal): Promise<Blob> => Promise.resolve({ userData: BLOB, expiresAt: undefined }),
     written: (_id: string, _signal: AbortSignal): Promise<void> => Promise.resolve(),
+    pass: (_signal: AbortSignal): Promise<{ notAfterMonotonicMs: number }> => Promise.resolve({ notAfterMonotonicMs: 77 }),
   };
   const slots = new Semaphore(() => options.concurrency ?? 16);
   const controller = createController({
@@ -51,6 +52,7 @@ function setUp(options: { concurrency?: number } = {}) {
       inventory, provider, clock, random: () => world.random, log: silentLog,
       isActive: () => world.active && world.fenced.length === 0,
       isLeaseProven: () => world.leaseProven,
+      pass: (signal) => world.pass(signal),
       isConnected: () => world.connected,
       hasReported: () => world.reported,
       requestBlob: (cluster, requirements, signal) => {
@@ -617,6 +619,63 @@ describe('fencing', () => {
     expect(t.provider.made('create')).toEqual(['create m']);
     expect(t.world.outcomes).toEqual(['Create fenced']);
     expect(t.inventory.get('m')?.intent).toEqual(bind);
+  });
+});
+
+describe('leave to make a call (D16)', () => {
+  const every = [['Speculative', bind, 'create'], ['Idle', bind, 'configure'], ['Configured', unbind, 'drain'], ['Idle', release, 'delete']] as const;
+
+  it.each(every)('of a machine that is %s is asked for before it, and its limit goes with it', async (state, intent, call) => {
+    const t = setUp();
+    const asked = Promise.withResolvers<{ notAfterMonotonicMs: number }>();
+    t.world.pass = () => asked.promise;
+    t.have('m', state, intent);
+    await t.settle();
+    expect(t.provider.made()).toEqual([]);
+    asked.resolve({ notAfterMonotonicMs: 4_711 });
+    await t.settle();
+    expect(t.provider.calls.map((c) => [c.kind, c.notAfterMonotonicMs])).toEqual([[call, 4_711]]);
+  });
+
+  it.each(every)('that is not given for a machine that is %s: nothing is called, and nobody is told', async (state, intent) => {
+    const t = setUp();
+    t.world.pass = () => Promise.reject(new Error('another process holds the Lease'));
+    t.have('m', state, intent);
+    await t.clock.advance(60_000);
+    expect(t.provider.made()).toEqual([]);
+    expect(t.world.log.filter((line) => line.startsWith('reclaim'))).toEqual([]);
+  });
+
+  it('takes time in which a decision may be withdrawn and the Lease lost', async () => {
+    for (const change of ['withdrawn', 'lost'] as const) {
+      const t = setUp();
+      const asked = Promise.withResolvers<{ notAfterMonotonicMs: number }>();
+      t.world.pass = () => asked.promise;
+      t.have('m', 'Configured', unbind);
+      await t.settle();
+      if (change === 'withdrawn') t.inventory.setIntent('m', undefined);
+      else t.world.leaseProven = false;
+      asked.resolve({ notAfterMonotonicMs: 1 });
+      await t.settle();
+      expect([change, t.provider.made(), t.world.log]).toEqual([change, [], []]);
+    }
+  });
+
+  it.each(every)('that was over when the call for a machine that is %s arrived: it is made anew a little later, with fresh leave', async (state, intent, call) => {
+    const t = setUp();
+    const limits = [10, 20];
+    t.world.pass = () => Promise.resolve({ notAfterMonotonicMs: limits.shift()! });
+    t.provider.next(call, () => new ProviderError('Late', 'too late'));
+    t.have('m', state, intent);
+    await t.settle();
+    expect(t.inventory.get('m')).toMatchObject({ busy: false, recheck: false, coolUntil: 0, intent: { kind: intent.kind } });
+    if (call === 'configure') expect(t.inventory.get('m')?.intent).toMatchObject({ configureSent: false }); // it may be withdrawn
+    await t.clock.advance(700);
+    expect(t.provider.made()).toEqual([`${call} m`]);
+    await t.clock.advance(300);
+    expect(t.provider.calls.map((c) => c.notAfterMonotonicMs)).toEqual([10, 20]);
+    expect([t.world.fenced, t.world.refused]).toEqual([[], []]);
+    expect(t.world.outcomes.map((o) => o.split(' ')[1])).toEqual(['late', 'success']);
   });
 });
 

@@ -39,6 +39,8 @@ export interface MachineReconcilerDeps {
   readonly log: Log;
   readonly isActive: () => boolean;
   readonly isLeaseProven: () => boolean;
+  /** Leave to make one mutating call, and until when it may take effect (D16); rejects when there is none. */
+  readonly pass: (signal: AbortSignal) => Promise<{ readonly notAfterMonotonicMs: number }>;
   readonly isConnected: (cluster: string) => boolean;
   readonly hasReported: (cluster: string) => boolean;
   readonly requestBlob: (cluster: string, requirements: readonly Requirement[], signal: AbortSignal) => Promise<Blob>;
@@ -99,15 +101,15 @@ export class MachineReconciler implements Reconciler {
         return this.untilRested(id);
       case 'create':
         await this.writeAhead(id, ctx.signal);
-        return this.call(machine, 'Create', (signal) => this.deps.provider.create(id, this.mutationLimits(id, 'Create', signal)), ctx.signal);
+        return this.call(machine, 'Create', (limits) => this.deps.provider.create(id, limits), ctx.signal);
       case 'configure':
         return this.configure(machine, step.intent, ctx.signal);
       case 'drain':
         await this.writeAhead(id, ctx.signal);
-        return this.call(machine, 'Drain', (signal) => this.drain(machine, step.intent, signal), ctx.signal);
+        return this.call(machine, 'Drain', (limits) => this.drain(machine, step.intent, limits), ctx.signal);
       case 'delete':
         await this.writeAhead(id, ctx.signal);
-        return this.call(machine, 'Delete', (signal) => this.deps.provider.delete(id, this.mutationLimits(id, 'Delete', signal)), ctx.signal);
+        return this.call(machine, 'Delete', (limits) => this.deps.provider.delete(id, limits), ctx.signal);
       default:
         return assertNever(step);
     }
@@ -115,10 +117,6 @@ export class MachineReconciler implements Reconciler {
 
   private limits(kind: CallKind, signal: AbortSignal): { signal: AbortSignal; timeoutMs: number } {
     return { signal, timeoutMs: this.deps.deadlineMs(kind) };
-  }
-
-  private mutationLimits(id: string, kind: OperationKind, signal: AbortSignal): MutationLimits {
-    return { ...this.limits(kind, signal), onSequence: (sequence) => this.deps.inventory.sent(id, sequence) };
   }
 
   private stepOf(machine: MachineRecord): Step {
@@ -170,7 +168,7 @@ export class MachineReconciler implements Reconciler {
     return this.call(
       machine,
       'Configure',
-      (s) => this.deps.provider.configure({ machineId: id, clusterId: intent.to.cluster, bootstrapBlob: blob.userData, shardMetadata: metadata }, this.mutationLimits(id, 'Configure', s)),
+      (limits) => this.deps.provider.configure({ machineId: id, clusterId: intent.to.cluster, bootstrapBlob: blob.userData, shardMetadata: metadata }, limits),
       signal,
       () => {
         if (blob.expiresAt !== undefined && this.deps.clock.monotonic() >= blob.expiresAt) {
@@ -181,25 +179,25 @@ export class MachineReconciler implements Reconciler {
     );
   }
 
-  private drain(machine: MachineRecord, intent: UnbindIntent, signal: AbortSignal): Promise<Acknowledgement> {
+  private drain(machine: MachineRecord, intent: UnbindIntent, limits: MutationLimits): Promise<Acknowledgement> {
     const machineId = machine.seen.id;
     if (this.deps.sendReclaim(machine, intent)) {
       if (!intent.isTold) this.deps.inventory.setIntent(machineId, { ...intent, isTold: true });
     } else {
       this.deps.log.warn({ machine: machineId, cluster: machine.seen.cluster }, 'draining without the operator: Pods are not evicted through their budgets');
     }
-    return this.deps.provider.drain({ machineId, gracePeriodSeconds: intent.graceSeconds }, this.mutationLimits(machineId, 'Drain', signal));
+    return this.deps.provider.drain({ machineId, gracePeriodSeconds: intent.graceSeconds }, limits);
   }
 
   /**
    * One mutating provider call: marks the machine busy, merges the answer, sorts the failures. Waiting for the object, the
-   * operator and a slot takes time in which the decision may be withdrawn, the mode changed or the Lease lost, so all of
-   * that is looked at again; `prepare` runs right before the call.
+   * operator, a slot and a look at the Lease takes time in which the decision may be withdrawn, the mode changed or the
+   * Lease lost, so all of that is looked at again; `prepare` runs right before the call.
    */
   private async call(
     machine: MachineRecord,
     kind: OperationKind,
-    send: (signal: AbortSignal) => Promise<Acknowledgement>,
+    send: (limits: MutationLimits) => Promise<Acknowledgement>,
     signal: AbortSignal,
     prepare: () => void = () => undefined,
   ): Promise<Result> {
@@ -207,6 +205,7 @@ export class MachineReconciler implements Reconciler {
     const id = machine.seen.id;
     return this.deps.slot(async () => {
       signal.throwIfAborted();
+      const pass = await this.deps.pass(signal);
       const now = inventory.get(id);
       if (!now || now.intent !== machine.intent) return done; // whoever changed it has woken us
       const step = this.stepOf(now);
@@ -219,7 +218,7 @@ export class MachineReconciler implements Reconciler {
       const startedMono = clock.monotonic();
       inventory.begin(id, { kind, operationId: '', startedAt, attempts, ...(last?.refusals !== undefined && { refusals: last.refusals }), lastError: '' });
       try {
-        const ack = await send(signal);
+        const ack = await send({ ...this.limits(kind, signal), ...pass, onSequence: (sequence) => inventory.sent(id, sequence) });
         if (ack.machine) inventory.end(id, { seen: ack.machine, operationId: ack.operationId });
         // Accepted, but the record that came with it is unusable: the next look may bring a better one.
         else inventory.end(id, { error: ack.rejected ? `${ack.rejected.field} ${ack.rejected.text}` : 'the answer names no machine', recheck: true });
@@ -239,6 +238,7 @@ export class MachineReconciler implements Reconciler {
   private failed(id: string, kind: OperationKind, error: unknown, seconds: number): Result {
     const { inventory, clock } = this.deps;
     const message = error instanceof Error ? error.message : String(error);
+    if (error instanceof ProviderError && error.code === 'Late') return this.late(id, kind, message, seconds);
     const refusal = refusalOf(error, kind);
     const attempts = inventory.get(id)?.operation?.attempts ?? 1;
     const retryMs = refusal || attempts === 1 ? 0 : this.jittered(Math.min(COOLDOWN_MS, UNANSWERED_RETRY_MS * 2 ** (attempts - 2)));
@@ -260,6 +260,18 @@ export class MachineReconciler implements Reconciler {
     inventory.update(id, { coolUntil: clock.now() + COOLDOWN_MS, obstacle: refusal.words });
     this.deps.log.warn({ machine: id, operation: kind, error: message }, 'the provider refused: decision dropped, machine rests');
     return after(COOLDOWN_MS);
+  }
+
+  /** This process or the way to the provider stood still: nothing has happened, and what is still right is asked for anew. */
+  private late(id: string, kind: OperationKind, message: string, seconds: number): Result {
+    const { inventory, clock } = this.deps;
+    const pauseMs = this.jittered(RETRY_MS);
+    inventory.end(id, { error: `${kind.toLowerCase()}: ${message}`, recheck: false, retryAt: clock.now() + pauseMs });
+    const intent = inventory.get(id)?.intent;
+    if (kind === 'Configure' && intent?.kind === 'bind') inventory.setIntent(id, { ...intent, configureSent: false, rest: { refusals: intent.rest?.refusals ?? 0, until: clock.now() + pauseMs } });
+    this.deps.onOutcome(kind, 'late', seconds);
+    this.deps.log.warn({ machine: id, operation: kind, error: message }, 'the provider refused a call that came too late: it is made anew');
+    return after(pauseMs);
   }
 
   /**
@@ -341,6 +353,8 @@ function outcomeLabel(code: ProviderError['code']): string {
   switch (code) {
     case 'Fenced':
       return 'fenced';
+    case 'Late':
+      return 'late';
     case 'Deadline':
       return 'ctx_canceled';
     case 'NotFound':

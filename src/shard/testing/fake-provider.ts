@@ -10,6 +10,8 @@ export interface ProviderCall {
   readonly request: Record<string, unknown>;
   readonly signal: AbortSignal | undefined;
   readonly timeoutMs: number | undefined;
+  /** Until when the call may take effect; undefined = no limit, or a call that changes nothing. */
+  readonly notAfterMonotonicMs?: number | undefined;
 }
 
 type Answer<T> = T | Error | Promise<T>;
@@ -92,7 +94,7 @@ export class FakeProvider implements ProviderClient {
 
   private mutate(kind: keyof typeof AFTER, id: string, request: Record<string, unknown>, limits: MutationLimits, fields: Partial<ProviderMachine> = {}): Promise<Acknowledgement> {
     limits.onSequence?.(BigInt(this.calls.length + 1));
-    return this.answer({ kind, id, request, signal: limits.signal, timeoutMs: limits.timeoutMs }, () => {
+    return this.answer({ kind, id, request, signal: limits.signal, timeoutMs: limits.timeoutMs, notAfterMonotonicMs: limits.notAfterMonotonicMs }, () => {
       this.move(id, AFTER[kind], fields);
       return { operationId: `op-${this.calls.length}`, machine: this.machines.get(id)! };
     });

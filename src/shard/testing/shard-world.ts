@@ -16,9 +16,11 @@ import { systemClock } from '../../lib/clock.ts';
 import { silentLog } from '../../runtime/types.ts';
 import { FakeOperator } from '../../session/server/testing/fake-operator.ts';
 import { runShard } from '../compose.ts';
+import type { ShardOptions } from '../compose.ts';
 import { WireProvider } from './wire-provider.ts';
 
 export const NAMESPACE = 'bigfleet-system';
+const LEASE = { namespace: NAMESPACE, name: 'bigfleet-shard-shard-0' };
 const crd = (name: string): string => fileURLToPath(new URL(`../../../config/crd/bases/control.bigfleet.lucy.sh_${name}.yaml`, import.meta.url));
 const LOOK_MS = 10;
 const BOUND_MS = 8_000;
@@ -39,6 +41,8 @@ export class ShardWorld {
   readonly dir = mkdtempSync(join(tmpdir(), 'shard-'));
   /** What the shards logged, warnings and errors apart. */
   readonly said: string[] = [];
+  /** Of the shard that was started last: where it answers probes, if it was given a port for it. */
+  probes = '';
   /** What operators say instead of handing out bootstrap blobs; '' = they hand them out. */
   blobError = '';
   private edits = 100;
@@ -74,21 +78,22 @@ export class ShardWorld {
     });
   }
 
-  /** Every shard of a world shares one data directory, as successive processes do. */
-  startShard(): RunningShard {
+  /** Every shard of a world shares one data directory, as successive processes do, unless told otherwise. */
+  startShard(options: Partial<ShardOptions> = {}): RunningShard {
     const abort = new AbortController();
     const serving = Promise.withResolvers<string>();
     const log = {
       ...silentLog,
       info: (fields: object, message: string) => {
         this.said.push(message);
+        if (message === 'health server listens') this.probes = `http://127.0.0.1:${(fields as { port: number }).port}`;
         if (message === 'serving operators') serving.resolve(`127.0.0.1:${(fields as { port: number }).port}`);
       },
     };
     const finished = runShard({
       id: 'shard-0', listen: '127.0.0.1:0', metricsAddress: '0', kubeconfig: join(this.dir, 'hub.kubeconfig'), namespace: NAMESPACE, dataDir: join(this.dir, 'data'),
       lease: { leaseMs: 2_000, renewDeadlineMs: 1_000, retryMs: 100 }, pollMs: 25, minCycleMs: 5, statusMs: 50, graces: { reclaimSeconds: 0 }, qps: 10_000, burst: 10_000,
-      apiBackoff: { minMs: 10, maxMs: 50 }, clock: systemClock, random: Math.random, log,
+      apiBackoff: { minMs: 10, maxMs: 50 }, clock: systemClock, random: Math.random, log, ...options,
     }, abort.signal);
     // A shard that cannot start must fail the test that waits for it to serve.
     finished.then(() => serving.reject(new Error('the shard ended')), (error: unknown) => serving.reject(error));
@@ -210,13 +215,33 @@ export class ShardWorld {
     return this.hub.store.get<Shard>(ShardResource, { namespace: NAMESPACE, name: 'shard-0' })!;
   }
 
+  /** As a hub that was restored from a backup would have it. */
+  restoreShardStatus(status: NonNullable<Shard['status']>): void {
+    this.hub.store.mutate<Shard>(ShardResource, { namespace: NAMESPACE, name: 'shard-0' }, (draft) => ({ ...draft, status }), { subresource: 'status' });
+  }
+
+  lease(): Lease | undefined {
+    return this.hub.store.get<Lease>(LeaseResource, LEASE);
+  }
+
+  /** Another process takes the Lease, whoever held it. */
+  giveLeaseTo(holder: string): void {
+    this.hub.store.mutate<Lease>(LeaseResource, LEASE, (draft) => ({
+      ...draft, spec: { ...draft.spec, holderIdentity: holder, leaseTransitions: (draft.spec?.leaseTransitions ?? 0) + 1, renewTime: new Date().toISOString().replace('Z', '000Z') },
+    }));
+  }
+
+  deleteLease(): void {
+    this.hub.store.delete(LeaseResource, LEASE);
+  }
+
   editShard(spec: Partial<Shard['spec']>): void {
     this.hub.store.mutate<Shard>(ShardResource, { namespace: NAMESPACE, name: 'shard-0' }, (draft) => ({ ...draft, spec: { ...draft.spec, ...spec } }));
   }
 
   /** Whether the Lease was renewed so long ago that another process might take it. */
   leaseHasExpired(): boolean {
-    const { spec } = this.hub.store.get<Lease>(LeaseResource, { namespace: NAMESPACE, name: 'bigfleet-shard-shard-0' })!;
+    const { spec } = this.lease()!;
     return Date.parse(spec!.renewTime!) + spec!.leaseDurationSeconds! * 1000 < systemClock.now();
   }
 

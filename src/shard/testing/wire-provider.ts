@@ -1,4 +1,5 @@
-import { Server, ServerCredentials, type handleUnaryCall } from '@grpc/grpc-js';
+import { Metadata, Server, ServerCredentials, type handleUnaryCall } from '@grpc/grpc-js';
+import { NOT_AFTER_METADATA, NOW_METADATA } from '../../api/constants.ts';
 import { CapacityType, CapacityProviderService, Machine, MachineState } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
 import type { CapacityProviderServer, TransitionAck } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
 import { GrpcCode, GrpcError, listen, serveUnary, shutdown } from '../../api/grpc.ts';
@@ -9,6 +10,8 @@ export interface WireCall {
   readonly kind: CallKind;
   readonly machineId: string;
   readonly epoch: bigint;
+  /** For how many milliseconds more it might be obeyed, as it said; undefined = it said nothing. */
+  readonly goodForMs: number | undefined;
 }
 
 const TRANSITION = {
@@ -33,6 +36,8 @@ export class WireProvider {
   readonly unfinished = new Set<CallKind>();
   /** Kinds of transition that are refused, with what is said about it. */
   readonly refusals = new Map<CallKind, string>();
+  /** Every mutation is refused with the code that means that a newer epoch was seen. */
+  isFencing = false;
   /** Answers a List since a revision with what changed after it. */
   keepsRevisions = false;
   /** Sees every call before it has an effect. */
@@ -41,6 +46,7 @@ export class WireProvider {
   private readonly machines = new Map<string, Machine>();
   private readonly changedAt = new Map<string, number>();
   private revision = 0;
+  private limit: number | undefined;
   private readonly server = new Server();
   private gate: { readonly opened: Promise<void>; readonly open: () => void } | undefined;
   private waiting: (() => void)[] = [];
@@ -104,6 +110,11 @@ export class WireProvider {
     return (call, callback) => {
       const leftMs = new Date(call.getDeadline()).getTime() - Date.now();
       this.allowed.push({ name, seconds: Math.round(leftMs / 100_000) * 100 });
+      const now = new Metadata();
+      now.set(NOW_METADATA, String(Date.now()));
+      call.sendMetadata(now);
+      const limit = call.metadata.get(NOT_AFTER_METADATA)[0];
+      this.limit = limit === undefined ? undefined : Number(limit) - Date.now();
       handle(call, callback);
     };
   }
@@ -125,9 +136,10 @@ export class WireProvider {
   }
 
   private begin(kind: CallKind, request: { machineId: string; shardEpoch: bigint }, fields: Partial<Machine> = {}): Promise<TransitionAck> {
-    const call = { kind, machineId: request.machineId, epoch: request.shardEpoch };
+    const call = { kind, machineId: request.machineId, epoch: request.shardEpoch, goodForMs: this.limit };
     this.onCall(call);
     this.calls.push(call);
+    if (this.isFencing) throw new GrpcError(GrpcCode.FAILED_PRECONDITION, 'fenced: a newer epoch was seen');
     const refusal = this.refusals.get(kind);
     if (refusal) throw new GrpcError(GrpcCode.ABORTED, refusal);
     const machine = { ...this.mustGet(request.machineId), ...fields, state: TRANSITION[kind][0] };

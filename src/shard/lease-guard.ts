@@ -1,0 +1,54 @@
+import type { Clock } from '../lib/clock.ts';
+import { abortable } from '../runtime/abortable.ts';
+import type { LeaseElection } from '../runtime/index.ts';
+
+/** What an unproven holder may still ask for may take effect so long after it began to look at the Lease (D16). */
+export const UNPROVEN_LIMIT_MS = 10_000;
+/** A look that brought no answer serves for so long: an API server that is silent must not cost every call its timeout. */
+const SILENCE_MS = 2_000;
+
+/** Leave for one mutating call: until when, on our monotonic clock, it may take effect. */
+export interface Pass {
+  readonly notAfterMonotonicMs: number;
+}
+
+/**
+ * Asked before every mutation at a provider. Whoever cannot prove its Lease looks at it first: another holder ends it, no
+ * answer leaves it what does not take away (D16). The limit is fixed here, before the call is made, so that a process that
+ * is stopped anywhere between this look and the socket, and goes on later, sends what is refused.
+ */
+export class LeaseGuard {
+  private readonly election: Pick<LeaseElection, 'isProven' | 'provenUntil' | 'recheck'>;
+  private readonly clock: Clock;
+  private looking: Promise<void> | undefined;
+  private lookedFrom = -Infinity;
+  private silentUntil = -Infinity;
+  private lost = false;
+
+  constructor(election: Pick<LeaseElection, 'isProven' | 'provenUntil' | 'recheck'>, clock: Clock) {
+    this.election = election;
+    this.clock = clock;
+  }
+
+  /** Rejects when another process holds the Lease, and with the signal's reason. */
+  async pass(signal?: AbortSignal): Promise<Pass> {
+    const { election, clock } = this;
+    if (!election.isProven() && (this.lost || clock.monotonic() >= this.silentUntil)) {
+      // One look serves all who wait for it.
+      this.looking ??= this.look().finally(() => (this.looking = undefined));
+      await abortable(this.looking, signal);
+    }
+    if (this.lost) throw new Error('another process holds the Lease of this shard: nothing is sent any more');
+    if (election.isProven()) return { notAfterMonotonicMs: election.provenUntil() };
+    return { notAfterMonotonicMs: this.lookedFrom + UNPROVEN_LIMIT_MS };
+  }
+
+  private async look(): Promise<void> {
+    const { election, clock } = this;
+    const from = clock.monotonic();
+    const answer = await election.recheck();
+    this.lookedFrom = from;
+    this.lost = answer === 'lost';
+    this.silentUntil = answer === 'unknown' ? Math.min(clock.monotonic() + SILENCE_MS, from + UNPROVEN_LIMIT_MS) : -Infinity;
+  }
+}
