@@ -16,6 +16,7 @@ const verbs = {
   e2e: (node, args) => run(node, ['e2e/run.ts', ...args]),
   generate: (node, args) => run(node, ['hack/generate.ts', ...args]),
   bench: (node, args) => run(node, ['bench/main.ts', ...args]),
+  explore: (node, args) => run(node, ['explore/main.ts', ...args]),
   'check-report': (node, args) => run(node, ['hack/check-report.ts', ...args]),
   mutants: (node, args) => run(node, ['hack/mutants/run.ts', ...args]),
   test: runTests,
@@ -27,7 +28,7 @@ async function runTests(node, args) {
   const checks = [
     ['dependency rules', ['hack/check-dependencies.ts']],
     ['types', [tool('typescript', 'bin/tsc'), '--noEmit', '-p', '.']],
-    ['lint', [tool('eslint', 'bin/eslint.js'), '--max-warnings', '0', 'src', 'e2e', 'hack', 'bench']],
+    ['lint', [tool('eslint', 'bin/eslint.js'), '--max-warnings', '0', 'src', 'e2e', 'hack', 'bench', 'explore']],
     ['tests', [tool('vitest', 'vitest.mjs'), 'run', ...args]],
   ];
   for (const [name, command] of checks) {

@@ -1,0 +1,63 @@
+import { Metadata } from '@grpc/grpc-js';
+import { ListMachinesRequest } from '../src/api/gen/bigfleet/v1alpha1/view.ts';
+import type { MachineView } from '../src/api/gen/bigfleet/v1alpha1/view.ts';
+import { MachineList, MachineState } from '../src/api/gen/bigfleet/v1alpha1/provider.ts';
+import type { Machine } from '../src/api/gen/bigfleet/v1alpha1/provider.ts';
+import { stateOfWire } from '../src/provider/kit/wire.ts';
+import type { ProviderHost } from './world/provider-host.ts';
+import type { Cluster } from './world/operator.ts';
+import type { Serving } from './world/shard-host.ts';
+import type { Substrate } from './world/substrate.ts';
+
+const RESTS: readonly MachineState[] = [MachineState.MACHINE_STATE_SPECULATIVE, MachineState.MACHINE_STATE_IDLE, MachineState.MACHINE_STATE_CONFIGURED];
+
+/** What is not yet as it must be once nothing goes wrong any more, in words; nothing = the world has come to rest. */
+export async function unrest({ clusters, provider, substrate, serving }: { clusters: readonly Cluster[]; provider: ProviderHost; substrate: Substrate; serving: readonly Serving[] }): Promise<string[]> {
+  const leader = serving.at(-1);
+  if (!leader || serving.length !== 1) return [`${serving.length} processes of the shard serve`];
+  const listed = await list(provider);
+  if (!listed) return ['the provider does not answer'];
+  return [
+    ...unmet(clusters, substrate),
+    ...[...substrate.hosts].flatMap(([id, host]) => (listed.get(id)?.host?.ref === host.ref ? [] : [`${id}: ${host.ref} is there and the provider does not say so: leaked`])),
+    ...[...listed.values()].flatMap((machine) => untrue(machine, substrate)),
+    ...(await miscounted(leader, listed)),
+  ];
+}
+
+/** Every demand that supply can meet is met; where it cannot, the higher priority is. */
+function unmet(clusters: readonly Cluster[], substrate: Substrate): string[] {
+  let left = substrate.ids.length;
+  return [...clusters].sort((a, b) => b.priority - a.priority).flatMap((cluster) => {
+    const due = Math.min(cluster.demand, left);
+    left -= due;
+    return cluster.serves >= due ? [] : [`cluster ${cluster.name} wants ${cluster.demand} machines, could have ${due} and has ${cluster.serves}${cluster.closed.length > 0 ? ` (cordoned: ${cluster.closed.join(', ')})` : ''}`];
+  });
+}
+
+function untrue(machine: Machine, substrate: Substrate): string[] {
+  const host = substrate.hosts.get(machine.id);
+  if (!RESTS.includes(machine.state)) return [`${machine.id} is ${stateOfWire(machine.state)}`];
+  if ((machine.host?.ref ?? '') !== (host?.ref ?? '')) return [`${machine.id}: the provider says host ${machine.host?.ref ?? 'none'}, and it is ${host?.ref ?? 'none'}`];
+  if (machine.cluster !== (host?.cluster ?? '')) return [`${machine.id}: the provider says cluster ${JSON.stringify(machine.cluster)}, and it is ${JSON.stringify(host?.cluster ?? '')}`];
+  return [];
+}
+
+/** The shard counts the machines that are listed, as they are, and no others. */
+async function miscounted({ view }: Serving, listed: ReadonlyMap<string, Machine>): Promise<string[]> {
+  const known = new Map<string, MachineView>();
+  for await (const { machines } of view.listMachines(ListMachinesRequest.create())) for (const machine of machines) known.set(machine.id, machine);
+  return [
+    ...[...known.values()].flatMap((machine) => {
+      const said = listed.get(machine.id);
+      if (!said) return [`${machine.id} is counted, and the provider does not list it`];
+      return said.state === machine.state && said.cluster === machine.clusterId ? [] : [`${machine.id} counts as ${stateOfWire(machine.state)} of ${JSON.stringify(machine.clusterId)}, and is ${stateOfWire(said.state)} of ${JSON.stringify(said.cluster)}`];
+    }),
+    ...[...listed.keys()].flatMap((id) => (known.has(id) ? [] : [`${id} is listed, and the shard does not know it`])),
+  ];
+}
+
+async function list(provider: ProviderHost): Promise<Map<string, Machine> | undefined> {
+  const bytes = await new Promise<Buffer | undefined>((resolve) => provider.call('list', { states: [], maxResults: 0, sinceRevision: new Uint8Array() }, new Metadata(), (answer) => resolve(answer.bytes)));
+  return bytes && new Map(MachineList.decode(bytes).machines.map((machine) => [machine.id, machine]));
+}

@@ -1,0 +1,114 @@
+import { Worker } from 'node:worker_threads';
+import { KINDS } from './faults/kinds.ts';
+import type { FaultKind } from './faults/kinds.ts';
+import type { RunOutcome } from './world/world.ts';
+
+export interface ExploreOptions {
+  readonly from: number;
+  readonly seeds: number;
+  readonly workers: number;
+  /** Ends with the first world that fails. */
+  readonly stopsAtFirst?: boolean;
+  readonly onProgress?: (text: string) => void;
+}
+
+/** How often one kind of fault struck. */
+export interface Coverage {
+  readonly kind: FaultKind;
+  readonly times: number;
+  /** In so many worlds at least once. */
+  readonly worlds: number;
+}
+
+export interface ExploreReport {
+  readonly from: number;
+  readonly worlds: number;
+  readonly seconds: number;
+  readonly seedsPerSecond: number;
+  /** Simulated, of all worlds together. */
+  readonly worldHours: number;
+  readonly coverage: readonly Coverage[];
+  /** Kinds of faults that struck in less than a tenth of all worlds: what they might show was not looked for. */
+  readonly neglected: readonly FaultKind[];
+  readonly failed: readonly { readonly seed: number; readonly violations: readonly string[] }[];
+  /** Of the first world that failed. */
+  readonly transcript?: string;
+}
+
+/** In at least this share of all worlds every kind of fault has to strike. */
+const ENOUGH = 0.1;
+/** Below so many worlds shares say nothing. */
+const WORLDS_THAT_COUNT = 200;
+const PROGRESS_MS = 10_000;
+
+/** Plays all of the worlds, on several threads; what comes of them does not depend on the threads. */
+export async function explore(options: ExploreOptions): Promise<ExploreReport> {
+  const { from, seeds, stopsAtFirst = false, onProgress = () => undefined } = options;
+  const started = performance.now();
+  const outcomes: RunOutcome[] = [];
+  let next = from;
+  let isOver = false;
+  const progress = setInterval(() => onProgress(`${outcomes.length} of ${seeds} worlds, ${outcomes.filter(hasFailed).length} failed`), PROGRESS_MS);
+  const work = async (): Promise<void> => {
+    const worker = new Worker(new URL('./worker.ts', import.meta.url));
+    try {
+      while (!isOver && next < from + seeds) {
+        const outcome = await play(worker, next++);
+        outcomes.push(outcome);
+        if (!hasFailed(outcome)) continue;
+        onProgress(`seed ${outcome.seed}: ${outcome.violations.join('; ')}`);
+        if (stopsAtFirst) isOver = true;
+      }
+    } finally {
+      await worker.terminate();
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.min(options.workers, seeds) }, work));
+  } finally {
+    clearInterval(progress);
+  }
+  outcomes.sort((a, b) => a.seed - b.seed);
+  return summary(from, outcomes, (performance.now() - started) / 1000);
+}
+
+function play(worker: Worker, seed: number): Promise<RunOutcome> {
+  return new Promise((resolve, reject) => {
+    const onMessage = (outcome: RunOutcome): void => {
+      worker.off('error', onError);
+      resolve(outcome);
+    };
+    const onError = (error: unknown): void => {
+      worker.off('message', onMessage);
+      reject(new Error(`seed ${seed}: the world itself broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`, { cause: error }));
+    };
+    worker.once('message', onMessage).once('error', onError);
+    worker.postMessage(seed);
+  });
+}
+
+function summary(from: number, outcomes: readonly RunOutcome[], seconds: number): ExploreReport {
+  const coverage = KINDS.map((kind) => ({
+    kind,
+    times: outcomes.reduce((sum, { faults }) => sum + (faults[kind] ?? 0), 0),
+    worlds: outcomes.filter(({ faults }) => (faults[kind] ?? 0) > 0).length,
+  }));
+  const failed = outcomes.filter(hasFailed);
+  const counts = outcomes.length >= WORLDS_THAT_COUNT;
+  return {
+    from, worlds: outcomes.length, seconds: round(seconds), seedsPerSecond: round(outcomes.length / seconds),
+    worldHours: round(outcomes.reduce((sum, outcome) => sum + outcome.seconds, 0) / 3_600),
+    coverage,
+    neglected: counts ? coverage.filter(({ worlds }) => worlds < ENOUGH * outcomes.length).map(({ kind }) => kind) : [],
+    failed: failed.map(({ seed, violations }) => ({ seed, violations })),
+    ...(failed[0] && { transcript: failed[0].transcript }),
+  };
+}
+
+function hasFailed({ violations }: RunOutcome): boolean {
+  return violations.length > 0;
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}

@@ -1,0 +1,122 @@
+import { StatusError } from '../../src/embedded/status-error.ts';
+import { ApiError, TransportError } from '../../src/runtime/client/api-error.ts';
+import type { StatusBody } from '../../src/runtime/client/api-error.ts';
+import type { Transport, TransportRequest } from '../../src/runtime/client/transport.ts';
+import type { Faults } from '../faults/faults.ts';
+import type { SimulatedApiServer } from './api-server.ts';
+import type { Process } from './process.ts';
+import type { Timeline } from './timeline.ts';
+
+const BOOKMARK_MS = 30_000;
+
+/** Whether the API server answers at all; true while it is away. */
+export interface Absence {
+  isAway: boolean;
+}
+
+/** How one process reaches the API server. */
+export function apiLink({ process, server, timeline, faults, absence }: {
+  readonly process: Process; readonly server: SimulatedApiServer; readonly timeline: Timeline; readonly faults: Faults; readonly absence: Absence;
+}): Transport {
+  const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
+  const fails = (request: string, error: unknown): unknown =>
+    error instanceof StatusError ? new ApiError(request, error.code, error.toStatus() as StatusBody) : error;
+
+  return {
+    call(request: TransportRequest): Promise<unknown> {
+      const what = `${request.method} ${request.path.replace(/\?.*/, '').replace(/.*\/namespaces\/[^/]*\//, '')}`;
+      const isWrite = request.method !== 'GET';
+      if (!process.isAlive) return never();
+      if (request.signal.aborted) return Promise.reject(request.signal.reason as Error);
+      const dies = (point: 'before' | 'after'): boolean => {
+        if (!isWrite || !process.isAlive || !faults.strikes(`shard crash ${point} api write`, `${process.name} ${what}`)) return false;
+        process.kill();
+        return true;
+      };
+      if (dies('before')) return never();
+      return new Promise((resolve, reject) => {
+        const onAbort = (): void => reject(request.signal.reason as Error);
+        request.signal.addEventListener('abort', onAbort, { once: true });
+        const settle = (ms: number, then: () => void): void => void timeline.after(ms, () => process.enter(() => {
+          request.signal.removeEventListener('abort', onAbort);
+          then();
+        }));
+        const broken = (isSent: boolean): void => settle(faults.between(1, 20), () => reject(new TransportError(what, isSent ? 'ECONNRESET' : 'ECONNREFUSED', isSent ? 'connection reset' : 'connection refused', { sent: isSent })));
+        process.leave(() => {
+          if (absence.isAway) return broken(false);
+          timeline.after(faults.between(1, 8), () => {
+            if (absence.isAway) return broken(true);
+            let answer: unknown;
+            let error: unknown;
+            try {
+              answer = server.perform(request);
+            } catch (thrown) {
+              error = fails(what, thrown);
+            }
+            settle(faults.between(1, 8), () => {
+              if (dies('after')) return;
+              if (error !== undefined) reject(error as Error);
+              else resolve(answer);
+            });
+          });
+        });
+      });
+    },
+
+    async stream(path, signal) {
+      const queue: Uint8Array[] = [];
+      let wake = (): void => undefined;
+      let ended: { readonly error: unknown } | undefined;
+      const end = (error: unknown): void => {
+        ended ??= { error };
+        wake();
+      };
+      if (!process.isAlive) return never();
+      await new Promise<void>((resolve, reject) => timeline.after(faults.between(1, 8), () => process.enter(() => {
+        if (absence.isAway) reject(new TransportError(`GET ${path}`, 'ECONNREFUSED', 'connection refused', { sent: false }));
+        else resolve();
+      })));
+      signal.throwIfAborted();
+      const arrive = (bytes: Uint8Array): void => void timeline.after(3, () => process.enter(() => {
+        queue.push(bytes);
+        wake();
+      }));
+      const stops: (() => void)[] = [];
+      try {
+        stops.push(server.watch(path, arrive));
+      } catch (error) {
+        throw fails(`GET ${path}`, error);
+      }
+      const bookmarks = (): void => {
+        stops.push(timeline.after(BOOKMARK_MS, () => {
+          if (ended) return;
+          if (absence.isAway) return end(new TransportError(`GET ${path}`, 'ECONNRESET', 'connection reset', { sent: true }));
+          arrive(server.bookmarkOf(path));
+          bookmarks();
+        }));
+      };
+      bookmarks();
+      const stop = (): void => {
+        for (const one of stops.splice(0)) one();
+      };
+      process.onEnd(stop);
+      signal.addEventListener('abort', () => {
+        stop();
+        end(signal.reason);
+      }, { once: true });
+      return (async function* () {
+        for (;;) {
+          const next = queue.shift();
+          if (next) yield next;
+          else if (ended) {
+            if (ended.error === undefined) return;
+            throw ended.error;
+          } else await new Promise<void>((resolve) => (wake = resolve));
+        }
+      })();
+    },
+
+    refreshToken: () => false,
+    close: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,83 @@
+import type { Deed, Host } from './substrate.ts';
+import type { Timeline } from './timeline.ts';
+import type { Transcript } from './transcript.ts';
+
+/** One line of the audit log of any process of the shard. */
+export interface AuditLine {
+  readonly at: number;
+  readonly kind: string;
+  readonly machine: string;
+  readonly outcome: string;
+}
+
+export interface Token {
+  readonly epoch: bigint;
+  readonly sequence: bigint;
+}
+
+/** Ground truth: what really happened, whatever any program believes; and what must never happen. */
+export class Ground {
+  readonly violations: string[] = [];
+  readonly audit: AuditLine[] = [];
+  private readonly timeline: Timeline;
+  private readonly transcript: Transcript;
+  private readonly acceptedTokens = new Map<string, Token>();
+  private readonly epochs = new Map<string, string>();
+
+  constructor(timeline: Timeline, transcript: Transcript) {
+    this.timeline = timeline;
+    this.transcript = transcript;
+  }
+
+  note(what: string): void {
+    this.transcript.add('ground', what);
+  }
+
+  violate(what: string): void {
+    if (this.violations.includes(what)) return;
+    this.violations.push(what);
+    this.transcript.add('VIOLATION', what);
+  }
+
+  /** Something is begun on a machine. */
+  began(id: string, deed: Deed, other: string | undefined, host: Host | undefined): void {
+    this.note(`${id} ${deed} begins${host?.cluster ? ` (${host.cluster}${host.pods > 0 ? `, ${host.pods} Pods` : ''})` : ''}`);
+    if (other !== undefined) this.violate(`${id}: ${deed} begins while ${other} is under way`);
+    if (deed === 'create' && host) this.violate(`${id}: created although ${host.ref} is there: one of the two leaks`);
+    if (deed === 'configure' && !host) this.violate(`${id}: configured although there is no host`);
+    if (deed === 'configure' && host?.cluster) this.violate(`${id}: configured although it belongs to ${host.cluster} and was not drained`);
+    if (deed === 'delete' && host?.cluster) this.violate(`${id}: deleted although it belongs to ${host.cluster}`);
+    if ((deed === 'drain' || deed === 'delete') && host?.cluster) this.taken(id, deed, host);
+  }
+
+  /** A provider has accepted a mutation and says so: durable, whatever happens next. */
+  acknowledged(kind: string, id: string, shard: string, token: Token, sender: string): void {
+    const key = `${shard} ${id}`;
+    const mark = this.acceptedTokens.get(key);
+    const isAbove = !mark || token.epoch > mark.epoch || (token.epoch === mark.epoch && token.sequence > mark.sequence);
+    if (!isAbove) this.violate(`${id}: ${kind} of ${sender} was accepted under a token that is not above one accepted before`);
+    else this.acceptedTokens.set(key, token);
+  }
+
+  /** A process of the shard speaks under an epoch. */
+  spoke(sender: string, epoch: bigint): void {
+    const other = this.epochs.get(String(epoch));
+    if (other !== undefined && other !== sender) this.violate(`${sender} speaks under epoch ${epoch}, which was that of ${other}`);
+    else this.epochs.set(String(epoch), sender);
+  }
+
+  /** What a process has put into its audit log is there. */
+  audited(text: string): void {
+    for (const line of text.split('\n')) {
+      if (line === '') continue;
+      const { kind, machine, outcome } = JSON.parse(line) as AuditLine;
+      this.audit.push({ at: this.timeline.now, kind, machine, outcome });
+      this.transcript.add('audit', `${outcome} ${kind} ${machine}`);
+    }
+  }
+
+  private taken(id: string, deed: Deed, host: Host): void {
+    const isDecided = this.audit.some((line) => line.machine === id && line.at >= host.boundAt && line.outcome === 'decided' && (line.kind === 'Reclaim' || line.kind === 'Preempt'));
+    if (!isDecided) this.violate(`${id}: ${deed} takes it from ${host.cluster} with ${host.pods} Pods on it, and the audit log has no decision`);
+  }
+}

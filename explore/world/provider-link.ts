@@ -1,0 +1,113 @@
+import { GrpcCode, GrpcError, Metadata } from '../../src/api/grpc.ts';
+import type { CallOptions, Peer, UnaryMethod } from '../../src/api/grpc.ts';
+import { MachineList } from '../../src/api/gen/bigfleet/v1alpha1/provider.ts';
+import type { Faults } from '../faults/faults.ts';
+import type { Ground } from './ground.ts';
+import type { Process } from './process.ts';
+import type { Answer, ProviderHost } from './provider-host.ts';
+import type { Timeline } from './timeline.ts';
+
+/** Mutations are few beside Lists. */
+const MUTATION_FACTOR = 4;
+const BROKEN = [GrpcCode.UNAVAILABLE, GrpcCode.INTERNAL, GrpcCode.UNKNOWN, GrpcCode.RESOURCE_EXHAUSTED] as const;
+
+interface Fenced {
+  readonly machineId: string;
+  readonly shardId: string;
+  readonly shardEpoch: bigint;
+  readonly sequenceNumber: bigint;
+}
+
+/** How one process of the shard reaches the provider: everything is encoded, takes time, and may go wrong. */
+export function providerLink({ process, provider, timeline, faults, ground }: {
+  readonly process: Process; readonly provider: ProviderHost; readonly timeline: Timeline; readonly faults: Faults; readonly ground: Ground;
+}): (address: string) => Pick<Peer, 'address' | 'unary' | 'close'> {
+  /** Provider's side: to whichever process of it serves when it arrives. */
+  const deliver = (name: string, bytes: Buffer, metadata: Metadata, answer: (answer: Answer) => void): void => {
+    const request = requestDecoders.get(name)?.(bytes) ?? bytes;
+    provider.call(name, request, metadata, (answered) => {
+      if (isMutation(name) && answered.bytes) {
+        const { machineId, shardId, shardEpoch, sequenceNumber } = request as Fenced;
+        ground.acknowledged(name, machineId, shardId, { epoch: shardEpoch, sequence: sequenceNumber }, process.name);
+      }
+      answer(answered);
+    });
+  };
+  return (address) => ({
+    address,
+    close: () => undefined,
+    unary<Q, S>(method: UnaryMethod<Q, S>, request: Q, options: CallOptions = {}): Promise<S> {
+      const name = method.path.slice(method.path.lastIndexOf('/') + 1).toLowerCase();
+      const fenced = request as unknown as Partial<Fenced>;
+      const what = `${name}${fenced.machineId === undefined ? '' : ` ${fenced.machineId}`}`;
+      const factor = isMutation(name) ? MUTATION_FACTOR : 1;
+      if (options.signal?.aborted) return Promise.reject(new GrpcError(GrpcCode.CANCELLED, 'the caller gave up'));
+      const dies = (point: 'before' | 'after'): boolean => {
+        if (!process.isAlive || !faults.strikes(`shard crash ${point} rpc`, `${process.name} ${what}`, factor)) return false;
+        process.kill();
+        return true;
+      };
+      if (!process.isAlive || dies('before')) return new Promise(() => undefined);
+      const bytes = method.requestSerialize(request);
+      return new Promise((resolve, reject) => {
+        let isOver = false;
+        const settle = (then: () => void): void => {
+          if (isOver) return;
+          isOver = true;
+          cancelDeadline();
+          options.signal?.removeEventListener('abort', onAbort);
+          then();
+        };
+        const onAbort = (): void => settle(() => reject(new GrpcError(GrpcCode.CANCELLED, 'the caller gave up')));
+        const cancelDeadline = options.timeoutMs === undefined ? () => undefined : process.clock.after(options.timeoutMs, () => settle(() => reject(new GrpcError(GrpcCode.DEADLINE_EXCEEDED, 'Deadline exceeded'))));
+        options.signal?.addEventListener('abort', onAbort, { once: true });
+        const fail = (code: number, details: string): void => void timeline.after(faults.between(1, 50), () => process.enter(() => settle(() => reject(new GrpcError(code, details)))));
+        const receive = (answer: Answer): void => {
+          if (faults.strikes('rpc reply lost', what, factor)) {
+            if (faults.chance(0.5)) fail(GrpcCode.UNAVAILABLE, 'connection reset');
+            return; // or silence until the deadline
+          }
+          timeline.after(faults.between(1, 10), () => {
+            if (!isOver && dies('after')) return;
+            process.enter(() => settle(() => {
+              if (answer.metadata) options.onMetadata?.(answer.metadata);
+              if (answer.error) reject(answer.error);
+              else resolve(method.responseDeserialize(name === 'list' ? shrunk(answer.bytes as Buffer, what) : (answer.bytes as Buffer)));
+            }));
+          });
+        };
+        process.leave(() => {
+          if (fenced.shardEpoch !== undefined) {
+            ground.spoke(process.name, fenced.shardEpoch);
+            ground.note(`${process.name} asks ${what} (${fenced.shardEpoch}, ${fenced.sequenceNumber})`);
+          }
+          if (faults.strikes('rpc failing', what, factor)) return fail(faults.pick(BROKEN), 'the transport is broken');
+          if (faults.strikes('rpc request lost', what, factor)) return faults.chance(0.5) ? fail(GrpcCode.UNAVAILABLE, 'connection reset') : undefined;
+          const slow = faults.strikes('rpc slow', what, factor) ? faults.between(1_000, 45_000) : 0;
+          const metadata = options.metadata ?? new Metadata();
+          const send = (ms: number, answer: (answer: Answer) => void): void => void timeline.after(ms, () => deliver(name, bytes, metadata, answer));
+          send(slow + faults.between(1, 10), receive);
+          if (faults.strikes('rpc duplicated', what, factor)) send(slow + faults.between(1, 30_000), () => undefined);
+        });
+      });
+    },
+  });
+
+  /** A provider that lost sight of most of its machines for a moment. */
+  function shrunk(bytes: Buffer, what: string): Buffer {
+    const list = MachineList.decode(bytes);
+    if (list.machines.length < 12 || !faults.strikes('list shrunk', what)) return bytes;
+    const kept = faults.chance(0.5) ? 0 : Math.floor(faults.between(0, list.machines.length - 11));
+    return Buffer.from(MachineList.encode({ ...list, machines: list.machines.slice(0, kept) }).finish());
+  }
+}
+
+function isMutation(name: string): boolean {
+  return name !== 'get' && name !== 'list';
+}
+
+import { CapacityProviderService } from '../../src/api/gen/bigfleet/v1alpha1/provider.ts';
+
+const requestDecoders = new Map<string, (bytes: Buffer) => unknown>(
+  Object.entries(CapacityProviderService).map(([name, method]) => [name.toLowerCase(), method.requestDeserialize as (bytes: Buffer) => unknown]),
+);

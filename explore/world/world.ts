@@ -1,0 +1,97 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { seededRandom } from '../../src/lib/random.ts';
+import { unrest } from '../checks.ts';
+import { Faults } from '../faults/faults.ts';
+import type { FaultKind } from '../faults/kinds.ts';
+import { SimulatedApiServer } from './api-server.ts';
+import type { Absence } from './api-link.ts';
+import { Ground } from './ground.ts';
+import { Cluster } from './operator.ts';
+import { Process } from './process.ts';
+import { ProviderHost } from './provider-host.ts';
+import { ShardHost } from './shard-host.ts';
+import type { Serving } from './shard-host.ts';
+import { Substrate } from './substrate.ts';
+import { Timeline } from './timeline.ts';
+import { Transcript } from './transcript.ts';
+
+export interface RunOutcome {
+  readonly seed: number;
+  readonly violations: readonly string[];
+  readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
+  readonly transcript: string;
+  /** Of the world, until it had come to rest. */
+  readonly seconds: number;
+  readonly events: number;
+}
+
+const FAULTS_END_MS = 120_000;
+/** Whatever is to become right without faults has to be by then. */
+const REST_BY_MS = FAULTS_END_MS + 1_500_000;
+const LOOK_MS = 5_000;
+
+/** Plays one world, which its seed alone determines, until it is at rest, or something is wrong. */
+export async function playSeed(seed: number): Promise<RunOutcome> {
+  const dir = mkdtempSync(join(tmpdir(), 'bigfleet-explore-'));
+  const timeline = new Timeline();
+  const transcript = new Transcript(timeline);
+  const faults = new Faults(seededRandom(seed), transcript);
+  const ground = new Ground(timeline, transcript);
+  const everybody: (Process | undefined)[] = [];
+  try {
+    const pool = 12 + Math.floor(faults.between(0, 8));
+    const standing = faults.chance(0.3) ? Math.floor(faults.between(1, 6)) : 0;
+    const name = (i: number): string => `m-${String(i).padStart(2, '0')}`;
+    const ids = Array.from({ length: pool }, (_, i) => name(i));
+    const substrate = new Substrate(timeline, ground, ids.slice(standing), ids.slice(0, standing));
+    const shape = { resumable: faults.chance(0.5), skewMs: Math.round(faults.between(-120_000, 120_000)) };
+    const provider = new ProviderHost(timeline, faults, ground, substrate, shape);
+    const server = new SimulatedApiServer(new Process('hub', timeline).clock, {
+      cycleSeconds: 10, rails: { reclaimCapFraction: '1' }, holds: { onDemandSeconds: 20, spotSeconds: 20, occupiedExcessSeconds: 10 },
+    }, { pollSeconds: 1, fullListSeconds: 20, transitionDeadlines: { creatingSeconds: 60, configuringSeconds: 60, drainingSeconds: 90, deletingSeconds: 60 } });
+    const serving: Serving[] = [];
+    const absence: Absence = { isAway: false };
+    const parts = { timeline, faults, ground, server, absence, provider, serving, seed, substrate };
+    const shards = (faults.chance(0.5) ? ['shard-a', 'shard-b'] : ['shard-a']).map((one) => new ShardHost(one, dir, parts));
+    const clusters = [['east', 1_000], ['west', 100], ['south', 10]].slice(0, 2 + Math.floor(faults.between(0, 2))).map(([one, priority]) => new Cluster(one as string, priority as number, parts));
+    transcript.add('world', `seed ${seed}: ${pool} machines, ${standing} of them standing, ${clusters.length} clusters, ${shards.length} shard hosts, ${shape.resumable ? 'resumable' : 'not resumable'}; faults: ${faults.kinds.join(', ')}`);
+
+    const demand = (): void => {
+      const cluster = faults.pick(clusters);
+      cluster.demand = Math.floor(faults.between(0, pool / 2 + 2));
+      transcript.add('world', `${cluster.name} wants ${cluster.demand}`);
+    };
+    for (const _ of clusters) demand();
+    const demandLater = (): void => void timeline.after(faults.between(5_000, 30_000), () => {
+      if (timeline.now >= FAULTS_END_MS) return;
+      demand();
+      demandLater();
+    });
+    demandLater();
+    faults.active = true;
+    provider.start();
+    for (const shard of shards) timeline.after(faults.between(0, 3_000), () => shard.start());
+    for (const cluster of clusters) cluster.start();
+
+    for (let at = LOOK_MS; at <= FAULTS_END_MS && ground.violations.length === 0; at += LOOK_MS) await timeline.run(at);
+    faults.active = false;
+    transcript.add('world', 'no more faults');
+    let left: string[] = [];
+    do {
+      await timeline.run(timeline.now + LOOK_MS);
+      left = await unrest(parts2());
+    } while (left.length > 0 && timeline.now < REST_BY_MS && ground.violations.length === 0);
+    if (ground.violations.length === 0) for (const one of left) ground.violate(`at rest: ${one}`);
+    everybody.push(provider.current, ...shards.map((shard) => shard.current));
+    return { seed, violations: ground.violations, faults: Object.fromEntries(faults.counts), transcript: transcript.toString(), seconds: timeline.now / 1000, events: timeline.count };
+
+    function parts2(): Parameters<typeof unrest>[0] {
+      return { clusters, provider, substrate, serving };
+    }
+  } finally {
+    for (const process of everybody) process?.kill();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
