@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../lib/usage-error.ts';
-import { durationMs, fourGraces, integer, leaseDurations, listenAddress } from './flags.ts';
+import { byteSize, durationMs, fourGraces, integer, leaseDurations, listenAddress } from './flags.ts';
 import { register } from './shard.ts';
 
 describe('durations', () => {
@@ -42,6 +42,16 @@ describe('whole numbers', () => {
   });
 });
 
+describe('sizes', () => {
+  it('are whole numbers of bytes, with or without a unit', () => {
+    expect(['0', '17', '64Ki', '100Mi', '2Gi'].map((text) => byteSize('--n', text))).toEqual([0, 17, 65_536, 104_857_600, 2_147_483_648]);
+  });
+
+  it.each(['', 'Mi', '1.5Mi', '1MB', '1 Mi', '-1Ki', '99999999999Gi'])('%j is none', (text) => {
+    expect(() => byteSize('--n', text)).toThrow(`--n: "${text}" is not a size; write for instance 64Ki, 100Mi or 2Gi`);
+  });
+});
+
 describe('addresses', () => {
   it.each([':7780', 'localhost:0', '127.0.0.1:65535', '[::1]:80', '[::]:7780'])('%s', (text) => {
     expect(listenAddress('--listen', text)).toBe(text);
@@ -54,7 +64,7 @@ describe('addresses', () => {
 
 it('no text makes a parser do anything but answer or refuse', () => {
   fc.assert(fc.property(fc.string(), (text) => {
-    for (const parse of [durationMs, listenAddress, (flag: string, t: string) => integer(flag, t, { min: 0 })]) {
+    for (const parse of [durationMs, byteSize, listenAddress, (flag: string, t: string) => integer(flag, t, { min: 0 })]) {
       try {
         const value = parse('--flag', text);
         if (typeof value === 'number') expect(Number.isFinite(value) && value >= 0).toBe(true);

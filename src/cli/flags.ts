@@ -51,6 +51,16 @@ export function integer(flag: string, text: string, range: { min: number; max?: 
   return value;
 }
 
+const UNIT_BYTES: Readonly<Record<string, number>> = { '': 1, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30 };
+
+/** `64Ki`, `100Mi`, `2Gi`; a bare number is bytes. */
+export function byteSize(flag: string, text: string): number {
+  const [, amount, unit] = /^(\d+)(Ki|Mi|Gi)?$/.exec(text) ?? [];
+  const bytes = Number(amount) * UNIT_BYTES[unit ?? '']!;
+  if (amount === undefined || !Number.isSafeInteger(bytes)) throw new UsageError(`${flag}: "${text}" is not a size; write for instance 64Ki, 100Mi or 2Gi`);
+  return bytes;
+}
+
 /** `host:port`, or `:port` for every interface. */
 export function listenAddress(flag: string, text: string): string {
   const port = /^[^:]*:(\d+)$|^\[[0-9a-fA-F:.]+\]:(\d+)$/.exec(text);

@@ -10,6 +10,7 @@ const modules: readonly (() => Promise<{ register(program: Command): void }>)[] 
   () => import('./provider.ts'),
   () => import('./engine.ts'),
   () => import('./explain.ts'),
+  () => import('./mode-verbs.ts'),
   () => import('./machine-verbs.ts'),
   () => import('./world.ts'),
   () => import('./node-agent.ts'),

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../lib/usage-error.ts';
 import { addClientFlags, clientOptions, type ClientFlags } from './client-flags.ts';
-import { durationMs, fourGraces, listenAddress } from './flags.ts';
+import { byteSize, durationMs, fourGraces, integer, listenAddress } from './flags.ts';
 
 export interface ShardFlags extends ClientFlags {
   id: string;
@@ -12,6 +12,8 @@ export interface ShardFlags extends ClientFlags {
   reclaimGrace: string;
   preemptionGrace: string;
   auditLog?: string;
+  auditLogSize: string;
+  auditLogKeep: string;
 }
 
 const help = `
@@ -22,7 +24,7 @@ What it does:
 
 Examples:
   bigfleet shard --id shard-0 --kubeconfig hub.kubeconfig
-  kubectl -n bigfleet-system patch shard shard-0 --type merge -p '{"spec":{"mode":"Paused"}}'    stop acting, go on planning
+  bigfleet pause --shard shard-0 --kubeconfig hub.kubeconfig    stop acting, go on planning
 
 Exit codes: 0 stopped by SIGTERM or SIGINT · 1 could not start or go on · 2 wrong flags`;
 
@@ -37,7 +39,9 @@ export function register(program: Command): void {
     .option('--min-cycle <time>', 'gather what arrives within this time into one plan', '100ms')
     .option('--reclaim-grace <time>', 'time that Pods get to leave an excess machine', '10m')
     .option('--preemption-grace <t1,t2,t3,t4>', 'time that Pods get to leave for demand of a priority higher by more than 900000, 500000, 100000, and less', '10s,30s,2m,10m')
-    .option('--audit-log <file>', 'append every decision as a JSON line');
+    .option('--audit-log <file>', 'append every decision as a JSON line')
+    .option('--audit-log-size <size>', 'put the audit log aside as FILE.1 when it holds so much; 0 = never', '100Mi')
+    .option('--audit-log-keep <n>', 'so many audit logs that were put aside are kept', '9');
   addClientFlags(command, { apiServer: 'the hub', metricsAddress: ':8780', namespace: 'namespace of the Shard, Machine and CapacityProvider objects', qps: 200, burst: 400 })
     .addHelpText('after', help)
     .action(run);
@@ -46,6 +50,8 @@ export function register(program: Command): void {
 /** What the flags mean; throws a UsageError that names the one that cannot work. */
 export function optionsOf(flags: ShardFlags) {
   if (flags.id === '') throw new UsageError('--id: must not be empty; it is the name of the Shard object');
+  const maxBytes = byteSize('--audit-log-size', flags.auditLogSize);
+  const keep = integer('--audit-log-keep', flags.auditLogKeep, { min: 0, max: 1_000 });
   const apiMaxMs = durationMs('--api-backoff', flags.apiBackoff, 100);
   return {
     id: flags.id,
@@ -58,7 +64,7 @@ export function optionsOf(flags: ShardFlags) {
       reclaimSeconds: Math.ceil(durationMs('--reclaim-grace', flags.reclaimGrace) / 1000),
       preemptionSeconds: fourGraces('--preemption-grace', flags.preemptionGrace),
     },
-    ...(flags.auditLog !== undefined && { auditLog: flags.auditLog }),
+    ...(flags.auditLog !== undefined && { auditLog: flags.auditLog, ...(maxBytes > 0 && { auditRotation: { maxBytes, keep } }) }),
     apiBackoff: { minMs: Math.min(1_000, apiMaxMs / 4), maxMs: apiMaxMs },
   };
 }

@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Action } from '../engine/types.ts';
 import { AuditLog } from './audit-log.ts';
+import { Rotation } from './audit-rotation.ts';
 import { toEast } from './testing/machines.ts';
 
 const reclaim: Action = { kind: 'Reclaim', machineId: 'm', cluster: 'west', graceSeconds: 600, preemptorPriority: 0, reason: { code: 'Excess', cluster: 'west', sinceMs: 0 } };
@@ -33,4 +34,63 @@ it('appends, also after a restart, and writes nothing for a plan without actions
 
 it('a file that cannot be written is an error at the start, not at the first decision', () => {
   expect(() => new AuditLog(join(dir, 'no', 'audit'))).toThrow(/ENOENT/);
+});
+
+it('keeps what a person asked for, which no plan has decided', () => {
+  const audit = new AuditLog(join(dir, 'audit'));
+  audit.appendRequested(0, 'm', 'west', { kind: 'unbind', reason: 'asked', graceSeconds: 600, preemptorPriority: 0, decidedAt: 0, byPerson: true });
+  audit.appendRequested(0, 'm', '', { kind: 'release', reason: 'asked', decidedAt: 0, byPerson: true });
+  const common = { time: '1970-01-01T00:00:00.000Z', level: 'info', message: 'action', machine: 'm', reason: 'RequestedByPerson', outcome: 'decided' };
+  expect(lines()).toEqual([{ ...common, kind: 'Reclaim', cluster: 'west', grace_seconds: 600 }, { ...common, kind: 'Delete', cluster: '', grace_seconds: 0 }]);
+});
+
+describe('a log that is full', () => {
+  const write = (audit: AuditLog, cycle: number): void => audit.append(0, cycle, [reclaim], 'decided');
+  /** The cycles that each file tells of, the current one first. */
+  const cycles = (): number[][] => readdirSync(dir).sort().map((file) => (readFileSync(join(dir, file), 'utf8').match(/"cycle":\d+/g) ?? []).map((c) => Number(c.slice(8))));
+  const open = (keep: number, maxBytes = 600): AuditLog => new AuditLog(join(dir, 'audit'), { rotation: new Rotation(join(dir, 'audit'), { maxBytes, keep }) });
+
+  it('is put aside before it grows beyond its size, and the oldest goes', () => {
+    const audit = open(2);
+    for (let cycle = 1; cycle <= 11; cycle++) write(audit, cycle);
+    expect(readdirSync(dir).sort()).toEqual(['audit', 'audit.1', 'audit.2']);
+    expect(cycles()).toEqual([[10, 11], [7, 8, 9], [4, 5, 6]]);
+    for (const file of readdirSync(dir)) expect(statSync(join(dir, file)).size).toBeLessThanOrEqual(600);
+  });
+
+  it('counts what an earlier process wrote', () => {
+    for (let cycle = 1; cycle <= 5; cycle++) write(open(9), cycle);
+    expect(cycles()).toEqual([[4, 5], [1, 2, 3]]);
+  });
+
+  it('is only emptied where none is to be kept', () => {
+    const audit = open(0);
+    for (let cycle = 1; cycle <= 5; cycle++) write(audit, cycle);
+    expect([readdirSync(dir), cycles()]).toEqual([['audit'], [[4, 5]]]);
+  });
+
+  it('takes a plan that is larger than a whole file', () => {
+    const audit = open(9, 10);
+    write(audit, 1);
+    write(audit, 2);
+    expect(cycles()).toEqual([[2], [1]]);
+  });
+
+  it('loses no line when it cannot be put aside, says so, and tries again after another tenth', () => {
+    mkdirSync(join(dir, 'audit.1', 'in the way'), { recursive: true });
+    const audit = open(1, 2_500);
+    const failures: number[] = [];
+    for (let cycle = 1; cycle <= 20; cycle++) {
+      try {
+        write(audit, cycle);
+      } catch {
+        failures.push(cycle);
+      }
+    }
+    expect(lines()).toHaveLength(20);
+    expect(failures).toEqual([14, 16, 18, 20]);
+    rmSync(join(dir, 'audit.1'), { recursive: true });
+    for (let cycle = 21; cycle <= 22; cycle++) write(audit, cycle);
+    expect(lines().length).toBeLessThanOrEqual(2);
+  });
 });

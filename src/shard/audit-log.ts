@@ -1,27 +1,36 @@
 import { appendFileSync } from 'node:fs';
 import type { Action } from '../engine/types.ts';
+import type { Rotation } from './audit-rotation.ts';
+import type { MachineIntent } from './record.ts';
 
 export type AuditOutcome = 'decided' | 'suppressed' | 'dryrun';
 
-/** Append-only JSON lines, one per decided, suppressed or dry-run action (spec: engine 10.5). */
+export interface AuditFile {
+  readonly write?: (file: string, text: string) => void;
+  /** Absent: the file grows without end. */
+  readonly rotation?: Rotation;
+}
+
+/**
+ * Append-only JSON lines, one per decided, suppressed or dry-run action (spec: engine 10.5), and one for each thing that is
+ * taken away because a person asked for it.
+ */
 export class AuditLog {
   private readonly file: string;
   private readonly write: (file: string, text: string) => void;
+  private readonly rotation: Rotation | undefined;
 
-  constructor(file: string, write: (file: string, text: string) => void = appendFileSync) {
+  constructor(file: string, { write = appendFileSync, rotation }: AuditFile = {}) {
     this.file = file;
     this.write = write;
+    this.rotation = rotation;
     write(file, ''); // an unwritable path is an error at start, not at the first decision
   }
 
   /** One write for a whole plan. */
   append(nowMs: number, cycle: number, actions: readonly Action[], outcome: AuditOutcome): void {
     if (actions.length === 0) return;
-    const time = new Date(nowMs).toISOString();
-    const lines = actions.map((action) => JSON.stringify({
-      time,
-      level: 'info',
-      message: 'action',
+    this.record(nowMs, actions.map((action) => ({
       cycle,
       kind: action.kind,
       machine: action.machineId,
@@ -29,7 +38,23 @@ export class AuditLog {
       reason: action.reason.code,
       grace_seconds: action.graceSeconds,
       outcome,
-    }));
-    this.write(this.file, `${lines.join('\n')}\n`);
+    })));
+  }
+
+  /** A person asked for the machine's release, of which this is the next step; no plan has decided it, so it has no cycle. */
+  appendRequested(nowMs: number, machine: string, cluster: string, intent: Exclude<MachineIntent, { kind: 'bind' }>): void {
+    const grace = intent.kind === 'unbind' ? intent.graceSeconds : 0;
+    this.record(nowMs, [{ kind: intent.kind === 'unbind' ? 'Reclaim' : 'Delete', machine, cluster, reason: 'RequestedByPerson', grace_seconds: grace, outcome: 'decided' }]);
+  }
+
+  /** What is written comes first: a rotation that fails is reported after it. */
+  private record(nowMs: number, entries: readonly object[]): void {
+    const time = new Date(nowMs).toISOString();
+    const text = entries.map((entry) => `${JSON.stringify({ time, level: 'info', message: 'action', ...entry })}\n`).join('');
+    try {
+      this.rotation?.makeRoom(text);
+    } finally {
+      this.write(this.file, text);
+    }
   }
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MACHINE_FINALIZER } from '../api/constants.ts';
 import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
@@ -330,7 +332,8 @@ describe('a shard by its composition root', () => {
     await world.open({ spec: hold });
     world.provider.put('m-1', { state: CONFIGURED, cluster: 'east' });
     world.provider.unfinished.add('Drain');
-    const shard = world.startShard();
+    const auditLog = join(world.dir, 'audit');
+    const shard = world.startShard({ auditLog });
     const east = await world.operator(shard);
     east.rollup({ needs: EIGHT_CPUS });
     await eventually('the object is ours', () => world.machineObject('m-1')?.status?.phase === 'Configured');
@@ -343,10 +346,12 @@ describe('a shard by its composition root', () => {
 
     world.provider.unfinished.delete('Drain');
     world.provider.put('m-1', { state: IDLE, cluster: '' });
-    world.startShard();
+    world.startShard({ auditLog });
     await eventually('it is deleted', () => world.provider.state('m-1') === SPECULATIVE);
     await eventually('its object is gone', () => world.machineObject('m-1') === undefined);
     expect(world.provider.calls.filter((c) => c.machineId === 'm-1').map((c) => c.kind)).toEqual(['Drain', 'Delete']);
+    const audited = readFileSync(auditLog, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(audited.map(({ kind, machine, reason }) => [kind, machine, reason])).toEqual([['Reclaim', 'm-1', 'RequestedByPerson'], ['Delete', 'm-1', 'RequestedByPerson']]);
   });
 
   it('deletes a machine that a person asked to be released also when it has failed, or says why it cannot', async () => {

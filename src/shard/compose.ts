@@ -22,6 +22,8 @@ import { obstacle } from '../server/explanation.ts';
 import { ShardView } from '../server/shard-view.ts';
 import { SessionHub } from '../session/server/session-hub.ts';
 import { AuditLog } from './audit-log.ts';
+import { Rotation } from './audit-rotation.ts';
+import type { RotationLimits } from './audit-rotation.ts';
 import { AvailableCapacityPublisher } from './available-capacity.ts';
 import { BindRefusals } from './bind-refusals.ts';
 import { claimEpoch } from './claim-epoch.ts';
@@ -69,6 +71,8 @@ export interface ShardOptions {
   readonly qps: number;
   readonly burst: number;
   readonly auditLog?: string;
+  /** Absent: the audit log grows without end. */
+  readonly auditRotation?: RotationLimits;
   readonly apiBackoff?: { readonly minMs: number; readonly maxMs: number };
   readonly clock: Clock;
   readonly random: Random;
@@ -274,7 +278,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   });
 
   const report = new PlanReport({ metrics, inventory, demand, mode: () => settings.current.mode, writeBacklog: () => writer.backlog, troubles: () => troubles.current() });
-  const audit = options.auditLog === undefined ? undefined : new AuditLog(options.auditLog, disk.append);
+  const audit = options.auditLog === undefined ? undefined : new AuditLog(options.auditLog, { write: disk.append, ...(options.auditRotation && { rotation: new Rotation(options.auditLog, options.auditRotation) }) });
   const cycleController = createController({
     clock, log, workers: 1, metrics: runtimeMetrics.controller('shard', 1),
     reconciler: new CycleReconciler({
@@ -464,6 +468,11 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       writer.markDirty(machineId);
     } else {
       inventory.setIntent(machineId, step);
+      try {
+        if (step.kind !== 'bind') audit?.appendRequested(clock.now(), machineId, machine.seen.cluster, step);
+      } catch (error) {
+        log.error({ machine: machineId, error: String(error) }, 'cannot write the audit log');
+      }
     }
   }
 
