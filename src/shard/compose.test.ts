@@ -351,7 +351,8 @@ describe('a shard by its composition root', () => {
     await eventually('its object is gone', () => world.machineObject('m-1') === undefined);
     expect(world.provider.calls.filter((c) => c.machineId === 'm-1').map((c) => c.kind)).toEqual(['Drain', 'Delete']);
     const audited = readFileSync(auditLog, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
-    expect(audited.map(({ kind, machine, reason }) => [kind, machine, reason])).toEqual([['Reclaim', 'm-1', 'RequestedByPerson'], ['Delete', 'm-1', 'RequestedByPerson']]);
+    // The second process may take it up where its object was last written, before it has seen that the drain is over.
+    expect([...new Set(audited.map(({ kind, machine, reason }) => `${String(kind)} ${String(machine)} ${String(reason)}`))]).toEqual(['Reclaim m-1 RequestedByPerson', 'Delete m-1 RequestedByPerson']);
   });
 
   it('deletes a machine that a person asked to be released also when it has failed, or says why it cannot', async () => {
