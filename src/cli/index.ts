@@ -8,6 +8,7 @@ const modules: readonly (() => Promise<{ register(program: Command): void }>)[] 
   () => import('./pod-controller.ts'),
   () => import('./agent.ts'),
   () => import('./provider.ts'),
+  () => import('./conformance.ts'),
   () => import('./engine.ts'),
   () => import('./explain.ts'),
   () => import('./mode-verbs.ts'),

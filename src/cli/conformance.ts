@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Command } from 'commander';
+import { UsageError } from '../lib/usage-error.ts';
+import type { Behaviour } from '../provider/conformance/behaviour.ts';
+import type { SuiteResult } from '../provider/conformance/outcome.ts';
+import type { Tls } from '../provider/list-protocol.ts';
+import { durationMs, integer, listenAddress } from './flags.ts';
+
+interface ConformanceFlags {
+  target?: string;
+  profile: string;
+  only?: string;
+  seed: string;
+  output: string;
+  junit?: string;
+  json?: string;
+  out?: string;
+  reach: string;
+  soak: string;
+  scaleMachines: string;
+  faultTimeout: string;
+  keep?: boolean;
+  list?: boolean;
+  tlsCa?: string;
+  tlsCert?: string;
+  tlsKey?: string;
+}
+
+const FAILED = 1;
+const INCOMPLETE = 3;
+
+const help = `
+What it does:
+  Speaks to a provider in any language as a shard would, and tries one by one what the contract promises. Each promise has
+  an id (B301) that never changes; --list prints them with a sentence each. A failure shows what was expected, what came
+  back, and the calls that led there. The provider should be one for testing, of its own: it must have SPECULATIVE slots to
+  spare (256 are plenty), and nobody else may use it meanwhile. Machines are drained and deleted again afterwards.
+
+Profiles (--profile, comma-separated; the baseline is always tried as well):
+  core        the contract: 69 behaviours, Delete included
+  cloud       core's demands on Delete alone          spot   needs SPOT machines, with an interruption probability
+  bare-metal  core for fixed capacity, whose Delete is UNIMPLEMENTED
+
+Verdicts and exit codes:
+  0 CERTIFIED   everything the profiles require was tried and kept
+  1 FAILED      a promise was broken; or there is no provider at the target
+  3 INCOMPLETE  something required was not tried: left out by --only, or the provider offers nothing to try it on.
+                A skip is never a pass
+  2 wrong flags
+
+Examples:
+  bigfleet conformance --target 127.0.0.1:9090
+  bigfleet conformance --target 127.0.0.1:9090 --profile core,cloud,spot --out report/
+  bigfleet conformance --target 127.0.0.1:9090 --only B301,B302 -o json
+  bigfleet conformance --list
+
+docs/conformance.md explains how to read failures.`;
+
+export function register(program: Command): void {
+  program
+    .command('conformance')
+    .description('try whether a provider keeps the contract, behaviour by behaviour')
+    .option('--target <host:port>', 'the provider (env BIGFLEET_PROVIDER_TARGET)')
+    .option('--profile <names>', 'what the provider claims to be', 'core')
+    .option('--only <ids>', 'try only these behaviours; certifies nothing')
+    .option('--seed <n>', 'seed of the random walks', '1')
+    .option('-o, --output <format>', 'what to print in the end: table, or json (one document on standard output)', 'table')
+    .option('--junit <file>', 'also write JUnit XML there')
+    .option('--json <file>', 'also write the JSON report there')
+    .option('--out <dir>', 'also write report.json, junit.xml and badge.json there')
+    .option('--reach <time>', 'how long one transition may take; clouds need minutes', '15s')
+    .option('--soak <time>', 'how long the scale profile goes on', '10s')
+    .option('--scale-machines <n>', 'how many machines the scale profile expects at least', '8000')
+    .option('--fault-timeout <time>', 'the transition timeout that a fault target runs with', '2s')
+    .option('--keep', 'leave the machines as the tests left them')
+    .option('--list', 'print the behaviours that the profiles require, and exit')
+    .option('--tls-ca <file>', 'speak TLS; the provider\'s certificate must be signed by this CA')
+    .option('--tls-cert <file>', 'our certificate, for a provider that asks for one')
+    .option('--tls-key <file>', 'its key')
+    .addHelpText('after', help)
+    .action(run);
+}
+
+async function run(flags: ConformanceFlags): Promise<void> {
+  const { output } = flags;
+  if (output !== 'table' && output !== 'json') throw new UsageError(`-o: "${output}" is not a format; write table or json`);
+  const { select } = await import('../provider/conformance/select.ts');
+  const { claims, behaviours } = select(flags.profile, flags.only);
+  if (flags.list) return printList(behaviours, output);
+
+  const target = flags.target ?? process.env['BIGFLEET_PROVIDER_TARGET'];
+  if (target === undefined) throw new UsageError('--target: which provider? Write host:port, such as 127.0.0.1:9090');
+  const [{ runSuite }, report, { systemClock }, { providerCredentials }] = await Promise.all([
+    import('../provider/conformance/run-suite.ts'),
+    import('../provider/conformance/report.ts'),
+    import('../lib/clock.ts'),
+    import('../provider/credentials.ts'),
+  ]);
+  const result = await runSuite({
+    target: listenAddress('--target', target),
+    credentials: providerCredentials(await tlsOf(flags)),
+    claims, behaviours,
+    seed: integer('--seed', flags.seed, { min: 0 }),
+    runId: randomBytes(4).toString('hex'),
+    pace: {
+      reachMs: durationMs('--reach', flags.reach, 1), stillMs: 300, quietMs: 750,
+      faultTimeoutMs: durationMs('--fault-timeout', flags.faultTimeout, 1), soakMs: durationMs('--soak', flags.soak, 1),
+    },
+    scaleMachines: integer('--scale-machines', flags.scaleMachines, { min: 1 }),
+    clock: systemClock,
+    isKept: flags.keep ?? false,
+    onOutcome: (outcome) => process.stderr.write(`${report.progressLine(outcome)}\n`),
+  });
+  await writeReports(flags, result, report);
+  process.stdout.write(output === 'json' ? `${JSON.stringify(report.jsonReport(result), undefined, 2)}\n` : `\n${report.summary(result)}`);
+  if (result.verdict !== 'CERTIFIED') process.exitCode = result.verdict === 'FAILED' ? FAILED : INCOMPLETE;
+}
+
+function printList(behaviours: readonly Behaviour[], output: 'table' | 'json'): void {
+  const rows = behaviours.map(({ id, area, profiles, promise }) => ({ id, area, profiles, promise }));
+  if (output === 'json') return void process.stdout.write(`${JSON.stringify(rows, undefined, 2)}\n`);
+  const width = Math.max(...rows.map(({ id }) => id.length));
+  for (const { id, area, promise } of rows) process.stdout.write(`${id.padEnd(width)}  ${area.padEnd(11)}  ${promise}\n`);
+}
+
+async function tlsOf({ tlsCa, tlsCert, tlsKey }: ConformanceFlags): Promise<Tls | undefined> {
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) throw new UsageError('--tls-cert and --tls-key belong together: give both or neither');
+  if (tlsCa === undefined && tlsCert === undefined) return undefined;
+  const read = async (flag: string, file: string | undefined): Promise<Buffer | undefined> => {
+    if (file === undefined) return undefined;
+    return readFile(file).catch((error: unknown) => {
+      throw new UsageError(`${flag}: cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    });
+  };
+  const [ca, certificate, key] = await Promise.all([read('--tls-ca', tlsCa), read('--tls-cert', tlsCert), read('--tls-key', tlsKey)]);
+  return { ...(ca && { ca }), ...(certificate && { certificate }), ...(key && { key }) };
+}
+
+async function writeReports({ junit, json, out }: ConformanceFlags, result: SuiteResult, report: typeof import('../provider/conformance/report.ts')): Promise<void> {
+  const asJson = `${JSON.stringify(report.jsonReport(result), undefined, 2)}\n`;
+  const files: [string | undefined, string][] = [[json, asJson], [junit, report.junit(result)]];
+  if (out !== undefined) {
+    files.push([join(out, 'report.json'), asJson], [join(out, 'junit.xml'), report.junit(result)], [join(out, 'badge.json'), `${JSON.stringify(report.badge(result))}\n`]);
+  }
+  for (const [file, text] of files) {
+    if (file === undefined) continue;
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+  }
+}
