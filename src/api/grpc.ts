@@ -2,7 +2,7 @@
 import {
   Client, Metadata, Server, status,
   type ChannelCredentials, type ChannelOptions, type ClientDuplexStream, type handleServerStreamingCall, type handleUnaryCall,
-  type ServerCredentials, type ServerUnaryCall, type ServerWritableStream,
+  type ServerCredentials, type ServerOptions, type ServerUnaryCall, type ServerWritableStream,
 } from '@grpc/grpc-js';
 import { once } from 'node:events';
 import { GrpcError, toGrpcError } from './grpc-error.ts';
@@ -221,7 +221,7 @@ function statusOf(error: unknown, onError: ((error: unknown) => void) | undefine
 }
 
 /** A server with our limits, which notices within 40 s that a peer is gone. */
-export function createGrpcServer(options: ChannelOptions = {}): Server {
+export function createGrpcServer(options: ServerOptions = {}): Server {
   return new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,

@@ -8,7 +8,7 @@ import { noMetadata, withoutHost, type HostRef, type Machine } from './machine.t
 import type { ProviderCore } from './provider-core.ts';
 import type { PendingOperation } from './state-store.ts';
 
-/** How long an operation may take before the machine turns FAILED. A Drain gets its grace period plus a minute if that is more. */
+/** How long an operation may take before the machine turns FAILED. A Drain with a grace period gets that and a minute if it is more. */
 export interface Timeouts {
   readonly createMs: number;
   readonly configureMs: number;
@@ -234,7 +234,7 @@ export class OperationRunner {
 
   private timeoutOf({ kind, gracePeriodSeconds = 0n }: PendingOperation): number {
     const { createMs, configureMs, drainMs, deleteMs } = this.options.timeouts;
-    const drain = Math.max(drainMs, Number(gracePeriodSeconds) * 1_000 + DRAIN_MARGIN_MS);
+    const drain = gracePeriodSeconds === 0n ? drainMs : Math.max(drainMs, Number(gracePeriodSeconds) * 1_000 + DRAIN_MARGIN_MS);
     const byKind: Record<OperationKind, number> = { Create: createMs, Configure: configureMs, Drain: drain, Delete: deleteMs };
     return byKind[kind];
   }

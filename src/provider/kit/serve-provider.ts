@@ -1,4 +1,4 @@
-import { ServerCredentials } from '@grpc/grpc-js';
+import { ServerCredentials, type ServerInterceptor } from '@grpc/grpc-js';
 import { createGrpcServer, listen, shutdown } from '../../api/grpc.ts';
 import { systemClock, type Clock } from '../../lib/clock.ts';
 import type { ProviderBackend } from './backend.ts';
@@ -25,6 +25,8 @@ export interface ProviderOptions {
   readonly reconcileTimeoutMs?: number;
   readonly clock?: Clock;
   readonly events?: ProviderEvents;
+  /** See every call before and after the kit does; for tests of callers. */
+  readonly interceptors?: readonly ServerInterceptor[];
   /** Instead of a gRPC server on the address. */
   readonly serve?: (service: ReturnType<typeof capacityProviderService>) => Promise<ServedService>;
 }
@@ -107,7 +109,7 @@ export async function serveProvider(backend: ProviderBackend, options: ProviderO
 }
 
 async function serveGrpc({ definition, implementation }: ReturnType<typeof capacityProviderService>, options: ProviderOptions): Promise<ServedService> {
-  const server = createGrpcServer();
+  const server = createGrpcServer({ interceptors: [...(options.interceptors ?? [])] });
   server.addService(definition, implementation);
   const port = await listen(server, options.address, credentialsOf(options));
   return { port, close: () => shutdown(server, AbortSignal.timeout(SHUTDOWN_GRACE_MS)) };

@@ -22,12 +22,17 @@ const discount: Partial<Record<CapacityType, number>> = { Spot: 0.35, Reserved: 
 
 /** A made-up fleet for trying things out; owned machines are Idle from the start, everything else can be created. */
 export function builtInSeeds(count: number): Instance[] {
+  return offers(count, 'sim').map((slot): Instance =>
+    slot.capacityType === 'BareMetal' ? { ...slot, state: 'Idle', host: simulatedHost(slot.id) } : slot);
+}
+
+/** The same fleet with nothing in it yet: every machine is to be created first. Ids are `<prefix>-00000` and so on. */
+export function offers(count: number, prefix: string): Instance[] {
   return Array.from({ length: count }, (_, i) => {
     const size = sizes[i % sizes.length]!;
     const capacityType = mix[i % mix.length]!;
-    const id = `sim-${String(i).padStart(5, '0')}`;
+    const id = `${prefix}-${String(i).padStart(5, '0')}`;
     const resources = { cpu: String(size.cpu), memory: `${size.memoryGi}Gi`, pods: '110' };
-    const owned = capacityType === 'BareMetal';
     return {
       id,
       instanceType: size.name,
@@ -38,8 +43,7 @@ export function builtInSeeds(count: number): Instance[] {
       resources,
       allocatable: resources,
       labels: { 'kubernetes.io/arch': 'amd64', 'kubernetes.io/os': 'linux', 'topology.bigfleet/rack': `rack-${Math.floor(i / 32)}` },
-      state: owned ? 'Idle' : 'Speculative',
-      ...(owned && { host: simulatedHost(id) }),
+      state: 'Speculative',
     } satisfies Instance;
   });
 }

@@ -2,14 +2,11 @@ import type { Clock } from '../../lib/clock.ts';
 import { stableHash, type Random } from '../../lib/random.ts';
 import type { CapacityType, Machine } from '../kit/machine.ts';
 import type { RunningProvider } from '../kit/serve-provider.ts';
+import { NotHere } from './json-server.ts';
 
 export type InterruptRequest =
   | { readonly machineId: string }
   | { readonly capacityType: CapacityType; readonly count: number };
-
-export class UnknownMachine extends Error {
-  override readonly name = 'UnknownMachine';
-}
 
 const TICK_MS = 1_000;
 const MS_PER_HOUR = 3_600_000;
@@ -25,7 +22,7 @@ export class Interruptions {
     this.seed = seed;
   }
 
-  /** The ids interrupted; the same fleet and seed give the same victims. A machine that is not bound gives none. Throws UnknownMachine. */
+  /** The ids interrupted; the same fleet and seed give the same victims. A machine that is not bound gives none. Throws NotHere. */
   interrupt(request: InterruptRequest): string[] {
     const victims = 'machineId' in request ? this.one(request.machineId) : this.some(request.capacityType, request.count);
     return victims.filter((machine) => this.take(machine)).map((machine) => machine.id);
@@ -47,7 +44,7 @@ export class Interruptions {
 
   private one(machineId: string): Machine[] {
     const machine = this.provider.machine(machineId);
-    if (!machine) throw new UnknownMachine(`machineId: there is no machine ${JSON.stringify(machineId)} here`);
+    if (!machine) throw new NotHere(`machineId: there is no machine ${JSON.stringify(machineId)} here`);
     return isBound(machine) ? [machine] : [];
   }
 

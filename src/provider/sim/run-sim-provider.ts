@@ -17,6 +17,8 @@ export interface SimOptions {
   readonly seeds: () => readonly Instance[];
   /** Absent: the state lives in memory. */
   readonly dataDir?: string;
+  /** What the state outlives: the end of the process (default: simulated hosts do not outlive their machine), or also a loss of power. */
+  readonly durability?: 'process' | 'disk';
   readonly operationLog?: string;
   readonly admin?: { readonly host: string; readonly port: number };
   readonly nodeAgent?: string;
@@ -55,8 +57,8 @@ export async function runSimProvider(options: SimOptions): Promise<RunningSim> {
     },
     onWarning: options.onWarning,
   };
-  // Simulated hosts do not outlive the machine this runs on, so surviving the end of the process is enough.
-  const store = options.dataDir === undefined ? memoryStore() : openFileStore({ directory: options.dataDir, durability: 'process' });
+  const { dataDir: directory, durability = 'process' } = options;
+  const store = directory === undefined ? memoryStore() : openFileStore({ directory, durability });
   const provider = await serveProvider(new SimBackend({ ...options, clock, nodeAgent }), {
     address: options.listen,
     store,
