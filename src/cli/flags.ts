@@ -1,12 +1,12 @@
+import { parseDurationMs } from '../lib/duration.ts';
 import { UsageError } from '../lib/usage-error.ts';
 
 /** Parsers of flag values: each throws a UsageError that names the flag and shows what would work. */
 
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-
 /** `500ms`, `3s`, `1m30s`, `0.25s`; a bare number is seconds. At least `minMs` (0). */
 export function durationMs(flag: string, text: string, minMs = 0): number {
-  const ms = parseDuration(flag, text);
+  const ms = parseDurationMs(text);
+  if (ms === undefined) throw new UsageError(`${flag}: "${text}" is not a duration; write for instance 500ms, 10s or 1m30s`);
   if (ms < minMs) throw new UsageError(`${flag}: "${text}" is too short; at least ${minMs}ms`);
   return ms;
 }
@@ -20,17 +20,6 @@ export function leaseDurations(duration: string, renew: string, retry: string): 
   if (renewDeadlineMs >= leaseMs) throw new UsageError(`--lease-renew: "${renew}" must be shorter than --lease-duration (${duration})`);
   if (retryMs >= renewDeadlineMs) throw new UsageError(`--lease-retry: "${retry}" must be shorter than --lease-renew (${renew})`);
   return { leaseMs, renewDeadlineMs, retryMs };
-}
-
-function parseDuration(flag: string, text: string): number {
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
-  let total = 0;
-  const rest = text.replace(/(\d+(?:\.\d+)?)(ms|s|m|h)/g, (_, amount: string, unit: string) => {
-    total += Number(amount) * (UNIT_MS[unit] ?? 0);
-    return '';
-  });
-  if (rest !== '' || text === '') throw new UsageError(`${flag}: "${text}" is not a duration; write for instance 500ms, 10s or 1m30s`);
-  return total;
 }
 
 /** Preemption graces for four gaps between the priorities, largest gap first; in seconds, rounded up (spec: engine 8.6). */

@@ -3,6 +3,7 @@ import { UsageError } from '../lib/usage-error.ts';
 import { registerCertify } from './provider-certify.ts';
 import { registerFault } from './provider-fault.ts';
 import { registerSim } from './provider-sim.ts';
+import { registerStatic } from './provider-static.ts';
 
 const help = `
 A conformance suite that starts the provider itself names it by a flag; that is the same as the command:
@@ -15,6 +16,7 @@ export function register(program: Command): void {
   registerSim(provider);
   registerCertify(provider);
   registerFault(provider);
+  registerStatic(provider);
   provider
     .option('--provider <name>', 'the provider to serve, with the flags of the command of that name')
     .allowUnknownOption()

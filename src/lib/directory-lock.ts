@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { DirectoryClaim } from './directory-claim.ts';
 import type { Claimant } from './directory-claim.ts';
+import { isProcessAlive, processStart } from './process-identity.ts';
 
 /** Directories locked by this very process: a process id cannot tell its own two holders apart. */
 const held = new Set<string>();
@@ -19,7 +20,7 @@ export function lockDirectory(directory: string): () => void {
   const path = realpathSync(directory);
   const inUse = (who: string): Error => new Error(`data directory ${directory} is in use by ${who}; stop it or choose another directory`);
   if (held.has(path)) throw inUse('this process');
-  const claim = new DirectoryClaim(path, { pid: process.pid, start: startOf(process.pid), nonce: randomBytes(8).toString('hex') }, isLiving);
+  const claim = new DirectoryClaim(path, { pid: process.pid, start: processStart(process.pid), nonce: randomBytes(8).toString('hex') }, isLiving);
   claim.announce();
   for (let pauses = 0; ; pauses++) {
     const look = claim.look();
@@ -43,28 +44,5 @@ export function lockDirectory(directory: string): () => void {
 
 /** A process id alone proves nothing: after a kill it may be ours (in a container) or somebody else's. What we hold is in `held`. */
 function isLiving({ pid, start }: Claimant): boolean {
-  return pid !== process.pid && isAlive(pid) && start === startOf(pid);
-}
-
-function isAlive(pid: number): boolean {
-  if (!(pid > 0)) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** When a process started, in the kernel's ticks, so that a reused id is not mistaken; '' where there is no /proc. A process that ended but is still in the table (Z) started at no time. */
-function startOf(pid: number): string {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  } catch {
-    return '';
-  }
-  // The name in parentheses may hold anything; fields are counted after it, the start time is the 22nd of all.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[0] === 'Z' ? 'ended' : (fields[19] ?? '');
+  return pid !== process.pid && isProcessAlive(pid) && start === processStart(pid);
 }

@@ -45,6 +45,8 @@ export interface RunningProvider {
   machine(id: string): Machine | undefined;
   /** Reports that a machine broke outside any operation: it turns FAILED at once. False when there is none such, or no host. */
   reportFailure(machineId: string, reason: string): boolean;
+  /** Takes a machine that serves nobody off the offer: Idle or Speculative turns FAILED. False, and nothing done, in any other state. */
+  withdraw(machineId: string, reason: string): boolean;
   /** Stops taking calls, gives those under way a moment, then closes the store. */
   close(): Promise<void>;
 }
@@ -96,6 +98,12 @@ export async function serveProvider(backend: ProviderBackend, options: ProviderO
       const entry = core.inventory.get(machineId);
       if (!entry?.stored.machine.host || entry.stored.machine.state === 'Failed') return false;
       runner.fail(entry, reason, 'interrupt');
+      return true;
+    },
+    withdraw(machineId, reason) {
+      const entry = core.inventory.get(machineId);
+      if (!entry || !['Idle', 'Speculative'].includes(entry.stored.machine.state)) return false;
+      runner.fail(entry, reason, 'fail');
       return true;
     },
     async close() {

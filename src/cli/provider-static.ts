@@ -1,0 +1,137 @@
+import type { Command } from 'commander';
+import { UsageError } from '../lib/usage-error.ts';
+import { durationMs, listenAddress } from './flags.ts';
+
+interface StaticFlags {
+  inventory?: string;
+  state: string;
+  address: string;
+  shutdownGrace: string;
+  check?: boolean;
+  try?: string;
+  machine?: string;
+  cluster: string;
+  grace: string;
+  blob?: string;
+  recover?: string;
+  output: string;
+}
+
+const help = `
+What it is:
+  A capacity provider for machines that you have already. An inventory file says which there are; hooks, commands of
+  yours, make one join a cluster, leave it, and switch it on and off. docs/providers/static.md walks through it.
+
+The shortest inventory file:
+  version: 1
+  defaults:
+    zone: rack-1
+    instanceType: nuc
+    resources: {cpu: 8, memory: 32Gi, pods: 110}
+    hooks:
+      configure: {run: [./configure.sh]}      the bootstrap blob is on standard input, the machine's facts in BIGFLEET_…
+      drain: {run: [./drain.sh]}
+  machines:
+    - {id: host-1, address: 10.0.0.11}
+    - {ids: "rack2-[01-40]", address: "{id}.example.net"}
+
+Exit codes of hooks: 0 done · 75 or 255 (ssh could not connect): try again · anything else: the machine turns FAILED
+
+The file is looked at every two seconds, and at once on SIGHUP. A version that cannot be used is reported, and the last good one
+stays in use. A machine whose line is removed serves on until it is drained and is never handed out again.
+
+On stdout it prints one JSON line when it serves: {"event":"listening","address":…}. The log goes to stderr as JSON lines.
+
+Examples:
+  bigfleet provider static --inventory fleet.yaml --check
+  bigfleet provider static --inventory fleet.yaml --try configure --machine host-1 --cluster prod --blob join.sh
+  bigfleet provider static --inventory fleet.yaml --state /var/lib/bigfleet-static --address 0.0.0.0:7790
+  bigfleet provider static --state /var/lib/bigfleet-static --recover host-1      host-1 was FAILED and is clean again
+
+Exit codes: 0 stopped by SIGTERM or SIGINT, or checked and good · 1 could not start or go on, or a tried hook failed
+            2 wrong flags or inventory file`;
+
+/** Adds `bigfleet provider static` to `bigfleet provider`. */
+export function registerStatic(provider: Command): void {
+  provider
+    .command('static')
+    .description('serve machines that you own, listed in a file, by commands of yours')
+    .option('--inventory <file>', 'which machines there are and what their hooks are (YAML, see below)')
+    .option('--state <dir>', 'keep the state here; it is the only record of which machine serves which cluster', './static-state')
+    .option('--address <host:port>', 'where to serve the provider API; port 0 takes a free one', '127.0.0.1:7790')
+    .option('--shutdown-grace <time>', 'how long running hooks may go on after SIGTERM', '25s')
+    .option('--check', 'only check the inventory file, and list its machines')
+    .option('--try <hook>', 'only run this hook of one machine, in the foreground; not while a provider serves that machine')
+    .option('--machine <id>', 'with --try: the machine')
+    .option('--cluster <id>', 'with --try: the cluster', 'try')
+    .option('--grace <time>', 'with --try drain: the grace period', '0s')
+    .option('--blob <file>', 'with --try configure: what to give it on standard input')
+    .option('--recover <id>', 'only tell the provider that uses --state that this FAILED machine is clean again')
+    .option('-o, --output <table|json>', 'form of --check', 'table')
+    .addHelpText('after', help)
+    .action(run);
+}
+
+async function run(flags: StaticFlags): Promise<void> {
+  if (flags.recover !== undefined) return recover(flags.recover, flags.state);
+  if (flags.inventory === undefined) throw new UsageError('--inventory: give the file that lists your machines; --help shows the shortest one');
+  if (!['table', 'json'].includes(flags.output)) throw new UsageError(`--output: "${flags.output}" must be table or json`);
+  if (flags.check) return check(flags.inventory, flags.output);
+  if (flags.try !== undefined) return tryOne(flags.try, flags.inventory, flags);
+  return serve(flags.inventory, flags);
+}
+
+async function check(path: string, output: string): Promise<void> {
+  const [{ parseInventory, readInventoryText }, { machineList, machineTable }] = await Promise.all([
+    import('../provider/static/read-inventory.ts'), import('../provider/static/machine-table.ts'),
+  ]);
+  const inventory = parseInventory(readInventoryText(path), path);
+  process.stdout.write(`${output === 'json' ? JSON.stringify(machineList(inventory), undefined, 2) : machineTable(inventory)}\n`);
+}
+
+async function tryOne(kind: string, path: string, flags: StaticFlags): Promise<void> {
+  const [{ parseInventory, readInventoryText }, { tryHook }, { createLog }, { systemClock }, { readFile }] = await Promise.all([
+    import('../provider/static/read-inventory.ts'), import('../provider/static/try-hook.ts'), import('../lib/log.ts'), import('../lib/clock.ts'), import('node:fs/promises'),
+  ]);
+  if (flags.machine === undefined) throw new UsageError('--machine: say of which machine the hook is to be tried');
+  const blob = flags.blob === undefined ? new Uint8Array() : await readFile(flags.blob).catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(`--blob: cannot read ${flags.blob}: ${error.code}`);
+  });
+  const ended = new AbortController();
+  const end = (): void => ended.abort(new Error('interrupted'));
+  process.once('SIGINT', end).once('SIGTERM', end);
+  await tryHook(parseInventory(readInventoryText(path), path), {
+    kind, machineId: flags.machine, clusterId: flags.cluster, blob, clock: systemClock, random: Math.random,
+    graceSeconds: BigInt(Math.ceil(durationMs('--grace', flags.grace) / 1_000)), log: createLog('provider-static'),
+  }, ended.signal);
+  process.stdout.write(`${kind} of ${flags.machine}: done\n`);
+}
+
+async function recover(machineId: string, state: string): Promise<void> {
+  const [{ RecoveryRequests }, { stateFolders }, { existsSync }] = await Promise.all([
+    import('../provider/static/recovery-requests.ts'), import('../provider/static/state-folders.ts'), import('node:fs'),
+  ]);
+  if (!existsSync(state)) throw new UsageError(`--state: there is no directory ${state}; give the one that the provider uses`);
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(machineId)) throw new UsageError(`--recover: ${JSON.stringify(machineId)} cannot be the id of a machine`);
+  new RecoveryRequests(stateFolders(state).recover).ask(machineId);
+  process.stdout.write(`${machineId}: if it is FAILED, it is offered again within half a minute\n`);
+}
+
+async function serve(inventory: string, flags: StaticFlags): Promise<void> {
+  const given = listenAddress('--address', flags.address);
+  const address = given.startsWith(':') ? `0.0.0.0${given}` : given;
+  const shutdownGraceMs = durationMs('--shutdown-grace', flags.shutdownGrace);
+  const [{ runStaticProvider }, { createLog }, { systemClock }] = await Promise.all([
+    import('../provider/static/run-static-provider.ts'), import('../lib/log.ts'), import('../lib/clock.ts'),
+  ]);
+  const running = await runStaticProvider({
+    inventory, address, shutdownGraceMs, state: flags.state, clock: systemClock, random: Math.random, log: createLog('provider-static'),
+  });
+  process.stdout.write(`${JSON.stringify({ event: 'listening', address: `${address.slice(0, address.lastIndexOf(':'))}:${running.provider.port}` })}\n`);
+  process.on('SIGHUP', () => running.reload());
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', () => resolve());
+    process.once('SIGINT', () => resolve());
+  });
+  await running.close();
+}

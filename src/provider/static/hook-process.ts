@@ -1,0 +1,154 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { Clock } from '../../lib/clock.ts';
+import type { HookOutput } from './hook-output.ts';
+
+export interface ProcessSpec {
+  readonly run: readonly string[];
+  readonly directory: string;
+  readonly environment: NodeJS.ProcessEnv;
+  /** Absent: nothing to read. */
+  readonly input?: Uint8Array;
+  readonly timeoutMs: number;
+  readonly killAfterMs: number;
+}
+
+export interface ProcessContext {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly output: HookOutput;
+  /** The process exists. */
+  readonly onStart?: (pid: number) => void;
+}
+
+/** How a process ended. Its own end, or why it was ended. */
+export type Ending =
+  | { readonly end: 'exit'; readonly code: number }
+  | { readonly end: 'signal'; readonly signal: string }
+  | { readonly end: 'timeout' | 'aborted'; readonly isKilled: boolean }
+  | { readonly end: 'not started'; readonly reason: string };
+
+/** What a process leaves open behind itself (a daemon with its output) is waited for no longer than this. */
+const OUTPUT_GRACE_MS = 500;
+/** Nothing survives SIGKILL but what the kernel itself holds; that is not waited for any longer. */
+const GIVE_UP_MS = 5_000;
+const LOOK_MS = 50;
+
+/**
+ * Runs one process in a group of its own to its end. At the timeout and when the signal aborts, the group gets SIGTERM and
+ * later SIGKILL. Resolves when the process has gone, also if it had to be told to; never rejects.
+ */
+export function runProcess(spec: ProcessSpec, context: ProcessContext): Promise<Ending> {
+  return new Promise((resolve) => {
+    if (context.signal.aborted) return resolve({ end: 'aborted', isKilled: false });
+    let child: ChildProcess;
+    try {
+      child = spawn(spec.run[0]!, spec.run.slice(1), {
+        cwd: spec.directory, env: spec.environment, detached: true, stdio: [spec.input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+      });
+    } catch (error) {
+      return resolve({ end: 'not started', reason: messageOf(error) });
+    }
+    new HookProcess(child, spec, context, resolve).begin();
+  });
+}
+
+class HookProcess {
+  private readonly child: ChildProcess;
+  private readonly spec: ProcessSpec;
+  private readonly context: ProcessContext;
+  private readonly resolve: (ending: Ending) => void;
+  private stopped: 'timeout' | 'aborted' | undefined;
+  private isKilled = false;
+  private hasEnded = false;
+  private timers: (() => void)[] = [];
+
+  constructor(child: ChildProcess, spec: ProcessSpec, context: ProcessContext, resolve: (ending: Ending) => void) {
+    this.child = child;
+    this.spec = spec;
+    this.context = context;
+    this.resolve = resolve;
+  }
+
+  begin(): void {
+    const { child, spec, context } = this;
+    child.once('error', (error) => child.pid === undefined && this.end({ end: 'not started', reason: messageOf(error) }));
+    if (child.pid === undefined) return;
+    context.onStart?.(child.pid);
+    for (const stream of ['stdout', 'stderr'] as const) child[stream]?.on('data', (chunk: Buffer) => context.output.feed(stream, chunk));
+    child.stdin?.on('error', () => {}); // a hook need not read what it is given
+    child.stdin?.end(spec.input);
+    child.once('exit', (code, signal) => this.exited(code, signal));
+    context.signal.addEventListener('abort', this.onAbort, { once: true });
+    this.after(spec.timeoutMs, () => this.stop('timeout'));
+  }
+
+  private readonly onAbort = (): void => this.stop('aborted');
+
+  private stop(why: 'timeout' | 'aborted'): void {
+    if (this.stopped || this.hasEnded) return;
+    this.stopped = why;
+    this.signalGroup('SIGTERM');
+    this.after(this.spec.killAfterMs, () => {
+      this.isKilled = true;
+      this.signalGroup('SIGKILL');
+      this.after(GIVE_UP_MS, () => this.end(this.stoppedEnding(why)));
+    });
+  }
+
+  private exited(code: number | null, signal: string | null): void {
+    const { stopped } = this;
+    if (stopped) return this.waitForGroup(() => this.end(this.stoppedEnding(stopped)));
+    const ending: Ending = code === null ? { end: 'signal', signal: signal ?? 'unknown' } : { end: 'exit', code };
+    this.clearTimers();
+    this.context.signal.removeEventListener('abort', this.onAbort);
+    const done = (): void => this.end(ending);
+    this.child.once('close', done);
+    this.after(OUTPUT_GRACE_MS, done);
+  }
+
+  /** The first of a group may be gone while those it started are not. */
+  private waitForGroup(done: () => void): void {
+    if (!this.signalGroup(0)) return done();
+    this.after(LOOK_MS, () => this.waitForGroup(done));
+  }
+
+  private stoppedEnding(end: 'timeout' | 'aborted'): Ending {
+    return { end, isKilled: this.isKilled };
+  }
+
+  private end(ending: Ending): void {
+    if (this.hasEnded) return;
+    this.hasEnded = true;
+    this.clearTimers();
+    this.context.signal.removeEventListener('abort', this.onAbort);
+    for (const stream of [this.child.stdin, this.child.stdout, this.child.stderr]) stream?.destroy();
+    this.context.output.end();
+    this.resolve(ending);
+  }
+
+  private signalGroup(signal: NodeJS.Signals | 0): boolean {
+    return signalGroup(this.child.pid!, signal);
+  }
+
+  private after(ms: number, fn: () => void): void {
+    this.timers.push(this.context.clock.after(ms, fn));
+  }
+
+  private clearTimers(): void {
+    for (const cancel of this.timers.splice(0)) cancel();
+  }
+}
+
+/** Signals all processes of a group; false when there are none, or none that may be signalled. */
+export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(-pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

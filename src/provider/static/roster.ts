@@ -1,0 +1,104 @@
+import type { Logger } from 'pino';
+import type { Machine, MachineState } from '../kit/machine.ts';
+import type { RunningProvider } from '../kit/serve-provider.ts';
+import type { StaticInventory, StaticMachine } from './inventory.ts';
+import type { KnownMachines } from './known-machines.ts';
+import { NOT_LISTED } from './static-backend.ts';
+
+export interface RosterOptions {
+  readonly known: KnownMachines;
+  readonly log: Logger;
+  /** Undefined until it serves. */
+  readonly provider: () => RunningProvider | undefined;
+}
+
+const AT_REST: readonly MachineState[] = ['Idle', 'Speculative'];
+const NAMES_SHOWN = 20;
+
+/**
+ * Keeps what the provider offers in line with the inventory file. A machine that the file no longer names goes on serving
+ * its cluster; the moment it serves nobody it is withdrawn, so that it is never handed out again.
+ */
+export class Roster {
+  private readonly options: RosterOptions;
+  private isStopped = false;
+
+  constructor(options: RosterOptions) {
+    this.options = options;
+  }
+
+  /** At the start: the file may have changed while nobody looked. */
+  begin(): void {
+    this.tellOfServing();
+    this.withdrawIdle();
+  }
+
+  stop(): void {
+    this.isStopped = true;
+  }
+
+  /** Takes over a new version of the file. Throws, and changes nothing, if it cannot be remembered. */
+  adopt(inventory: StaticInventory): void {
+    const { known, log, provider } = this.options;
+    const before = known.inventory?.machines ?? new Map<string, StaticMachine>();
+    known.adopt(inventory, (id) => isBound(provider()?.machine(id)));
+    const added = [...inventory.machines.keys()].filter((id) => !before.has(id));
+    const removed = [...before.keys()].filter((id) => !inventory.machines.has(id));
+    log.info({ machines: inventory.machines.size, added: shown(added), removed: shown(removed) }, 'inventory file taken over');
+    this.tellOfFixedFacts(inventory);
+    this.begin();
+    provider()?.reconcile().catch((error: unknown) => log.warn({ err: error }, 'the machines could not be compared with the inventory'));
+  }
+
+  /** A machine has another state. */
+  changed(machine: Machine): void {
+    if (this.options.known.isListed(machine.id) || !AT_REST.includes(machine.state)) return;
+    // After the change that is being told of, and before any further call can come in.
+    queueMicrotask(() => this.withdraw(machine.id));
+  }
+
+  private withdrawIdle(): void {
+    for (const machine of [...(this.options.provider()?.machines() ?? [])]) {
+      if (!this.options.known.isListed(machine.id) && AT_REST.includes(machine.state)) this.withdraw(machine.id);
+    }
+  }
+
+  private withdraw(id: string): void {
+    if (this.isStopped) return;
+    try {
+      this.options.provider()?.withdraw(id, NOT_LISTED);
+    } catch (error) {
+      // The backend refuses to use it all the same.
+      this.options.log.warn({ machine: id, err: error }, 'the machine could not be withdrawn');
+    }
+  }
+
+  private tellOfServing(): void {
+    const { known, log, provider } = this.options;
+    for (const machine of provider()?.machines() ?? []) {
+      if (known.isListed(machine.id) || !isBound(machine)) continue;
+      log.warn({ machine: machine.id, cluster: machine.cluster, state: machine.state },
+        'the inventory file no longer names this machine: it goes on serving, and is withdrawn once it is drained (bigfleet release machine drains it)');
+    }
+  }
+
+  /** Shards may count on these for as long as the machine exists. */
+  private tellOfFixedFacts(inventory: StaticInventory): void {
+    const { log, provider } = this.options;
+    for (const [id, { instance, host }] of inventory.machines) {
+      const record = provider()?.machine(id);
+      if (!record) continue;
+      const changed = (['instanceType', 'zone', 'capacityType'] as const).filter((fact) => record[fact] !== instance[fact]) as string[];
+      if (record.host && record.host.ref !== host.ref) changed.push('providerId');
+      if (changed.length > 0) log.warn({ machine: id, changed }, 'these facts of a machine never change: they stay as they are; give it a new id to change them');
+    }
+  }
+}
+
+function isBound(machine: Machine | undefined): boolean {
+  return machine !== undefined && !AT_REST.includes(machine.state) && machine.state !== 'Failed';
+}
+
+function shown(ids: readonly string[]): string[] {
+  return ids.length <= NAMES_SHOWN ? [...ids] : [...ids.slice(0, NAMES_SHOWN), `… and ${ids.length - NAMES_SHOWN} more`];
+}

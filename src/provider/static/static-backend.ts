@@ -1,0 +1,119 @@
+import type { Logger } from 'pino';
+import type {
+  ConfigureInstance, ConfirmNodeReady, CreatedInstance, CreateInstance, DeleteInstance, DrainInstance, ProviderBackend, RecoverInstance, Recovery,
+} from '../kit/backend.ts';
+import type { Instance, Machine } from '../kit/machine.ts';
+import type { HookFacts } from './hook-environment.ts';
+import type { HookKind } from './hook.ts';
+import { HookFailed, type HookRunner } from './hook-runner.ts';
+import { instanceOf, type StaticMachine } from './inventory.ts';
+import type { KnownMachines } from './known-machines.ts';
+import type { RecoveryRequests } from './recovery-requests.ts';
+
+export interface StaticBackendOptions {
+  readonly known: KnownMachines;
+  readonly hooks: HookRunner;
+  readonly requests: RecoveryRequests;
+  readonly resumable: boolean;
+  /** What the kit remembers; empty until it serves. */
+  readonly records: () => Iterable<Machine>;
+  readonly log: Logger;
+}
+
+/** Why a machine that the file does not name (any more) is FAILED. What failed for this reason alone comes back with its line. */
+export const NOT_LISTED = 'the inventory file does not name this machine any more';
+
+/** Machines that somebody owns: every step is a hook. */
+export class StaticBackend implements ProviderBackend {
+  readonly resumable: boolean;
+  private readonly options: StaticBackendOptions;
+  /** Per failed machine, what its recovery said last: said once in the log, not every time. */
+  private readonly recoveries = new Map<string, string>();
+
+  constructor(options: StaticBackendOptions) {
+    this.options = options;
+    this.resumable = options.resumable;
+  }
+
+  /** What the file names; and what it no longer names as it was, since a machine in service does not end with its line. */
+  describe(): Promise<readonly Instance[]> {
+    const { known, records } = this.options;
+    const instances = [...(known.inventory?.machines.values() ?? [])].map(({ instance }) => instance);
+    for (const machine of records()) if (!known.isListed(machine.id)) instances.push(instanceOf(machine));
+    return Promise.resolve(instances);
+  }
+
+  async createInstance({ machine, operationId }: CreateInstance, signal: AbortSignal): Promise<CreatedInstance> {
+    const target = this.listed(machine.id);
+    await this.run('powerOn', target, { operationId }, signal);
+    const { resources, allocatable } = target.instance;
+    return { host: target.host, resources, ...(allocatable && { allocatable }) };
+  }
+
+  configureInstance({ machine, clusterId, bootstrapBlob, operationId }: ConfigureInstance, signal: AbortSignal): Promise<void> {
+    return this.run('configure', this.listed(machine.id), { operationId, clusterId }, signal, bootstrapBlob);
+  }
+
+  confirmNodeReady({ machine, clusterId, operationId }: ConfirmNodeReady, signal: AbortSignal): Promise<void> {
+    return this.run('ready', this.listed(machine.id), { operationId, clusterId }, signal);
+  }
+
+  drainInstance({ machine, gracePeriodSeconds, operationId }: DrainInstance, signal: AbortSignal): Promise<void> {
+    const target = this.options.known.get(machine.id);
+    if (!target) throw new Error(`${NOT_LISTED}, and how to drain it is not remembered: put its line back`);
+    return this.run('drain', target, { operationId, clusterId: machine.cluster, graceSeconds: gracePeriodSeconds }, signal);
+  }
+
+  /** Without a hook the machine stays on and is given back all the same: it costs nothing to hand it out again. */
+  deleteInstance({ machine, operationId }: DeleteInstance, signal: AbortSignal): Promise<void> {
+    return this.run('powerOff', this.listed(machine.id), { operationId }, signal);
+  }
+
+  async recoverInstance({ machine, lastError }: RecoverInstance, signal: AbortSignal): Promise<Recovery> {
+    const { known, requests, log } = this.options;
+    const { id } = machine;
+    const rests: Recovery = machine.host ? 'idle' : 'speculative';
+    if (!known.isListed(id)) return 'keep';
+    const target = this.listed(id);
+    // It did nothing when its line went, so there is nothing to clean up.
+    if (lastError === NOT_LISTED) return this.recovered(id, rests, 'the inventory file names it again');
+    if (requests.take(id)) return this.recovered(id, rests, 'as asked for');
+    const hook = target.hooks.recover;
+    if (!hook) {
+      this.sayOnce(id, lastError, () => log.warn({ machine: id, lastError }, 'machine is FAILED and there is no recover hook: clean it by hand, then say so with --recover'));
+      return 'keep';
+    }
+    try {
+      await this.run('recover', target, { clusterId: machine.cluster, lastError }, signal);
+    } catch (error) {
+      if (!(error instanceof HookFailed)) throw error;
+      this.sayOnce(id, error.message, () => log.warn({ machine: id, lastError: error.message }, 'machine stays FAILED; its recover hook is run again later'));
+      return 'keep';
+    }
+    return this.recovered(id, hook.leaves === 'off' ? 'speculative' : rests, 'by its recover hook');
+  }
+
+  private recovered(id: string, recovery: Recovery, how: string): Recovery {
+    this.recoveries.delete(id);
+    this.options.log.info({ machine: id }, `machine is back: ${how}`);
+    return recovery;
+  }
+
+  private sayOnce(id: string, what: string, say: () => void): void {
+    if (this.recoveries.get(id) === what) return;
+    this.recoveries.set(id, what);
+    say();
+  }
+
+  private listed(machineId: string): StaticMachine {
+    const machine = this.options.known.isListed(machineId) ? this.options.known.get(machineId) : undefined;
+    if (!machine) throw new Error(NOT_LISTED);
+    return machine;
+  }
+
+  /** A kind without a hook has nothing to do. */
+  private async run(kind: HookKind, machine: StaticMachine, facts: HookFacts, signal: AbortSignal, input?: Uint8Array): Promise<void> {
+    const hook = machine.hooks[kind];
+    if (hook) await this.options.hooks.run({ kind, hook, machine, facts, ...(input && { input }) }, signal);
+  }
+}
