@@ -19,16 +19,16 @@ export interface Trouble {
 export class BindRefusals {
   private readonly clock: Clock;
   private readonly rows: Pick<SourceRows, 'of'>;
-  private readonly byRow = new Map<string, Trouble & { readonly at: number }>();
+  private readonly byRow = new Map<string, Trouble & { readonly until: number }>();
 
   constructor(clock: Clock, rows: Pick<SourceRows, 'of'>) {
     this.clock = clock;
     this.rows = rows;
   }
 
-  /** The machine was refused to the rows that it counted for. */
-  refused({ why }: Pick<MachineRecord, 'why'>, { code, words }: Trouble): void {
-    const trouble = { at: this.clock.monotonic(), code, words };
+  /** The machine was refused to the rows that it counted for; nothing like it is tried for them for `restMs`. */
+  refused({ why }: Pick<MachineRecord, 'why'>, { code, words }: Trouble, restMs = 0): void {
+    const trouble = { until: this.clock.monotonic() + restMs + FORGET_MS, code, words };
     for (const row of this.rows.of(why)) this.byRow.set(row, trouble);
   }
 
@@ -41,8 +41,8 @@ export class BindRefusals {
 
   /** The latest by row, as `rowKey` has it. */
   current(): ReadonlyMap<string, Trouble> {
-    const since = this.clock.monotonic() - FORGET_MS;
-    for (const [key, { at }] of this.byRow) if (at < since) this.byRow.delete(key);
+    const now = this.clock.monotonic();
+    for (const [key, { until }] of this.byRow) if (until < now) this.byRow.delete(key);
     return this.byRow;
   }
 }

@@ -43,11 +43,13 @@ import { OrphanObjects } from './orphan-objects.ts';
 import { PlanReport } from './plan-report.ts';
 import { PlannedStates } from './planned-state.ts';
 import { isReleaseRequest, releaseStep } from './release-requests.ts';
+import { ProviderGate } from './provider-gate.ts';
 import { Restoration } from './restoration.ts';
 import { RowTroubles } from './row-troubles.ts';
 import { callDeadlineMs, callObstacle, pollerSettingsOf } from './settings.ts';
 import { SourceRows } from './source-rows.ts';
 import { recallMachines, waitForProvider } from './start.ts';
+import { Setbacks } from './setbacks.ts';
 import { ShardStatusPublisher } from './status-publisher.ts';
 import { processSurroundings } from './surroundings.ts';
 import type { ShardSurroundings } from './surroundings.ts';
@@ -81,7 +83,12 @@ export interface ShardOptions {
   readonly surroundings?: Partial<ShardSurroundings>;
 }
 
-const MACHINE_WORKERS = 64;
+/** Far more than may call at a time: who waits for a turn at the provider must not keep others from asking for theirs. */
+const MACHINE_WORKERS = 2_048;
+/** Each part of a step has its own deadline; waiting for a turn may take longer than all of them. */
+const MACHINE_DEADLINE_MS = 86_400_000;
+/** So many machines of one cluster are made ready for it at a time: asked for, or waiting with a bootstrap blob that ages. */
+const PREPARED_PER_CLUSTER = 32;
 const WRITER_WORKERS = 8;
 const WRITER_SETTLE_MS = 50;
 
@@ -141,6 +148,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     }),
     onConnected: (cluster) => {
       engine.apply({ kind: 'session', cluster, connected: true });
+      setbacks.clusters.succeeded(cluster); // perhaps another process, which may be able to
       needStatus.forget(cluster);
       availableCapacity.forget(cluster);
       metrics.sessions.set(hub.count);
@@ -158,6 +166,8 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const sourceRows = new SourceRows();
   const refusals = new BindRefusals(clock, sourceRows);
   inventory.onChange((change) => refusals.observe(change));
+  const setbacks = new Setbacks({ clock, random, inventory, log });
+  inventory.onChange((change) => setbacks.observe(change));
   const troubles = new RowTroubles({ clock, inventory, refusals, rows: sourceRows, mode: () => settings.current.mode });
   const needStatus = new NeedStatusPublisher({
     clock,
@@ -237,10 +247,11 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     onFullList: () => removeOrphanObjects(),
   });
 
-  const slots = new Semaphore(() => settings.current.concurrencyPerProvider);
+  const gate = new ProviderGate({ clock, random, limit: () => settings.current.concurrencyPerProvider });
+  const preparations = new Map<string, Semaphore>();
   const machineQueue = createWorkQueue({ clock, metrics: runtimeMetrics.queue('machine'), backoff: { minMs: 100, maxMs: 30_000 }, retryQps: 100, retryBurst: 1000 });
   const machineController = createController({
-    clock, log, workers: MACHINE_WORKERS, queue: machineQueue, metrics: runtimeMetrics.controller('machine', MACHINE_WORKERS),
+    clock, log, workers: MACHINE_WORKERS, deadlineMs: MACHINE_DEADLINE_MS, queue: machineQueue, metrics: runtimeMetrics.controller('machine', MACHINE_WORKERS),
     reconciler: new MachineReconciler({
       inventory, provider, clock, random, log,
       isActive: () => settings.current.mode === 'Active' && !fenced,
@@ -266,18 +277,32 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       requirementsOf: (to) => demand.requirementsOf(to),
       written: (machineId, writeSignal) => writer.written(machineId, writeSignal),
       deadlineMs: (kind) => callDeadlineMs(lastProvider(), kind),
-      slot: (run) => slots.run(run),
+      gate,
+      inCluster: (cluster, run) => {
+        const lane = preparations.get(cluster) ?? new Semaphore(() => PREPARED_PER_CLUSTER);
+        preparations.set(cluster, lane);
+        return lane.run(run);
+      },
+      machineRests: setbacks.machines,
+      clusterRests: setbacks.clusters,
       onFenced: (machineId, message) => {
         fenced = `machine ${machineId}: ${message}`;
         log.error({ machine: machineId, error: message }, 'fenced: a provider has seen a newer epoch than ours; this shard acts no more');
       },
-      onBindRefused: (machine, refusal) => refusals.refused(machine, refusal),
+      onBindRefused: (machine, operation, refusal) => {
+        const restMs = operation === 'Create' ? setbacks.offers.refused(machine.seen, refusal.kind, refusal.words) : 0;
+        refusals.refused(machine, refusal, restMs);
+      },
+      onFailureClass: (kind, failure) => metrics.providerFailures.inc({ kind, class: failure }),
       onDrainGivenUp: (code) => metrics.drainsGivenUp.inc({ code }),
       onOutcome: (kind, outcome) => metrics.outcomes.inc({ kind, outcome }),
     }),
   });
 
-  const report = new PlanReport({ metrics, inventory, demand, mode: () => settings.current.mode, writeBacklog: () => writer.backlog, troubles: () => troubles.current() });
+  const report = new PlanReport({
+    metrics, inventory, demand, mode: () => settings.current.mode, writeBacklog: () => writer.backlog, troubles: () => troubles.current(),
+    actuation: () => ({ waiting: gate.waiting, inFlight: gate.inFlight, offersResting: setbacks.offers.count }),
+  });
   const audit = options.auditLog === undefined ? undefined : new AuditLog(options.auditLog, { write: disk.append, ...(options.auditRotation && { rotation: new Rotation(options.auditLog, options.auditRotation) }) });
   const cycleController = createController({
     clock, log, workers: 1, metrics: runtimeMetrics.controller('shard', 1),
@@ -307,6 +332,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     inventory,
     listStatus: () => poller.status,
     address: () => provider.address,
+    restingOffers: () => setbacks.offers.list(),
     ...(options.statusMs !== undefined && { intervalMs: options.statusMs }),
     facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted, fenced, objectsMode, unmetSince: (verdict) => report.unmetSince(verdict), troubles: troubles.current() }),
   });

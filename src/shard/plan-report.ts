@@ -17,6 +17,7 @@ export interface PlanReportDeps {
   readonly mode: () => Mode;
   readonly writeBacklog: () => number;
   readonly troubles: () => Troubles;
+  readonly actuation?: () => { readonly waiting: number; readonly inFlight: number; readonly offersResting: number };
 }
 
 /** What people and dashboards see of the last plan; feeds nothing back. */
@@ -63,6 +64,12 @@ export class PlanReport {
     metrics.shortfalls.set(countUnmet(plan, this.deps.troubles()));
     metrics.microUsdPerHour.set(plan.stats.microUsdPerHour);
     metrics.machineWrites.set(this.deps.writeBacklog());
+    const actuation = this.deps.actuation?.();
+    if (actuation) {
+      metrics.callsWaiting.set(actuation.waiting);
+      metrics.callsInFlight.set(actuation.inFlight);
+      metrics.offersResting.set(actuation.offersResting);
+    }
     metrics.rollupQuarantined.reset();
     for (const [cluster, held] of demand.heldByCluster()) metrics.rollupQuarantined.set({ cluster }, held);
   }

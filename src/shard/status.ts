@@ -9,6 +9,7 @@ import type { Quarantine } from '../reconcilers/provider/removal.ts';
 import type { Inventory } from './inventory.ts';
 import { countUnmet, isSatisfied, tellNeed } from './need-telling.ts';
 import type { MachineObjects } from './object-policy.ts';
+import type { RestingOffer } from './offer-rests.ts';
 import type { Troubles } from './row-troubles.ts';
 import { callObstacle } from './settings.ts';
 
@@ -68,7 +69,7 @@ export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['s
 }
 
 /** Pure: CapacityProvider.status for its object; Speculative slots are counts per offer. */
-export function providerStatus(inventory: Inventory, list: ProviderStatus, object: CapacityProvider, at: number, address = object.spec.address): NonNullable<CapacityProvider['status']> {
+export function providerStatus(inventory: Inventory, list: ProviderStatus, object: CapacityProvider, at: number, address = object.spec.address, resting?: readonly RestingOffer[]): NonNullable<CapacityProvider['status']> {
   const condition = conditionMaker(object.status?.conditions ?? [], object.metadata.generation ?? 0, at);
   const obstacle = callObstacle(object);
   const reachable = !obstacle && list.lastError === '' && list.lastListAt > 0;
@@ -84,8 +85,13 @@ export function providerStatus(inventory: Inventory, list: ProviderStatus, objec
       condition('Ready', reachable && list.trusted, reachable ? (list.trusted ? 'Listed' : 'Untrusted') : (obstacle?.reason ?? 'Unreachable'), message),
       condition('Reachable', reachable, reachable ? 'Answered' : (obstacle?.reason ?? 'NoAnswer'), answers),
       condition('InventoryTrusted', list.trusted, list.quarantine ? 'Quarantined' : list.trusted ? 'ListSucceeded' : 'ListStale', list.quarantine ? howToConfirm(list.quarantine, object) : ''),
+      ...(resting ? [condition('OffersAvailable', resting.length === 0, resting[0]?.kind ?? 'NothingRefused', resting.slice(0, MAX_NAMED).map(tellResting).join(' ') + (resting.length > MAX_NAMED ? ` And ${resting.length - MAX_NAMED} more.` : ''))] : []),
     ],
   };
+}
+
+function tellResting({ offer, words, until }: RestingOffer): string {
+  return `${offer} is not asked for until ${timestamp(until)}: ${words}.`;
 }
 
 function howToConfirm({ missing, unnamed, known, token }: Quarantine, { metadata }: CapacityProvider): string {

@@ -22,7 +22,7 @@ function record(state: MachineState, intent: MachineIntent | undefined, fields: 
   };
 }
 
-const FINE: Circumstances = { active: true, leaseProven: true, connected: true, demandKnown: true, now: NOW };
+const FINE: Circumstances = { active: true, leaseProven: true, connected: true, demandKnown: true, clusterRests: false, now: NOW };
 
 /** The step in one word; what it waits for behind a colon. */
 function step(machine: MachineRecord, circumstances: Partial<Circumstances> = {}): string {
@@ -117,6 +117,10 @@ describe('what holds a step back', () => {
     expect(ready.map(([, machine]) => step(machine, { connected: false }))).toEqual(['create', 'wait:session', 'drop', 'delete']);
   });
 
+  it('a cluster that rests because what was to join it has failed, for joining it only', () => {
+    expect(ready.map(([, machine]) => step(machine, { clusterRests: true }))).toEqual(['create', 'wait:cooldown', 'drain', 'delete']);
+  });
+
   it('demand that has not been reported yet, for acquiring only', () => {
     expect(ready.map(([, machine]) => step(machine, { demandKnown: false }))).toEqual(['wait:demand', 'wait:demand', 'drain', 'delete']);
   });
@@ -137,7 +141,7 @@ describe('in any situation', () => {
     stuck: fc.boolean(),
     coolUntil: fc.constantFrom(0, NOW - 1, NOW, NOW + 1),
   }).map(({ state, intent, ...fields }) => record(state, intent, fields));
-  const circumstances = fc.record({ active: fc.boolean(), leaseProven: fc.boolean(), connected: fc.boolean(), demandKnown: fc.boolean(), now: fc.constant(NOW) });
+  const circumstances = fc.record({ active: fc.boolean(), leaseProven: fc.boolean(), connected: fc.boolean(), demandKnown: fc.boolean(), clusterRests: fc.boolean(), now: fc.constant(NOW) });
   const ACTING = ['create', 'configure', 'drain', 'delete'];
 
   it('never drains or deletes without a proven Lease (D16)', () => {

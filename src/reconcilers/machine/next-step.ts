@@ -26,6 +26,8 @@ export interface Circumstances {
   readonly connected: boolean;
   /** Whether that cluster has reported since we started: a decision found after a restart is not acted on before. */
   readonly demandKnown: boolean;
+  /** Whether that cluster is left alone for a moment, because what was to join it has failed. */
+  readonly clusterRests: boolean;
   readonly now: number;
 }
 
@@ -81,7 +83,8 @@ function bindStep(machine: MachineRecord, intent: BindIntent, circumstances: Cir
     case 'Speculative':
       return { do: 'create', intent };
     case 'Idle':
-      return circumstances.connected ? { do: 'configure', intent } : { do: 'wait', for: 'session' };
+      if (!circumstances.connected) return { do: 'wait', for: 'session' };
+      return circumstances.clusterRests ? { do: 'wait', for: 'cooldown' } : { do: 'configure', intent };
     case 'Creating':
     case 'Configuring':
     case 'Configured':

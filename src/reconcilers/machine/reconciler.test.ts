@@ -2,7 +2,6 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { GrpcCode, GrpcError } from '../../api/grpc.ts';
 import { ASSIGNED_NEED_FINGERPRINT, ASSIGNED_PRIORITY } from '../../api/shard-metadata.ts';
 import type { MachineState } from '../../engine/types.ts';
-import { Semaphore } from '../../lib/semaphore.ts';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
 import { ProviderError } from '../../provider/client.ts';
 import { toProviderError } from '../../provider/provider-error.ts';
@@ -11,6 +10,8 @@ import { createWorkQueue } from '../../runtime/queue/work-queue.ts';
 import { silentLog } from '../../runtime/types.ts';
 import { Inventory, isWork } from '../../shard/inventory.ts';
 import type { CallKind, MachineIntent } from '../../shard/record.ts';
+import { ProviderGate } from '../../shard/provider-gate.ts';
+import { Setbacks } from '../../shard/setbacks.ts';
 import { FakeProvider } from '../../shard/testing/fake-provider.ts';
 import { seen, toEast } from '../../shard/testing/machines.ts';
 import { MachineReconciler } from './reconciler.ts';
@@ -39,13 +40,17 @@ function setUp(options: { concurrency?: number } = {}) {
     fenced: [] as string[],
     refused: [] as string[],
     givenUp: [] as string[],
+    failures: [] as string[],
     /** In the middle: no jitter. */
     random: 0.5,
     blob: (_signal: AbortSignal): Promise<Blob> => Promise.resolve({ userData: BLOB, expiresAt: undefined }),
     written: (_id: string, _signal: AbortSignal): Promise<void> => Promise.resolve(),
     pass: (_signal: AbortSignal): Promise<{ notAfterMonotonicMs: number }> => Promise.resolve({ notAfterMonotonicMs: 77 }),
   };
-  const slots = new Semaphore(() => options.concurrency ?? 16);
+  const random = (): number => world.random;
+  const gate = new ProviderGate({ clock, random, limit: () => options.concurrency ?? 16 });
+  const setbacks = new Setbacks({ clock, random, inventory, log: silentLog });
+  inventory.onChange((change) => setbacks.observe(change));
   const controller = createController({
     clock, log: silentLog, workers: 8, queue: createWorkQueue({ clock, backoff: { minMs: 100, maxMs: 30_000 }, retryQps: 100, retryBurst: 100 }),
     reconciler: new MachineReconciler({
@@ -66,9 +71,16 @@ function setUp(options: { concurrency?: number } = {}) {
       requirementsOf: () => [{ key: 'zone', operator: 'Exists', values: [] }],
       written: (id, signal) => world.written(id, signal),
       deadlineMs: (kind) => world.deadlineMs(kind),
-      slot: (run) => slots.run(run),
+      gate,
+      inCluster: (_cluster, run) => run(),
+      machineRests: setbacks.machines,
+      clusterRests: setbacks.clusters,
       onFenced: (id) => world.fenced.push(id),
-      onBindRefused: ({ intent }, { words }) => world.refused.push(intent?.kind === 'bind' ? `${intent.to.cluster} ${intent.to.fingerprint} ${words}` : words),
+      onFailureClass: (kind, failure) => world.failures.push(`${kind} ${failure}`),
+      onBindRefused: ({ intent, seen: machine }, operation, { words, kind }) => {
+        if (operation === 'Create') setbacks.offers.refused(machine, kind, words);
+        world.refused.push(intent?.kind === 'bind' ? `${intent.to.cluster} ${intent.to.fingerprint} ${words}` : words);
+      },
       onDrainGivenUp: (code) => world.givenUp.push(code),
       onOutcome: (kind, outcome) => world.outcomes.push(`${kind} ${outcome}`),
     }),
@@ -101,7 +113,7 @@ function setUp(options: { concurrency?: number } = {}) {
     await clock.advance(0);
   };
   const settle = (): Promise<void> => clock.advance(0);
-  return { clock, inventory, provider, world, wake, have, moves, settle };
+  return { clock, inventory, provider, world, gate, setbacks, wake, have, moves, settle };
 }
 
 type Setup = ReturnType<typeof setUp>;
@@ -619,6 +631,92 @@ describe('fencing', () => {
     expect(t.provider.made('create')).toEqual(['create m']);
     expect(t.world.outcomes).toEqual(['Create fenced']);
     expect(t.inventory.get('m')?.intent).toEqual(bind);
+  });
+});
+
+describe('what a refusal is about (spec: engine 20)', () => {
+  const saying = (words: string) => (): ProviderError => toProviderError(new GrpcError(GrpcCode.RESOURCE_EXHAUSTED, words));
+
+  it.each(['OutOfStock', 'Quota'])('%s: no other slot of the offer is tried, what was meant for them is decided anew, and another offer is', async (kind) => {
+    const t = setUp({ concurrency: 1 });
+    t.provider.next('create', saying(`[${kind}] no c8 in zone-a`));
+    for (let i = 0; i < 5; i++) t.have(`m${i}`, 'Speculative', bind);
+    t.provider.set(seen('other', 'Speculative', { zone: 'zone-b' }));
+    t.inventory.observe(t.provider.machines.get('other')!, t.inventory.mark());
+    t.inventory.takeEngineChanges();
+    await t.settle();
+    expect(t.provider.made('create')).toEqual(['create m0']);
+    expect(t.world.failures).toEqual([`Create ${kind}`]);
+    for (let i = 0; i < 5; i++) expect(t.inventory.get(`m${i}`)).toMatchObject({ intent: undefined, coolUntil: t.clock.now() + 30_000 });
+    expect(t.inventory.takeEngineChanges()?.upserted.filter((m) => m.stuck).map((m) => m.id).sort()).toEqual(['m0', 'm1', 'm2', 'm3', 'm4']);
+    t.inventory.setIntent('other', bind);
+    await t.settle();
+    expect(t.provider.made('create')).toEqual(['create m0', 'create other']);
+    await t.clock.advance(30_000);
+    expect(t.inventory.takeEngineChanges()?.upserted.filter((m) => m.stuck)).toEqual([]);
+    t.inventory.setIntent('m3', bind);
+    await t.settle();
+    expect(t.provider.made('create')).toEqual(['create m0', 'create other', 'create m3']);
+  });
+
+  it('Throttled: everything for this provider waits a moment, nothing is dropped and no machine rests', async () => {
+    const t = setUp();
+    t.provider.next('configure', saying('[Throttled] 20 calls a minute'));
+    t.have('m', 'Idle', bind);
+    await t.settle();
+    expect(t.inventory.get('m')).toMatchObject({ busy: false, recheck: false, coolUntil: 0, intent: { kind: 'bind', configureSent: false } });
+    t.have('n', 'Speculative', bind);
+    await t.clock.advance(999);
+    expect(t.provider.made()).toEqual(['configure m']);
+    await t.clock.advance(1);
+    expect(t.provider.made().slice(1).sort()).toEqual(['configure m', 'create n']);
+    expect(t.world.outcomes).toEqual(expect.arrayContaining(['Configure throttled', 'Configure success', 'Create success']));
+    expect([t.world.refused, t.world.failures]).toEqual([[], ['Configure Throttled']]);
+  });
+
+  it('Unknown: the machine rests, longer each time it is refused', async () => {
+    const t = setUp();
+    const rests: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      t.provider.next('delete', rejected);
+      t.have('m', 'Idle', release);
+      await t.settle();
+      rests.push(t.inventory.get('m')!.coolUntil - t.clock.now());
+      await t.clock.advance(rests.at(-1)!);
+      expect(t.inventory.get('m')).toMatchObject({ coolUntil: 0, obstacle: '', intent: undefined });
+    }
+    expect(rests).toEqual([30_000, 60_000, 120_000]);
+  });
+});
+
+describe('A-65: an operator that cannot make a blob', () => {
+  it('is asked later and later, for all of its machines together, and no machine fails', async () => {
+    const t = setUp();
+    t.world.blob = () => Promise.reject(new Error('no credentials'));
+    t.have('first', 'Idle', bind);
+    await t.settle();
+    for (let i = 0; i < 20; i++) t.have(`m${i}`, 'Idle', bind);
+    await t.settle();
+    expect(t.world.log).toHaveLength(1);
+    await t.clock.advance(31_000); // after 1, 3, 7, 15 and 31 s all are asked for at once; what was under way counts once
+    const asked = t.world.log.length;
+    expect(asked).toBeGreaterThan(3);
+    expect(asked).toBeLessThanOrEqual(1 + 5 * 21);
+    expect([...t.inventory.all()].map((m) => m.seen.state)).toEqual(Array.from({ length: 21 }, () => 'Idle'));
+    t.world.blob = () => Promise.resolve({ userData: BLOB, expiresAt: undefined });
+    await t.clock.advance(40_000);
+    expect(t.provider.made('configure')).toHaveLength(21);
+  });
+
+  it('does not hold up the machines of another cluster', async () => {
+    const t = setUp();
+    t.world.blob = () => Promise.reject(new Error('no credentials'));
+    t.have('m', 'Idle', bind);
+    await t.settle();
+    t.world.blob = () => Promise.resolve({ userData: BLOB, expiresAt: undefined });
+    t.have('n', 'Idle', { ...bind, to: { ...toEast, cluster: 'west' } });
+    await t.settle();
+    expect(t.provider.made()).toEqual(['configure n']);
   });
 });
 

@@ -1,3 +1,4 @@
+import { GrpcCode, GrpcError } from '../../api/grpc.ts';
 import type { Requirement } from '../../api/profile.ts';
 import { encodeShardMetadata } from '../../api/shard-metadata.ts';
 import type { Assignment } from '../../engine/types.ts';
@@ -7,16 +8,20 @@ import { deadline } from '../../lib/deadline.ts';
 import type { Random } from '../../lib/random.ts';
 import { ProviderError } from '../../provider/client.ts';
 import type { Acknowledgement, MutationLimits, ProviderClient } from '../../provider/client.ts';
+import type { FailureClass } from '../../provider/failure-class.ts';
 import { after, done } from '../../runtime/types.ts';
 import type { Log, ReconcileContext, Reconciler, Result } from '../../runtime/types.ts';
 import type { Inventory } from '../../shard/inventory.ts';
 import type { CallKind, MachineRecord, OperationKind } from '../../shard/record.ts';
+import type { ProviderGate } from '../../shard/provider-gate.ts';
+import type { Rests } from '../../shard/rests.ts';
 import { STEP_OF, nextStep } from './next-step.ts';
 import type { BindIntent, Step, UnbindIntent } from './next-step.ts';
 import { refusalOf } from './refusal.ts';
 import type { Refusal } from './refusal.ts';
 
-const COOLDOWN_MS = 30_000;
+/** The longest pause between two tries of one call. */
+const RETRY_MAX_MS = 30_000;
 /** What may be refused in passing is tried so often: after so long at first, then twice as long each time. */
 const TRIES = 5;
 const RETRY_MS = 1_000;
@@ -52,11 +57,19 @@ export interface MachineReconcilerDeps {
   readonly written: (id: string, signal: AbortSignal) => Promise<void>;
   /** How long one call may take. */
   readonly deadlineMs: (kind: CallKind) => number;
-  /** At most so many provider calls at a time. */
-  readonly slot: <T>(run: () => Promise<T>) => Promise<T>;
+  /** Where calls to the provider wait for their turn. */
+  readonly gate: Pick<ProviderGate, 'run' | 'throttled' | 'answered'>;
+  /** Where the machines of one cluster wait to be made ready for it, so that a slow operator holds up no other cluster. */
+  readonly inCluster: <T>(cluster: string, run: () => Promise<T>) => Promise<T>;
+  /** How long a machine is left alone for everybody's sake after it was refused; by id. */
+  readonly machineRests: Pick<Rests, 'failed'>;
+  /** How long nothing is made ready for a cluster after its operator could not help; by cluster. */
+  readonly clusterRests: Pick<Rests, 'failed' | 'restMs'>;
   readonly onFenced: (machineId: string, message: string) => void;
-  /** The provider refused a machine that is meant for some demand. */
-  readonly onBindRefused: (machine: MachineRecord, refusal: Pick<Refusal, 'code' | 'words'>) => void;
+  /** The provider refused a machine that is meant for some demand; the machine is as it was then. */
+  readonly onBindRefused: (machine: MachineRecord, operation: OperationKind, refusal: Pick<Refusal, 'code' | 'words' | 'kind'>) => void;
+  /** A definite no. */
+  readonly onFailureClass: (operation: OperationKind, kind: FailureClass) => void;
   /** The provider refused a drain for good, or too often: the machine serves on. */
   readonly onDrainGivenUp: (code: string) => void;
   readonly onOutcome: (kind: OperationKind, outcome: string, seconds: number) => void;
@@ -97,18 +110,15 @@ export class MachineReconciler implements Reconciler {
         this.drop(id);
         return this.untilRested(id);
       case 'look':
-        await this.look(id, ctx.signal);
+        await this.deps.gate.run('Get', machine.seen.cluster, ctx.signal, () => this.look(id, ctx.signal));
         return this.untilRested(id);
       case 'create':
-        await this.writeAhead(id, ctx.signal);
         return this.call(machine, 'Create', (limits) => this.deps.provider.create(id, limits), ctx.signal);
       case 'configure':
-        return this.configure(machine, step.intent, ctx.signal);
+        return this.deps.inCluster(step.intent.to.cluster, () => this.configure(machine, step.intent, ctx.signal));
       case 'drain':
-        await this.writeAhead(id, ctx.signal);
         return this.call(machine, 'Drain', (limits) => this.drain(machine, step.intent, limits), ctx.signal);
       case 'delete':
-        await this.writeAhead(id, ctx.signal);
         return this.call(machine, 'Delete', (limits) => this.deps.provider.delete(id, limits), ctx.signal);
       default:
         return assertNever(step);
@@ -126,6 +136,7 @@ export class MachineReconciler implements Reconciler {
       leaseProven: this.deps.isLeaseProven(),
       connected: target !== '' && this.deps.isConnected(target),
       demandKnown: target !== '' && this.deps.hasReported(target),
+      clusterRests: this.deps.clusterRests.restMs(target) > 0,
       now: this.deps.clock.now(),
     });
   }
@@ -141,23 +152,21 @@ export class MachineReconciler implements Reconciler {
     const machine = this.deps.inventory.get(id);
     const rest = machine?.intent?.kind === 'bind' ? machine.intent.rest : undefined;
     const now = this.deps.clock.now();
-    const ends = [machine?.coolUntil, machine?.drainRefusal?.until, machine?.operation?.retryAt, rest?.until].filter((end) => end !== undefined && end > now) as number[];
+    const clusterRest = machine?.intent?.kind === 'bind' ? now + this.deps.clusterRests.restMs(machine.intent.to.cluster) : undefined;
+    const ends = [machine?.coolUntil, machine?.drainRefusal?.until, machine?.operation?.retryAt, rest?.until, clusterRest].filter((end) => end !== undefined && end > now) as number[];
     return ends.length === 0 ? done : after(Math.min(...ends) - now);
   }
 
   private async configure(machine: MachineRecord, intent: BindIntent, signal: AbortSignal): Promise<Result> {
     const { inventory } = this.deps;
     const id = machine.seen.id;
-    const requirements = this.deps.requirementsOf(intent.to) ?? intent.requirements;
-    const limit = deadline(this.deps.clock, BLOB_TIMEOUT_MS, signal);
-    const [blob] = await Promise.all([
-      this.deps.requestBlob(intent.to.cluster, requirements, limit.signal).catch((error: unknown) => {
-        // The machine counts for its demand meanwhile, so somebody has to be told why it does not come.
-        if (!signal.aborted && inventory.get(id)?.intent === machine.intent) inventory.update(id, { obstacle: error instanceof Error ? error.message : String(error) });
-        throw error;
-      }),
-      this.writeAhead(id, signal),
-    ]).finally(() => limit.clear());
+    signal.throwIfAborted();
+    // Machines of its cluster were in front of it.
+    const now = inventory.get(id);
+    if (!now || now.intent !== machine.intent) return done;
+    if (this.stepOf(now).do !== 'configure') return this.untilRested(id);
+    const [blob] = await Promise.all([this.blobFor(id, intent, signal), this.writeAhead(id, signal)]);
+    if (!blob) return this.untilRested(id);
     const metadata = encodeShardMetadata({
       priority: intent.to.priority,
       interruptionBucket: intent.to.interruptionBucket,
@@ -177,6 +186,28 @@ export class MachineReconciler implements Reconciler {
         inventory.setIntent(id, { ...intent, configureSent: true });
       },
     );
+  }
+
+  /** Undefined: the operator cannot make one, and nothing is asked of it for a while. */
+  private async blobFor(id: string, intent: BindIntent, signal: AbortSignal): Promise<Blob | undefined> {
+    const { inventory, clusterRests, log } = this.deps;
+    const { cluster } = intent.to;
+    const limit = deadline(this.deps.clock, BLOB_TIMEOUT_MS, signal);
+    try {
+      return await this.deps.requestBlob(cluster, this.deps.requirementsOf(intent.to) ?? intent.requirements, limit.signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const words = error instanceof Error ? error.message : String(error);
+      // Gone with its session: it comes back with the next one, and is no word on what this operator can do.
+      const isGone = error instanceof GrpcError && error.code === GrpcCode.UNAVAILABLE;
+      if (!isGone) log.warn({ machine: id, cluster, error: words, restMs: clusterRests.failed(cluster) }, 'no bootstrap blob: the machine stays as it is, and nothing is made ready for the cluster for a while');
+      // The machine counts for its demand meanwhile, so somebody has to be told why it does not come.
+      if (inventory.get(id)?.intent === intent) inventory.update(id, { obstacle: words });
+      if (isGone) throw error;
+      return undefined;
+    } finally {
+      limit.clear();
+    }
   }
 
   private drain(machine: MachineRecord, intent: UnbindIntent, limits: MutationLimits): Promise<Acknowledgement> {
@@ -203,8 +234,10 @@ export class MachineReconciler implements Reconciler {
   ): Promise<Result> {
     const { inventory, clock } = this.deps;
     const id = machine.seen.id;
-    return this.deps.slot(async () => {
-      signal.throwIfAborted();
+    const cluster = machine.intent?.kind === 'bind' ? machine.intent.to.cluster : machine.seen.cluster;
+    return this.deps.gate.run(kind, cluster, signal, async () => {
+      // The blob took its time in which the object was written, too.
+      if (kind !== 'Configure') await this.writeAhead(id, signal);
       const pass = await this.deps.pass(signal);
       const now = inventory.get(id);
       if (!now || now.intent !== machine.intent) return done; // whoever changed it has woken us
@@ -222,6 +255,7 @@ export class MachineReconciler implements Reconciler {
         if (ack.machine) inventory.end(id, { seen: ack.machine, operationId: ack.operationId });
         // Accepted, but the record that came with it is unusable: the next look may bring a better one.
         else inventory.end(id, { error: ack.rejected ? `${ack.rejected.field} ${ack.rejected.text}` : 'the answer names no machine', recheck: true });
+        this.deps.gate.answered();
         this.deps.onOutcome(kind, 'success', (clock.monotonic() - startedMono) / 1000);
         return done;
       } catch (error) {
@@ -240,8 +274,10 @@ export class MachineReconciler implements Reconciler {
     const message = error instanceof Error ? error.message : String(error);
     if (error instanceof ProviderError && error.code === 'Late') return this.late(id, kind, message, seconds);
     const refusal = refusalOf(error, kind);
+    if (refusal && error instanceof ProviderError && error.code !== 'Fenced') this.deps.onFailureClass(kind, refusal.kind);
+    if (refusal?.kind === 'Throttled') return this.throttled(id, kind, message, seconds);
     const attempts = inventory.get(id)?.operation?.attempts ?? 1;
-    const retryMs = refusal || attempts === 1 ? 0 : this.jittered(Math.min(COOLDOWN_MS, UNANSWERED_RETRY_MS * 2 ** (attempts - 2)));
+    const retryMs = refusal || attempts === 1 ? 0 : this.jittered(Math.min(RETRY_MAX_MS, UNANSWERED_RETRY_MS * 2 ** (attempts - 2)));
     inventory.end(id, { error: `${kind.toLowerCase()}: ${message}`, recheck: true, isRefusal: refusal !== undefined, ...(retryMs > 0 && { retryAt: clock.now() + retryMs }) });
     this.deps.onOutcome(kind, error instanceof ProviderError ? outcomeLabel(error.code) : 'other', seconds);
     if (error instanceof ProviderError && error.code === 'Fenced') {
@@ -253,24 +289,39 @@ export class MachineReconciler implements Reconciler {
     const isGone = error instanceof ProviderError && error.code === 'NotFound';
     if (machine?.intent?.kind === 'unbind' && kind === 'Drain' && !isGone) return this.drainRefused(machine, machine.intent, refusal);
     if (machine?.intent?.kind === 'bind') {
-      this.deps.onBindRefused(machine, refusal);
+      this.deps.onBindRefused(machine, kind, refusal);
       if (refusal.isOfRequest && (machine.intent.rest?.refusals ?? 0) + 1 < TRIES) return this.requestRefused(id, machine.intent, refusal);
     }
-    if (machine?.intent && (machine.intent.kind !== 'bind' || kind === machine.operation?.kind)) inventory.setIntent(id, undefined);
-    inventory.update(id, { coolUntil: clock.now() + COOLDOWN_MS, obstacle: refusal.words });
-    this.deps.log.warn({ machine: id, operation: kind, error: message }, 'the provider refused: decision dropped, machine rests');
-    return after(COOLDOWN_MS);
+    const restMs = this.deps.machineRests.failed(id);
+    const rested = inventory.get(id);
+    if (rested?.intent && (rested.intent.kind !== 'bind' || kind === rested.operation?.kind)) inventory.setIntent(id, undefined);
+    inventory.update(id, { coolUntil: Math.max(rested?.coolUntil ?? 0, clock.now() + restMs), obstacle: refusal.words });
+    this.deps.log.warn({ machine: id, operation: kind, class: refusal.kind, error: message, restMs }, 'the provider refused: decision dropped, machine rests');
+    return this.untilRested(id);
+  }
+
+  /** Nothing is wrong with the machine or with what was decided: all calls of this provider slow down, and this one is made again. */
+  private throttled(id: string, kind: OperationKind, message: string, seconds: number): Result {
+    const restMs = this.deps.gate.throttled();
+    this.deps.onOutcome(kind, 'throttled', seconds);
+    this.deps.log.warn({ machine: id, operation: kind, error: message, restMs }, 'the provider is asked too much: nothing new is sent to it for a moment');
+    return this.again(id, kind, message, restMs);
   }
 
   /** This process or the way to the provider stood still: nothing has happened, and what is still right is asked for anew. */
   private late(id: string, kind: OperationKind, message: string, seconds: number): Result {
-    const { inventory, clock } = this.deps;
-    const pauseMs = this.jittered(RETRY_MS);
-    inventory.end(id, { error: `${kind.toLowerCase()}: ${message}`, recheck: false, retryAt: clock.now() + pauseMs });
-    const intent = inventory.get(id)?.intent;
-    if (kind === 'Configure' && intent?.kind === 'bind') inventory.setIntent(id, { ...intent, configureSent: false, rest: { refusals: intent.rest?.refusals ?? 0, until: clock.now() + pauseMs } });
     this.deps.onOutcome(kind, 'late', seconds);
     this.deps.log.warn({ machine: id, operation: kind, error: message }, 'the provider refused a call that came too late: it is made anew');
+    return this.again(id, kind, message, this.jittered(RETRY_MS));
+  }
+
+  /** Surely nothing has happened: the same is tried after a pause, unless something else is decided meanwhile. */
+  private again(id: string, kind: OperationKind, message: string, pauseMs: number): Result {
+    const { inventory, clock } = this.deps;
+    const until = clock.now() + pauseMs;
+    inventory.end(id, { error: `${kind.toLowerCase()}: ${message}`, recheck: false, retryAt: until });
+    const intent = inventory.get(id)?.intent;
+    if (kind === 'Configure' && intent?.kind === 'bind') inventory.setIntent(id, { ...intent, configureSent: false, rest: { refusals: intent.rest?.refusals ?? 0, until } });
     return after(pauseMs);
   }
 
@@ -313,7 +364,7 @@ export class MachineReconciler implements Reconciler {
   }
 
   private pause(refusals: number): number {
-    return this.jittered(Math.min(COOLDOWN_MS, RETRY_MS * 2 ** (refusals - 1)));
+    return this.jittered(Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** (refusals - 1)));
   }
 
   /** A quarter more or less, so that what was refused together is not tried together. */

@@ -1,5 +1,7 @@
 import { codeName, GrpcCode, GrpcError } from '../../api/grpc.ts';
 import { ProviderError } from '../../provider/client.ts';
+import { failureClass } from '../../provider/failure-class.ts';
+import type { FailureClass } from '../../provider/failure-class.ts';
 import type { OperationKind } from '../../shard/record.ts';
 
 /** A provider's definite no. */
@@ -8,6 +10,7 @@ export interface Refusal {
   readonly code: string;
   /** What was refused, and the provider's own words. */
   readonly words: string;
+  readonly kind: FailureClass;
   /** Asking again is of no use. */
   readonly isFinal: boolean;
   /** Not the machine is the trouble but what was asked of it: another one would be refused as well. */
@@ -20,10 +23,12 @@ export function refusalOf(error: unknown, kind: OperationKind): Refusal | undefi
   const grpc = error.cause instanceof GrpcError ? error.cause.code : undefined;
   // Servers that name no code say UNKNOWN. A drain may be given up by it: the look that follows tells if it was begun all the same.
   if (error.isAmbiguous && !(kind === 'Drain' && grpc === GrpcCode.UNKNOWN)) return undefined;
+  const kindOfNo = failureClass(error.message, error.code === 'InvalidArgument' ? GrpcCode.INVALID_ARGUMENT : grpc);
   return {
+    kind: kindOfNo,
     code: grpc === undefined ? error.code : codeName(grpc),
     words: `${kind.toLowerCase()}: ${error.message}`,
     isFinal: error.code === 'NotSupported' || error.code === 'NotFound',
-    isOfRequest: kind === 'Configure' && error.code === 'InvalidArgument',
+    isOfRequest: kind === 'Configure' && kindOfNo === 'Invalid',
   };
 }

@@ -45,6 +45,8 @@ export class ShardWorld {
   probes = '';
   /** What operators say instead of handing out bootstrap blobs; '' = they hand them out. */
   blobError = '';
+  /** Clusters whose operators do not answer at all. */
+  readonly silent = new Set<string>();
   private edits = 100;
   private hubServer: EmbeddedControlPlane | undefined;
   private readonly shards: RunningShard[] = [];
@@ -116,7 +118,10 @@ export class ShardWorld {
     operator.hello(cluster, additions);
     await operator.ack('hello');
     void (async () => {
-      for (;;) operator.answer((await operator.wait('bootstrapRequest')).requestId, this.blobError ? { error: this.blobError } : { userData: Buffer.from(`join ${cluster}`) });
+      for (;;) {
+        const { requestId } = await operator.wait('bootstrapRequest');
+        if (!this.silent.has(cluster)) operator.answer(requestId, this.blobError ? { error: this.blobError } : { userData: Buffer.from(`join ${cluster}`) });
+      }
     })();
     return operator;
   }

@@ -1,0 +1,116 @@
+import type { Millis } from '../engine/types.ts';
+import type { Clock } from '../lib/clock.ts';
+import { inTurns } from '../lib/turns.ts';
+import { failureClass } from '../provider/failure-class.ts';
+import type { FailureClass } from '../provider/failure-class.ts';
+import type { ProviderMachine } from '../provider/provider-machine.ts';
+import type { Log } from '../runtime/types.ts';
+import type { Inventory, InventoryChange } from './inventory.ts';
+import type { Rests } from './rests.ts';
+
+/** So many slots of one offer refused in a row, for whatever reason: it is the offer. */
+const SAME_OFFER = 3;
+
+export interface RestingOffer {
+  /** Instance type, zone and capacity type. */
+  readonly offer: string;
+  readonly kind: FailureClass;
+  /** The provider's. */
+  readonly words: string;
+  /** Wall time. */
+  readonly until: Millis;
+}
+
+export interface OfferRestsOptions {
+  readonly clock: Clock;
+  readonly inventory: Inventory;
+  readonly rests: Rests;
+  readonly log: Log;
+}
+
+/**
+ * Offers that are not to be had for a while. A provider that is out of stock, or out of quota, would refuse every slot of
+ * that kind: so all of them rest, and what was bound to them and not begun is decided anew, elsewhere (spec: engine 20).
+ */
+export class OfferRests {
+  private readonly options: OfferRestsOptions;
+  /** Creates refused in a row, by offer. */
+  private readonly refusals = new Map<string, number>();
+  private readonly resting = new Map<string, RestingOffer>();
+
+  constructor(options: OfferRestsOptions) {
+    this.options = options;
+  }
+
+  get count(): number {
+    return this.resting.size;
+  }
+
+  list(): readonly RestingOffer[] {
+    return [...this.resting.values()];
+  }
+
+  /** A Create of the machine was refused, or came to nothing. For how many milliseconds its offer rests; 0 = it does not. */
+  refused(machine: ProviderMachine, kind: FailureClass, words: string): number {
+    const offer = offerOf(machine);
+    const inARow = (this.refusals.get(offer) ?? 0) + 1;
+    this.refusals.set(offer, inARow);
+    if (kind !== 'OutOfStock' && kind !== 'Quota' && inARow < SAME_OFFER) return 0;
+    const { clock, rests, log } = this.options;
+    const isNew = !this.resting.has(offer);
+    const ms = rests.failed(offer);
+    if (!isNew) return ms;
+    const until = clock.now() + ms;
+    this.resting.set(offer, { offer, kind, words, until });
+    log.warn({ offer, class: kind, error: words, restMs: ms }, 'an offer is not to be had: its slots rest, and what was meant for them is decided anew');
+    void this.forSlots(offer, (id) => this.restSlot(id, until));
+    clock.after(ms, () => {
+      this.resting.delete(offer);
+      void this.forSlots(offer, (id) => this.wakeSlot(id, until));
+    });
+    return ms;
+  }
+
+  /** Feed it every change: Creates end on their own, and slots of a resting offer may come anew. */
+  observe({ before, after }: InventoryChange): void {
+    if (!after) return;
+    const { state } = after.seen;
+    if (before?.seen.state === 'Creating' && state !== 'Creating') {
+      if (state === 'Failed') this.refused(after.seen, failureClass(after.seen.lastError), after.seen.lastError);
+      else if (state === 'Idle') this.succeeded(after.seen);
+    }
+    if (state !== 'Speculative' || before?.seen.state === 'Speculative') return;
+    const rest = this.resting.get(offerOf(after.seen));
+    if (rest) this.restSlot(after.seen.id, rest.until);
+  }
+
+  private succeeded(machine: ProviderMachine): void {
+    const offer = offerOf(machine);
+    this.refusals.delete(offer);
+    // One that was accepted before the refusal says nothing about now.
+    if (!this.resting.has(offer)) this.options.rests.succeeded(offer);
+  }
+
+  private restSlot(id: string, until: number): void {
+    const { inventory } = this.options;
+    const machine = inventory.get(id);
+    if (!machine || machine.seen.state !== 'Speculative' || machine.busy) return;
+    // First the rest: whoever hears that nothing is decided any more must not decide the same again.
+    if (machine.coolUntil < until) inventory.update(id, { coolUntil: until });
+    if (machine.intent?.kind === 'bind') inventory.setIntent(id, undefined);
+  }
+
+  private wakeSlot(id: string, until: number): void {
+    if (this.options.inventory.get(id)?.coolUntil === until) this.options.inventory.update(id, { coolUntil: 0 });
+  }
+
+  private forSlots(offer: string, visit: (id: string) => void): Promise<void> {
+    return inTurns(this.options.inventory.all(), ({ seen }) => {
+      if (seen.state === 'Speculative' && offerOf(seen) === offer) visit(seen.id);
+    });
+  }
+}
+
+function offerOf({ instanceType, zone, capacityType }: ProviderMachine): string {
+  return `${instanceType}/${zone}/${capacityType}`;
+}

@@ -1,0 +1,62 @@
+import type { Clock } from '../lib/clock.ts';
+import type { Random } from '../lib/random.ts';
+import type { Log } from '../runtime/types.ts';
+import type { Inventory, InventoryChange } from './inventory.ts';
+import { OfferRests } from './offer-rests.ts';
+import { Rests } from './rests.ts';
+
+/** A machine that a provider refused, or that failed on its way. */
+const MACHINE = { minMs: 30_000, maxMs: 900_000 };
+/** A cluster whose operator cannot make a bootstrap blob, or where machines fail while they join. */
+const CLUSTER = { minMs: 1_000, maxMs: 30_000 };
+/** An offer that is out of stock or beyond a quota. */
+const OFFER = { minMs: 30_000, maxMs: 300_000 };
+
+/**
+ * What failed rests by itself and holds up nobody else (spec: engine 17, 20): the machine, the cluster or the offer, whichever
+ * the failure is about, later and later while it goes on failing. Nothing is ever given up for good. In memory: a restart
+ * begins anew.
+ */
+export class Setbacks {
+  readonly machines: Rests;
+  readonly clusters: Rests;
+  readonly offers: OfferRests;
+  private readonly clock: Clock;
+  private readonly inventory: Inventory;
+
+  constructor({ clock, random, inventory, log }: { readonly clock: Clock; readonly random: Random; readonly inventory: Inventory; readonly log: Log }) {
+    this.clock = clock;
+    this.inventory = inventory;
+    this.machines = new Rests(clock, random, MACHINE);
+    this.clusters = new Rests(clock, random, CLUSTER);
+    this.offers = new OfferRests({ clock, inventory, log, rests: new Rests(clock, random, OFFER) });
+  }
+
+  /** Feed it every change: providers accept at once, and fail later. */
+  observe(change: InventoryChange): void {
+    const { before, after, id } = change;
+    if (!before || !after || before.seen.state !== after.seen.state) this.offers.observe(change);
+    if (!before || !after || before.seen.state === after.seen.state) return;
+    const was = before.seen.state;
+    switch (after.seen.state) {
+      case 'Failed':
+        if (was === 'Creating' || was === 'Configuring') this.machines.failed(id);
+        if (was === 'Configuring') this.clusters.failed(before.seen.cluster);
+        return;
+      case 'Configured':
+        if (was !== 'Configuring') return;
+        this.machines.succeeded(id);
+        this.clusters.succeeded(after.seen.cluster);
+        return;
+      default:
+        if (was === 'Failed') this.repaired(id);
+    }
+  }
+
+  /** Repaired at once it may fail again at once: it rests as if it had been refused. */
+  private repaired(id: string): void {
+    const restMs = this.machines.restMs(id);
+    const until = this.clock.now() + restMs;
+    if (restMs > 0 && (this.inventory.get(id)?.coolUntil ?? 0) < until) this.inventory.update(id, { coolUntil: until });
+  }
+}
