@@ -1,11 +1,11 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { UsageError } from '../lib/usage-error.ts';
 import { durationMs, listenAddress } from './flags.ts';
+import { addServingFlags, stateFolder, untilStopped, withPort, type ServingFlags } from './provider-serving.ts';
 
-interface StaticFlags {
+interface StaticFlags extends ServingFlags {
   inventory?: string;
-  state: string;
-  address: string;
+  address?: string;
   shutdownGrace: string;
   check?: boolean;
   try?: string;
@@ -37,6 +37,8 @@ The shortest inventory file:
 
 Exit codes of hooks: 0 done · 75 or 255 (ssh could not connect): try again · anything else: the machine turns FAILED
 
+The state folder (./static-state without --state) is the only record of which machine serves which cluster: keep it.
+
 The file is looked at every two seconds, and at once on SIGHUP. A version that cannot be used is reported, and the last good one
 stays in use. A machine whose line is removed serves on until it is drained and is never handed out again.
 
@@ -45,20 +47,20 @@ On stdout it prints one JSON line when it serves: {"event":"listening","address"
 Examples:
   bigfleet provider static --inventory fleet.yaml --check
   bigfleet provider static --inventory fleet.yaml --try configure --machine host-1 --cluster prod --blob join.sh
-  bigfleet provider static --inventory fleet.yaml --state /var/lib/bigfleet-static --address 0.0.0.0:7790
+  bigfleet provider static --inventory fleet.yaml --state /var/lib/bigfleet-static --addr :7790
   bigfleet provider static --state /var/lib/bigfleet-static --recover host-1      host-1 was FAILED and is clean again
 
 Exit codes: 0 stopped by SIGTERM or SIGINT, or checked and good · 1 could not start or go on, or a tried hook failed
             2 wrong flags or inventory file`;
 
-/** Adds `bigfleet provider static` to `bigfleet provider`. */
+const DEFAULT_STATE = './static-state';
+
+/** `bigfleet provider static`. */
 export function registerStatic(provider: Command): void {
-  provider
-    .command('static')
-    .description('serve machines that you own, listed in a file, by commands of yours')
+  const command = provider.command('static').description('serve machines that you own, listed in a file, by commands of yours');
+  addServingFlags(command)
+    .addOption(new Option('--address <host:port>', 'the same as --addr').hideHelp())
     .option('--inventory <file>', 'which machines there are and what their hooks are (YAML, see below)')
-    .option('--state <dir>', 'keep the state here; it is the only record of which machine serves which cluster', './static-state')
-    .option('--address <host:port>', 'where to serve the provider API; port 0 takes a free one', '127.0.0.1:7790')
     .option('--shutdown-grace <time>', 'how long running hooks may go on after SIGTERM', '25s')
     .option('--check', 'only check the inventory file, and list its machines')
     .option('--try <hook>', 'only run this hook of one machine, in the foreground; not while a provider serves that machine')
@@ -73,7 +75,7 @@ export function registerStatic(provider: Command): void {
 }
 
 async function run(flags: StaticFlags): Promise<void> {
-  if (flags.recover !== undefined) return recover(flags.recover, flags.state);
+  if (flags.recover !== undefined) return recover(flags.recover, flags.dataDir ?? DEFAULT_STATE);
   if (flags.inventory === undefined) throw new UsageError('--inventory: give the file that lists your machines; --help shows the shortest one');
   if (!['table', 'json'].includes(flags.output)) throw new UsageError(`--output: "${flags.output}" must be table or json`);
   if (flags.check) return check(flags.inventory, flags.output);
@@ -118,20 +120,15 @@ async function recover(machineId: string, state: string): Promise<void> {
 }
 
 async function serve(inventory: string, flags: StaticFlags): Promise<void> {
-  const given = listenAddress('--address', flags.address);
+  const given = listenAddress('--addr', flags.address ?? flags.listen);
   const address = given.startsWith(':') ? `0.0.0.0${given}` : given;
   const shutdownGraceMs = durationMs('--shutdown-grace', flags.shutdownGrace);
+  const state = stateFolder(flags.dataDir ?? DEFAULT_STATE);
   const [{ runStaticProvider }, { createLog }, { systemClock }] = await Promise.all([
     import('../provider/static/run-static-provider.ts'), import('../lib/log.ts'), import('../lib/clock.ts'),
   ]);
-  const running = await runStaticProvider({
-    inventory, address, shutdownGraceMs, state: flags.state, clock: systemClock, random: Math.random, log: createLog('provider-static'),
-  });
-  process.stdout.write(`${JSON.stringify({ event: 'listening', address: `${address.slice(0, address.lastIndexOf(':'))}:${running.provider.port}` })}\n`);
+  const running = await runStaticProvider({ inventory, state, address, shutdownGraceMs, clock: systemClock, random: Math.random, log: createLog('provider-static') });
   process.on('SIGHUP', () => running.reload());
-  await new Promise<void>((resolve) => {
-    process.once('SIGTERM', () => resolve());
-    process.once('SIGINT', () => resolve());
-  });
+  await untilStopped({ address: withPort(address, running.provider.port) });
   await running.close();
 }

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Clock } from '../../lib/clock.ts';
+import { isGroupRunning } from '../../lib/process-identity.ts';
 import type { HookOutput } from './hook-output.ts';
 
 export interface ProcessSpec {
@@ -31,7 +32,7 @@ export type Ending =
 const OUTPUT_GRACE_MS = 500;
 /** Nothing survives SIGKILL but what the kernel itself holds; that is not waited for any longer. */
 const GIVE_UP_MS = 5_000;
-const LOOK_MS = 50;
+const LOOK_MS = 100;
 
 /**
  * Runs one process in a group of its own to its end. At the timeout and when the signal aborts, the group gets SIGTERM and
@@ -108,7 +109,7 @@ class HookProcess {
 
   /** The first of a group may be gone while those it started are not. */
   private waitForGroup(done: () => void): void {
-    if (!this.signalGroup(0)) return done();
+    if (this.isKilled || !isGroupRunning(this.child.pid!)) return done();
     this.after(LOOK_MS, () => this.waitForGroup(done));
   }
 
@@ -126,8 +127,8 @@ class HookProcess {
     this.resolve(ending);
   }
 
-  private signalGroup(signal: NodeJS.Signals | 0): boolean {
-    return signalGroup(this.child.pid!, signal);
+  private signalGroup(signal: NodeJS.Signals): void {
+    signalGroup(this.child.pid!, signal);
   }
 
   private after(ms: number, fn: () => void): void {
@@ -139,13 +140,12 @@ class HookProcess {
   }
 }
 
-/** Signals all processes of a group; false when there are none, or none that may be signalled. */
-export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
+/** Signals all processes of a group that there are. */
+export function signalGroup(group: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(-pid, signal);
-    return true;
+    process.kill(-group, signal);
   } catch {
-    return false;
+    // They have gone, or run as somebody else, who then has to end them.
   }
 }
 

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import type { Clock } from '../../lib/clock.ts';
 import { sleep } from '../../lib/clock.ts';
-import { isProcessAlive, processStart } from '../../lib/process-identity.ts';
+import { isGroupRunning, isProcessAlive, processStart } from '../../lib/process-identity.ts';
 import { signalGroup } from './hook-process.ts';
 
 interface HookRecord {
@@ -12,7 +12,7 @@ interface HookRecord {
   readonly killAfterMs: number;
 }
 
-const LOOK_MS = 50;
+const LOOK_MS = 100;
 /** After SIGKILL. */
 const GIVE_UP_MS = 5_000;
 
@@ -65,14 +65,14 @@ async function endLeftover(record: HookRecord | undefined, clock: Clock, tell: (
   if (processStart(pid) !== start) return;
   tell(`ending process ${pid}: a hook that the last run of this provider left behind`);
   signalGroup(pid, 'SIGTERM');
-  if (await hasGone(pid, start, clock, killAfterMs)) return;
+  if (await hasGone(pid, clock, killAfterMs)) return;
   signalGroup(pid, 'SIGKILL');
-  if (!(await hasGone(pid, start, clock, GIVE_UP_MS))) tell(`process ${pid} does not end`);
+  if (!(await hasGone(pid, clock, GIVE_UP_MS))) tell(`process ${pid} does not end`);
 }
 
-async function hasGone(pid: number, start: string, clock: Clock, withinMs: number): Promise<boolean> {
+async function hasGone(group: number, clock: Clock, withinMs: number): Promise<boolean> {
   const until = clock.monotonic() + withinMs;
-  while (isProcessAlive(pid) && processStart(pid) === start) {
+  while (isGroupRunning(group)) {
     if (clock.monotonic() >= until) return false;
     await sleep(clock, LOOK_MS);
   }

@@ -80,9 +80,10 @@ export class HookRunner {
     this.isHeld = true;
   }
 
-  /** Resolves when no process runs, now or later. */
-  idle(): Promise<void> {
-    return this.active.size === 0 ? Promise.resolve() : new Promise((resolve) => this.idleWaiters.add(resolve));
+  /** Resolves when no process runs, now or later, and whoever waited for it has gone on. */
+  async idle(): Promise<void> {
+    if (this.active.size > 0) await new Promise<void>((resolve) => this.idleWaiters.add(resolve));
+    await new Promise<void>((resolve) => setImmediate(resolve));
   }
 
   private async attempts(request: HookRequest, signal: AbortSignal): Promise<void> {

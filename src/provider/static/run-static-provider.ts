@@ -93,19 +93,21 @@ async function start(options: StaticOptions, store: StateStore): Promise<Running
   roster.begin();
   await running.reconcile().catch((error: unknown) => log.warn({ err: error }, 'the machines could not be compared with the inventory'));
 
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    watch.stop();
+    await endHooks(hooks, options);
+    roster.stop();
+    await running.close();
+    await hooks.idle();
+  };
   return {
     provider: running,
     reload: () => watch.reload(),
     get isInventoryBroken() {
       return watch.isBroken;
     },
-    async close() {
-      watch.stop();
-      await endHooks(hooks, options);
-      roster.stop();
-      await running.close();
-      await hooks.idle();
-    },
+    close: () => (closing ??= close()),
   };
 }
 

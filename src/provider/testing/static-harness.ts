@@ -134,6 +134,14 @@ export class StaticHarness {
     await Promise.all([this.becomes(id, state), call]);
   }
 
+  /** Lets virtual time pass until something has happened; for what comes whatever the time is, such as the end of a process that was told to end. */
+  async pass<T>(event: Promise<T>): Promise<T> {
+    let done = false;
+    void event.catch(() => {}).finally(() => (done = true));
+    while (!done) await this.clock.advance(100);
+    return event;
+  }
+
   /** Lets virtual time pass whenever the provider says that it pauses, until something has happened. */
   async skipPauses<T>(event: Promise<T>): Promise<T> {
     let done = false;

@@ -1,0 +1,126 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { unfenced } from '../testing/rpc.ts';
+import { StaticHarness } from '../testing/static-harness.ts';
+
+let h: StaticHarness;
+beforeEach(() => {
+  h = new StaticHarness();
+  h.script('drain.sh', 'true');
+});
+afterEach(() => h.close());
+
+const inventory = (hook = '', top = ''): string => `version: 1
+${top}
+defaults: {zone: z, instanceType: t, resources: {cpu: 8}}
+machines:
+  - id: a
+    hooks: {configure: {run: [./configure.sh]${hook}}, drain: {run: [./drain.sh]}}
+`;
+/** A hook that waits for a file, and keeps what it is given. */
+const waiting = 'cat > blob; echo $BIGFLEET_OPERATION_ID >> runs; echo begun; until [ -e go ]; do sleep 0.02; done; echo ended';
+
+describe('a hook that hangs', () => {
+  it('is ended at its timeout and tried again; then the machine is FAILED', async () => {
+    h.script('configure.sh', 'echo begun; exec sleep 1000');
+    h.inventory(inventory(', timeout: 5s, attempts: 2, killAfter: 1h'));
+    await h.start();
+    const failed = h.becomes('a', 'Failed');
+    await h.rpc.configure('a');
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      await h.watch.has(() => h.watch.lines.filter(({ line }) => line === 'begun').length === attempt);
+      await h.clock.advance(5_000);
+      await h.pass(h.watch.has(() => h.watch.lines.filter(({ msg }) => msg === 'hook was ended after 5 s').length === attempt));
+      await h.clock.advance(4_000); // the pause
+    }
+    await failed;
+    expect((await h.look('a'))[1]).toBe('Configure failed: hook configure took longer than 5 s and was ended (attempt 2 of 2); it said: begun');
+  });
+
+  it('and does not listen is killed, and only then does its recovery begin', async () => {
+    h.script('configure.sh', 'trap "" TERM; echo $$ > pid; echo begun; while true; do sleep 0.05; done');
+    h.script('recover.sh', 'kill -0 $(cat pid) 2> /dev/null && ps -o stat= -p $(cat pid) | grep -vq Z && echo still there > overlap; true');
+    h.inventory(inventory(', timeout: 5s, attempts: 1, killAfter: 3s').replace('drain: {', 'recover: {run: [./recover.sh]}, drain: {'));
+    await h.start();
+    const back = h.becomes('a', 'Idle');
+    await h.rpc.configure('a');
+    await h.watch.said('begun');
+    await h.clock.advance(5_000);
+    await h.clock.advance(3_000);
+    await h.watch.has(({ msg, killed }) => msg === 'hook was ended after 5 s' && killed === true);
+    await back;
+    expect(() => h.read('overlap')).toThrow(/ENOENT/);
+  });
+});
+
+describe('when the provider is told to end', () => {
+  async function configuring(): Promise<string> {
+    h.script('configure.sh', waiting);
+    h.inventory(inventory());
+    await h.start();
+    const { operationId } = await h.rpc.configure('a', { blob: Buffer.from('the blob') });
+    await h.watch.said('begun');
+    return operationId;
+  }
+
+  it('a hook that ends in time has done its work', async () => {
+    await configuring();
+    const stopped = h.stop();
+    await h.watch.has(({ msg }) => msg === 'waiting for running hooks to end');
+    h.write('go', '');
+    await stopped;
+    await h.start();
+    expect([(await h.look('a'))[0], h.read('runs').trim().split('\n').length]).toEqual(['CONFIGURED', 1]);
+  });
+
+  it('one that does not is ended, not silently, and the next start runs it again with the same operation and blob', async () => {
+    const operationId = await configuring();
+    const stopped = h.stop();
+    await h.watch.has(({ msg }) => msg === 'waiting for running hooks to end');
+    await h.clock.advance(5_000);
+    await h.pass(stopped);
+    expect(h.watch.find(({ msg }) => String(msg).startsWith('hook is ended because the provider ends'))).toMatchObject({ level: 'warn', machine: 'a', hook: 'configure', operation: operationId });
+    expect(h.watch.find(({ line }) => line === 'ended')).toBeUndefined();
+    h.write('go', '');
+    h.write('blob', '');
+    const configured = h.becomes('a', 'Configured');
+    await h.start();
+    await configured;
+    expect(h.read('runs')).toBe(`${operationId}\n${operationId}\n`);
+    expect(h.read('blob')).toBe('the blob');
+    expect((await h.rpc.configure('a', {}, unfenced)).operationId).toBe(operationId);
+  });
+
+  it('no further hook begins: what is accepted meanwhile is done after the next start', async () => {
+    h.script('configure.sh', waiting);
+    h.inventory(`${inventory()}  - {id: b, hooks: {configure: {run: [./other.sh]}, drain: {run: [./drain.sh]}}}\n`);
+    h.script('other.sh', 'echo other');
+    await h.start();
+    await h.rpc.configure('a');
+    await h.watch.said('begun');
+    const stopped = h.static.close();
+    await h.watch.has(({ msg }) => msg === 'waiting for running hooks to end');
+    await h.rpc.configure('b');
+    h.write('go', '');
+    await stopped;
+    expect(h.watch.find(({ line }) => line === 'other')).toBeUndefined();
+    await h.stop();
+    const configured = h.becomes('b', 'Configured');
+    await h.start();
+    await configured;
+  });
+});
+
+it('where hooks must not be run twice, an interrupted operation fails the machine', async () => {
+  h.script('configure.sh', waiting);
+  h.inventory(inventory('', 'onRestart: fail'));
+  await h.start();
+  await h.rpc.configure('a');
+  await h.watch.said('begun');
+  const stopped = h.stop();
+  await h.watch.has(({ msg }) => msg === 'waiting for running hooks to end');
+  await h.clock.advance(5_000);
+  await h.pass(stopped);
+  await h.start();
+  expect(await h.look('a')).toEqual(['FAILED', 'Configure was interrupted by a restart of the provider']);
+  expect(h.read('runs').trim().split('\n')).toHaveLength(1);
+});

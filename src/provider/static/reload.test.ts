@@ -1,0 +1,199 @@
+import * as fs from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { codeOf, stateName, unfenced } from '../testing/rpc.ts';
+import { StaticHarness, type LogLine } from '../testing/static-harness.ts';
+import { NOT_LISTED } from './static-backend.ts';
+
+let h: StaticHarness;
+beforeEach(() => {
+  h = new StaticHarness();
+  h.script('configure.sh', 'cat > /dev/null; echo joined $BIGFLEET_ADDRESS');
+  h.script('drain.sh', 'echo left $BIGFLEET_ADDRESS >> drained');
+});
+afterEach(() => h.close());
+
+const fleet = (machines: readonly string[], more = ''): string => `version: 1
+defaults: {zone: z, instanceType: t, resources: {cpu: 8}, hooks: {configure: {run: [./configure.sh]}, drain: {run: [./drain.sh]}}}
+${more}
+machines:
+${machines.map((machine) => `  - {${machine}}`).join('\n')}
+`;
+const a = 'id: a, address: 10.0.0.1';
+const b = 'id: b, address: 10.0.0.2';
+
+/** Two looks at the file, and what follows from them. */
+const looks = (): Promise<void> => h.clock.advance(4_000);
+const ids = async (): Promise<string[]> => (await h.rpc.list()).machines.map((machine) => `${machine.id} ${stateName(machine)}`).sort();
+const isRefused = ({ msg }: LogLine): boolean => msg === 'the inventory file cannot be used; the last good version stays in use';
+
+describe('a new version of the file', () => {
+  it('is taken over: new machines, prices, sizes, labels and hooks', async () => {
+    h.inventory(fleet([a]));
+    await h.start();
+    h.script('other.sh', 'cat > /dev/null; echo otherwise');
+    h.inventory(fleet([`${a}, pricePerHour: 0.5, resources: {cpu: 16}, labels: {x: y}, hooks: {configure: {run: [./other.sh]}}`, b]));
+    await looks();
+    expect(await ids()).toEqual(['a IDLE', 'b IDLE']);
+    const machine = await h.rpc.get('a');
+    expect([machine.pricePerHour, machine.resources?.resources, machine.labels]).toEqual([0.5, new Map([['cpu', '16']]), new Map([['x', 'y']])]);
+    await h.until('a', 'Configured', h.rpc.configure('a'));
+    await h.watch.said('otherwise');
+  });
+
+  it('is not taken while it is still being written', async () => {
+    h.inventory(fleet([a]));
+    await h.start();
+    h.inventory(fleet([a, b]).slice(0, -12));
+    await h.clock.advance(2_000);
+    h.inventory(fleet([a, b]));
+    await h.clock.advance(2_000);
+    expect(h.watch.find(isRefused)).toBeUndefined();
+    await h.clock.advance(2_000);
+    expect(await ids()).toEqual(['a IDLE', 'b IDLE']);
+  });
+
+  it('that cannot be used is refused loudly, again and again, and the last good one stays', async () => {
+    h.inventory(fleet([a]));
+    await h.start();
+    h.inventory(fleet([a, b, 'id: c, zone: ""']));
+    await looks();
+    expect(h.watch.find(isRefused)).toMatchObject({ level: 'error', problems: [expect.stringMatching(/fleet\.yaml:7: machines\[2\]: zone must not be empty/)] });
+    expect([await ids(), h.static.isInventoryBroken]).toEqual([['a IDLE'], true]);
+    await h.until('a', 'Configured', h.rpc.configure('a'));
+    await h.clock.advance(300_000);
+    expect(h.watch.lines.filter(isRefused)).toHaveLength(2);
+    h.inventory(fleet([a, b]));
+    await looks();
+    expect([await ids(), h.static.isInventoryBroken]).toEqual([['a CONFIGURED', 'b IDLE'], false]);
+  });
+
+  it('that cannot be read at all changes nothing', async () => {
+    h.inventory(fleet([a]));
+    await h.start();
+    fs.rmSync(h.path('fleet.yaml'));
+    await looks();
+    expect([await ids(), h.static.isInventoryBroken]).toEqual([['a IDLE'], true]);
+  });
+
+  it('is read at once when somebody asks', async () => {
+    h.inventory(fleet([a]));
+    await h.start();
+    h.inventory(fleet([a, b]));
+    h.static.reload();
+    await h.clock.advance(0);
+    expect(await ids()).toEqual(['a IDLE', 'b IDLE']);
+  });
+
+  it('that changes what never changes is warned of', async () => {
+    h.inventory(fleet([a]));
+    await h.start();
+    h.inventory(fleet([`${a}, zone: elsewhere`]));
+    await looks();
+    expect(h.watch.find(({ changed }) => changed !== undefined)).toMatchObject({ level: 'warn', machine: 'a', changed: ['zone'] });
+    expect((await h.rpc.get('a')).zone).toBe('z');
+  });
+});
+
+describe('a machine whose line is removed', () => {
+  it('is never handed out again when it serves nobody', async () => {
+    h.inventory(fleet([a, b]));
+    await h.start();
+    h.inventory(fleet([b]));
+    await looks();
+    expect(await h.look('a')).toEqual(['FAILED', NOT_LISTED]);
+    expect(await codeOf(h.rpc.configure('a'))).toBe('INTERNAL');
+    await h.clock.advance(3_600_000);
+    expect((await h.look('a'))[0]).toBe('FAILED');
+  });
+
+  it('goes on serving, can be drained by its own hook, and is not handed out after that', async () => {
+    h.inventory(fleet([a, b]));
+    await h.start();
+    await h.until('a', 'Configured', h.rpc.configure('a', { cluster: 'prod' }));
+    h.inventory(fleet([b]));
+    await looks();
+    expect(h.watch.find(({ msg }) => String(msg).includes('goes on serving'))).toMatchObject({ level: 'warn', machine: 'a', cluster: 'prod' });
+    await h.clock.advance(3_600_000);
+    expect((await h.look('a'))[0]).toBe('CONFIGURED');
+    await h.until('a', 'Failed', h.rpc.drain('a'));
+    expect(await h.look('a')).toEqual(['FAILED', NOT_LISTED]);
+    expect(h.read('drained')).toBe('left 10.0.0.1\n');
+  });
+
+  it('also after restarts, and when the line went while nobody looked', async () => {
+    h.inventory(fleet([a, b, 'id: c']));
+    await h.start();
+    await h.until('a', 'Configured', h.rpc.configure('a'));
+    await h.stop();
+    h.inventory(fleet([b]));
+    await h.start();
+    expect(await ids()).toEqual(['a CONFIGURED', 'b IDLE', 'c FAILED']);
+    await h.stop();
+    await h.start();
+    await h.until('a', 'Failed', h.rpc.drain('a', 0, unfenced));
+    expect(h.read('drained')).toBe('left 10.0.0.1\n');
+    await h.stop();
+    await h.start();
+    expect(await ids()).toEqual(['a FAILED', 'b IDLE', 'c FAILED']);
+  });
+
+  it('comes back with its line', async () => {
+    h.inventory(fleet([a, b]));
+    await h.start();
+    h.inventory(fleet([b]));
+    await looks();
+    h.inventory(fleet([a, b]));
+    await looks();
+    await Promise.all([h.becomes('a', 'Idle'), h.clock.advance(30_000)]);
+    expect(await h.look('a')).toEqual(['IDLE', '']);
+  });
+
+  it('does not come back if it was FAILED for another reason', async () => {
+    h.script('configure.sh', 'exit 1');
+    h.inventory(fleet([a, b]));
+    await h.start();
+    await h.until('a', 'Failed', h.rpc.configure('a'));
+    h.inventory(fleet([b]));
+    await looks();
+    h.inventory(fleet([a, b]));
+    await looks();
+    await h.clock.advance(120_000);
+    expect(await h.look('a')).toEqual(['FAILED', expect.stringContaining('exit code 1')]);
+  });
+
+  it('as a slot is withdrawn, too', async () => {
+    h.script('power.sh', 'true');
+    const power = 'hooks: {powerOn: {run: [./power.sh]}, powerOff: {run: [./power.sh]}}';
+    h.inventory(fleet([`${a}, ${power}`, b]));
+    await h.start();
+    expect((await h.look('a'))[0]).toBe('SPECULATIVE');
+    h.inventory(fleet([b]));
+    await looks();
+    expect(await h.look('a')).toEqual(['FAILED', NOT_LISTED]);
+  });
+});
+
+describe('at the start', () => {
+  it('a file that cannot be used is refused when nothing else is known', async () => {
+    h.inventory('version: 1\nmachines:\n  - {id: a}\n');
+    await expect(h.start()).rejects.toThrow(/fleet\.yaml:3: machines\[0\]: /);
+    h.inventory(fleet([a])); // and holds no lock on the state
+    await h.start();
+    expect(await ids()).toEqual(['a IDLE']);
+  });
+
+  it('the last good version is used if there is one, and machines can still be drained', async () => {
+    h.inventory(fleet([a]));
+    await h.start();
+    await h.until('a', 'Configured', h.rpc.configure('a'));
+    await h.stop();
+    h.inventory('nonsense');
+    await h.start();
+    expect(h.watch.find(isRefused)).toBeDefined();
+    await h.until('a', 'Idle', h.rpc.drain('a', 0, unfenced));
+    expect(h.read('drained')).toBe('left 10.0.0.1\n');
+    h.inventory(fleet([a, b]));
+    await looks();
+    expect(await ids()).toEqual(['a IDLE', 'b IDLE']);
+  });
+});
