@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generateCrdTypes } from './generate-crd-types.ts';
+import { generateDescriptors } from './generate-descriptors.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = join(root, 'node_modules', '.bin');
@@ -23,4 +24,5 @@ function buf(...args: string[]): void {
 
 buf('lint');
 buf('generate');
+generateDescriptors(join(root, 'src', 'api', 'gen', 'descriptors.ts'));
 await generateCrdTypes(join(root, 'config', 'crd', 'bases'), join(root, 'src', 'api', 'types.gen.ts'));

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addServingFlags, stateFolder, untilStopped, withPort, type ServingFlags } from './provider-serving.ts';
+import { addServingFlags, servingOptions, stateFolder, untilStopped, withPort, type ServingFlags } from './provider-serving.ts';
 
 interface CertifyFlags extends ServingFlags {
   seedCount: string;
@@ -38,16 +38,17 @@ export function registerCertify(provider: Command): void {
 }
 
 async function runCertify(flags: CertifyFlags): Promise<void> {
-  const [{ parseAddress, parseNumber, parseSpan }, { offers }, { runSimProvider }] = await Promise.all([
+  const [{ parseNumber, parseSpan }, { offers }, { runSimProvider }] = await Promise.all([
     import('../provider/sim/settings.ts'),
     import('../provider/sim/built-in-seeds.ts'),
     import('../provider/sim/run-sim-provider.ts'),
   ]);
-  parseAddress('--addr', flags.listen);
+  const { address: listen, ...serving } = servingOptions(flags);
   const count = parseNumber('--seed-count', flags.seedCount, 1, 1_000_000);
   const span = parseSpan('--latency-ms', flags.latencyMs);
   const sim = await runSimProvider({
-    listen: flags.listen,
+    listen,
+    serving,
     seeds: () => offers(count, 'certify'),
     ...(flags.dataDir !== undefined && { dataDir: stateFolder(flags.dataDir) }),
     durability: 'disk',
@@ -57,6 +58,6 @@ async function runCertify(flags: CertifyFlags): Promise<void> {
     seed: parseNumber('--seed', flags.seed, 0),
     onWarning: (text) => process.stderr.write(`provider certify: ${text}\n`),
   });
-  await untilStopped({ address: withPort(flags.listen, sim.provider.port) });
+  await untilStopped({ address: withPort(listen, sim.provider.port) });
   await sim.close();
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addServingFlags, stateFolder, untilStopped, withPort, type ServingFlags } from './provider-serving.ts';
+import { addServingFlags, servingOptions, stateFolder, untilStopped, withPort, type ServingFlags } from './provider-serving.ts';
 import { selectorHelp } from '../provider/fault/selectors.ts';
 
 interface FaultFlags extends ServingFlags {
@@ -76,7 +76,7 @@ async function runFault(flags: FaultFlags): Promise<void> {
     import('../provider/kit/file-store.ts'),
     import('../provider/kit/state-store.ts'),
   ]);
-  parseAddress('--addr', flags.listen);
+  const serving = servingOptions(flags);
   const { seedFile } = flags;
   const [seedCount, errorSlots] = [parseNumber('--seed-count', flags.seedCount, 1, 1_000_000), parseNumber('--error-slots', flags.errorSlots, 0, 1_000_000)];
   const options = {
@@ -91,9 +91,9 @@ async function runFault(flags: FaultFlags): Promise<void> {
   };
   const directory = flags.dataDir === undefined ? undefined : stateFolder(flags.dataDir);
   const store = directory === undefined ? memoryStore() : openFileStore({ directory });
-  const fault = await runFaultProvider({ ...options, serving: { address: flags.listen, store } });
+  const fault = await runFaultProvider({ ...options, serving: { ...serving, store } });
   await untilStopped({
-    address: withPort(flags.listen, fault.provider.port),
+    address: withPort(serving.address, fault.provider.port),
     ...(flags.adminListen !== undefined && fault.adminPort !== undefined && { adminAddress: withPort(flags.adminListen, fault.adminPort) }),
   });
   await fault.close();

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { addServingFlags, stateFolder, untilStopped, withPort, type ServingFlags } from './provider-serving.ts';
+import { addServingFlags, servingOptions, stateFolder, untilStopped, withPort, type ServingFlags } from './provider-serving.ts';
 
 interface SimFlags extends ServingFlags {
   seedFile?: string;
@@ -75,11 +75,12 @@ async function runSim(flags: SimFlags): Promise<void> {
   if (flags.nodeAgent !== undefined && !URL.canParse(flags.nodeAgent)) {
     throw new UsageError(`--node-agent: ${JSON.stringify(flags.nodeAgent)} is not a URL; for example http://127.0.0.1:8081`);
   }
-  parseAddress('--listen', flags.listen);
+  const { address: listen, ...serving } = servingOptions(flags);
   const { seedFile } = flags;
   const seedCount = flags.seedCount === undefined ? 0 : parseNumber('--seed-count', flags.seedCount, 1, 1_000_000);
   const sim = await runSimProvider({
-    listen: flags.listen,
+    listen,
+    serving,
     seeds: () => (seedFile === undefined ? builtInSeeds(seedCount) : readSeedFile(seedFile)),
     ...(flags.dataDir !== undefined && { dataDir: stateFolder(flags.dataDir) }),
     ...(flags.operationLog !== undefined && { operationLog: flags.operationLog }),
@@ -96,7 +97,7 @@ async function runSim(flags: SimFlags): Promise<void> {
     onWarning: (text) => process.stderr.write(`provider sim: ${text}\n`),
   });
   await untilStopped({
-    address: withPort(flags.listen, sim.provider.port),
+    address: withPort(listen, sim.provider.port),
     ...(flags.adminListen !== undefined && sim.adminPort !== undefined && { adminAddress: withPort(flags.adminListen, sim.adminPort) }),
   });
   await sim.close();

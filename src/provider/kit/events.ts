@@ -32,4 +32,28 @@ export interface ProviderEvents {
   onStateChange?(event: StateChangeEvent): void;
   /** Something a person may want to know; never contains a bootstrap blob. */
   onWarning?(text: string): void;
+  /** The state can no longer be persisted (mutations are refused, health says NOT_SERVING), or it can again. */
+  onPersistence?(event: { readonly healthy: boolean; readonly reason: string }): void;
+  /** A Configure asked for another cluster than the one the machine is bound to, and was answered as a repeat. */
+  onClusterMismatch?(event: { readonly machineId: string; readonly asked: string; readonly bound: string }): void;
+  /** A call was refused because of its certificate. */
+  onIdentityRejected?(event: { readonly rpc: string; readonly text: string }): void;
+  /** The backend has described itself, or failed to. */
+  onReconcile?(event: { readonly problem: string | undefined }): void;
+  /** The TLS files have changed and are in use, or cannot be used. */
+  onTlsReload?(event: { readonly problem: string | undefined }): void;
+}
+
+/** Tells both, the first one first. */
+export function bothEvents(a: ProviderEvents, b: ProviderEvents): ProviderEvents {
+  return {
+    onCall: (event) => (a.onCall?.(event), b.onCall?.(event)),
+    onStateChange: (event) => (a.onStateChange?.(event), b.onStateChange?.(event)),
+    onWarning: (text) => (a.onWarning?.(text), b.onWarning?.(text)),
+    onPersistence: (event) => (a.onPersistence?.(event), b.onPersistence?.(event)),
+    onClusterMismatch: (event) => (a.onClusterMismatch?.(event), b.onClusterMismatch?.(event)),
+    onIdentityRejected: (event) => (a.onIdentityRejected?.(event), b.onIdentityRejected?.(event)),
+    onReconcile: (event) => (a.onReconcile?.(event), b.onReconcile?.(event)),
+    onTlsReload: (event) => (a.onTlsReload?.(event), b.onTlsReload?.(event)),
+  };
 }

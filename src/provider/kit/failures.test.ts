@@ -268,10 +268,10 @@ describe('reconcile', () => {
       answers.push(resolve);
     });
     await h.clock.advance(60_000);
-    const shared = h.provider.reconcile();
+    const shared = expect(h.provider.reconcile()).rejects.toThrow(/did not describe itself within 5 s/);
     expect(signals.length).toBe(1);
     await h.clock.advance(5_000);
-    await expect(shared).rejects.toThrow(/did not describe itself within 5 s/);
+    await shared;
     expect(signals[0]!.aborted).toBe(true);
     expect(h.warnings.join()).toMatch(/did not describe itself within 5 s/);
     answers[0]!([slot('late')]);

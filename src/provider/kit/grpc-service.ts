@@ -4,6 +4,7 @@ import {
   type ConfigureRequest, type CreateRequest, type DeleteRequest, type DrainRequest, type ListFilter, type MachineRef,
 } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { Caller, CallerIdentities } from './caller-identity.ts';
 import type { ProviderEvents } from './events.ts';
 import type { FencingToken } from './fences.ts';
 import type { Mutation } from './mutation.ts';
@@ -16,6 +17,8 @@ export interface ServiceOptions {
   readonly clock: Clock;
   readonly events: ProviderEvents;
   readonly durable: () => Promise<void>;
+  /** Absent: whoever connects may do everything. */
+  readonly identities?: CallerIdentities;
 }
 
 /** The six RPCs. Answers are encoded by the core, so the service hands bytes through. */
@@ -39,21 +42,28 @@ export function capacityProviderService(options: ServiceOptions): {
         kind: 'Drain', machineId: r.machineId, token: tokenOf(r), gracePeriodSeconds: r.gracePeriodSeconds,
       })),
       delete: mutating<DeleteRequest>(options, (r) => ({ kind: 'Delete', machineId: r.machineId, token: tokenOf(r) })),
-      get: unary<MachineRef>(options, ({ id }) => core.get(id)),
-      list: unary<ListFilter>(options, (filter) => core.list(filter)),
+      get: unary<MachineRef>(options, ({ id }, { call }) => {
+        authorize(options, call, 'Get', undefined);
+        return core.get(id);
+      }),
+      list: unary<ListFilter>(options, (filter, { call }) => {
+        authorize(options, call, 'List', undefined);
+        return core.list(filter);
+      }),
     },
   };
 }
 
 function mutating<R>(options: ServiceOptions, toMutation: (request: R) => Mutation): UntypedHandleCall {
   const { core, events, durable } = options;
-  return unary<R>(options, async (request, metadata) => {
+  return unary<R>(options, async (request, { call: caller, metadata }) => {
     const mutation = toMutation(request);
     const call = {
       rpc: mutation.kind, machineId: mutation.machineId, token: mutation.token,
       ...(mutation.kind === 'Configure' && { clusterId: mutation.clusterId }),
     };
     try {
+      authorize(options, caller, mutation.kind, mutation.token.shardId);
       const { ack, operationId } = core.dispatch({ ...mutation, ...notAfterOf(metadata) });
       events.onCall?.({ ...call, outcome: 'OK', operationId });
       await durable().catch((error: unknown) => {
@@ -73,13 +83,27 @@ function mutating<R>(options: ServiceOptions, toMutation: (request: R) => Mutati
   });
 }
 
-function unary<R>(options: ServiceOptions, handle: (request: R, metadata: Metadata) => Buffer | Promise<Buffer>): UntypedHandleCall {
+function authorize({ identities, events }: ServiceOptions, call: Caller, rpc: string, shardId: string | undefined): void {
+  try {
+    identities?.authorize(call, shardId);
+  } catch (error) {
+    events.onIdentityRejected?.({ rpc, text: error instanceof Error ? error.message : String(error) });
+    throw error;
+  }
+}
+
+interface Context {
+  readonly call: Caller;
+  readonly metadata: Metadata;
+}
+
+function unary<R>(options: ServiceOptions, handle: (request: R, context: Context) => Buffer | Promise<Buffer>): UntypedHandleCall {
   const answer = async (call: ServerUnaryCall<R, Buffer>, callback: sendUnaryData<Buffer>): Promise<void> => {
     const now = new Metadata();
     now.set(NOW_METADATA, String(options.clock.now()));
     call.sendMetadata(now);
     try {
-      callback(null, await handle(call.request, call.metadata));
+      callback(null, await handle(call.request, { call: call as Caller, metadata: call.metadata }));
     } catch (error) {
       callback({ code: status[error instanceof RpcError ? error.code : 'INTERNAL'], details: error instanceof Error ? error.message : String(error) });
     }

@@ -40,6 +40,8 @@ export interface Machine extends Omit<Instance, 'state'> {
   readonly shardMetadata: ReadonlyMap<string, string>;
 }
 
+export const machineStates: readonly MachineState[] = ['Speculative', 'Creating', 'Idle', 'Configuring', 'Configured', 'Draining', 'Deleting', 'Failed'];
+
 export const noMetadata: ReadonlyMap<string, string> = new Map();
 
 /** The first record of an instance that has just been discovered. */

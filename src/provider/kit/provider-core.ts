@@ -215,6 +215,7 @@ export class ProviderCore {
 
   private warnOnOtherCluster(mutation: Mutation, machine: Machine): void {
     if (mutation.kind !== 'Configure' || mutation.clusterId === machine.cluster) return;
+    this.options.events.onClusterMismatch?.({ machineId: machine.id, asked: mutation.clusterId, bound: machine.cluster });
     this.options.events.onWarning?.(
       `Configure of ${machine.id} for cluster ${JSON.stringify(mutation.clusterId)} was answered as a repeat: it is bound to ${JSON.stringify(machine.cluster)}`,
     );

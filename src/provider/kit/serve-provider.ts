@@ -1,20 +1,35 @@
 import { ServerCredentials, type ServerInterceptor } from '@grpc/grpc-js';
+import { Registry } from 'prom-client';
+import { GrpcHealth } from '../../api/grpc-health.ts';
+import { addReflection } from '../../api/grpc-reflection.ts';
 import { createGrpcServer, listen, shutdown } from '../../api/grpc.ts';
+import { reloadingServerCredentials, serverCredentials, type ServerTlsFiles } from '../../api/server-credentials.ts';
 import { systemClock, type Clock } from '../../lib/clock.ts';
 import type { ProviderBackend } from './backend.ts';
+import { CallerIdentities } from './caller-identity.ts';
 import { Discovery } from './discovery.ts';
-import type { ProviderEvents } from './events.ts';
+import { bothEvents, type ProviderEvents } from './events.ts';
 import { capacityProviderService } from './grpc-service.ts';
+import { GuardedStore } from './guarded-store.ts';
+import { serveMetrics } from './metrics-endpoint.ts';
 import { defaultTimeouts, OperationRunner, type Timeouts } from './operation-runner.ts';
 import type { Machine } from './machine.ts';
 import { ProviderCore } from './provider-core.ts';
+import { providerMetrics } from './provider-metrics.ts';
 import type { StateStore } from './state-store.ts';
 
 export interface ProviderOptions {
   /** host:port; port 0 takes a free one. */
   readonly address: string;
   readonly store: StateStore;
-  /** PEM. With `ca`, callers must present a certificate signed by it. Absent: plaintext. */
+  /**
+   * PEM files, looked at again every 5 s, so that certificates, key and authorities can be changed while it serves. TLS 1.3;
+   * callers must present a certificate, whose `bigfleet://` name decides what they may do (spec: identity 6). Absent: plaintext.
+   */
+  readonly tlsFiles?: ServerTlsFiles;
+  /** Serves /metrics, /healthz and /readyz over plain HTTP here, such as `:8790`. Default `0`: nowhere. */
+  readonly metricsAddress?: string;
+  /** The same in memory, for good. With `ca`, callers must present a certificate signed by it. */
   readonly tls?: { readonly certificate: Buffer; readonly key: Buffer; readonly ca?: Buffer };
   readonly timeouts?: Partial<Timeouts>;
   readonly requireZone?: boolean; // default true
@@ -39,6 +54,8 @@ export interface ServedService {
 
 export interface RunningProvider {
   readonly port: number;
+  /** Of `metricsAddress`. */
+  readonly metricsPort: number | undefined;
   /** Compares with the substrate now. */
   reconcile(): Promise<void>;
   machines(): Iterable<Machine>;
@@ -52,36 +69,63 @@ export interface RunningProvider {
 }
 
 const SHUTDOWN_GRACE_MS = 5_000;
+const SERVICE = 'bigfleet.v1alpha1.CapacityProvider';
 
 /** Serves a backend as a CapacityProvider. Rejects when the store is damaged, the seed is bad or the address is taken. */
 export async function serveProvider(backend: ProviderBackend, options: ProviderOptions): Promise<RunningProvider> {
   const clock = options.clock ?? systemClock;
-  const events = options.events ?? {};
-  const durable = (): Promise<void> => options.store.flush();
-  const core = new ProviderCore({ backend, store: options.store, clock, events, operationIdPrefix: options.operationIdPrefix ?? 'op' });
+  const registry = new Registry();
+  const events = bothEvents(providerMetrics(registry, clock, () => machines()), options.events ?? {});
+  const health = new GrpcHealth([SERVICE]);
+  let storeProblem: string | undefined;
+  const store = new GuardedStore(options.store, clock, (healthy, reason) => {
+    storeProblem = healthy ? undefined : `the state cannot be persisted: ${reason}`;
+    health.set(healthy);
+    events.onPersistence?.({ healthy, reason });
+  });
+  const durable = (): Promise<void> => store.flush();
+  const core = new ProviderCore({ backend, store, clock, events, operationIdPrefix: options.operationIdPrefix ?? 'op' });
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
   const runner = new OperationRunner({ core, backend, clock, timeouts, events, durable });
   const { requireZone = true, reconcileTimeoutMs: timeoutMs = 30_000 } = options;
   const discovery = new Discovery({ core, runner, backend, clock, requireZone, timeoutMs, events });
   const stopping = new AbortController();
+  function* machines(): Iterable<Machine> {
+    for (const entry of core.inventory.entries()) yield entry.stored.machine;
+  }
 
   if (core.isSeeded) discovery.resume();
   else await discovery.seed(stopping.signal);
   await durable();
 
-  const serve = options.serve ?? ((service) => serveGrpc(service, options));
-  const served = await serve(capacityProviderService({ core, clock, events, durable })).catch((error: unknown) => {
+  const serve = options.serve ?? ((service) => serveGrpc(service, options, health, clock, events));
+  const identities = options.tlsFiles || options.tls?.ca ? new CallerIdentities() : undefined;
+  const service = capacityProviderService({ core, clock, events, durable, ...(identities && { identities }) });
+  const giveUp = (error: unknown): never => {
     runner.stop();
     throw error;
+  };
+  const served = await serve(service).catch(giveUp);
+  const metrics = await serveMetrics({ address: options.metricsAddress ?? '0', registry, events, problem: () => storeProblem }).catch(async (error: unknown) => {
+    await served.close();
+    return giveUp(error);
   });
 
   const interval = options.reconcileIntervalMs ?? 60_000;
   let cancelTimer = (): void => {};
-  const reconcile = (): Promise<void> => discovery.reconcile(stopping.signal);
+  const reconcile = (): Promise<void> => discovery.reconcile(stopping.signal).then(
+    () => events.onReconcile?.({ problem: undefined }),
+    (error: unknown) => {
+      const problem = error instanceof Error ? error.message : String(error);
+      events.onReconcile?.({ problem });
+      events.onWarning?.(`reconcile failed: ${problem}`);
+      throw error;
+    },
+  );
   const reconcileLater = (): void => {
     cancelTimer = clock.after(interval, () => {
       reconcile()
-        .catch((error: unknown) => events.onWarning?.(`reconcile failed: ${error instanceof Error ? error.message : String(error)}`))
+        .catch(() => {}) // said by the event
         .finally(() => stopping.signal.aborted || reconcileLater());
     });
   };
@@ -89,10 +133,9 @@ export async function serveProvider(backend: ProviderBackend, options: ProviderO
 
   return {
     port: served.port,
+    metricsPort: metrics.port,
     reconcile,
-    *machines() {
-      for (const entry of core.inventory.entries()) yield entry.stored.machine;
-    },
+    machines,
     machine: (id) => core.inventory.get(id)?.stored.machine,
     reportFailure(machineId, reason) {
       const entry = core.inventory.get(machineId);
@@ -111,20 +154,44 @@ export async function serveProvider(backend: ProviderBackend, options: ProviderO
       cancelTimer();
       runner.stop();
       await served.close();
-      await options.store.close();
+      await metrics.close();
+      await store.close();
     },
   };
 }
 
-async function serveGrpc({ definition, implementation }: ReturnType<typeof capacityProviderService>, options: ProviderOptions): Promise<ServedService> {
+type Service = ReturnType<typeof capacityProviderService>;
+
+async function serveGrpc(service: Service, options: ProviderOptions, health: GrpcHealth, clock: Clock, events: ProviderEvents): Promise<ServedService> {
   const server = createGrpcServer({ interceptors: [...(options.interceptors ?? [])] });
-  server.addService(definition, implementation);
-  const port = await listen(server, options.address, credentialsOf(options));
-  return { port, close: () => shutdown(server, AbortSignal.timeout(SHUTDOWN_GRACE_MS)) };
+  server.addService(service.definition, service.implementation);
+  health.addTo(server);
+  addReflection(server, [SERVICE, 'grpc.health.v1.Health']);
+  const { credentials, stop } = credentialsOf(options, clock, events);
+  const port = await listen(server, options.address, credentials).catch((error: unknown) => {
+    stop();
+    throw error;
+  });
+  return {
+    port,
+    async close() {
+      health.close();
+      await shutdown(server, AbortSignal.timeout(SHUTDOWN_GRACE_MS));
+      stop();
+    },
+  };
 }
 
-function credentialsOf({ tls }: ProviderOptions): ServerCredentials {
-  return tls
-    ? ServerCredentials.createSsl(tls.ca ?? null, [{ cert_chain: tls.certificate, private_key: tls.key }], tls.ca !== undefined)
-    : ServerCredentials.createInsecure();
+function credentialsOf({ tls, tlsFiles }: ProviderOptions, clock: Clock, events: ProviderEvents): { credentials: ServerCredentials; stop: () => void } {
+  const stop = (): void => {};
+  if (tls && tlsFiles) throw new Error('give either tls or tlsFiles');
+  if (tls) return { credentials: serverCredentials({ cert: tls.certificate, key: tls.key, ...(tls.ca && { ca: tls.ca }) }), stop };
+  if (!tlsFiles) return { credentials: ServerCredentials.createInsecure(), stop };
+  return reloadingServerCredentials(tlsFiles, {
+    clock,
+    onReload(problem) {
+      events.onTlsReload?.({ problem });
+      if (problem !== undefined) events.onWarning?.(`the changed TLS files are not used, the last good ones are: ${problem}`);
+    },
+  });
 }

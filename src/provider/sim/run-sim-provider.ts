@@ -3,7 +3,7 @@ import { seededRandom } from '../../lib/random.ts';
 import type { ProviderEvents, StateChangeEvent } from '../kit/events.ts';
 import { openFileStore } from '../kit/file-store.ts';
 import type { Instance } from '../kit/machine.ts';
-import { serveProvider, type RunningProvider } from '../kit/serve-provider.ts';
+import { serveProvider, type ProviderOptions, type RunningProvider } from '../kit/serve-provider.ts';
 import { memoryStore } from '../kit/state-store.ts';
 import { startAdminServer } from './admin-server.ts';
 import { Interruptions } from './interruptions.ts';
@@ -14,6 +14,8 @@ import { SimBackend } from './sim-backend.ts';
 
 export interface SimOptions {
   readonly listen: string;
+  /** What else concerns serving: TLS, metrics. */
+  readonly serving?: Pick<ProviderOptions, 'tlsFiles' | 'metricsAddress'>;
   readonly seeds: () => readonly Instance[];
   /** Absent: the state lives in memory. */
   readonly dataDir?: string;
@@ -60,6 +62,7 @@ export async function runSimProvider(options: SimOptions): Promise<RunningSim> {
   const { dataDir: directory, durability = 'process' } = options;
   const store = directory === undefined ? memoryStore() : openFileStore({ directory, durability });
   const provider = await serveProvider(new SimBackend({ ...options, clock, nodeAgent }), {
+    ...options.serving,
     address: options.listen,
     store,
     clock,

@@ -1,4 +1,4 @@
-import { credentials, type Metadata } from '@grpc/grpc-js';
+import { credentials, type ChannelCredentials, type Metadata } from '@grpc/grpc-js';
 import {
   CapacityProviderService, MachineState, type ListFilter, type Machine, type MachineList, type TransitionAck,
 } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
@@ -20,8 +20,8 @@ export class Rpc {
   readonly peer: Peer;
   private sequence = 0n;
 
-  constructor(port: number) {
-    this.peer = new Peer(`127.0.0.1:${port}`, { credentials: credentials.createInsecure() });
+  constructor(port: number, as: ChannelCredentials = credentials.createInsecure()) {
+    this.peer = new Peer(`127.0.0.1:${port}`, { credentials: as });
   }
 
   create(machineId: string, token?: Token, metadata?: Metadata): Promise<TransitionAck> {

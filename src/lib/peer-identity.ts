@@ -1,0 +1,48 @@
+import { X509Certificate } from 'node:crypto';
+
+/** Who a peer's certificate says it is. */
+export type PeerIdentity =
+  | { readonly role: 'cluster' | 'shard'; readonly id: string }
+  | { readonly role: 'admin' | 'readonly' };
+
+const SCHEME = /^bigfleet:/i;
+const IDENTITY = /^bigfleet:\/\/(?:(cluster|shard)\/([A-Za-z0-9._-]+)|(admin|readonly))$/;
+/** One name as Node prints it: a type, then text without commas, or a JSON string where there is anything special in it. */
+const NAME = /([A-Za-z][A-Za-z0-9 ]*):("(?:[^"\\]|\\.)*"|[^",]*)(, |$)/y;
+
+/**
+ * The identity in a certificate that has been verified: exactly one URI name with the scheme bigfleet (spec: identity 6).
+ * Undefined when there is none, or more than one, or one of another form; names of other schemes do not matter.
+ */
+export function peerIdentity(certificate: X509Certificate): PeerIdentity | undefined {
+  const uris = urisOf(certificate.subjectAltName ?? '')?.filter((uri) => SCHEME.test(uri)) ?? [];
+  const [uri] = uris;
+  if (uri === undefined || uris.length > 1) return undefined;
+  const match = IDENTITY.exec(uri);
+  if (!match) return undefined;
+  const [, owner, id, role] = match;
+  return role === undefined ? { role: owner as 'cluster' | 'shard', id: id ?? '' } : { role: role as 'admin' | 'readonly' };
+}
+
+/** The identity of the certificate with these bytes (DER), as `getPeerCertificate().raw` gives them. */
+export function identityOfDer(raw: Uint8Array): PeerIdentity | undefined {
+  return peerIdentity(new X509Certificate(raw));
+}
+
+export function describeIdentity(identity: PeerIdentity | undefined): string {
+  if (!identity) return 'no single name of the form bigfleet://…';
+  return 'id' in identity ? `bigfleet://${identity.role}/${identity.id}` : `bigfleet://${identity.role}`;
+}
+
+/** All URIs among the names; undefined for a text that cannot be taken apart for certain. */
+function urisOf(names: string): string[] | undefined {
+  const uris: string[] = [];
+  NAME.lastIndex = 0;
+  while (NAME.lastIndex < names.length) {
+    const match = NAME.exec(names);
+    if (!match) return undefined;
+    const [, type, value = ''] = match;
+    if (type === 'URI') uris.push(value.startsWith('"') ? (JSON.parse(value) as string) : value);
+  }
+  return uris;
+}
