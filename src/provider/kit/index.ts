@@ -6,4 +6,6 @@ export { openFileStore, type FileStoreOptions } from './file-store.ts';
 export { memoryStore, type StateStore } from './state-store.ts';
 export { defaultTimeouts, type Timeouts } from './operation-runner.ts';
 export { serveProvider, type ProviderOptions, type RunningProvider } from './serve-provider.ts';
-export { checkInstance } from './instance-check.ts';
+export { checkInstance, type InstanceProblem } from './instance-check.ts';
+export type { StateChange } from './state-store.ts';
+export type { ServerTlsFiles } from '../../api/server-credentials.ts';
