@@ -1,17 +1,20 @@
 import { baseline } from './baseline.ts';
 import type { Behaviour, Profile } from './behaviour.ts';
 import { concurrency } from './concurrency.ts';
+import { durability } from './durability.ts';
 import { errors } from './errors.ts';
+import { faults } from './faults.ts';
 import { fencing } from './fencing.ts';
 import { fieldShape } from './field-shape.ts';
 import { lifecycle } from './lifecycle.ts';
 import { list } from './list.ts';
 import { metadata } from './metadata.ts';
 import { property } from './property.ts';
+import { scale } from './scale.ts';
 
 /** Every behaviour there is, in the order they are tried. */
 export const catalogue: readonly Behaviour[] = [
-  ...baseline, ...lifecycle, ...errors, ...fencing, ...concurrency, ...metadata, ...fieldShape, ...list, ...property,
+  ...baseline, ...lifecycle, ...errors, ...fencing, ...concurrency, ...metadata, ...fieldShape, ...list, ...property, ...faults, ...scale, ...durability,
 ];
 
 /**

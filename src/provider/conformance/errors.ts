@@ -5,6 +5,7 @@ import { stateOf, type Trial } from './trial.ts';
 import { machineText, quoted, stateText } from './wire-text.ts';
 
 const MAX_INT64 = 9_223_372_036_854_775_807n;
+/** After a refused call; less if the run watches less. */
 const SETTLED_MS = 250;
 const KIB = 1024;
 
@@ -16,7 +17,7 @@ export const errors: readonly Behaviour[] = inArea('errors', 'core', [
     async run(t) {
       const id = await t.configured({ cluster: 'conf-b201' });
       refused(await t.create(id), `${id} is CONFIGURED, and Create starts from SPECULATIVE`);
-      await t.staysFor(SETTLED_MS, id, 'Configured', (m) => m.cluster === 'conf-b201');
+      await t.staysFor(Math.min(SETTLED_MS, t.pace.stillMs), id, 'Configured', (m) => m.cluster === 'conf-b201');
     },
   },
   {
@@ -36,7 +37,7 @@ export const errors: readonly Behaviour[] = inArea('errors', 'core', [
     async run(t) {
       const id = await t.idle();
       notFenced(await t.drain(id), `the token is fresh`);
-      await t.staysFor(SETTLED_MS, id, 'Idle');
+      await t.staysFor(Math.min(SETTLED_MS, t.pace.stillMs), id, 'Idle');
     },
   },
   {
@@ -49,7 +50,7 @@ export const errors: readonly Behaviour[] = inArea('errors', 'core', [
       await t.staysFor(0, slot, 'Speculative');
       const bound = await t.configured({ cluster: 'conf-b204' });
       refused(await t.delete(bound), `${bound} serves a cluster`);
-      await t.staysFor(SETTLED_MS, bound, 'Configured', (m) => m.cluster === 'conf-b204');
+      await t.staysFor(Math.min(SETTLED_MS, t.pace.stillMs), bound, 'Configured', (m) => m.cluster === 'conf-b204');
     },
   },
   {

@@ -127,6 +127,7 @@ export const fencing: readonly Behaviour[] = inArea('fencing', 'core', [
       if (t.claims.has('bare-metal') && gone.code === 'UNIMPLEMENTED') return;
       accepted(gone, 'Delete of an IDLE machine with a fresh token');
       await t.reach(id, 'Speculative');
+      fenced(await t.create(id, t.at(1, 1)), '(1, 1) is below the mark (1, 2), which the Delete has set');
       accepted(await t.create(id, t.at(1, 3)), 'a new Create with a fresh token');
       await t.reach(id, 'Idle');
       fenced(await t.configure(id, { token: t.at(1, 1) }), '(1, 1) is below the mark (1, 3)');

@@ -11,6 +11,8 @@ export interface Outcome {
   readonly got?: string;
   /** Number of the exchange that showed it. */
   readonly exchange?: number;
+  /** Figures, such as latencies. */
+  readonly notes?: readonly string[];
   /** Of a skip. */
   readonly reason?: string;
   /** Of a failure. */
@@ -20,11 +22,6 @@ export interface Outcome {
 }
 
 export type Verdict = 'CERTIFIED' | 'FAILED' | 'INCOMPLETE';
-
-export interface Measurement {
-  readonly name: string;
-  readonly ms: number;
-}
 
 export interface SuiteResult {
   readonly target: string;

@@ -5,9 +5,9 @@ import { areas } from './behaviour.ts';
 const EXCHANGES_SHOWN = 24;
 
 /** One line of progress. */
-export function progressLine({ behaviour, result, ms }: Outcome): string {
+export function progressLine({ behaviour, result, ms, notes = [] }: Outcome): string {
   const mark = { passed: 'ok    ', failed: 'FAILED', skipped: 'skip  ' }[result];
-  return `${mark} ${behaviour.id.padEnd(6)} ${behaviour.promise} (${ms} ms)`;
+  return `${mark} ${behaviour.id.padEnd(6)} ${behaviour.promise} (${[...notes, `${ms} ms`].join('; ')})`;
 }
 
 /** What is wrong, what was expected and what was said, for one outcome that is no pass; '' for a pass. */
@@ -66,6 +66,7 @@ export function jsonReport(result: SuiteResult): object {
     results: outcomes.map((o) => ({
       id: o.behaviour.id, area: o.behaviour.area, profiles: o.behaviour.profiles, promise: o.behaviour.promise, outcome: o.result, ms: o.ms,
       detail: detail(o),
+      ...(o.notes && { notes: o.notes }),
       ...(o.expected !== undefined && { expected: o.expected, got: o.got }),
       ...(o.exchange !== undefined && { exchange: o.exchange }),
       ...(o.exchanges && { exchanges: o.exchanges }),

@@ -5,6 +5,7 @@ import { Caller, connect } from './caller.ts';
 import { probe } from './capabilities.ts';
 import { required } from './catalogue.ts';
 import { bringBack } from './clean-up.ts';
+import { DurableLane, type DurableOptions } from './durable-lane.ts';
 import { NotTestable, Violation } from './expectation.ts';
 import { Transcript } from './exchange.ts';
 import { verdictOf, type Outcome, type SuiteResult } from './outcome.ts';
@@ -24,6 +25,8 @@ export interface SuiteOptions {
   readonly pace: Pace;
   readonly scaleMachines: number;
   readonly clock: Clock;
+  /** How to start the provider, for the durable profile. */
+  readonly durable?: Pick<DurableOptions, 'provider' | 'stuck'>;
   /** Leave the machines as the tests left them. */
   readonly isKept?: boolean;
   readonly onBegin?: (behaviour: Behaviour) => void;
@@ -33,7 +36,7 @@ export interface SuiteOptions {
 const ALL_CAPABILITIES: Readonly<Record<Capability, boolean>> = { delete: true, revisions: true };
 const LACK: Readonly<Record<Capability, string>> = {
   delete: 'the provider answers Delete with UNIMPLEMENTED; one of fixed capacity claims bare-metal instead of core',
-  revisions: 'the provider gives out no revision, or one that a mutation does not move',
+  revisions: 'the provider gives out no revisions, and so no deltas',
 };
 
 /** Tries behaviours one after the other against one provider. Rejects when there is nobody at the target. */
@@ -47,12 +50,15 @@ class Suite {
   private readonly janitor: Caller;
   private readonly leftBehind: string[] = [];
   private readonly cleaning = new Set<Promise<void>>();
+  private readonly durable: DurableLane | undefined;
   private cleanUps = 0n;
 
   constructor(options: SuiteOptions) {
     this.options = options;
     this.slots = new SlotPool(() => this.cleanedUp());
     this.janitor = new Caller(connect(options.target, options.credentials), options.clock, new Transcript());
+    const trialAt = (address: string, id: string): Trial => this.trial(id, address, new SlotPool(() => Promise.resolve()));
+    this.durable = options.durable && new DurableLane({ ...options.durable, trialAt });
   }
 
   async run(): Promise<SuiteResult> {
@@ -77,6 +83,7 @@ class Suite {
       };
     } finally {
       this.janitor.peer.close();
+      await this.durable?.close();
     }
   }
 
@@ -99,7 +106,9 @@ class Suite {
     if (behaviour.isQuiet) await this.cleanedUp();
     const trial = this.trial(behaviour.id);
     const began = clock.monotonic();
-    const ended = (): { behaviour: Behaviour; ms: number } => ({ behaviour, ms: Math.round(clock.monotonic() - began) });
+    const ended = (): Pick<Outcome, 'behaviour' | 'ms' | 'notes'> => ({
+      behaviour, ms: Math.round(clock.monotonic() - began), ...(trial.notes.length > 0 && { notes: trial.notes }),
+    });
     try {
       await behaviour.run(trial);
       return { ...ended(), result: 'passed' };
@@ -111,11 +120,11 @@ class Suite {
     }
   }
 
-  private trial(id: string): Trial {
-    const { target, credentials, runId, seed, pace, clock, claims, scaleMachines } = this.options;
+  private trial(id: string, address = this.options.target, slots = this.slots): Trial {
+    const { credentials, runId, seed, pace, clock, claims, scaleMachines } = this.options;
     return new Trial({
-      id, runId, seed, pace, clock, claims, scaleMachines, slots: this.slots,
-      connect: (transcript) => new Caller(connect(target, credentials), clock, transcript),
+      id, runId, seed, pace, clock, claims, scaleMachines, slots, ...(this.durable && { durable: this.durable }),
+      connect: (transcript, elsewhere = address) => new Caller(connect(elsewhere, credentials), clock, transcript),
     });
   }
 

@@ -5,8 +5,9 @@ import type { MachineState } from '../kit/machine.ts';
 import { stateOfWire } from '../kit/wire.ts';
 import { type Caller, type ConfigureArguments, type ListArguments, type Reply, type Token } from './caller.ts';
 import { accepted, check, NotTestable, Violation } from './expectation.ts';
-import { Transcript } from './exchange.ts';
+import { Transcript, type Exchange } from './exchange.ts';
 import type { Profile } from './behaviour.ts';
+import type { Crash, DurableLane } from './durable-lane.ts';
 import type { SlotPool } from './slot-pool.ts';
 import { machineText, stateText } from './wire-text.ts';
 
@@ -21,7 +22,19 @@ export interface Pace {
   /** After how long a transition of a fault target ends as FAILED. */
   readonly faultTimeoutMs: number;
   readonly soakMs: number;
+  readonly latency: LatencyLimits;
 }
+
+/** The 99th percentiles that B1106 demands, and the longest that B1107 lets one full List take. */
+export interface LatencyLimits {
+  readonly getMs: number;
+  readonly createMs: number;
+  readonly listMs: number;
+  readonly oneListMs: number;
+}
+
+/** What the contract demands (spec: provider 1.4). */
+export const contractLatency: LatencyLimits = { getMs: 250, createMs: 250, listMs: 2_000, oneListMs: 3_000 };
 
 export interface TrialOptions {
   readonly id: string;
@@ -34,7 +47,9 @@ export interface TrialOptions {
   readonly scaleMachines: number;
   readonly slots: SlotPool;
   /** A new connection to the provider. */
-  readonly connect: (transcript: Transcript) => Caller;
+  readonly connect: (transcript: Transcript, address?: string) => Caller;
+  /** Absent: the suite cannot start the provider itself. */
+  readonly durable?: DurableLane;
 }
 
 export interface ConfigureOptions extends Partial<ConfigureArguments> {
@@ -56,6 +71,7 @@ export class Trial {
   readonly random: Random;
   /** The shard that speaks unless a token says otherwise: no other trial, and no other run, uses it. */
   readonly shard: string;
+  readonly notes: string[] = [];
   private readonly options: TrialOptions;
   private readonly taken = new Set<string>();
   private readonly callers: Caller[] = [];
@@ -215,6 +231,23 @@ export class Trial {
     return sleep(this.clock, ms);
   }
 
+  /** The provider after it was killed and started again, and what was so before. */
+  async afterCrash(): Promise<{ readonly crash: Crash; readonly rpc: Caller }> {
+    const crash = await this.durable().crash();
+    return { crash, rpc: this.goOnWith(crash) };
+  }
+
+  /** The provider after it was killed while a machine was CONFIGURING. */
+  async afterInterruption(): Promise<{ readonly id: string; readonly rpc: Caller }> {
+    const interrupted = await this.durable().interrupt();
+    return { id: interrupted.id, rpc: this.goOnWith(interrupted) };
+  }
+
+  /** A figure for the report. */
+  note(text: string): void {
+    this.notes.push(text);
+  }
+
   /** Why this cannot be told from this provider; no pass. */
   notTestable(reason: string): never {
     throw new NotTestable(reason);
@@ -229,6 +262,17 @@ export class Trial {
   close(): readonly string[] {
     for (const caller of this.callers.splice(0)) caller.peer.close();
     return [...this.taken];
+  }
+
+  private durable(): DurableLane {
+    return this.options.durable ?? this.notTestable('only a provider that the suite starts itself can be killed; give the command by --start');
+  }
+
+  private goOnWith({ address, said }: { readonly address: string; readonly said: readonly Exchange[] }): Caller {
+    this.transcript.begin(said);
+    const caller = this.options.connect(this.transcript, address);
+    this.callers.push(caller);
+    return caller;
   }
 
   private get calls(): Caller {

@@ -1,0 +1,85 @@
+import { inArea, type Behaviour } from './behaviour.ts';
+import { unfenced } from './caller.ts';
+import { DUR_A, DURABLE_METADATA } from './durable-lane.ts';
+import { accepted, check, fenced } from './expectation.ts';
+import { hasMetadata } from './metadata-check.ts';
+import { configureArguments, stateOf } from './trial.ts';
+import { bytesText, machineText, quoted, stateText } from './wire-text.ts';
+
+/** B10xx (spec: provider 1.4): what was acknowledged survives SIGKILL. The suite starts the provider itself. */
+export const durability: readonly Behaviour[] = inArea('durability', 'durable', [
+  {
+    id: 'B1001',
+    promise: 'after a crash a fence mark is where it was',
+    async run(t) {
+      const { crash, rpc } = await t.afterCrash();
+      fenced(await rpc.create(crash.fencedId, DUR_A), '(3, 7) was used before the crash');
+    },
+  },
+  {
+    id: 'B1002',
+    promise: 'after a crash the repeat of a Configure that was done is the same operation',
+    async run(t) {
+      const { crash, rpc } = await t.afterCrash();
+      const again = configureArguments({ cluster: 'durable-cluster', metadata: DURABLE_METADATA });
+      const { operationId } = accepted(await rpc.configure(crash.boundId, again, unfenced), 'a repeat without a token');
+      check(operationId === crash.configureOperation, `the operation_id from before the crash, ${quoted(crash.configureOperation)}`, quoted(operationId));
+    },
+  },
+  {
+    id: 'B1003',
+    promise: 'after a crash a bound machine is CONFIGURED as before, with its cluster and its metadata',
+    async run(t) {
+      const { crash, rpc } = await t.afterCrash();
+      const machine = accepted(await rpc.get(crash.boundId), 'Get of a bound machine');
+      check(stateOf(machine) === 'Configured' && machine.cluster === 'durable-cluster', `${crash.boundId} CONFIGURED for "durable-cluster"`, machineText(machine));
+      hasMetadata(machine, DURABLE_METADATA);
+    },
+  },
+  {
+    id: 'B1004',
+    promise: 'after a crash there are the same machines in the same states',
+    async run(t) {
+      const { crash } = await t.afterCrash();
+      const after = new Map(crash.after.map((m) => [m.id, m]));
+      for (const machine of crash.before) {
+        const now = after.get(machine.id);
+        check(now !== undefined && now.state === machine.state, `${machine.id} ${stateText(machine.state)} as before`, machineText(now));
+      }
+      const added = crash.after.find((m) => !crash.before.some((b) => b.id === m.id));
+      check(added === undefined && crash.after.length === crash.before.length, `the same ${crash.before.length} machines`, added ? `also ${machineText(added)}` : `${crash.after.length}`);
+    },
+  },
+  {
+    id: 'B1005',
+    promise: 'after a crash there is a revision, and no operation id is used again',
+    async run(t) {
+      const { crash, rpc } = await t.afterCrash();
+      check(crash.revisionAfter.length > 0, 'a revision', bytesText(crash.revisionAfter));
+      const { operationId } = accepted(await rpc.create(crash.untouched[0], unfenced), 'Create of a SPECULATIVE machine');
+      check(operationId !== '' && !crash.operations.includes(operationId), `an operation_id that was not used before: not one of ${crash.operations.map(quoted).join(', ')}`, quoted(operationId));
+    },
+  },
+  {
+    id: 'B1006',
+    promise: 'a machine whose Configure was cut off by a crash is FAILED with last_error afterwards',
+    async run(t) {
+      const { id, rpc } = await t.afterInterruption();
+      const end = t.clock.monotonic() + t.pace.reachMs;
+      for (;;) {
+        const machine = accepted(await rpc.get(id), 'Get after the restart');
+        if (stateOf(machine) === 'Failed' && machine.lastError !== '') return;
+        check(t.clock.monotonic() < end, `${id} FAILED with last_error within ${t.pace.reachMs} ms`, machineText(machine));
+        await t.pause(20);
+      }
+    },
+  },
+  {
+    id: 'B1007',
+    promise: 'after a crash the first contact of an unknown shard is accepted',
+    async run(t) {
+      const { crash, rpc } = await t.afterCrash();
+      accepted(await rpc.create(crash.untouched[1], { shard: 'durB', epoch: 1n, sequence: 1n }), 'a first contact');
+    },
+  },
+]);

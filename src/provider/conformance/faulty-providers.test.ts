@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { catalogue } from './catalogue.ts';
+import { explanation } from './report.ts';
+import { select } from './select.ts';
+import { brokenCalls } from './testing/broken-calls.ts';
+import { brokenFences } from './testing/broken-fences.ts';
+import { brokenLifecycles } from './testing/broken-lifecycles.ts';
+import { brokenLists } from './testing/broken-lists.ts';
+import { brokenOutcomes } from './testing/broken-outcomes.ts';
+import { brokenRecords } from './testing/broken-records.ts';
+import type { Fault } from './testing/fault.ts';
+import { tryModel } from './testing/try-model.ts';
+
+const faults: readonly Fault[] = [...brokenFences, ...brokenCalls, ...brokenLifecycles, ...brokenRecords, ...brokenLists, ...brokenOutcomes];
+
+/** A little of everything: what is wrong in one way passes these, unless the table says otherwise. */
+const SENTINELS = ['B105', 'B206', 'B303', 'B504'];
+
+/** The promise that counts here is that the measuring works; how fast this computer is at the moment does not. */
+const unhurried = { getMs: 60_000, createMs: 60_000, listMs: 60_000, oneListMs: 60_000 };
+
+describe('the suite itself', () => {
+  it('finds nothing wrong with a provider that keeps every promise', { timeout: 120_000 }, async () => {
+    const result = await tryModel(select('core,cloud,spot,fault,scale,durable'), { isKept: false, latency: unhurried });
+    expect(result.outcomes.map(explanation).join('')).toBe('');
+    expect([result.verdict, result.outcomes.length, result.applicable]).toEqual(['CERTIFIED', 25 + 93, 25 + 93]);
+  });
+
+  it.each(faults)('catches a provider where $name', { timeout: 60_000 }, async ({ caughtBy, also = [], breakIt, reachMs, isAlone = false }) => {
+    const ids = new Set([...caughtBy, ...also, ...(isAlone ? [] : SENTINELS)]);
+    const { outcomes } = await tryModel(select('core', [...ids].join(',')), { breakIt, reachMs });
+    expect(outcomes.map((o) => o.behaviour.id).toSorted()).toEqual([...ids].toSorted());
+    const failed = outcomes.filter((o) => o.result === 'failed').map((o) => o.behaviour.id);
+    const unexpected = outcomes.filter((o) => o.result !== 'passed' && !caughtBy.includes(o.behaviour.id) && !also.includes(o.behaviour.id));
+    expect(unexpected.map(explanation).join('')).toBe('');
+    expect(caughtBy.filter((id) => !failed.includes(id)), 'not caught by').toEqual([]);
+  });
+
+  it('has a faulty provider for every behaviour', () => {
+    const caught = new Set(faults.flatMap((f) => f.caughtBy));
+    expect(catalogue.map((b) => b.id).filter((id) => !caught.has(id))).toEqual([]);
+    expect(new Set(faults.map((f) => f.name)).size).toBe(faults.length);
+    expect(faults.length).toBeGreaterThanOrEqual(40);
+    console.info(`conformance: ${faults.length} faulty providers caught, for ${caught.size} behaviours`);
+  });
+});
