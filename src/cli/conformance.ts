@@ -92,9 +92,8 @@ async function run(flags: ConformanceFlags): Promise<void> {
 
   const target = flags.target ?? process.env['BIGFLEET_PROVIDER_TARGET'];
   if (target === undefined) throw new UsageError('--target: which provider? Write host:port, such as 127.0.0.1:9090');
-  const [{ runSuite }, { contractLatency }, report, { systemClock }, { providerCredentials }] = await Promise.all([
+  const [{ runSuite }, report, { systemClock }, { providerCredentials }] = await Promise.all([
     import('../provider/conformance/run-suite.ts'),
-    import('../provider/conformance/trial.ts'),
     import('../provider/conformance/report.ts'),
     import('../lib/clock.ts'),
     import('../provider/credentials.ts'),
@@ -107,7 +106,7 @@ async function run(flags: ConformanceFlags): Promise<void> {
     runId: randomBytes(4).toString('hex'),
     pace: {
       reachMs: durationMs('--reach', flags.reach, 1), stillMs: 300, quietMs: 750,
-      faultTimeoutMs: durationMs('--fault-timeout', flags.faultTimeout, 1), soakMs: durationMs('--soak', flags.soak, 1), latency: contractLatency,
+      faultTimeoutMs: durationMs('--fault-timeout', flags.faultTimeout, 1), soakMs: durationMs('--soak', flags.soak, 1),
     },
     scaleMachines: integer('--scale-machines', flags.scaleMachines, { min: 1 }),
     clock: systemClock,

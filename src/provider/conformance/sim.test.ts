@@ -7,7 +7,6 @@ import { fixed, noFailures } from '../testing/sim-harness.ts';
 import { explanation, tally } from './report.ts';
 import { runSuite } from './run-suite.ts';
 import { select } from './select.ts';
-import { contractLatency } from './trial.ts';
 
 /** The suite and the provider on both ends of a socket; what they wait for is each other. */
 describe('the simulated provider', () => {
@@ -23,7 +22,7 @@ describe('the simulated provider', () => {
   it('keeps the contract: the baseline, core, cloud and spot', { timeout: 120_000 }, async () => {
     const result = await runSuite({
       ...select('core,cloud,spot'), target: `127.0.0.1:${sim.provider.port}`, credentials: credentials.createInsecure(), seed: 1, runId: 'test',
-      pace: { reachMs: 30_000, stillMs: 50, quietMs: 100, faultTimeoutMs: 2_000, soakMs: 100, latency: contractLatency }, scaleMachines: 90, clock: systemClock,
+      pace: { reachMs: 30_000, stillMs: 50, quietMs: 100, faultTimeoutMs: 2_000, soakMs: 100 }, scaleMachines: 90, clock: systemClock,
     });
     expect(result.outcomes.map(explanation).join('')).toBe('');
     expect([result.verdict, tally(result.outcomes), result.applicable]).toEqual(['CERTIFIED', { passed: 94, failed: 0, skipped: 0 }, 25 + 69]);

@@ -22,7 +22,8 @@ export interface Pace {
   /** After how long a transition of a fault target ends as FAILED. */
   readonly faultTimeoutMs: number;
   readonly soakMs: number;
-  readonly latency: LatencyLimits;
+  /** What the contract demands, if absent. */
+  readonly latency?: LatencyLimits;
 }
 
 /** The 99th percentiles that B1106 demands, and the longest that B1107 lets one full List take. */
