@@ -14,7 +14,8 @@ const RESTS: readonly MachineState[] = [MachineState.MACHINE_STATE_SPECULATIVE, 
 /** What is not yet as it must be once nothing goes wrong any more, in words; nothing = the world has come to rest. */
 export async function unrest({ clusters, provider, substrate, serving }: { clusters: readonly Cluster[]; provider: ProviderHost; substrate: Substrate; serving: readonly Serving[] }): Promise<string[]> {
   const leader = serving.at(-1);
-  if (!leader || serving.length !== 1) return [`${serving.length} processes of the shard serve`];
+  if (provider.current?.isPaused !== false) return ['the provider does not run'];
+  if (!leader || serving.length !== 1 || leader.process.isPaused) return [`${serving.length} processes of the shard serve`];
   const listed = await list(provider);
   if (!listed) return ['the provider does not answer'];
   return [

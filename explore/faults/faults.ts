@@ -1,10 +1,12 @@
 import type { Random } from '../../src/lib/random.ts';
+import type { Timeline } from '../world/timeline.ts';
 import type { Transcript } from '../world/transcript.ts';
 import { FAULT_KINDS, KINDS } from './kinds.ts';
 import type { FaultKind } from './kinds.ts';
 
 /** Of all kinds of faults this share is switched on in one world: few together tell more than all of them at once. */
 const SHARE = 0.4;
+const OCCASION_MS = 20_000;
 
 /** Decides, by the seed alone, which faults strike and when. */
 export class Faults {
@@ -39,6 +41,20 @@ export class Faults {
     if (!this.active || rate === undefined || this.random() >= rate * factor) return false;
     this.struck(kind, at);
     return true;
+  }
+
+  /** For what needs no occasion: thought of now and then. `strike` says what it did, or nothing if there was nothing to do. */
+  every(timeline: Timeline, kind: FaultKind, strike: () => string | undefined): void {
+    const rate = this.rates.get(kind);
+    if (rate === undefined) return;
+    timeline.after(OCCASION_MS * (0.2 + 1.6 * this.random()), () => {
+      if (!this.active) return;
+      if (this.random() < rate) {
+        const what = strike();
+        if (what !== undefined) this.struck(kind, what);
+      }
+      this.every(timeline, kind, strike);
+    });
   }
 
   struck(kind: FaultKind, at: string): void {

@@ -8,15 +8,25 @@ import type { Process } from './process.ts';
 import type { Timeline } from './timeline.ts';
 
 const BOOKMARK_MS = 30_000;
+const ERRORS = [500, 503, 429, 504] as const;
 
-/** Whether the API server answers at all; true while it is away. */
-export interface Absence {
-  isAway: boolean;
+/** How the API server is doing. */
+export class ApiCondition {
+  /** Nobody is answered. */
+  isAway = false;
+  /** When a call last failed that should not have. */
+  troubleAt = -Infinity;
+  /** Open watches, by what ends them. */
+  readonly streams = new Set<(error: unknown) => void>();
+
+  cutStreams(): void {
+    for (const end of [...this.streams]) end(new TransportError('watch', 'ECONNRESET', 'connection reset', { sent: true }));
+  }
 }
 
 /** How one process reaches the API server. */
-export function apiLink({ process, server, timeline, faults, absence }: {
-  readonly process: Process; readonly server: SimulatedApiServer; readonly timeline: Timeline; readonly faults: Faults; readonly absence: Absence;
+export function apiLink({ process, server, timeline, faults, api }: {
+  readonly process: Process; readonly server: SimulatedApiServer; readonly timeline: Timeline; readonly faults: Faults; readonly api: ApiCondition;
 }): Transport {
   const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
   const fails = (request: string, error: unknown): unknown =>
@@ -41,11 +51,21 @@ export function apiLink({ process, server, timeline, faults, absence }: {
           request.signal.removeEventListener('abort', onAbort);
           then();
         }));
-        const broken = (isSent: boolean): void => settle(faults.between(1, 20), () => reject(new TransportError(what, isSent ? 'ECONNRESET' : 'ECONNREFUSED', isSent ? 'connection reset' : 'connection refused', { sent: isSent })));
+        const broken = (isSent: boolean): void => {
+          api.troubleAt = timeline.now;
+          settle(faults.between(1, 20), () => reject(new TransportError(what, isSent ? 'ECONNRESET' : 'ECONNREFUSED', isSent ? 'connection reset' : 'connection refused', { sent: isSent })));
+        };
         process.leave(() => {
-          if (absence.isAway) return broken(false);
-          timeline.after(faults.between(1, 8), () => {
-            if (absence.isAway) return broken(true);
+          if (api.isAway) return broken(false);
+          const slow = faults.strikes('api slow', what) ? faults.between(1_000, 15_000) : 0;
+          if (slow > 0) api.troubleAt = timeline.now + slow;
+          timeline.after(slow + faults.between(1, 8), () => {
+            if (api.isAway) return broken(true);
+            if (faults.strikes('api error', what)) {
+              api.troubleAt = timeline.now;
+              const status = faults.pick(ERRORS);
+              return settle(faults.between(1, 8), () => reject(new ApiError(what, status, { reason: 'Simulated', message: 'simulated' }, status === 429 ? 1 : undefined)));
+            }
             let answer: unknown;
             let error: unknown;
             try {
@@ -53,6 +73,7 @@ export function apiLink({ process, server, timeline, faults, absence }: {
             } catch (thrown) {
               error = fails(what, thrown);
             }
+            if (faults.strikes('api reply lost', what)) return broken(true);
             settle(faults.between(1, 8), () => {
               if (dies('after')) return;
               if (error !== undefined) reject(error as Error);
@@ -67,13 +88,18 @@ export function apiLink({ process, server, timeline, faults, absence }: {
       const queue: Uint8Array[] = [];
       let wake = (): void => undefined;
       let ended: { readonly error: unknown } | undefined;
+      const stops: (() => void)[] = [];
       const end = (error: unknown): void => {
-        ended ??= { error };
-        wake();
+        api.streams.delete(end);
+        for (const one of stops.splice(0)) one();
+        process.enter(() => {
+          ended ??= { error };
+          wake();
+        });
       };
       if (!process.isAlive) return never();
       await new Promise<void>((resolve, reject) => timeline.after(faults.between(1, 8), () => process.enter(() => {
-        if (absence.isAway) reject(new TransportError(`GET ${path}`, 'ECONNREFUSED', 'connection refused', { sent: false }));
+        if (api.isAway) reject(new TransportError(`GET ${path}`, 'ECONNREFUSED', 'connection refused', { sent: false }));
         else resolve();
       })));
       signal.throwIfAborted();
@@ -81,7 +107,6 @@ export function apiLink({ process, server, timeline, faults, absence }: {
         queue.push(bytes);
         wake();
       }));
-      const stops: (() => void)[] = [];
       try {
         stops.push(server.watch(path, arrive));
       } catch (error) {
@@ -90,20 +115,14 @@ export function apiLink({ process, server, timeline, faults, absence }: {
       const bookmarks = (): void => {
         stops.push(timeline.after(BOOKMARK_MS, () => {
           if (ended) return;
-          if (absence.isAway) return end(new TransportError(`GET ${path}`, 'ECONNRESET', 'connection reset', { sent: true }));
           arrive(server.bookmarkOf(path));
           bookmarks();
         }));
       };
       bookmarks();
-      const stop = (): void => {
-        for (const one of stops.splice(0)) one();
-      };
-      process.onEnd(stop);
-      signal.addEventListener('abort', () => {
-        stop();
-        end(signal.reason);
-      }, { once: true });
+      api.streams.add(end);
+      process.onEnd(() => end(undefined));
+      signal.addEventListener('abort', () => end(signal.reason), { once: true });
       return (async function* () {
         for (;;) {
           const next = queue.shift();

@@ -15,6 +15,9 @@ export interface Token {
   readonly sequence: bigint;
 }
 
+/** After a look at the Lease that brought no answer. */
+const UNPROVEN_MS = 30_000;
+
 /** Ground truth: what really happened, whatever any program believes; and what must never happen. */
 export class Ground {
   readonly violations: string[] = [];
@@ -22,6 +25,7 @@ export class Ground {
   private readonly timeline: Timeline;
   private readonly transcript: Transcript;
   private readonly acceptedTokens = new Map<string, Token>();
+  private readonly leaders: string[] = [];
   private readonly epochs = new Map<string, string>();
 
   constructor(timeline: Timeline, transcript: Transcript) {
@@ -51,12 +55,18 @@ export class Ground {
   }
 
   /** A provider has accepted a mutation and says so: durable, whatever happens next. */
-  acknowledged(kind: string, id: string, shard: string, token: Token, sender: string): void {
+  acknowledged(kind: string, id: string, shard: string, token: Token, sender: string, apiTroubleAt: number): void {
+    this.obeyed(kind, id, sender, apiTroubleAt);
     const key = `${shard} ${id}`;
     const mark = this.acceptedTokens.get(key);
     const isAbove = !mark || token.epoch > mark.epoch || (token.epoch === mark.epoch && token.sequence > mark.sequence);
     if (!isAbove) this.violate(`${id}: ${kind} of ${sender} was accepted under a token that is not above one accepted before`);
     else this.acceptedTokens.set(key, token);
+  }
+
+  /** It has the Lease, and an epoch of its own. */
+  leads(process: string): void {
+    this.leaders.push(process);
   }
 
   /** A process of the shard speaks under an epoch. */
@@ -74,6 +84,14 @@ export class Ground {
       this.audit.push({ at: this.timeline.now, kind, machine, outcome });
       this.transcript.add('audit', `${outcome} ${kind} ${machine}`);
     }
+  }
+
+  /** Whoever was succeeded is not obeyed any more (D16). What it could not know, for want of an answer, it may acquire for a moment. */
+  private obeyed(kind: string, id: string, sender: string, apiTroubleAt: number): void {
+    const successor = this.leaders.at(-1);
+    if (successor === undefined || successor === sender || !this.leaders.includes(sender)) return;
+    const isExcused = (kind === 'create' || kind === 'configure') && this.timeline.now - apiTroubleAt < UNPROVEN_MS;
+    if (!isExcused) this.violate(`${id}: ${kind} of ${sender} was accepted although ${successor} leads`);
   }
 
   private taken(id: string, deed: Deed, host: Host): void {

@@ -190,7 +190,9 @@ export class Cluster {
   }
 
   private answer(requestId: string): void {
-    this.timeline.after(this.faults.between(5, 500), () => this.say({ $case: 'bootstrapResponse', value: { requestId, userData: Buffer.from(`join ${this.name}`), ttlSeconds: 0n, error: '' } }));
+    const late = this.faults.strikes('operator is late with a blob', this.name) ? this.faults.between(10_000, 50_000) : this.faults.between(5, 500);
+    const error = this.faults.strikes('operator refuses a blob', this.name) ? 'no credentials' : '';
+    this.timeline.after(late, () => this.say({ $case: 'bootstrapResponse', value: { requestId, userData: error === '' ? Buffer.from(`join ${this.name}`) : new Uint8Array(), ttlSeconds: 0n, error } }));
   }
 
   private empty(id: string): void {

@@ -33,6 +33,7 @@ export class ProviderDisk {
       append: (change: StateChange) => {
         if (!process.isAlive) return;
         const what = describe(change);
+        if (faults.strikes('provider disk full', what)) throw new Error('no space left on device');
         if (dies('before', what)) return;
         written.push(encodeChange(change).trimEnd());
         appended++;

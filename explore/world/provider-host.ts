@@ -71,7 +71,23 @@ export class ProviderHost {
         if (process.isAlive) this.handlers = implementation as unknown as Record<string, Handler>;
         return Promise.resolve({ port: 1, close: () => Promise.resolve() });
       },
-    }).catch((error: unknown) => process.isAlive && this.ground.violate(`${process.name} does not start: ${String(error)}`));
+    }).catch((error: unknown) => {
+      if (!process.isAlive) return;
+      // A full disk is a reason not to start; nothing else is.
+      if (this.faults.active && String(error).includes('no space left')) process.kill();
+      else this.ground.violate(`${process.name} does not start: ${String(error)}`);
+    });
+  }
+
+  pause(ms: number): string | undefined {
+    const process = this.current;
+    if (!process || process.isPaused) return undefined;
+    process.pause();
+    this.timeline.after(ms, () => {
+      this.ground.note(`${process.name} goes on`);
+      process.resume();
+    });
+    return `${process.name} for ${(ms / 1000).toFixed(1)} s`;
   }
 
   /** One call of its service, undecoded both ways. Never answered if the process dies first; the connection tells that. */
@@ -131,7 +147,9 @@ export class ProviderHost {
       return never;
     }
     const [low, high] = DEED_MS[deed];
-    const done = this.substrate.act(process, deed, id, operationId, { ...work, ms: faults.between(low, high) });
+    const ms = faults.strikes('machine slow', `${deed} ${id}`) ? faults.between(20_000, 90_000) : faults.between(low, high);
+    const fails = faults.strikes('machine fails', `${deed} ${id}`);
+    const done = this.substrate.act(process, deed, id, operationId, { ...work, ms, ...(fails && { failure: 'the machine does not do it' }) });
     if (faults.strikes('provider crash after actuation', `${deed} ${id}`)) process.kill();
     return done;
   }

@@ -1,6 +1,7 @@
 import { GrpcCode, GrpcError, Metadata } from '../../src/api/grpc.ts';
 import type { CallOptions, Peer, UnaryMethod } from '../../src/api/grpc.ts';
 import { MachineList } from '../../src/api/gen/bigfleet/v1alpha1/provider.ts';
+import type { ApiCondition } from './api-link.ts';
 import type { Faults } from '../faults/faults.ts';
 import type { Ground } from './ground.ts';
 import type { Process } from './process.ts';
@@ -19,8 +20,8 @@ interface Fenced {
 }
 
 /** How one process of the shard reaches the provider: everything is encoded, takes time, and may go wrong. */
-export function providerLink({ process, provider, timeline, faults, ground }: {
-  readonly process: Process; readonly provider: ProviderHost; readonly timeline: Timeline; readonly faults: Faults; readonly ground: Ground;
+export function providerLink({ process, provider, timeline, faults, ground, api }: {
+  readonly process: Process; readonly provider: ProviderHost; readonly timeline: Timeline; readonly faults: Faults; readonly ground: Ground; readonly api: ApiCondition;
 }): (address: string) => Pick<Peer, 'address' | 'unary' | 'close'> {
   /** Provider's side: to whichever process of it serves when it arrives. */
   const deliver = (name: string, bytes: Buffer, metadata: Metadata, answer: (answer: Answer) => void): void => {
@@ -28,7 +29,7 @@ export function providerLink({ process, provider, timeline, faults, ground }: {
     provider.call(name, request, metadata, (answered) => {
       if (isMutation(name) && answered.bytes) {
         const { machineId, shardId, shardEpoch, sequenceNumber } = request as Fenced;
-        ground.acknowledged(name, machineId, shardId, { epoch: shardEpoch, sequence: sequenceNumber }, process.name);
+        ground.acknowledged(name, machineId, shardId, { epoch: shardEpoch, sequence: sequenceNumber }, process.name, api.troubleAt);
       }
       answer(answered);
     });
@@ -76,6 +77,10 @@ export function providerLink({ process, provider, timeline, faults, ground }: {
             }));
           });
         };
+        if (isMutation(name) && faults.strikes('shard paused at a call', `${process.name} ${what}`)) {
+          process.pause();
+          timeline.after(faults.between(1_000, 60_000), () => process.resume());
+        }
         process.leave(() => {
           if (fenced.shardEpoch !== undefined) {
             ground.spoke(process.name, fenced.shardEpoch);

@@ -11,7 +11,7 @@ import { realDisk } from '../../src/shard/disk.ts';
 import type { ShardDisk } from '../../src/shard/disk.ts';
 import type { Faults } from '../faults/faults.ts';
 import { apiLink } from './api-link.ts';
-import type { Absence } from './api-link.ts';
+import type { ApiCondition } from './api-link.ts';
 import { NAMESPACE, SHARD } from './api-server.ts';
 import type { SimulatedApiServer } from './api-server.ts';
 import type { Ground } from './ground.ts';
@@ -33,7 +33,7 @@ export interface ShardWorldParts {
   readonly faults: Faults;
   readonly ground: Ground;
   readonly server: SimulatedApiServer;
-  readonly absence: Absence;
+  readonly api: ApiCondition;
   readonly provider: ProviderHost;
   /** Who serves; the newest last. */
   readonly serving: Serving[];
@@ -76,7 +76,9 @@ export class ShardHost {
     ground.note(`${process.name} starts`);
     let ids = 0;
     const said = (level: string) => (_fields: object, message: string): void => {
-      if (process.isAlive) ground.note(`${process.name} ${level}: ${message}`);
+      if (!process.isAlive) return;
+      if (message === 'leading') ground.leads(process.name);
+      ground.note(`${process.name} ${level}: ${message}`);
     };
     runShard({
       id: SHARD, listen: ':1', metricsAddress: '0', namespace: NAMESPACE, dataDir: this.dataDir, auditLog: join(this.dataDir, 'audit.jsonl'),
@@ -112,6 +114,17 @@ export class ShardHost {
   /** As SIGTERM. */
   stop(): void {
     this.stopping?.abort(new Error('stopped'));
+  }
+
+  pause(ms: number): string | undefined {
+    const process = this.current;
+    if (!process || process.isPaused) return undefined;
+    process.pause();
+    this.parts.timeline.after(ms, () => {
+      this.parts.ground.note(`${process.name} goes on`);
+      process.resume();
+    });
+    return `${process.name} for ${(ms / 1000).toFixed(1)} s`;
   }
 
   /** The disk is gone, with whoever ran on it. */

@@ -59,6 +59,8 @@ export class Substrate {
       await this.hear(process, running.done.catch(() => undefined));
       return this.act(process, deed, id, operationId, work);
     }
+    // Nobody there to talk to; the provider learns it this way, or by describing.
+    if (this.lost.has(id) && (deed === 'configure' || deed === 'drain')) return this.hear(process, Promise.reject(new Error('the host does not answer')));
     this.ground.began(id, deed, running && `${running.deed} ${running.operationId}`, this.hosts.get(id));
     work.begin?.();
     const done = new Promise<void>((resolve, reject) => {

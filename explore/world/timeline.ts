@@ -14,7 +14,8 @@ export class Timeline {
   private readonly heap: Event[] = [];
 
   at(time: number, fn: () => void): () => void {
-    const event: Event = { at: Math.max(this.now, time), seq: this.seq++, fn };
+    // Whole milliseconds, as timers have: smaller steps would get lost in rounding, and somebody would wait for them for ever.
+    const event: Event = { at: Math.max(this.now, Math.ceil(time)), seq: this.seq++, fn };
     this.push(event);
     return () => {
       event.fn = undefined;

@@ -1,12 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ShardResource } from '../../src/api/resources.ts';
+import type { Shard } from '../../src/api/types.ts';
 import { seededRandom } from '../../src/lib/random.ts';
 import { unrest } from '../checks.ts';
 import { Faults } from '../faults/faults.ts';
 import type { FaultKind } from '../faults/kinds.ts';
-import { SimulatedApiServer } from './api-server.ts';
-import type { Absence } from './api-link.ts';
+import { NAMESPACE, SHARD, SimulatedApiServer } from './api-server.ts';
+import { ApiCondition } from './api-link.ts';
+import { misfortunes } from './misfortunes.ts';
 import { Ground } from './ground.ts';
 import { Cluster } from './operator.ts';
 import { Process } from './process.ts';
@@ -52,24 +55,17 @@ export async function playSeed(seed: number): Promise<RunOutcome> {
       cycleSeconds: 10, rails: { reclaimCapFraction: '1' }, holds: { onDemandSeconds: 20, spotSeconds: 20, occupiedExcessSeconds: 10 },
     }, { pollSeconds: 1, fullListSeconds: 20, transitionDeadlines: { creatingSeconds: 60, configuringSeconds: 60, drainingSeconds: 90, deletingSeconds: 60 } });
     const serving: Serving[] = [];
-    const absence: Absence = { isAway: false };
-    const parts = { timeline, faults, ground, server, absence, provider, serving, seed, substrate };
+    const api = new ApiCondition();
+    const parts = { timeline, faults, ground, server, api, provider, serving, seed, substrate };
     const shards = (faults.chance(0.5) ? ['shard-a', 'shard-b'] : ['shard-a']).map((one) => new ShardHost(one, dir, parts));
     const clusters = [['east', 1_000], ['west', 100], ['south', 10]].slice(0, 2 + Math.floor(faults.between(0, 2))).map(([one, priority]) => new Cluster(one as string, priority as number, parts));
     transcript.add('world', `seed ${seed}: ${pool} machines, ${standing} of them standing, ${clusters.length} clusters, ${shards.length} shard hosts, ${shape.resumable ? 'resumable' : 'not resumable'}; faults: ${faults.kinds.join(', ')}`);
 
-    const demand = (): void => {
-      const cluster = faults.pick(clusters);
+    for (const cluster of clusters) {
       cluster.demand = Math.floor(faults.between(0, pool / 2 + 2));
       transcript.add('world', `${cluster.name} wants ${cluster.demand}`);
-    };
-    for (const _ of clusters) demand();
-    const demandLater = (): void => void timeline.after(faults.between(5_000, 30_000), () => {
-      if (timeline.now >= FAULTS_END_MS) return;
-      demand();
-      demandLater();
-    });
-    demandLater();
+    }
+    misfortunes({ ...parts, shards, clusters });
     faults.active = true;
     provider.start();
     for (const shard of shards) timeline.after(faults.between(0, 3_000), () => shard.start());
@@ -77,6 +73,8 @@ export async function playSeed(seed: number): Promise<RunOutcome> {
 
     for (let at = LOOK_MS; at <= FAULTS_END_MS && ground.violations.length === 0; at += LOOK_MS) await timeline.run(at);
     faults.active = false;
+    api.isAway = false;
+    server.store.mutate<Shard>(ShardResource, { namespace: NAMESPACE, name: SHARD }, (draft) => ({ ...draft, spec: { ...draft.spec, mode: 'Active' } }));
     transcript.add('world', 'no more faults');
     let left: string[] = [];
     do {
