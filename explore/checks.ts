@@ -19,7 +19,7 @@ export async function unrest({ clusters, provider, substrate, serving }: { clust
   const listed = await list(provider);
   if (!listed) return ['the provider does not answer'];
   return [
-    ...unmet(clusters, substrate),
+    ...unmet(clusters, substrate, leader),
     ...[...substrate.hosts].flatMap(([id, host]) => (listed.get(id)?.host?.ref === host.ref ? [] : [`${id}: ${host.ref} is there and the provider does not say so: leaked`])),
     ...[...listed.values()].flatMap((machine) => untrue(machine, substrate)),
     ...(await miscounted(leader, listed)),
@@ -27,12 +27,14 @@ export async function unrest({ clusters, provider, substrate, serving }: { clust
 }
 
 /** Every demand that supply can meet is met; where it cannot, the higher priority is. */
-function unmet(clusters: readonly Cluster[], substrate: Substrate): string[] {
+function unmet(clusters: readonly Cluster[], substrate: Substrate, { needViews }: Serving): string[] {
   let left = substrate.ids.length;
   return [...clusters].sort((a, b) => b.priority - a.priority).flatMap((cluster) => {
     const due = Math.min(cluster.demand, left);
     left -= due;
-    return cluster.serves >= due ? [] : [`cluster ${cluster.name} wants ${cluster.demand} machines, could have ${due} and has ${cluster.serves}${cluster.closed.length > 0 ? ` (cordoned: ${cluster.closed.join(', ')})` : ''}`];
+    const [verdict] = needViews().verdicts.filter(({ need }) => need.cluster === cluster.name);
+    const said = verdict ? `; the shard says ${verdict.satisfied ? 'satisfied' : verdict.reason}, ${verdict.machines} machines, ${verdict.inFlight} of them in flight` : '';
+    return cluster.serves >= due ? [] : [`cluster ${cluster.name} wants ${cluster.demand} machines, could have ${due} and has ${cluster.serves}${cluster.closed.length > 0 ? ` (cordoned: ${cluster.closed.join(', ')})` : ''}${said}`];
   });
 }
 

@@ -17,11 +17,14 @@ export interface Token {
 
 /** After a look at the Lease that brought no answer. */
 const UNPROVEN_MS = 30_000;
+const LEASE_MS = 15_000;
 
 /** Ground truth: what really happened, whatever any program believes; and what must never happen. */
 export class Ground {
   readonly violations: string[] = [];
   readonly audit: AuditLine[] = [];
+  /** When the Lease was last there and somebody deleted it: then nobody can know of a holder that it has not seen. */
+  leaseDeletedAt = -Infinity;
   private readonly timeline: Timeline;
   private readonly transcript: Transcript;
   private readonly acceptedTokens = new Map<string, Token>();
@@ -89,6 +92,7 @@ export class Ground {
   /** Whoever was succeeded is not obeyed any more (D16). What it could not know, for want of an answer, it may acquire for a moment. */
   private obeyed(kind: string, id: string, sender: string, apiTroubleAt: number): void {
     const successor = this.leaders.at(-1);
+    if (this.timeline.now - this.leaseDeletedAt < LEASE_MS) return;
     if (successor === undefined || successor === sender || !this.leaders.includes(sender)) return;
     const isExcused = (kind === 'create' || kind === 'configure') && this.timeline.now - apiTroubleAt < UNPROVEN_MS;
     if (!isExcused) this.violate(`${id}: ${kind} of ${sender} was accepted although ${successor} leads`);

@@ -5,6 +5,7 @@ import type { ApiCondition } from './api-link.ts';
 import { NAMESPACE, SHARD } from './api-server.ts';
 import type { SimulatedApiServer } from './api-server.ts';
 import type { Cluster } from './operator.ts';
+import type { Ground } from './ground.ts';
 import type { ProviderHost } from './provider-host.ts';
 import type { ShardHost } from './shard-host.ts';
 import type { Substrate } from './substrate.ts';
@@ -19,12 +20,13 @@ export interface Victims {
   readonly api: ApiCondition;
   readonly provider: ProviderHost;
   readonly substrate: Substrate;
+  readonly ground: Ground;
   readonly shards: readonly ShardHost[];
   readonly clusters: readonly Cluster[];
 }
 
 /** What befalls the world by itself, without a call or a write at which it would happen. */
-export function misfortunes({ timeline, faults, server, api, provider, substrate, shards, clusters }: Victims): void {
+export function misfortunes({ timeline, faults, server, api, provider, substrate, ground, shards, clusters }: Victims): void {
   const often = faults.every.bind(faults, timeline);
   const lease = (): Lease | undefined => server.store.get<Lease>(LeaseResource, LEASE);
 
@@ -52,7 +54,11 @@ export function misfortunes({ timeline, faults, server, api, provider, substrate
     }));
     return 'by a stranger, who does not renew it';
   });
-  often('lease deleted', () => (server.store.delete(LeaseResource, LEASE) ? 'by a person' : undefined));
+  often('lease deleted', () => {
+    if (!server.store.delete(LeaseResource, LEASE)) return undefined;
+    ground.leaseDeletedAt = timeline.now;
+    return 'by a person';
+  });
 
   often('shard paused', () => faults.pick(shards).pause(faults.between(500, 45_000)));
   often('provider paused', () => provider.pause(faults.between(500, 40_000)));

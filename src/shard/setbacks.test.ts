@@ -28,6 +28,19 @@ function failsToCreate(id: string, lastError: string, fields: Partial<ProviderMa
   is(id, 'Failed', { lastError, ...fields });
 }
 
+it('a machine that was repaired rests, and the engine hears when that is over', async () => {
+  is('m', 'Idle');
+  is('m', 'Configuring');
+  is('m', 'Failed');
+  inventory.takeEngineChanges();
+  is('m', 'Speculative');
+  expect(inventory.takeEngineChanges()?.upserted.map((m) => m.stuck)).toEqual([true]);
+  await clock.advance(29_999);
+  expect(inventory.takeEngineChanges()).toBeUndefined();
+  await clock.advance(1);
+  expect(inventory.takeEngineChanges()?.upserted.map((m) => m.stuck)).toEqual([false]);
+});
+
 describe('an offer', () => {
   it('rests when a Create that was accepted comes to nothing for want of stock: its slots, and no others', () => {
     for (const id of ['a', 'b']) is(id, 'Speculative');

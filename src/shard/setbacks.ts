@@ -57,6 +57,11 @@ export class Setbacks {
   private repaired(id: string): void {
     const restMs = this.machines.restMs(id);
     const until = this.clock.now() + restMs;
-    if (restMs > 0 && (this.inventory.get(id)?.coolUntil ?? 0) < until) this.inventory.update(id, { coolUntil: until });
+    if (restMs === 0 || (this.inventory.get(id)?.coolUntil ?? 0) >= until) return;
+    this.inventory.update(id, { coolUntil: until });
+    // Nothing is decided of it, so nobody would look at it again, and the engine hears only of changes.
+    this.clock.after(restMs, () => {
+      if (this.inventory.get(id)?.coolUntil === until) this.inventory.update(id, { coolUntil: 0 });
+    });
   }
 }

@@ -18,14 +18,14 @@ afterEach(async () => {
 
 function setUp(objects: { shard?: Shard; provider?: CapacityProvider } = { shard, provider }) {
   const clock = new VirtualClock();
-  const patches: { at: number; kind: string; ref: unknown; status: Record<string, unknown>; subresource: unknown }[] = [];
+  const patches: { at: number; kind: string; ref: unknown; status: Record<string, unknown>; metadata?: unknown; subresource: unknown }[] = [];
   const warnings: string[] = [];
   let failure: Error | undefined;
   let address = 'metal:1';
   const list = { trusted: true, lastListAt: 0, lastFullListAt: 0, rejected: 0, lastError: '', quarantine: undefined };
   const client = {
-    patch: (type: { kind: string }, ref: unknown, { status }: { status: Record<string, unknown> }, { subresource }: { subresource: unknown }) => {
-      patches.push({ at: clock.monotonic(), kind: type.kind, ref, status, subresource });
+    patch: (type: { kind: string }, ref: unknown, { status, metadata }: { status: Record<string, unknown>; metadata?: unknown }, { subresource }: { subresource: unknown }) => {
+      patches.push({ at: clock.monotonic(), kind: type.kind, ref, status, ...(metadata !== undefined && { metadata }), subresource });
       return failure ? Promise.reject(failure) : Promise.resolve({});
     },
   } as unknown as KubeClient;
@@ -58,6 +58,22 @@ describe('statuses', () => {
       ['CapacityProvider', { namespace: 'fleet', name: 'metal' }, 'status'],
     ]);
     expect(t.patches[0]?.status).toMatchObject({ cycle: 7, epoch: 5, holder: 'me', conditions: expect.arrayContaining([expect.objectContaining({ type: 'Ready', observedGeneration: 4 })]) as unknown });
+  });
+
+  it('never lower the epoch, and are not written over what was not seen: then once it is', async () => {
+    const objects = { shard: { ...shard, metadata: { ...shard.metadata, resourceVersion: '7' }, status: { epoch: 9 } } as Shard };
+    const t = setUp(objects);
+    t.fail(new ApiError('patch', 409, { reason: 'Conflict', message: 'changed' }));
+    t.planned(1);
+    await t.clock.advance(2_500);
+    objects.shard = { ...objects.shard, metadata: { ...objects.shard.metadata, resourceVersion: '8' } };
+    t.fail();
+    await t.clock.advance(2_000);
+    const written = t.patches.filter((p) => p.kind === 'Shard');
+    expect(written.map((p) => p.metadata)).toEqual([...written.slice(1).map(() => ({ resourceVersion: '7' })), { resourceVersion: '8' }]);
+    expect(written.length).toBeGreaterThan(1);
+    expect(written.map((p) => p.status['epoch'])).toEqual(written.map(() => 9));
+    expect(t.warnings).toEqual([]);
   });
 
   it('of a provider do not wait for a plan, when there is news of it', async () => {

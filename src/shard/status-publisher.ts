@@ -5,7 +5,7 @@ import { sleep } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
 import type { CycleFacts } from '../reconcilers/shard/cycle.ts';
-import { isNotFound } from '../runtime/client/api-error.ts';
+import { isConflict, isNotFound } from '../runtime/client/api-error.ts';
 import type { KubeClient, Log, Runnable } from '../runtime/types.ts';
 import type { Inventory } from './inventory.ts';
 import type { RestingOffer } from './offer-rests.ts';
@@ -79,15 +79,24 @@ export class ShardStatusPublisher implements Runnable {
     const provider = this.options.providerObject();
     try {
       if (shard && latest) {
+        const facts = this.options.facts();
+        const known = BigInt(shard.status?.epoch ?? 0);
         const status = shardStatus(latest.plan, {
-          ...this.options.facts(),
+          ...facts,
+          // Whoever was succeeded, and does not know it yet, must not make its successor's successor begin below it.
+          epoch: facts.epoch > known ? facts.epoch : known,
           cycle: latest.facts.cycle,
           withheld: latest.facts.withheld,
           at,
           generation: shard.metadata.generation ?? 0,
           previous: shard.status?.conditions ?? [],
         });
-        await client.patch(ShardResource, { namespace, name: this.options.shardId }, { status }, { subresource: 'status', signal });
+        // Not over what it has not seen: this process may stand still between the look and the write.
+        const { resourceVersion } = shard.metadata;
+        await client.patch(ShardResource, { namespace, name: this.options.shardId }, { ...(resourceVersion !== undefined && { metadata: { resourceVersion } }), status }, { subresource: 'status', signal }).catch((error: unknown) => {
+          if (!isConflict(error)) throw error;
+          this.latest ??= latest; // once the object has been seen as it is
+        });
       }
       if (provider) {
         const status = providerStatus(this.options.inventory, this.options.listStatus(), provider, at, this.options.address(), this.options.restingOffers?.());

@@ -193,6 +193,7 @@ describe('after a restart', () => {
     const h = await serveScripted(a, { reconcileIntervalMs: 60_000 });
     await h.toConfigured('m-1');
     h.provider.reportFailure('m-1', 'disk');
+    await h.settle();
     a.last('recover').succeed('keep');
     await h.rpc.create('m-2');
     await h.settle();

@@ -112,6 +112,21 @@ describe('an operation that goes wrong', () => {
 });
 
 describe('recovery', () => {
+  it('does not begin before the failure is durable: a restart must not take the machine for what it was', async () => {
+    const disk = Promise.withResolvers<void>();
+    let isSlow = false;
+    await serve({ recovers: true }, { store: { ...memoryStore(), flush: () => (isSlow ? disk.promise : Promise.resolve()) } });
+    await h.toConfigured('m-1');
+    isSlow = true;
+    h.provider.reportFailure('m-1', 'interrupted');
+    await h.settle();
+    expect(backend.calls.at(-1)?.what).toBe('configure');
+    disk.resolve();
+    await h.settle();
+    backend.last('recover').succeed('speculative');
+    expect(await h.look('m-1')).toEqual(['SPECULATIVE', '']);
+  });
+
   it('returns the slot, clean, when the backend says so', async () => {
     await serve({ recovers: true });
     await h.toConfigured('m-1');
@@ -132,6 +147,7 @@ describe('recovery', () => {
     await serve({ recovers: true });
     await h.toConfigured('m-1');
     h.provider.reportFailure('m-1', 'disk');
+    await h.settle();
     backend.last('recover').succeed('idle');
     expect((await h.look('m-1'))[0]).toBe('IDLE');
     await h.rpc.create('m-2');
@@ -146,6 +162,7 @@ describe('recovery', () => {
     await serve({ recovers: true });
     await h.toConfigured('m-1');
     h.provider.reportFailure('m-1', 'disk');
+    await h.settle();
     backend.last('recover').fail('not yet');
     await h.settle();
     const tries = (): number => backend.calls.filter((c) => c.what === 'recover').length;

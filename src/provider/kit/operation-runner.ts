@@ -120,7 +120,12 @@ export class OperationRunner {
       entry.recovering = false;
       this.later(RECOVERY_RETRY_MS, () => entry.stored.machine.state === 'Failed' && this.recover(entry));
     };
-    const recovery = async (): Promise<Recovery> => (await backend.recoverInstance?.({ machine, lastError: machine.lastError }, this.stopping.signal)) ?? 'keep';
+    const recovery = async (): Promise<Recovery> => {
+      // A restart that has forgotten the failure would take the machine for what it was, and it is being cleared away.
+      await this.options.durable();
+      if (this.stopping.signal.aborted) return 'keep';
+      return (await backend.recoverInstance?.({ machine, lastError: machine.lastError }, this.stopping.signal)) ?? 'keep';
+    };
     recovery().then(
       (result) => {
         if (this.stopping.signal.aborted) return;
