@@ -11,6 +11,8 @@ export interface PromiseContext {
   /** A fresh directory of its own. */
   readonly dir: string;
   readonly log: (line: string) => void;
+  /** How often a process is to be paused, where that is what is checked. */
+  readonly pauses: number;
 }
 
 export interface PromiseResult {

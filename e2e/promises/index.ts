@@ -4,6 +4,7 @@ import { deploymentGetsMachines } from './deployment.ts';
 import { everythingSaysTheSame } from './explain.ts';
 import { kills } from './kills.ts';
 import { kubectlAnswers } from './kubectl.ts';
+import { takeover } from './takeover.ts';
 
 /** Every promise, cheapest first: what fails should fail early. */
-export const promises: readonly Promised[] = [badInputIsNamed, everythingSaysTheSame, ...kills, kubectlAnswers, deploymentGetsMachines];
+export const promises: readonly Promised[] = [badInputIsNamed, everythingSaysTheSame, ...kills, takeover, kubectlAnswers, deploymentGetsMachines];

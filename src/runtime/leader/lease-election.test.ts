@@ -245,6 +245,27 @@ describe('winning', () => {
   });
 });
 
+describe('standing by', () => {
+  it('is over at the moment in which the Lease ends, not a pause later', async () => {
+    server.put(heldBy('dead', 0));
+    const { election } = start('a', { random: () => 0.999 }); // pauses of 2.4 s: the Lease ends between two of them
+    await clock.advance(14_999);
+    expect(election.isLeader).toBe(false);
+    await clock.advance(1);
+    expect(election.isLeader).toBe(true);
+  });
+
+  it('is said once, and of whom', async () => {
+    const told: unknown[] = [];
+    server.put(heldBy('other', 0));
+    start('a', { log: { ...silentLog, info: (fields, message) => told.push([message, (fields as { holder?: string }).holder]) } });
+    await clock.advance(5_000);
+    server.put(heldBy('other', 0, { renewTime: 'later' }));
+    await clock.advance(5_000);
+    expect(told).toEqual([['another process holds the Lease: standing by', 'other']]);
+  });
+});
+
 describe('holding', () => {
   test('the Lease is renewed every 2 s and keeps its transitions and acquire time', async () => {
     await elected('a');

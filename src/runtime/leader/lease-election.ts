@@ -11,7 +11,7 @@ const DURATIONS: LeaseDurations = { leaseMs: 15_000, renewDeadlineMs: 10_000, re
 const PROOF_MARGIN_MS = 2_000;
 const RELEASE_TIMEOUT_MS = 3_000;
 const CONFIRM_ATTEMPTS = 3;
-const CAMPAIGN_JITTER = 1.2;
+const CAMPAIGN_JITTER = 0.2;
 const RENEW_JITTER = 0.1;
 
 export function createLeaseElection(options: LeaseElectionOptions): LeaseElection {
@@ -89,14 +89,21 @@ class Election implements LeaseElection {
       while (!signal.aborted) {
         await this.tick(signal);
         const jitter = this.isLeader ? RENEW_JITTER : CAMPAIGN_JITTER;
-        const pause = sleep(clock, this.durations.retryMs * (1 + jitter * random()), signal);
-        await Promise.race([pause, this.ended.promise]);
+        const pauseMs = Math.min(this.durations.retryMs * (1 + jitter * random()), this.untilExpiry());
+        await Promise.race([sleep(clock, pauseMs, signal), this.ended.promise]);
       }
     } catch (error) {
       if (!signal.aborted || error !== signal.reason) throw error;
     } finally {
       await this.release();
     }
+  }
+
+  /** A candidate is there when the Lease ends: waiting out a whole pause would come on top of the holder's time. */
+  private untilExpiry(): number {
+    if (this.isLeader || !this.observed) return Infinity;
+    const leftMs = this.observed.expiresAt - this.options.clock.monotonic();
+    return leftMs > 0 ? leftMs : Infinity;
   }
 
   private async tick(signal: AbortSignal): Promise<void> {
@@ -141,6 +148,7 @@ class Election implements LeaseElection {
     const mark = `${uid} ${resourceVersion}`;
     if (this.observed?.mark === mark) return;
     const durationMs = (lease.spec?.leaseDurationSeconds ?? 0) * 1000 || this.durations.leaseMs;
+    if (!this.observed && holderOf(lease) !== '') this.options.log.info({ lease: this.name, holder: holderOf(lease) }, 'another process holds the Lease: standing by');
     this.observed = { mark, expiresAt: holderOf(lease) === '' ? 0 : this.options.clock.monotonic() + durationMs };
   }
 

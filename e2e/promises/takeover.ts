@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import { seededRandom } from '../../src/lib/random.ts';
+import { expect } from '../promise.ts';
+import type { Promised } from '../promise.ts';
+import { Pair } from '../takeover/pair.ts';
+import type { Round } from '../takeover/pair.ts';
+
+/** Leases as short as they may be: what is checked is the same, and a round takes seconds. */
+const SHORT = ['--lease-duration', '2s', '--lease-renew', '1s', '--lease-retry', '200ms'];
+const PAIRS = 2;
+const DEFAULT_LEASE_LIMIT_MS = 20_000;
+
+/** D16: a process that was replaced while it stood still changes nothing any more, wherever it stood still. */
+export const takeover: Promised = {
+  id: 'takeover',
+  promise: 'the standby takes over in under 20 s with a higher epoch; no call of the old process, paused anywhere and resumed, changes a machine',
+  controlPlane: 'embedded',
+  async run({ dir, log, pauses }) {
+    const seed = Date.now() % 1_000_000;
+    log(`seed ${seed}`);
+    const pairs = await Promise.all(Array.from({ length: Math.min(PAIRS, pauses) }, (_, i) => Pair.start(join(dir, `pair-${i}`), seededRandom(seed + i), SHORT)));
+    const rounds: Round[] = [];
+    let begun = 0;
+    try {
+      await Promise.all(pairs.map(async (pair) => {
+        while (begun < pauses) {
+          begun++;
+          rounds.push(await pair.round());
+          if (rounds.length % 10 === 0) log(`${rounds.length} of ${pauses} pauses`);
+        }
+      }));
+    } finally {
+      await Promise.all(pairs.map((pair) => pair.stop()));
+    }
+    expect(rounds.length === pauses, `${rounds.length} rounds instead of ${pauses}`);
+    const calls = pairs.reduce((sum, pair) => sum + pair.calls.length, 0);
+    expect(calls > pauses * 10, `only ${calls} calls were made`);
+
+    const one = await Pair.start(join(dir, 'default-lease'), seededRandom(seed), []);
+    let withDefaults: Round;
+    try {
+      withDefaults = await one.round();
+    } finally {
+      await one.stop();
+    }
+    expect(withDefaults.takeoverMs < DEFAULT_LEASE_LIMIT_MS, `with the default Lease the standby took ${Math.round(withDefaults.takeoverMs)} ms to take over`);
+
+    const times = rounds.map((r) => r.takeoverMs).sort((a, b) => a - b);
+    const at = (share: number): number => Math.round(times[Math.min(times.length - 1, Math.floor(times.length * share))]!);
+    const sum = (of: (round: Round) => number): number => rounds.reduce((total, round) => total + of(round), 0);
+    return [
+      `${rounds.length} pauses (seed ${seed}), ${sum((r) => Number(r.isSuccessorIdle))} with a successor that touched nothing`,
+      `0 late calls obeyed, ${sum((r) => r.refusedLate)} refused`,
+      `taken over after ${at(0.5)} ms p50, ${at(1)} ms at most (Lease of 2 s), after ${Math.round(withDefaults.takeoverMs)} ms with the default Lease`,
+      `${calls} calls to the provider`,
+    ].join('; ');
+  },
+};
