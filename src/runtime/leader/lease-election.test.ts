@@ -246,7 +246,7 @@ describe('winning', () => {
 });
 
 describe('standing by', () => {
-  it('is over at the moment in which the Lease ends, not a pause later', async () => {
+  test('is over at the moment in which the Lease ends, not a pause later', async () => {
     server.put(heldBy('dead', 0));
     const { election } = start('a', { random: () => 0.999 }); // pauses of 2.4 s: the Lease ends between two of them
     await clock.advance(14_999);
@@ -255,7 +255,7 @@ describe('standing by', () => {
     expect(election.isLeader).toBe(true);
   });
 
-  it('is said once, and of whom', async () => {
+  test('is said once, and of whom', async () => {
     const told: unknown[] = [];
     server.put(heldBy('other', 0));
     start('a', { log: { ...silentLog, info: (fields, message) => told.push([message, (fields as { holder?: string }).holder]) } });
