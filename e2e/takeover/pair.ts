@@ -66,7 +66,6 @@ export class Pair {
   static async start(dir: string, random: Random, leaseFlags: readonly string[]): Promise<Pair> {
     mkdirSync(dir, { recursive: true });
     const hub = await startEmbeddedControlPlane({ name: 'hub', crds: controlCrds, clock: systemClock });
-    let pair: Pair | undefined;
     const span = (fromMs: number, toMs: number) => ({ fromMs, toMs });
     const backend = new SimBackend({
       seeds: () => Array.from({ length: MACHINES }, (_, i) => ({
@@ -79,7 +78,7 @@ export class Pair {
     const provider = await serveProvider(backend, {
       address: '127.0.0.1:0', store: memoryStore(), clock: systemClock, reconcileIntervalMs: 0,
       events: {
-        onCall: ({ token, machineId, outcome }) => pair?.calls.push({ epoch: token.epoch, machineId, outcome, transitions: pair.transitions() }),
+        onCall: ({ token, machineId, outcome }) => void pair.calls.push({ epoch: token.epoch, machineId, outcome, transitions: pair.transitions() }),
       },
     });
     hub.store.create(NamespaceResource, { metadata: { name: NAMESPACE } });
@@ -94,7 +93,8 @@ export class Pair {
       metadata: { name: 'kit', namespace: NAMESPACE }, spec: { address: `127.0.0.1:${provider.port}`, shardRef: SHARD },
     });
     await hub.writeKubeconfig(join(dir, 'hub.kubeconfig'));
-    pair = new Pair({ dir, random, leaseFlags, hub, provider });
+    // Nobody calls the provider before its processes are started below.
+    const pair: Pair = new Pair({ dir, random, leaseFlags, hub, provider });
     await pair.startProcesses();
     return pair;
   }
