@@ -2,7 +2,7 @@ import type { Random } from '../../src/lib/random.ts';
 import { FakeOperator } from '../../src/session/server/testing/fake-operator.ts';
 import { wireRow } from '../../src/shard/testing/needs.ts';
 
-const ROLLUP_MS = 30;
+const ROLLUP_MS = 60;
 const RECONNECT_MS = 50;
 
 /** An operator whose cluster wants a different number of machines every moment, so that calls of every kind are always under way. */
