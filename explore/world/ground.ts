@@ -22,12 +22,15 @@ const LEASE_MS = 15_000;
 /** Ground truth: what really happened, whatever any program believes; and what must never happen. */
 export class Ground {
   readonly violations: string[] = [];
+  /** The machines as they are; the substrate's. */
+  hosts: ReadonlyMap<string, Host> = new Map();
   readonly audit: AuditLine[] = [];
   /** When the Lease was last there and somebody deleted it: then nobody can know of a holder that it has not seen. */
   leaseDeletedAt = -Infinity;
   private readonly timeline: Timeline;
   private readonly transcript: Transcript;
   private readonly acceptedTokens = new Map<string, Token>();
+  private readonly reports = new Set<string>();
   private readonly leaders: string[] = [];
   private readonly epochs = new Map<string, string>();
 
@@ -72,8 +75,21 @@ export class Ground {
     this.leaders.push(process);
   }
 
+  /** A process of the shard has taken in a roll-up of the cluster, and says so. */
+  heard(process: string, cluster: string): void {
+    this.reports.add(`${process} ${cluster}`);
+  }
+
+  /** An operator is told that a machine has left, or never comes. */
+  toldGone(id: string, cluster: string): void {
+    const host = this.hosts.get(id);
+    if (host?.cluster === cluster && !this.isDecided(id, host)) this.violate(`${id}: ${cluster} is told that it is gone, and it is there, and nobody has decided to take it`);
+  }
+
   /** A process of the shard speaks under an epoch. */
-  spoke(sender: string, epoch: bigint): void {
+  spoke(sender: string, epoch: bigint, name: string, id: string): void {
+    const cluster = this.hosts.get(id)?.cluster ?? '';
+    if (name === 'drain' && cluster !== '' && !this.reports.has(`${sender} ${cluster}`)) this.violate(`${id}: ${sender} drains it without having heard what ${cluster} needs`);
     const other = this.epochs.get(String(epoch));
     if (other !== undefined && other !== sender) this.violate(`${sender} speaks under epoch ${epoch}, which was that of ${other}`);
     else this.epochs.set(String(epoch), sender);
@@ -98,8 +114,11 @@ export class Ground {
     if (!isExcused) this.violate(`${id}: ${kind} of ${sender} was accepted although ${successor} leads`);
   }
 
+  private isDecided(id: string, host: Host): boolean {
+    return this.audit.some((line) => line.machine === id && line.at >= host.boundAt && line.outcome === 'decided' && (line.kind === 'Reclaim' || line.kind === 'Preempt'));
+  }
+
   private taken(id: string, deed: Deed, host: Host): void {
-    const isDecided = this.audit.some((line) => line.machine === id && line.at >= host.boundAt && line.outcome === 'decided' && (line.kind === 'Reclaim' || line.kind === 'Preempt'));
-    if (!isDecided) this.violate(`${id}: ${deed} takes it from ${host.cluster} with ${host.pods} Pods on it, and the audit log has no decision`);
+    if (!this.isDecided(id, host)) this.violate(`${id}: ${deed} takes it from ${host.cluster} with ${host.pods} Pods on it, and the audit log has no decision`);
   }
 }

@@ -4,6 +4,7 @@ import { MachineState } from '../../src/api/gen/bigfleet/v1alpha1/provider.ts';
 import type { OperatorMessage, ShardMessage } from '../../src/api/gen/bigfleet/v1alpha1/shard.ts';
 import type { SessionStream } from '../../src/session/server/session.ts';
 import type { Faults } from '../faults/faults.ts';
+import type { Ground } from './ground.ts';
 import type { Serving } from './shard-host.ts';
 import type { Host, Substrate } from './substrate.ts';
 import type { Timeline } from './timeline.ts';
@@ -50,6 +51,7 @@ export class Cluster {
   demand = 0;
   private readonly timeline: Timeline;
   private readonly faults: Faults;
+  private readonly ground: Ground;
   private readonly substrate: Substrate;
   private readonly serving: readonly Serving[];
   private readonly cordoned = new Set<string>();
@@ -61,11 +63,12 @@ export class Cluster {
   private clock = 0n;
   private awayUntil = 0;
 
-  constructor(name: string, priority: number, parts: { timeline: Timeline; faults: Faults; substrate: Substrate; serving: readonly Serving[] }) {
+  constructor(name: string, priority: number, parts: { timeline: Timeline; faults: Faults; ground: Ground; substrate: Substrate; serving: readonly Serving[] }) {
     this.name = name;
     this.priority = priority;
     this.timeline = parts.timeline;
     this.faults = parts.faults;
+    this.ground = parts.ground;
     this.substrate = parts.substrate;
     this.serving = parts.serving;
   }
@@ -123,7 +126,10 @@ export class Cluster {
     const found = this.serving.length > 1 && this.faults.chance(0.3) ? this.serving[0] : this.serving.at(-1);
     if (!found) return;
     const stream = new Stream(
-      (frame) => found.process.leave(() => void this.timeline.after(3, () => session.isOpen && this.receive(frame))),
+      (frame) => found.process.leave(() => {
+        if (frame.payload?.$case === 'ack' && frame.payload.value.echo === 'rollup') this.ground.heard(found.process.name, this.name);
+        this.timeline.after(3, () => session.isOpen && this.receive(frame));
+      }),
       () => found.process.leave(() => void this.timeline.after(3, () => this.ended(session))),
     );
     const session = { with: found, stream, isOpen: true };
@@ -182,6 +188,7 @@ export class Cluster {
       case 'nodeStateUpdate': {
         const { machineId, state } = payload.value;
         if (state === MachineState.MACHINE_STATE_CONFIGURED) this.cordoned.delete(machineId);
+        if (state === MachineState.MACHINE_STATE_DELETING) this.ground.toldGone(machineId, this.name);
         return;
       }
       default:

@@ -1,6 +1,6 @@
 import { GrpcCode, GrpcError, Metadata } from '../../src/api/grpc.ts';
 import type { CallOptions, Peer, UnaryMethod } from '../../src/api/grpc.ts';
-import { MachineList } from '../../src/api/gen/bigfleet/v1alpha1/provider.ts';
+import { CapacityProviderService, MachineList, type ListFilter } from '../../src/api/gen/bigfleet/v1alpha1/provider.ts';
 import type { ApiCondition } from './api-link.ts';
 import type { Faults } from '../faults/faults.ts';
 import type { Ground } from './ground.ts';
@@ -34,6 +34,7 @@ export function providerLink({ process, provider, timeline, faults, ground, api 
       answer(answered);
     });
   };
+  let [shrunkUntil, kept, hasSeenAll] = [0, 0, false];
   return (address) => ({
     address,
     close: () => undefined,
@@ -41,6 +42,7 @@ export function providerLink({ process, provider, timeline, faults, ground, api 
       const name = method.path.slice(method.path.lastIndexOf('/') + 1).toLowerCase();
       const fenced = request as unknown as Partial<Fenced>;
       const what = `${name}${fenced.machineId === undefined ? '' : ` ${fenced.machineId}`}`;
+      const isFullList = name === 'list' && (request as unknown as ListFilter).sinceRevision.length === 0;
       const factor = isMutation(name) ? MUTATION_FACTOR : 1;
       if (options.signal?.aborted) return Promise.reject(new GrpcError(GrpcCode.CANCELLED, 'the caller gave up'));
       const dies = (point: 'before' | 'after'): boolean => {
@@ -73,7 +75,7 @@ export function providerLink({ process, provider, timeline, faults, ground, api 
             process.enter(() => settle(() => {
               if (answer.metadata) options.onMetadata?.(answer.metadata);
               if (answer.error) reject(answer.error);
-              else resolve(method.responseDeserialize(name === 'list' ? shrunk(answer.bytes as Buffer, what) : (answer.bytes as Buffer)));
+              else resolve(method.responseDeserialize(isFullList ? shrunk(answer.bytes as Buffer, what) : (answer.bytes as Buffer)));
             }));
           });
         };
@@ -83,7 +85,7 @@ export function providerLink({ process, provider, timeline, faults, ground, api 
         }
         process.leave(() => {
           if (fenced.shardEpoch !== undefined) {
-            ground.spoke(process.name, fenced.shardEpoch);
+            ground.spoke(process.name, fenced.shardEpoch, name, fenced.machineId ?? '');
             ground.note(`${process.name} asks ${what} (${fenced.shardEpoch}, ${fenced.sequenceNumber})`);
           }
           if (faults.strikes('rpc failing', what, factor)) return fail(faults.pick(BROKEN), 'the transport is broken');
@@ -101,8 +103,15 @@ export function providerLink({ process, provider, timeline, faults, ground, api 
   /** A provider that lost sight of most of its machines for a moment. */
   function shrunk(bytes: Buffer, what: string): Buffer {
     const list = MachineList.decode(bytes);
-    if (list.machines.length < 12 || !faults.strikes('list shrunk', what)) return bytes;
-    const kept = faults.chance(0.5) ? 0 : Math.floor(faults.between(0, list.machines.length - 11));
+    if (list.machines.length < 12) return bytes;
+    if (timeline.now >= shrunkUntil) {
+      // Of what was never heard of nothing can be missed.
+      const isFirst = !hasSeenAll;
+      hasSeenAll = true;
+      if (isFirst || !faults.strikes('list shrunk', what)) return bytes;
+      shrunkUntil = timeline.now + faults.between(0, 45_000);
+      kept = faults.chance(0.5) ? 0 : Math.floor(faults.between(0, list.machines.length - 11));
+    }
     return Buffer.from(MachineList.encode({ ...list, machines: list.machines.slice(0, kept) }).finish());
   }
 }
@@ -110,8 +119,6 @@ export function providerLink({ process, provider, timeline, faults, ground, api 
 function isMutation(name: string): boolean {
   return name !== 'get' && name !== 'list';
 }
-
-import { CapacityProviderService } from '../../src/api/gen/bigfleet/v1alpha1/provider.ts';
 
 const requestDecoders = new Map<string, (bytes: Buffer) => unknown>(
   Object.entries(CapacityProviderService).map(([name, method]) => [name.toLowerCase(), method.requestDeserialize as (bytes: Buffer) => unknown]),

@@ -46,6 +46,7 @@ export class Substrate {
     this.timeline = timeline;
     this.ground = ground;
     this.ids = [...slots, ...standing];
+    ground.hosts = this.hosts;
     for (const id of standing) this.build(id);
   }
 

@@ -822,6 +822,22 @@ describe('the answer of an accepted call', () => {
   });
 });
 
+describe('a cluster that is left alone for a moment', () => {
+  it('while a machine waits for its turn: it is made ready when that is over', async () => {
+    const t = setUp();
+    t.world.written = () => {
+      t.setbacks.clusters.failed('east');
+      t.world.written = () => Promise.resolve();
+      return Promise.resolve();
+    };
+    t.have('m', 'Idle', bind);
+    await t.settle();
+    expect(t.provider.made()).toEqual([]);
+    await t.clock.advance(60_000);
+    expect(t.provider.made()).toEqual(['configure m']);
+  });
+});
+
 describe('the bootstrap blob', () => {
   it('that the operator cannot make leaves the machine Idle and is asked for again, later and later', async () => {
     const t = setUp();

@@ -243,7 +243,7 @@ export class MachineReconciler implements Reconciler {
       if (!now || now.intent !== machine.intent) return done; // whoever changed it has woken us
       const step = this.stepOf(now);
       if (step.do === 'drop') this.drop(id);
-      if (step.do !== STEP_OF[kind]) return step.do === 'wait' && step.for === 'lease' ? after(LEASE_RETRY_MS) : done;
+      if (step.do !== STEP_OF[kind]) return step.do === 'wait' && step.for === 'lease' ? after(LEASE_RETRY_MS) : this.untilRested(id);
       const last = now.operation?.kind === kind ? now.operation : undefined;
       const attempts = (last?.attempts ?? 0) + 1;
       prepare();
