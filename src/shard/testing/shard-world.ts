@@ -269,8 +269,8 @@ export class ShardWorld {
 }
 
 /** Looks until it holds; an error that says what did not come true, otherwise. */
-export async function eventually(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = systemClock.monotonic() + BOUND_MS; !(await holds());) {
+export async function eventually(what: string, holds: () => boolean | Promise<boolean>, boundMs = BOUND_MS): Promise<void> {
+  for (const end = systemClock.monotonic() + boundMs; !(await holds());) {
     if (systemClock.monotonic() > end) throw new Error(`did not come true: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
