@@ -43,8 +43,9 @@ const SHARD = 'killed';
 const CONNECTIONS = 16;
 /** One caller in so many speaks of a machine that does not exist: its mark must hold as well. */
 const GHOST_EVERY = 20;
-/** The process dies within so long after the callers began. */
-const LIFE_MS = 800;
+/** The process dies after fewer answers than these, and then within so many milliseconds. */
+const MOST_ANSWERS = 1_500;
+const MOST_MS = 10;
 
 /**
  * Kills a provider with SIGKILL amid concurrent mutations, starts it again on the same state, and looks whether it kept
@@ -64,8 +65,16 @@ export async function killRounds({ state, rounds, seed, concurrent, progress }: 
     for (let round = 1; round <= rounds; round++) {
       const rpcs = Array.from({ length: CONNECTIONS }, () => new Rpc(provider.port));
       const before = total(callers, 'answered');
-      const calling = callers.map((caller, i) => caller.callUntilCut(rpcs[i % CONNECTIONS]!, round));
-      await sleep(systemClock, random() * LIFE_MS);
+      const enough = Promise.withResolvers<void>();
+      let answersLeft = Math.floor(random() * MOST_ANSWERS);
+      if (answersLeft === 0) enough.resolve();
+      const onAnswer = (): void => {
+        answersLeft -= 1;
+        if (answersLeft === 0) enough.resolve();
+      };
+      const calling = callers.map((caller, i) => caller.callUntilCut(rpcs[i % CONNECTIONS]!, round, onAnswer));
+      await enough.promise;
+      await sleep(systemClock, random() * MOST_MS);
       await provider.kill();
       await Promise.all(calling);
       for (const rpc of rpcs) rpc.close();
@@ -122,7 +131,7 @@ class Caller {
     this.violations = violations;
   }
 
-  async callUntilCut(rpc: Rpc, round: number): Promise<void> {
+  async callUntilCut(rpc: Rpc, round: number, onAnswer: () => void): Promise<void> {
     for (;;) {
       const operation = (this.asked = this.next(round));
       const token: Token = [SHARD, round, ++this.sequence];
@@ -130,6 +139,7 @@ class Caller {
       const code = await codeOf(call(rpc, operation, token).then((answer) => (ack = answer)));
       if (code === 'UNAVAILABLE' || code === 'CANCELLED') return;
       this.answered += 1;
+      onAnswer();
       this.spent = { token, operation };
       if (ack) this.take(operation, ack);
       else if (code !== 'NOT_FOUND' || !this.machineId.startsWith('ghost')) this.violations.push(`${operation.kind} of ${this.machineId} in ${this.state}: ${code}`);
