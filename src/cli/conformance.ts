@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../lib/usage-error.ts';
 import type { Behaviour } from '../provider/conformance/behaviour.ts';
-import type { SuiteResult } from '../provider/conformance/outcome.ts';
+import type { StartedProvider } from '../provider/conformance/durable-lane.ts';
+import type { Outcome, SuiteResult } from '../provider/conformance/outcome.ts';
 import type { Tls } from '../provider/list-protocol.ts';
 import { durationMs, integer, listenAddress } from './flags.ts';
 
@@ -21,6 +23,8 @@ interface ConformanceFlags {
   soak: string;
   scaleMachines: string;
   faultTimeout: string;
+  start?: string;
+  startStuck?: string;
   keep?: boolean;
   list?: boolean;
   tlsCa?: string;
@@ -30,6 +34,9 @@ interface ConformanceFlags {
 
 const FAILED = 1;
 const INCOMPLETE = 3;
+/** What a provider that we start is asked to have. */
+const SLOTS = 512;
+const READY_MS = 60_000;
 
 const help = `
 What it does:
@@ -42,6 +49,11 @@ Profiles (--profile, comma-separated; the baseline is always tried as well):
   core        the contract: 69 behaviours, Delete included
   cloud       core's demands on Delete alone          spot   needs SPOT machines, with an interruption probability
   bare-metal  core for fixed capacity, whose Delete is UNIMPLEMENTED
+  fault       what becomes of failures; the provider must fail on request: when a machine joins a cluster called fault-error,
+              fault-timeout, fault-slow-ok, fault-readiness-block or fault-drain-error (its Drain), and where a slot has the
+              label conformance.fault/create=error
+  scale       a large fleet: --scale-machines, --soak
+  durable     what survives SIGKILL: the suite starts, kills and restarts the provider itself, by --start
 
 Verdicts and exit codes:
   0 CERTIFIED   everything the profiles require was tried and kept
@@ -54,6 +66,7 @@ Examples:
   bigfleet conformance --target 127.0.0.1:9090
   bigfleet conformance --target 127.0.0.1:9090 --profile core,cloud,spot --out report/
   bigfleet conformance --target 127.0.0.1:9090 --only B301,B302 -o json
+  bigfleet conformance --profile core,durable --start './my-provider --addr {addr} --state {state} --slots {seeds}'
   bigfleet conformance --list
 
 docs/conformance.md explains how to read failures.`;
@@ -74,6 +87,8 @@ export function register(program: Command): void {
     .option('--soak <time>', 'how long the scale profile goes on', '10s')
     .option('--scale-machines <n>', 'how many machines the scale profile expects at least', '8000')
     .option('--fault-timeout <time>', 'the transition timeout that a fault target runs with', '2s')
+    .option('--start <command>', 'starts the provider, for durable and where there is no --target: {addr} is where it must serve, {state} the file or folder of its state, {seeds} how many slots it should have')
+    .option('--start-stuck <command>', 'for B1006: the same, made so that a Configure for cluster fault-timeout goes on for long (default: --start)')
     .option('--keep', 'leave the machines as the tests left them')
     .option('--list', 'print the behaviours that the profiles require, and exit')
     .option('--tls-ca <file>', 'speak TLS; the provider\'s certificate must be signed by this CA')
@@ -91,31 +106,61 @@ async function run(flags: ConformanceFlags): Promise<void> {
   if (flags.list) return printList(behaviours, output);
 
   const target = flags.target ?? process.env['BIGFLEET_PROVIDER_TARGET'];
-  if (target === undefined) throw new UsageError('--target: which provider? Write host:port, such as 127.0.0.1:9090');
-  const [{ runSuite }, report, { systemClock }, { providerCredentials }] = await Promise.all([
+  if (target === undefined && flags.start === undefined) throw new UsageError('--target: which provider? Write host:port, such as 127.0.0.1:9090, or say by --start how one is started');
+  if (target !== undefined) listenAddress('--target', target);
+  if (behaviours.some((b) => b.area === 'durability') && flags.start === undefined) {
+    throw new UsageError('--start: the durable profile kills the provider and starts it again; say how, as in --start \'./my-provider --addr {addr} --state {state}\'');
+  }
+  const [{ runSuite }, report, { systemClock }, { providerCredentials }, { providerCommand }] = await Promise.all([
     import('../provider/conformance/run-suite.ts'),
     import('../provider/conformance/report.ts'),
     import('../lib/clock.ts'),
     import('../provider/credentials.ts'),
+    import('../provider/conformance/provider-command.ts'),
   ]);
-  const result = await runSuite({
-    target: listenAddress('--target', target),
+  const reachMs = durationMs('--reach', flags.reach, 1);
+  const scaleMachines = integer('--scale-machines', flags.scaleMachines, { min: 1 });
+  const options = {
     credentials: providerCredentials(await tlsOf(flags)),
-    claims, behaviours,
+    claims, behaviours, scaleMachines,
     seed: integer('--seed', flags.seed, { min: 0 }),
     runId: randomBytes(4).toString('hex'),
     pace: {
-      reachMs: durationMs('--reach', flags.reach, 1), stillMs: 300, quietMs: 750,
-      faultTimeoutMs: durationMs('--fault-timeout', flags.faultTimeout, 1), soakMs: durationMs('--soak', flags.soak, 1),
+      reachMs, stillMs: 300, quietMs: 750, faultTimeoutMs: durationMs('--fault-timeout', flags.faultTimeout, 1), soakMs: durationMs('--soak', flags.soak, 1),
     },
-    scaleMachines: integer('--scale-machines', flags.scaleMachines, { min: 1 }),
     clock: systemClock,
     isKept: flags.keep ?? false,
-    onOutcome: (outcome) => process.stderr.write(`${report.progressLine(outcome)}\n`),
-  });
+    signal: interrupted(),
+    onOutcome: (outcome: Outcome) => process.stderr.write(`${report.progressLine(outcome)}\n`),
+  };
+  const folder = await mkdtemp(join(tmpdir(), 'bigfleet-conformance-'));
+  const starter = (flag: string, command: string) => providerCommand(flag, { command, folder, credentials: options.credentials, clock: systemClock, readyMs: READY_MS });
+  const provider = flags.start === undefined ? undefined : starter('--start', flags.start);
+  const stuck = flags.startStuck === undefined ? undefined : starter('--start-stuck', flags.startStuck);
+  const durable = provider && { provider, ...(stuck && { stuck }) };
+  let ours: StartedProvider | undefined;
+  let result: SuiteResult;
+  try {
+    if (target === undefined) ours = await provider!.start('target', claims.has('scale') ? Math.max(SLOTS, scaleMachines) : SLOTS);
+    result = await runSuite({ ...options, target: target ?? ours!.address, ...(durable && { durable }) });
+  } finally {
+    await ours?.kill();
+    await rm(folder, { recursive: true, force: true });
+  }
   await writeReports(flags, result, report);
   process.stdout.write(output === 'json' ? `${JSON.stringify(report.jsonReport(result), undefined, 2)}\n` : `\n${report.summary(result)}`);
   if (result.verdict !== 'CERTIFIED') process.exitCode = result.verdict === 'FAILED' ? FAILED : INCOMPLETE;
+}
+
+/** The first Ctrl-C ends the run in an orderly way; the next one at once. */
+function interrupted(): AbortSignal {
+  const gone = new AbortController();
+  process.once('SIGINT', () => {
+    process.stderr.write('interrupted: bringing machines back; once more to leave at once\n');
+    gone.abort();
+    process.once('SIGINT', () => process.exit(130));
+  });
+  return gone.signal;
 }
 
 function printList(behaviours: readonly Behaviour[], output: 'table' | 'json'): void {

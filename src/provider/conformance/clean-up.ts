@@ -5,11 +5,16 @@ import { machineText } from './wire-text.ts';
 
 const POLL_MS = 20;
 
-/**
- * Brings a machine back to SPECULATIVE, so that nothing of ours goes on costing money. Resolves with the reason why it
- * could not; undefined when it could, or when the provider deletes nothing and the machine is at least unbound.
- */
-export async function bringBack(id: string, caller: Caller, options: { clock: Clock; withinMs: number; next: () => Token }): Promise<{ isFree: boolean; problem?: string }> {
+export interface CleanUp {
+  /** SPECULATIVE again. */
+  readonly isFree: boolean;
+  readonly hasFailed?: boolean;
+  /** Why it could not be freed; absent also where the provider deletes nothing and the machine is at least unbound. */
+  readonly problem?: string;
+}
+
+/** Brings a machine back to SPECULATIVE, so that nothing of ours goes on costing money. */
+export async function bringBack(id: string, caller: Caller, options: { clock: Clock; withinMs: number; next: () => Token }): Promise<CleanUp> {
   const { clock, withinMs, next } = options;
   let end = clock.monotonic() + withinMs;
   let last = '';
@@ -18,7 +23,7 @@ export async function bringBack(id: string, caller: Caller, options: { clock: Cl
     if (reply.value === undefined) return { isFree: false, problem: `${id}: ${reply.exchange.got}` };
     const state = stateOf(reply.value);
     if (state === 'Speculative') return { isFree: true };
-    if (state === 'Failed') return { isFree: false, problem: machineText(reply.value) };
+    if (state === 'Failed') return { isFree: false, hasFailed: true, problem: machineText(reply.value) };
     if (clock.monotonic() > end) return { isFree: false, problem: `still ${machineText(reply.value)} after ${withinMs} ms` };
     if (state !== last) end = clock.monotonic() + withinMs;
     const ended = state === last ? undefined : state === 'Configured' ? await caller.drain(id, 0n, next()) : state === 'Idle' ? await caller.delete(id, next()) : undefined;

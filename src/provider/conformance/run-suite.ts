@@ -29,7 +29,8 @@ export interface SuiteOptions {
   readonly durable?: Pick<DurableOptions, 'provider' | 'stuck'>;
   /** Leave the machines as the tests left them. */
   readonly isKept?: boolean;
-  readonly onBegin?: (behaviour: Behaviour) => void;
+  /** Begins nothing more once it aborts, and cleans up. */
+  readonly signal?: AbortSignal;
   readonly onOutcome?: (outcome: Outcome) => void;
 }
 
@@ -62,7 +63,7 @@ class Suite {
   }
 
   async run(): Promise<SuiteResult> {
-    const { target, claims, behaviours, seed, clock, onBegin, onOutcome } = this.options;
+    const { target, claims, behaviours, seed, clock, onOutcome, signal } = this.options;
     const began = clock.monotonic();
     const outcomes: Outcome[] = [];
     try {
@@ -70,7 +71,7 @@ class Suite {
       if (reply.value === undefined) throw new Error(`no provider answers at ${target}: ${reply.exchange.got}`);
       const capabilities = behaviours.some((b) => b.needs) ? await this.probe() : ALL_CAPABILITIES;
       for (const behaviour of behaviours) {
-        onBegin?.(behaviour);
+        if (signal?.aborted) break;
         const outcome = await this.try(behaviour, capabilities);
         outcomes.push(outcome);
         onOutcome?.(outcome);
@@ -116,7 +117,7 @@ class Suite {
       if (error instanceof NotTestable) return { ...ended(), result: 'skipped', reason: error.message };
       return { ...ended(), result: 'failed', ...failure(error, trial.transcript) };
     } finally {
-      this.putBack(trial.close());
+      this.putBack(trial.close(), { isFailureMeant: behaviour.area === 'faults' });
     }
   }
 
@@ -129,21 +130,21 @@ class Suite {
   }
 
   /** Goes on behind the next trial. */
-  private putBack(machines: readonly string[]): void {
+  private putBack(machines: readonly string[], { isFailureMeant = false } = {}): void {
     if (this.options.isKept) return;
     for (const id of machines) {
-      const done = this.bringBack(id).finally(() => this.cleaning.delete(done));
+      const done = this.bringBack(id, isFailureMeant).finally(() => this.cleaning.delete(done));
       this.cleaning.add(done);
     }
   }
 
-  private async bringBack(id: string): Promise<void> {
+  private async bringBack(id: string, isFailureMeant: boolean): Promise<void> {
     const { clock, pace, runId } = this.options;
     const next = () => ({ shard: `conf-${runId}-cleanup`, epoch: 1n, sequence: ++this.cleanUps });
     try {
-      const { isFree, problem } = await bringBack(id, this.janitor, { clock, withinMs: pace.reachMs, next });
+      const { isFree, hasFailed = false, problem } = await bringBack(id, this.janitor, { clock, withinMs: pace.reachMs, next });
       if (isFree) this.slots.giveBack(id);
-      if (problem !== undefined) this.leftBehind.push(problem);
+      if (problem !== undefined && !(hasFailed && isFailureMeant)) this.leftBehind.push(problem);
     } catch (error) {
       this.leftBehind.push(`${id}: ${error instanceof Error ? error.message : String(error)}`);
     }
