@@ -105,7 +105,7 @@ async function run(flags: ConformanceFlags): Promise<void> {
   const { claims, behaviours } = select(flags.profile, flags.only);
   if (flags.list) return printList(behaviours, output);
 
-  const target = flags.target ?? process.env['BIGFLEET_PROVIDER_TARGET'];
+  const target = flags.target ?? (process.env['BIGFLEET_PROVIDER_TARGET'] || undefined);
   if (target === undefined && flags.start === undefined) throw new UsageError('--target: which provider? Write host:port, such as 127.0.0.1:9090, or say by --start how one is started');
   if (target !== undefined) listenAddress('--target', target);
   if (behaviours.some((b) => b.area === 'durability') && flags.start === undefined) {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { GrpcCode, GrpcError } from '../../api/grpc.ts';
 import { catalogue } from './catalogue.ts';
 import { explanation } from './report.ts';
 import { select } from './select.ts';
@@ -9,7 +10,8 @@ import { brokenLists } from './testing/broken-lists.ts';
 import { brokenOutcomes } from './testing/broken-outcomes.ts';
 import { brokenRecords } from './testing/broken-records.ts';
 import type { Fault } from './testing/fault.ts';
-import { tryModel } from './testing/try-model.ts';
+import { state } from './testing/model-provider.ts';
+import { tryModel, type Break } from './testing/try-model.ts';
 
 const faults: readonly Fault[] = [...brokenFences, ...brokenCalls, ...brokenLifecycles, ...brokenRecords, ...brokenLists, ...brokenOutcomes];
 
@@ -24,6 +26,37 @@ describe('the suite itself', () => {
     const result = await tryModel(select('core,cloud,spot,fault,scale,durable'), { isKept: false, latency: unhurried });
     expect(result.outcomes.map(explanation).join('')).toBe('');
     expect([result.verdict, result.outcomes.length, result.applicable]).toEqual(['CERTIFIED', 25 + 93, 25 + 93]);
+  });
+
+  it('certifies a provider that cannot delete as bare-metal, and not as core', { timeout: 120_000 }, async () => {
+    const fixed: Break = (m) => {
+      const dispatch = m.dispatch.bind(m);
+      m.dispatch = (call) => {
+        if (call.kind === 'delete' && call.id !== '') throw new GrpcError(GrpcCode.UNIMPLEMENTED, 'these machines stay');
+        return dispatch(call);
+      };
+    };
+    const bareMetal = await tryModel(select('bare-metal'), { breakIt: fixed });
+    expect(bareMetal.outcomes.map(explanation).join('')).toBe('');
+    expect([bareMetal.verdict, bareMetal.applicable]).toEqual(['CERTIFIED', 25 + 66]);
+    const core = await tryModel(select('core', 'FullLifecycle,B109,B310'), { breakIt: fixed });
+    expect(core.outcomes.map((o) => [o.behaviour.id, o.result])).toEqual([['FullLifecycle', 'passed'], ['B109', 'skipped'], ['B310', 'failed']]);
+  });
+
+  it.each<[string, string, string, Break]>([
+    ['has no SPECULATIVE slot', 'FullLifecycle,B101', 'the provider lists no SPECULATIVE machine', (m) => m.slots.forEach(({ machine }) => (machine.state = state.failed))],
+    ['gives out no revisions', 'B903', 'the provider gives out no revisions', (m) => (m.revisionBytes = () => new Uint8Array())],
+    ['has nothing to compare', 'B804', 'no machine has both resources and allocatable', (m) => m.slots.forEach(({ machine }) => (machine.allocatable = undefined))],
+    ['has no slot that fails', 'B702', 'no SPECULATIVE slot is labelled', (m) => m.slots.forEach(({ machine }) => machine.labels.clear())],
+  ])('takes no skip for a pass: a provider that %s', async (_what, only, reason, breakIt) => {
+    const result = await tryModel(select('core', only), { breakIt });
+    expect(result.outcomes.map((o) => [o.result, o.reason])).toEqual(only.split(',').map(() => ['skipped', expect.stringContaining(reason)]));
+    expect([result.verdict, result.reasons[0]]).toEqual(['INCOMPLETE', expect.stringContaining(reason)]);
+  });
+
+  it('stops when it is told to, and certifies nothing', async () => {
+    const result = await tryModel(select('core'), { signal: AbortSignal.abort() });
+    expect([result.verdict, result.outcomes.length, result.reasons[0]]).toEqual(['INCOMPLETE', 0, 'nothing was tried']);
   });
 
   it.each(faults)('catches a provider where $name', { timeout: 60_000 }, async ({ caughtBy, also = [], breakIt, reachMs, isAlone = false }) => {

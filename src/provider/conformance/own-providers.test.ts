@@ -92,7 +92,7 @@ describe('our providers keep the contract', { timeout: 180_000 }, () => {
 
 function startSim(machines: number): Promise<RunningSim> {
   return runSimProvider({
-    serving: { address: '127.0.0.1:0', store: memoryStore() }, seeds: () => builtInSeeds(machines), create: fixed(2), configure: fixed(2), drain: fixed(2), delete: fixed(2), recover: fixed(2),
+    listen: '127.0.0.1:0', seeds: () => builtInSeeds(machines), create: fixed(2), configure: fixed(2), drain: fixed(2), delete: fixed(2), recover: fixed(2),
     failureRates: noFailures, interruptionsPerHour: 0, seed: 1, onWarning: () => {},
-  } as Parameters<typeof runSimProvider>[0]);
+  });
 }

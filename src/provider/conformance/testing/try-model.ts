@@ -15,7 +15,7 @@ export const FLEET = 160;
 const FAULT_TIMEOUT_MS = 150;
 
 /** Tries behaviours on a model, broken or not. `reachMs`: how long to wait for what will never come. */
-export async function tryModel(selection: Selection, { breakIt = () => {}, reachMs = 10_000, isKept = true, latency = contractLatency }: { breakIt?: Break | undefined; reachMs?: number | undefined; isKept?: boolean; latency?: LatencyLimits } = {}): Promise<SuiteResult> {
+export async function tryModel(selection: Selection, { breakIt = () => {}, reachMs = 10_000, isKept = true, latency = contractLatency, signal }: { breakIt?: Break | undefined; reachMs?: number | undefined; isKept?: boolean; latency?: LatencyLimits; signal?: AbortSignal } = {}): Promise<SuiteResult> {
   const build = (options: Partial<ModelOptions>): ModelProvider => {
     const model = new ModelProvider({ seeds: FLEET, timeoutMs: FAULT_TIMEOUT_MS, clock: systemClock, ...options });
     breakIt(model);
@@ -28,7 +28,7 @@ export async function tryModel(selection: Selection, { breakIt = () => {}, reach
     return await runSuite({
       ...selection, target: served.address, credentials: credentials.createInsecure(), seed: 1, runId: 'self', clock: systemClock,
       pace: { reachMs, stillMs: 60, quietMs: 120, faultTimeoutMs: FAULT_TIMEOUT_MS, soakMs: 200, latency },
-      scaleMachines: FLEET, isKept, durable: { provider: restarts(build, FAULT_TIMEOUT_MS), stuck: restarts(build, 60_000) },
+      scaleMachines: FLEET, isKept, ...(signal && { signal }), durable: { provider: restarts(build, FAULT_TIMEOUT_MS), stuck: restarts(build, 60_000) },
     });
   } finally {
     served.kill();
