@@ -40,6 +40,8 @@ const ENOUGH = 0.1;
 /** Below so many worlds shares say nothing. */
 const WORLDS_THAT_COUNT = 200;
 const PROGRESS_MS = 10_000;
+/** Of real time, for one world, on a busy machine. */
+const PATIENCE_MS = 60_000;
 
 /** Plays all of the worlds, on several threads; what comes of them does not depend on the threads. */
 export async function explore(options: ExploreOptions): Promise<ExploreReport> {
@@ -50,10 +52,16 @@ export async function explore(options: ExploreOptions): Promise<ExploreReport> {
   let isOver = false;
   const progress = setInterval(() => onProgress(`${outcomes.length} of ${seeds} worlds, ${outcomes.filter(hasFailed).length} failed`), PROGRESS_MS);
   const work = async (): Promise<void> => {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url));
+    let worker = newWorker();
     try {
       while (!isOver && next < from + seeds) {
-        const outcome = await play(worker, next++);
+        const seed = next++;
+        let outcome = await play(worker, seed);
+        if (!outcome) {
+          await worker.terminate();
+          worker = newWorker();
+          outcome = endless(seed);
+        }
         outcomes.push(outcome);
         if (!hasFailed(outcome)) continue;
         onProgress(`seed ${outcome.seed}: ${outcome.violations.join('; ')}`);
@@ -72,13 +80,24 @@ export async function explore(options: ExploreOptions): Promise<ExploreReport> {
   return summary(from, outcomes, (performance.now() - started) / 1000);
 }
 
-function play(worker: Worker, seed: number): Promise<RunOutcome> {
+function newWorker(): Worker {
+  return new Worker(new URL('./worker.ts', import.meta.url));
+}
+
+/** Undefined: it takes longer than any world may. */
+function play(worker: Worker, seed: number): Promise<RunOutcome | undefined> {
   return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      worker.off('message', onMessage).off('error', onError);
+      resolve(undefined);
+    }, PATIENCE_MS);
     const onMessage = (outcome: RunOutcome): void => {
+      clearTimeout(timer);
       worker.off('error', onError);
       resolve(outcome);
     };
     const onError = (error: unknown): void => {
+      clearTimeout(timer);
       worker.off('message', onMessage);
       reject(new Error(`seed ${seed}: the world itself broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`, { cause: error }));
     };
@@ -103,6 +122,10 @@ function summary(from: number, outcomes: readonly RunOutcome[], seconds: number)
     failed: failed.map(({ seed, violations }) => ({ seed, violations })),
     ...(failed[0] && { transcript: failed[0].transcript }),
   };
+}
+
+function endless(seed: number): RunOutcome {
+  return { seed, violations: [`the world does not end within ${PATIENCE_MS / 1000} s of real time: something goes round in circles`], faults: {}, transcript: '', seconds: 0, events: 0 };
 }
 
 function hasFailed({ violations }: RunOutcome): boolean {

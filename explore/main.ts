@@ -2,7 +2,8 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from '../src/lib/usage-error.ts';
 import { explore } from './explore.ts';
-import { reportText } from './report.ts';
+import { findPlanted } from './planted/run.ts';
+import { plantedText, reportText } from './report.ts';
 import { playSeed } from './world/world.ts';
 
 const USAGE = `usage: npm run explore -- [flags]
@@ -16,10 +17,13 @@ may have happened that must never happen, and everything must have come to rest 
   --seed N        this one world
   --transcript    with --seed: all that happened in it; equal seeds give equal transcripts, byte for byte
   --workers N     threads (default 2)
+  --stop-at-first ends with the first world that fails
+  --planted [ID…] plants known defects, one after the other, in a copy of the sources; each has to be found within the same
+                  worlds
   -o json         one report on stdout
   -h, --help
 
-exit code: 0 all is well · 1 a world failed, or some kind of fault was hardly tried · 2 usage`;
+exit code: 0 all is well · 1 a world failed, some kind of fault was hardly tried, or a planted defect was not found · 2 usage`;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -35,14 +39,17 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function run(argv: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...argv],
+    allowPositionals: true,
     options: {
       seeds: { type: 'string', default: '1000' },
       from: { type: 'string', default: '1' },
       seed: { type: 'string' },
       transcript: { type: 'boolean', default: false },
       workers: { type: 'string', default: '2' },
+      'stop-at-first': { type: 'boolean', default: false },
+      planted: { type: 'boolean', default: false },
       output: { type: 'string', short: 'o', default: 'text' },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -60,12 +67,24 @@ async function run(argv: readonly string[]): Promise<number> {
     else process.stdout.write(output === 'json' ? `${JSON.stringify({ ...outcome, transcript: undefined })}\n` : `seed ${outcome.seed}: ${outcome.violations.length === 0 ? 'all is well' : outcome.violations.join('; ')}\n`);
     return outcome.violations.length === 0 ? 0 : 1;
   }
+  const extent = { from: whole('--from', values.from), seeds: whole('--seeds', values.seeds), workers: whole('--workers', values.workers) };
+  if (values.planted) return planted({ ...extent, only: positionals }, output);
+  if (positionals.length > 0) throw new UsageError(`${positionals.join(' ')}: what is that? Only --planted takes names`);
   const report = await explore({
-    from: whole('--from', values.from), seeds: whole('--seeds', values.seeds), workers: whole('--workers', values.workers),
+    ...extent, stopsAtFirst: values['stop-at-first'],
     onProgress: (text) => process.stderr.write(`${text}\n`),
   });
   process.stdout.write(output === 'json' ? `${JSON.stringify(report)}\n` : reportText(report));
   return report.failed.length === 0 && report.neglected.length === 0 ? 0 : 1;
+}
+
+async function planted(options: Parameters<typeof findPlanted>[0], output: 'text' | 'json'): Promise<number> {
+  const outcomes = await findPlanted(options, (outcome) => output === 'text' && process.stdout.write(plantedText(outcome)));
+  if (outcomes.length === 0) throw new UsageError(`--planted ${options.only.join(' ')}: there is no such defect`);
+  const survivors = outcomes.filter(({ seed }) => seed === undefined);
+  if (output === 'json') process.stdout.write(`${JSON.stringify({ planted: outcomes })}\n`);
+  else process.stdout.write(`${outcomes.length} planted, ${outcomes.length - survivors.length} found within ${options.seeds} worlds\n`);
+  return survivors.length === 0 ? 0 : 1;
 }
 
 function whole(flag: string, text: string): number {

@@ -1,4 +1,5 @@
 import type { ExploreReport } from './explore.ts';
+import type { PlantedOutcome } from './planted/run.ts';
 
 /** For people. The transcript of the first failure comes first, so that the summary is what one sees. */
 export function reportText(report: ExploreReport): string {
@@ -14,4 +15,10 @@ export function reportText(report: ExploreReport): string {
     ...(failed.length === 0 && neglected.length === 0 ? ['nothing happened that must not, and every world came to rest'] : []),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** One planted defect: what found it. */
+export function plantedText({ id, seed, violation, worlds, seconds, broken }: PlantedOutcome): string {
+  const verdict = broken !== undefined ? `BROKEN: ${broken}` : seed === undefined ? `SURVIVES ${worlds} worlds` : `seed ${seed}: ${violation ?? ''}`;
+  return `${id.padEnd(32)} ${seconds.toFixed(1).padStart(6)} s  ${verdict}\n`;
 }

@@ -29,6 +29,8 @@ export const FAULT_KINDS = {
   'lease taken': 0.25,
   'lease deleted': 0.25,
   // Processes stand still, stop in order, lose their disk.
+  'shard killed': 0.2,
+  'provider killed': 0.3,
   'shard paused': 0.4,
   'shard paused at a call': 0.04,
   'provider paused': 0.3,
@@ -46,6 +48,7 @@ export const FAULT_KINDS = {
   'machine fails': 0.15,
   'machine lost': 0.35,
   'provider disk full': 0.1,
+  'provider disk slow': 0.15,
   // People.
   'mode changed': 0.25,
 } as const satisfies Record<string, number>;

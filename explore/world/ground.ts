@@ -25,8 +25,8 @@ export class Ground {
   /** The machines as they are; the substrate's. */
   hosts: ReadonlyMap<string, Host> = new Map();
   readonly audit: AuditLine[] = [];
-  /** When the Lease was last there and somebody deleted it: then nobody can know of a holder that it has not seen. */
-  leaseDeletedAt = -Infinity;
+  /** When somebody who does not keep the rules last took or deleted the Lease: then nobody can know how long its holder may feel sure. */
+  leaseBrokenAt = -Infinity;
   private readonly timeline: Timeline;
   private readonly transcript: Transcript;
   private readonly acceptedTokens = new Map<string, Token>();
@@ -65,9 +65,16 @@ export class Ground {
     this.obeyed(kind, id, sender, apiTroubleAt);
     const key = `${shard} ${id}`;
     const mark = this.acceptedTokens.get(key);
-    const isAbove = !mark || token.epoch > mark.epoch || (token.epoch === mark.epoch && token.sequence > mark.sequence);
-    if (!isAbove) this.violate(`${id}: ${kind} of ${sender} was accepted under a token that is not above one accepted before`);
+    if (mark && !isAbove(token, mark)) this.violate(`${id}: ${kind} of ${sender} was accepted under a token that is not above one accepted before`);
     else this.acceptedTokens.set(key, token);
+  }
+
+  /** What the provider's disk holds after a crash, by shard and machine. */
+  restored(marks: ReadonlyMap<string, Token>): void {
+    for (const [key, token] of this.acceptedTokens) {
+      const mark = marks.get(key);
+      if (!mark || isAbove(token, mark)) this.violate(`${key}: a call was acknowledged, and after the crash the provider's disk does not know it`);
+    }
   }
 
   /** It has the Lease, and an epoch of its own. */
@@ -108,7 +115,7 @@ export class Ground {
   /** Whoever was succeeded is not obeyed any more (D16). What it could not know, for want of an answer, it may acquire for a moment. */
   private obeyed(kind: string, id: string, sender: string, apiTroubleAt: number): void {
     const successor = this.leaders.at(-1);
-    if (this.timeline.now - this.leaseDeletedAt < LEASE_MS) return;
+    if (this.timeline.now - this.leaseBrokenAt < LEASE_MS) return;
     if (successor === undefined || successor === sender || !this.leaders.includes(sender)) return;
     const isExcused = (kind === 'create' || kind === 'configure') && this.timeline.now - apiTroubleAt < UNPROVEN_MS;
     if (!isExcused) this.violate(`${id}: ${kind} of ${sender} was accepted although ${successor} leads`);
@@ -121,4 +128,8 @@ export class Ground {
   private taken(id: string, deed: Deed, host: Host): void {
     if (!this.isDecided(id, host)) this.violate(`${id}: ${deed} takes it from ${host.cluster} with ${host.pods} Pods on it, and the audit log has no decision`);
   }
+}
+
+function isAbove(token: Token, mark: Token): boolean {
+  return token.epoch === mark.epoch ? token.sequence > mark.sequence : token.epoch > mark.epoch;
 }

@@ -52,16 +52,23 @@ export function misfortunes({ timeline, faults, server, api, provider, substrate
     server.store.mutate<Lease>(LeaseResource, LEASE, (draft) => ({
       ...draft, spec: { ...draft.spec, holderIdentity: 'a stranger', leaseDurationSeconds: 3, leaseTransitions: (draft.spec?.leaseTransitions ?? 0) + 1 },
     }));
+    ground.leaseBrokenAt = timeline.now;
     return 'by a stranger, who does not renew it';
   });
   often('lease deleted', () => {
     if (!server.store.delete(LeaseResource, LEASE)) return undefined;
-    ground.leaseDeletedAt = timeline.now;
+    ground.leaseBrokenAt = timeline.now;
     return 'by a person';
   });
 
   often('shard paused', () => faults.pick(shards).pause(faults.between(500, 45_000)));
   often('provider paused', () => provider.pause(faults.between(500, 40_000)));
+  often('shard killed', () => faults.pick(shards).kill());
+  often('provider killed', () => {
+    const process = provider.current;
+    process?.kill();
+    return process?.name;
+  });
   often('shard stopped', () => {
     const shard = faults.pick(shards);
     if (!shard.current) return undefined;

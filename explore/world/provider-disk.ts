@@ -1,6 +1,7 @@
 import type { StateChange, StateStore } from '../../src/provider/kit/state-store.ts';
 import { decodeChange, encodeChange } from '../../src/provider/kit/state-codec.ts';
 import type { Faults } from '../faults/faults.ts';
+import type { Ground, Token } from './ground.ts';
 import type { Process } from './process.ts';
 
 const COMPACT_AFTER = 150;
@@ -8,10 +9,12 @@ const COMPACT_AFTER = 150;
 /** The disk of the provider: lines that were synced last; of those that were only written, a crash leaves the first few. */
 export class ProviderDisk {
   private readonly faults: Faults;
+  private readonly ground: Ground;
   private synced: string[] = [];
 
-  constructor(faults: Faults) {
+  constructor(faults: Faults, ground: Ground) {
     this.faults = faults;
+    this.ground = ground;
   }
 
   /** A store for one process, in the real format of lines. */
@@ -27,6 +30,12 @@ export class ProviderDisk {
     process.onEnd(() => {
       this.synced.push(...written.slice(0, Math.floor(faults.between(0, written.length + 1))));
       written = [];
+      const marks = new Map<string, Token>();
+      for (const line of this.synced) {
+        const { fence } = decodeChange(line);
+        if (fence) marks.set(`${fence.shardId} ${fence.machineId}`, fence);
+      }
+      this.ground.restored(marks);
     });
     return {
       load: () => (this.synced.length === 0 ? undefined : this.synced.map((line) => decodeChange(line))),
@@ -41,7 +50,7 @@ export class ProviderDisk {
       },
       flush: async () => {
         const upTo = appended;
-        await sleep(faults.between(0, 2));
+        await sleep(faults.strikes('provider disk slow', 'sync') ? faults.between(20, 3_000) : faults.between(0, 2));
         if (!process.isAlive) return new Promise<never>(() => undefined);
         const later = appended - upTo;
         const ripe = Math.max(0, written.length - later);

@@ -45,7 +45,7 @@ export class ProviderHost {
     this.ground = ground;
     this.substrate = substrate;
     this.shape = shape;
-    this.disk = new ProviderDisk(faults);
+    this.disk = new ProviderDisk(faults, ground);
   }
 
   get current(): Process | undefined {

@@ -111,6 +111,12 @@ export class ShardHost {
     );
   }
 
+  kill(): string | undefined {
+    const process = this.current;
+    process?.kill();
+    return process?.name;
+  }
+
   /** As SIGTERM. */
   stop(): void {
     this.stopping?.abort(new Error('stopped'));

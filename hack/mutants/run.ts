@@ -3,11 +3,11 @@
  * which test was first to object. `npm run mutants [-- --fast] [id…]`: --fast tries every third, ids only those named.
  */
 import { spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { MUTANTS } from './mutants.ts';
 import type { Mutant } from './mutants.ts';
+import { TreeCopy } from './tree-copy.ts';
 
 /** Searches of random fleets: asked only when no table objects. */
 const SLOW = ['properties.test.ts', 'preemption-properties.test.ts', 'incremental.test.ts', 'oscillation.test.ts'];
@@ -34,11 +34,8 @@ interface Report {
 }
 
 const root = process.cwd();
-const copy = mkdtempSync(join(tmpdir(), 'bigfleet-mutants-'));
-process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
-for (const name of ['src', 'package.json', 'tsconfig.json', 'vitest.config.ts']) cpSync(join(root, name), join(copy, name), { recursive: true });
-symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+const tree = new TreeCopy(root, ['src', 'package.json', 'tsconfig.json', 'vitest.config.ts']);
+const copy = tree.root;
 
 const engine = join('src', 'engine');
 const all = readdirSync(join(copy, engine), { recursive: true }).map((file) => String(file).replaceAll('\\', '/')).filter((file) => file.endsWith('.test.ts'));
@@ -79,18 +76,11 @@ function isSilent({ killedBy, broken, timedOut }: Outcome): boolean {
   return killedBy === undefined && broken === undefined && timedOut === undefined;
 }
 
-async function tryOut({ file, find, replace }: Mutant): Promise<Outcome> {
-  const path = join(copy, engine, file);
-  const source = readFileSync(path, 'utf8');
-  const found = source.split(find).length - 1;
-  if (found !== 1) return { broken: `${file} has its text ${found} times` };
-  writeFileSync(path, source.replace(find, () => replace));
-  try {
+function tryOut({ file, find, replace }: Mutant): Promise<Outcome> {
+  return tree.changed({ file: join(engine, file), find, replace }, async (): Promise<Outcome> => {
     const quick = await run(tables, PATIENCE_MS.tables);
     return isSilent(quick) ? await run(SLOW, PATIENCE_MS.searches) : quick;
-  } finally {
-    writeFileSync(path, source);
-  }
+  });
 }
 
 async function run(tests: readonly string[], patienceMs: number, isBailing = true): Promise<Outcome> {
