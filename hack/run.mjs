@@ -28,7 +28,7 @@ async function runTests(node, args) {
   const checks = [
     ['dependency rules', ['hack/check-dependencies.ts']],
     ['types', [tool('typescript', 'bin/tsc'), '--noEmit', '-p', '.']],
-    ['lint', [tool('eslint', 'bin/eslint.js'), '--max-warnings', '0', 'src', 'e2e', 'hack', 'bench', 'explore']],
+    ['lint', [tool('eslint', 'bin/eslint.js'), '--max-warnings', '0', 'src', 'e2e', 'hack', 'bench', 'explore', 'examples']],
     ['tests', [tool('vitest', 'vitest.mjs'), 'run', ...args]],
   ];
   for (const [name, command] of checks) {

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 import { UsageError } from '../lib/usage-error.ts';
-import { durationMs, listenAddress } from './flags.ts';
-import { addServingFlags, stateFolder, untilStopped, withPort, type ServingFlags } from './provider-serving.ts';
+import { durationMs } from './flags.ts';
+import { addServingFlags, servingOptions, stateFolder, untilStopped, withPort, type ServingFlags } from './provider-serving.ts';
 
 interface StaticFlags extends ServingFlags {
   inventory?: string;
@@ -120,15 +120,14 @@ async function recover(machineId: string, state: string): Promise<void> {
 }
 
 async function serve(inventory: string, flags: StaticFlags): Promise<void> {
-  const given = listenAddress('--addr', flags.address ?? flags.listen);
-  const address = given.startsWith(':') ? `0.0.0.0${given}` : given;
+  const serving = servingOptions({ ...flags, listen: flags.address ?? flags.listen });
   const shutdownGraceMs = durationMs('--shutdown-grace', flags.shutdownGrace);
   const state = stateFolder(flags.dataDir ?? DEFAULT_STATE);
   const [{ runStaticProvider }, { createLog }, { systemClock }] = await Promise.all([
     import('../provider/static/run-static-provider.ts'), import('../lib/log.ts'), import('../lib/clock.ts'),
   ]);
-  const running = await runStaticProvider({ inventory, state, address, shutdownGraceMs, clock: systemClock, random: Math.random, log: createLog('provider-static') });
+  const running = await runStaticProvider({ inventory, state, serving, shutdownGraceMs, clock: systemClock, random: Math.random, log: createLog('provider-static') });
   process.on('SIGHUP', () => running.reload());
-  await untilStopped({ address: withPort(address, running.provider.port) });
+  await untilStopped({ address: withPort(serving.address, running.provider.port) });
   await running.close();
 }

@@ -29,6 +29,8 @@ export interface ProviderOptions {
   readonly tlsFiles?: ServerTlsFiles;
   /** Serves /metrics, /healthz and /readyz over plain HTTP here, such as `:8790`. Default `0`: nowhere. */
   readonly metricsAddress?: string;
+  /** Metrics of the backend's own, served with the kit's. */
+  readonly registry?: Registry;
   /** The same in memory, for good. With `ca`, callers must present a certificate signed by it. */
   readonly tls?: { readonly certificate: Buffer; readonly key: Buffer; readonly ca?: Buffer };
   readonly timeouts?: Partial<Timeouts>;
@@ -74,7 +76,7 @@ const SERVICE = 'bigfleet.v1alpha1.CapacityProvider';
 /** Serves a backend as a CapacityProvider. Rejects when the store is damaged, the seed is bad or the address is taken. */
 export async function serveProvider(backend: ProviderBackend, options: ProviderOptions): Promise<RunningProvider> {
   const clock = options.clock ?? systemClock;
-  const registry = new Registry();
+  const registry = options.registry ?? new Registry();
   const events = bothEvents(providerMetrics(registry, clock, () => machines()), options.events ?? {});
   const health = new GrpcHealth([SERVICE]);
   let storeProblem: string | undefined;

@@ -4,7 +4,7 @@ import type { Random } from '../../lib/random.ts';
 import { Semaphore } from '../../lib/semaphore.ts';
 import { createBackoff } from '../../runtime/backoff.ts';
 import { hookEnvironment, type HookFacts } from './hook-environment.ts';
-import { outcomeOf, type Hook, type HookKind } from './hook.ts';
+import { outcomeOf, type Hook, type HookKind, type Outcome } from './hook.ts';
 import { HookOutput } from './hook-output.ts';
 import { runProcess, type Ending } from './hook-process.ts';
 import type { HookRecords } from './hook-records.ts';
@@ -20,6 +20,8 @@ export interface HookRunnerOptions {
   /** Where hooks run. */
   readonly directory: () => string;
   readonly records?: HookRecords;
+  /** An attempt has ended. */
+  readonly onOutcome?: (kind: HookKind, outcome: Outcome) => void;
 }
 
 export interface HookRequest {
@@ -95,6 +97,7 @@ export class HookRunner {
       const { ending, said } = await this.attempt(request, attempt, signal);
       signal.throwIfAborted();
       const outcome = ending.end === 'not started' ? 'failed' : outcomeOf(kind, hook, ending.end === 'exit' ? ending.code : undefined);
+      this.options.onOutcome?.(kind, outcome);
       if (outcome === 'done') return;
       const isLast = kind === 'ready' ? clock.monotonic() + hook.everyMs >= askUntil : attempt >= hook.attempts;
       if (outcome === 'failed' || isLast) throw new HookFailed(sentence(request, ending, attempt, said));

@@ -22,7 +22,7 @@ const waiting = 'cat > blob; echo $BIGFLEET_OPERATION_ID >> runs; echo begun; un
 describe('a hook that hangs', () => {
   it('is ended at its timeout and tried again; then the machine is FAILED', async () => {
     h.script('configure.sh', 'echo begun; exec sleep 1000');
-    h.inventory(inventory(', timeout: 5s, attempts: 2, killAfter: 1h'));
+    h.inventory(inventory(', timeout: 5s, attempts: 2, killAfter: 10000h'));
     await h.start();
     const failed = h.becomes('a', 'Failed');
     await h.rpc.configure('a');

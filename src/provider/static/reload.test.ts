@@ -24,6 +24,7 @@ const b = 'id: b, address: 10.0.0.2';
 /** Two looks at the file, and what follows from them. */
 const looks = (): Promise<void> => h.clock.advance(4_000);
 const ids = async (): Promise<string[]> => (await h.rpc.list()).machines.map((machine) => `${machine.id} ${stateName(machine)}`).sort();
+const metrics = async (): Promise<string> => (await fetch(`http://127.0.0.1:${h.static.provider.metricsPort}/metrics`)).text();
 const isRefused = ({ msg }: LogLine): boolean => msg === 'the inventory file cannot be used; the last good version stays in use';
 
 describe('a new version of the file', () => {
@@ -59,6 +60,7 @@ describe('a new version of the file', () => {
     await looks();
     expect(h.watch.find(isRefused)).toMatchObject({ level: 'error', problems: [expect.stringMatching(/fleet\.yaml:7: machines\[2\]: zone must not be empty/)] });
     expect([await ids(), h.static.isInventoryBroken]).toEqual([['a IDLE'], true]);
+    expect(await metrics()).toContain('bigfleet_static_inventory_usable 0');
     await h.until('a', 'Configured', h.rpc.configure('a'));
     await h.clock.advance(300_000);
     expect(h.watch.lines.filter(isRefused)).toHaveLength(2);
@@ -115,6 +117,10 @@ describe('a machine whose line is removed', () => {
     expect(h.watch.find(({ msg }) => String(msg).includes('goes on serving'))).toMatchObject({ level: 'warn', machine: 'a', cluster: 'prod' });
     await h.clock.advance(3_600_000);
     expect((await h.look('a'))[0]).toBe('CONFIGURED');
+    const page = await metrics();
+    for (const line of ['inventory_usable 1', 'inventory_machines 1', 'unlisted_machines 1', 'hook_attempts_total{hook="configure",outcome="done"} 1', 'hooks_running 0']) {
+      expect(page).toContain(`bigfleet_static_${line}`);
+    }
     await h.until('a', 'Failed', h.rpc.drain('a'));
     expect(await h.look('a')).toEqual(['FAILED', NOT_LISTED]);
     expect(h.read('drained')).toBe('left 10.0.0.1\n');
@@ -142,9 +148,9 @@ describe('a machine whose line is removed', () => {
     await h.start();
     h.inventory(fleet([b]));
     await looks();
+    const back = h.becomes('a', 'Idle');
     h.inventory(fleet([a, b]));
-    await looks();
-    await Promise.all([h.becomes('a', 'Idle'), h.clock.advance(30_000)]);
+    await h.pass(back);
     expect(await h.look('a')).toEqual(['IDLE', '']);
   });
 

@@ -73,11 +73,15 @@ export class Roster {
     }
   }
 
+  /** Machines that serve although the file does not name them. */
+  unlisted(): Machine[] {
+    const { known, provider } = this.options;
+    return [...(provider()?.machines() ?? [])].filter((machine) => !known.isListed(machine.id) && isBound(machine));
+  }
+
   private tellOfServing(): void {
-    const { known, log, provider } = this.options;
-    for (const machine of provider()?.machines() ?? []) {
-      if (known.isListed(machine.id) || !isBound(machine)) continue;
-      log.warn({ machine: machine.id, cluster: machine.cluster, state: machine.state },
+    for (const machine of this.unlisted()) {
+      this.options.log.warn({ machine: machine.id, cluster: machine.cluster, state: machine.state },
         'the inventory file no longer names this machine: it goes on serving, and is withdrawn once it is drained (bigfleet release machine drains it)');
     }
   }

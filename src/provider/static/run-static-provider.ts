@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
 import { sleep, type Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
 import type { ProviderEvents, StateChangeEvent } from '../kit/events.ts';
@@ -14,6 +15,7 @@ import { KnownMachines } from './known-machines.ts';
 import { parseInventory, readInventoryText } from './read-inventory.ts';
 import { RecoveryRequests } from './recovery-requests.ts';
 import { Roster } from './roster.ts';
+import { hookMetrics, inventoryMetrics } from './static-metrics.ts';
 import { StaticBackend } from './static-backend.ts';
 import { stateFolders } from './state-folders.ts';
 
@@ -22,9 +24,7 @@ export interface StaticOptions {
   readonly inventory: string;
   /** Where everything is remembered. */
   readonly state: string;
-  /** host:port */
-  readonly address: string;
-  readonly tls?: ProviderOptions['tls'];
+  readonly serving: Pick<ProviderOptions, 'address' | 'metricsAddress' | 'tlsFiles'>;
   /** How long running hooks may go on when the provider is told to end. */
   readonly shutdownGraceMs: number;
   readonly clock: Clock;
@@ -68,7 +68,11 @@ async function start(options: StaticOptions, store: StateStore): Promise<Running
 
   const records = new HookRecords(folders.hooks);
   await records.endLeftovers(clock, (machine, text) => log.warn({ machine }, text));
-  const hooks = new HookRunner({ clock, random, log, records, concurrency: () => current().concurrency, directory: () => current().directory });
+  const registry = new Registry();
+  const hooks: HookRunner = new HookRunner({
+    clock, random, log, records, concurrency: () => current().concurrency, directory: () => current().directory,
+    onOutcome: hookMetrics(registry, () => hooks.running),
+  });
   let provider: RunningProvider | undefined;
   const roster = new Roster({ known, log, provider: () => provider });
   const backend = new StaticBackend({
@@ -79,8 +83,7 @@ async function start(options: StaticOptions, store: StateStore): Promise<Running
   });
   const limit = OPERATION_LIMIT_MS;
   const running = (provider = await serveProvider(backend, {
-    address: options.address, store, clock,
-    ...(options.tls && { tls: options.tls }),
+    ...options.serving, store, clock, registry,
     timeouts: { createMs: limit, configureMs: limit, drainMs: limit, deleteMs: limit },
     events: eventsOf(options, roster),
   }));
@@ -90,6 +93,7 @@ async function start(options: StaticOptions, store: StateStore): Promise<Running
     onProblem: (error) => log.error({ inventory: path, problems: error.message.split('\n') }, 'the inventory file cannot be used; the last good version stays in use'),
   });
   if (first.problem) watch.failed(first.problem);
+  inventoryMetrics(registry, { isBroken: () => watch.isBroken, machines: () => current().machines.size, serving: () => roster.unlisted().length });
   roster.begin();
   await running.reconcile().catch((error: unknown) => log.warn({ err: error }, 'the machines could not be compared with the inventory'));
 
@@ -143,6 +147,8 @@ function firstVersion(path: string, known: KnownMachines): FirstVersion {
 function eventsOf({ log, onStateChange }: StaticOptions, roster: Roster): ProviderEvents {
   return {
     onWarning: (text) => log.warn(text),
+    onPersistence: ({ healthy, reason }) => (healthy ? log.info('the state can be persisted again') : log.error({ reason }, 'the state cannot be persisted: nothing is accepted meanwhile')),
+    onTlsReload: ({ problem }) => (problem === undefined ? log.info('certificates taken over') : log.error({ problem }, 'the new certificates cannot be used; those before stay in use')),
     onCall: ({ rpc, machineId, outcome, operationId, clusterId }) =>
       log.debug({ rpc, machine: machineId, outcome, ...(operationId && { operation: operationId }), ...(clusterId && { cluster: clusterId }) }, 'call'),
     onStateChange(event) {

@@ -91,7 +91,7 @@ export class StaticHarness {
 
   async start(overrides: Partial<StaticOptions> = {}): Promise<void> {
     this.running = await runStaticProvider({
-      inventory: this.path('fleet.yaml'), state: this.path('state'), address: '127.0.0.1:0', shutdownGraceMs: 5_000,
+      inventory: this.path('fleet.yaml'), state: this.path('state'), serving: { address: '127.0.0.1:0', metricsAddress: '127.0.0.1:0' }, shutdownGraceMs: 5_000,
       clock: this.clock, random: () => 0.5, log: this.watch.log,
       onStateChange: (event) => this.waiting.forEach((wait) => wait(event)),
       ...overrides,

@@ -1,0 +1,72 @@
+import type {
+  ConfigureInstance, CreatedInstance, CreateInstance, DeleteInstance, DrainInstance, Instance, ProviderBackend, RecoverInstance, Recovery,
+} from 'bigfleet/provider-kit';
+import type { Cloud } from './cloud.ts';
+
+const PROVIDER = 'mycloud';
+
+/** What you are ready to buy: so many slots of a type in a zone. A slot is a machine that could be made. */
+export interface Offer {
+  readonly type: string;
+  readonly zone: string;
+  readonly capacityType: 'OnDemand' | 'Spot' | 'Reserved';
+  readonly pricePerHour: number;
+  readonly interruptionProbability?: number;
+  readonly resources: Readonly<Record<string, string>>;
+  readonly slots: number;
+}
+
+/** Turns BigFleet's machines into servers of a cloud. */
+export class CloudBackend implements ProviderBackend {
+  /** Each step may be begun again after a restart: createServer is given a token, the others may be repeated. */
+  readonly resumable = true;
+  private readonly cloud: Cloud;
+  private readonly offers: readonly Offer[];
+
+  constructor(cloud: Cloud, offers: readonly Offer[]) {
+    this.cloud = cloud;
+    this.offers = offers;
+  }
+
+  /** All slots, always, under ids that never change. What became of each is the kit's to remember. */
+  describe(): Promise<readonly Instance[]> {
+    return Promise.resolve(this.offers.flatMap((offer) => Array.from({ length: offer.slots }, (_, i) => slot(offer, i))));
+  }
+
+  /** The operation id is the token: a request that is sent again, after a lost answer or a restart, finds the server it made. */
+  async createInstance({ machine, operationId }: CreateInstance, signal: AbortSignal): Promise<CreatedInstance> {
+    const server = await this.cloud.createServer({ name: machine.id, type: machine.instanceType, zone: machine.zone, token: operationId }, signal);
+    return { host: { provider: PROVIDER, ref: `${PROVIDER}:///${server.id}` } };
+  }
+
+  /** The blob is the secret of a cluster: hand it on, do not look into it, do not log it. */
+  configureInstance({ machine, bootstrapBlob }: ConfigureInstance, signal: AbortSignal): Promise<void> {
+    return this.cloud.boot(serverIdOf(machine.host?.ref), bootstrapBlob, signal);
+  }
+
+  /** BigFleet has moved the Pods by now, or their grace period is over. */
+  drainInstance({ machine }: DrainInstance, signal: AbortSignal): Promise<void> {
+    return this.cloud.wipe(serverIdOf(machine.host?.ref), signal);
+  }
+
+  deleteInstance({ machine }: DeleteInstance, signal: AbortSignal): Promise<void> {
+    return this.cloud.deleteServer(serverIdOf(machine.host?.ref), signal);
+  }
+
+  /** A failed machine is replaced: what is left of it goes, by name too, in case a Create failed half-way. Throwing means: later. */
+  async recoverInstance({ machine }: RecoverInstance, signal: AbortSignal): Promise<Recovery> {
+    if (machine.host) await this.cloud.deleteServer(serverIdOf(machine.host.ref), signal);
+    for (const server of await this.cloud.servers(signal)) if (server.name === machine.id) await this.cloud.deleteServer(server.id, signal);
+    return 'speculative';
+  }
+}
+
+function slot({ type, zone, capacityType, pricePerHour, interruptionProbability = 0, resources }: Offer, index: number): Instance {
+  const id = `${type}-${zone}-${capacityType.toLowerCase()}-${String(index).padStart(4, '0')}`;
+  return { id, instanceType: type, zone, capacityType, pricePerHour, interruptionProbability, resources, allocatable: resources, labels: {}, state: 'Speculative' };
+}
+
+function serverIdOf(ref: string | undefined): string {
+  if (ref === undefined) throw new Error('the machine has no host');
+  return ref.slice(`${PROVIDER}:///`.length);
+}

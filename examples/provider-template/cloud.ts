@@ -1,0 +1,43 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** What the provider needs of your cloud. Put its client behind this and keep the rest of the files small. */
+export interface Cloud {
+  /** Every server that this provider made and that still exists. */
+  servers(signal: AbortSignal): Promise<readonly Server[]>;
+  /** Makes a server, or finds the one that `token` made before: repeating a request must not make a second one. */
+  createServer(request: { readonly name: string; readonly type: string; readonly zone: string; readonly token: string }, signal: AbortSignal): Promise<Server>;
+  /** Reboots the server with this user data; resolves when the cloud has taken it over. */
+  boot(serverId: string, userData: Uint8Array, signal: AbortSignal): Promise<void>;
+  /** Reinstalls the server without user data; nothing of what ran on it is left. */
+  wipe(serverId: string, signal: AbortSignal): Promise<void>;
+  /** Succeeds also when there is no such server. */
+  deleteServer(serverId: string, signal: AbortSignal): Promise<void>;
+}
+
+export interface Server {
+  readonly id: string;
+  /** As given to createServer. */
+  readonly name: string;
+}
+
+/** A cloud of nothing, so that the template runs before you have written yours. Replace it. */
+export function makeBelieveCloud(latencyMs = 20): Cloud {
+  const servers = new Map<string, Server>();
+  const byToken = new Map<string, Server>();
+  return {
+    servers: () => Promise.resolve([...servers.values()]),
+    async createServer({ name, token }, signal) {
+      await pause(latencyMs, undefined, { signal });
+      const server = byToken.get(token) ?? { id: `server-${byToken.size + 1}`, name };
+      byToken.set(token, server);
+      servers.set(server.id, server);
+      return server;
+    },
+    boot: (_id, _userData, signal) => pause(latencyMs, undefined, { signal }),
+    wipe: (_id, signal) => pause(latencyMs, undefined, { signal }),
+    async deleteServer(id, signal) {
+      await pause(latencyMs, undefined, { signal });
+      servers.delete(id);
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { parseArgs } from 'node:util';
+import { memoryStore, openFileStore, serveProvider } from 'bigfleet/provider-kit';
+import { CloudBackend, type Offer } from './backend.ts';
+import { makeBelieveCloud } from './cloud.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    addr: { type: 'string', default: '127.0.0.1:9090' },
+    state: { type: 'string' },
+    'metrics-addr': { type: 'string', default: '0' },
+    'tls-cert': { type: 'string' },
+    'tls-key': { type: 'string' },
+    'tls-ca': { type: 'string' },
+  },
+});
+const { 'tls-cert': cert, 'tls-key': key, 'tls-ca': ca } = flags;
+
+const offers: readonly Offer[] = [
+  { type: 'small', zone: 'zone-a', capacityType: 'OnDemand', pricePerHour: 0.1, resources: { cpu: '4', memory: '16Gi', pods: '110' }, slots: 256 },
+  { type: 'small', zone: 'zone-b', capacityType: 'Spot', pricePerHour: 0.03, interruptionProbability: 0.02, resources: { cpu: '4', memory: '16Gi', pods: '110' }, slots: 256 },
+];
+
+const log = (level: string, message: string, fields: object = {}): void => void process.stderr.write(`${JSON.stringify({ level, message, ...fields })}\n`);
+const provider = await serveProvider(new CloudBackend(makeBelieveCloud(), offers), {
+  address: flags.addr,
+  // Without a state folder a restart forgets which server serves which cluster: for trying out only.
+  store: flags.state === undefined ? memoryStore() : openFileStore({ directory: flags.state }),
+  metricsAddress: flags['metrics-addr'],
+  ...(cert && key && ca && { tlsFiles: { cert, key, ca } }),
+  events: {
+    onWarning: (text) => log('warn', text),
+    onStateChange: ({ from, machine }) => machine.state === 'Failed' && log('error', machine.lastError, { machine: machine.id, from }),
+  },
+});
+process.stdout.write(`${JSON.stringify({ event: 'listening', address: `${flags.addr.slice(0, flags.addr.lastIndexOf(':'))}:${provider.port}` })}\n`);
+
+await new Promise<void>((resolve) => {
+  process.once('SIGTERM', () => resolve());
+  process.once('SIGINT', () => resolve());
+});
+await provider.close();

@@ -1,0 +1,42 @@
+import { credentials } from '@grpc/grpc-js';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { systemClock } from '../../lib/clock.ts';
+import { explanation, tally } from '../conformance/report.ts';
+import { runSuite } from '../conformance/run-suite.ts';
+import { select } from '../conformance/select.ts';
+import { failureClass } from '../failure-class.ts';
+
+const main = fileURLToPath(new URL('../../../examples/provider-template/main.ts', import.meta.url));
+
+/** The template as an author would start it, by the name that the kit is exported under, and the suite on the other end of a socket. */
+it('the template for authors keeps the contract as it is: the baseline, core, cloud and spot', { timeout: 120_000 }, async () => {
+  const child = spawn(process.execPath, [main, '--addr', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '' } });
+  try {
+    const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+    const result = await runSuite({
+      ...select('core,cloud,spot'), target: (JSON.parse(line) as { address: string }).address, credentials: credentials.createInsecure(), seed: 1, runId: 'test',
+      pace: { reachMs: 60_000, stillMs: 50, quietMs: 100, faultTimeoutMs: 2_000, soakMs: 100 }, scaleMachines: 90, clock: systemClock,
+    });
+    expect(result.outcomes.map(explanation).join('')).toBe('');
+    expect([result.verdict, tally(result.outcomes).skipped]).toEqual(['CERTIFIED', 0]);
+  } finally {
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  }
+  expect(child.exitCode).toBe(0);
+});
+
+it('the guide names profiles and classes of failures that there are', () => {
+  const guide = readFileSync(new URL('../../../docs/provider-authors.md', import.meta.url), 'utf8');
+  const profiles = [...guide.slice(guide.indexOf('## Certify it')).matchAll(/^\| ((?:`[a-z-]+`(?:, )?)+) \|/gm)].flatMap(([, cell]) => [...cell!.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name!));
+  expect(profiles.length).toBeGreaterThan(5);
+  for (const profile of profiles) expect(() => select(profile)).not.toThrow();
+  const classes = [...guide.matchAll(/`\[(\w+)\]`/g)].map(([, name]) => name!);
+  expect(classes.length).toBeGreaterThan(3);
+  for (const name of classes) expect(failureClass(`[${name}] words`)).toBe(name);
+});
