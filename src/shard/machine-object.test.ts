@@ -60,6 +60,17 @@ describe('the object of a machine', () => {
     expect(status).toMatchObject({ reason: 'Available', message: 'Free for any demand.', operation: { kind: 'Create', operationId: 'op-1', sequence: 1_767_323_045_000_001, startedAt: '2026-01-02T03:04:05Z', attempts: 2, lastError: 'create: quota' } });
   });
 
+  it('tells when the same is tried again, and nothing of it where nothing is to be tried or a call is under way', () => {
+    const later = (seconds: number): number => AT + seconds * 1000;
+    const operation = { kind: 'Configure', operationId: '', startedAt: AT, attempts: 2, lastError: 'configure: no answer', retryAt: later(7) } as const;
+    const intent = { kind: 'bind', to: toEast, requirements: [], reason: '', decidedAt: AT, configureSent: false } as const;
+    const at = (fields: Partial<MachineRecord>) => desiredMachine(record(fields), identity).status?.operation?.nextAttemptAt;
+    expect(at({ operation, intent })).toBe('2026-01-02T03:04:12Z');
+    expect(at({ operation, intent, coolUntil: later(30) })).toBe('2026-01-02T03:04:35Z');
+    expect(at({ operation, intent: { ...intent, rest: { refusals: 1, until: later(9) } } })).toBe('2026-01-02T03:04:14Z');
+    expect([at({ operation }), at({ operation, intent, busy: true }), at({ operation: { ...operation, retryAt: 0 }, intent })]).toEqual([undefined, undefined, undefined]);
+  });
+
   it.each<[string, Partial<MachineRecord>, Record<string, string>]>([
     ['is idle', {}, { Ready: 'True', Progressing: 'False', Stuck: 'False', Disrupting: 'False' }],
     ['is to be bound', { intent: bind }, { Ready: 'False', Progressing: 'True' }],

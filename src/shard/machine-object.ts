@@ -162,11 +162,19 @@ function statusOf(record: MachineRecord, generation: number): NonNullable<Machin
         startedAt: timestamp(operation.startedAt),
         attempts: operation.attempts,
         lastError: operation.lastError,
+        ...nextAttempt(record),
       },
     }),
     since: timestamp(record.since),
     conditions: conditionsOf(record, generation),
   };
+}
+
+/** When the same is tried again, if something rests before that. */
+function nextAttempt({ intent, operation, coolUntil, busy }: MachineRecord): { nextAttemptAt?: string } {
+  if (!intent || busy) return {};
+  const at = Math.max(operation?.retryAt ?? 0, coolUntil, (intent.kind === 'bind' && intent.rest?.until) || 0);
+  return at > 0 ? { nextAttemptAt: timestamp(at) } : {};
 }
 
 function conditionsOf(record: MachineRecord, generation: number): Condition[] {

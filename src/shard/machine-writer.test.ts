@@ -180,6 +180,22 @@ describe('writing', () => {
     expect(t.kube.objects.get('m')?.status).not.toHaveProperty('operation');
   });
 
+  it('forgets when something was to be tried again once it is being tried', async () => {
+    const t = setUp();
+    t.have('m', 'Idle');
+    t.inventory.setIntent('m', { kind: 'release', reason: 'idle', decidedAt: 0 });
+    const operation = { kind: 'Delete', operationId: '', startedAt: t.clock.now(), attempts: 1, lastError: '' } as const;
+    t.inventory.begin('m', operation);
+    t.inventory.end('m', { error: 'delete: no answer', recheck: false, retryAt: t.clock.now() + 5_000 });
+    await t.settle();
+    const stored = () => t.kube.objects.get('m')?.status?.operation;
+    expect(stored()?.nextAttemptAt).toBeDefined();
+    await t.deliver();
+    t.inventory.begin('m', { ...operation, attempts: 2 });
+    await t.settle();
+    expect([stored()?.attempts, stored()?.nextAttemptAt]).toEqual([2, undefined]);
+  });
+
   it('sees to many machines at a time, but never twice to one', async () => {
     const t = setUp({ workers: 3 });
     const held: PromiseWithResolvers<void>[] = [];

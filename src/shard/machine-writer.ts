@@ -226,7 +226,7 @@ export class MachineWriter implements Runnable {
     this.last.set(id, withSpec);
     const { status } = desiredMachine(record, this.options.identity, withSpec.metadata.generation);
     if (!covers(withSpec.status ?? {}, status ?? {}, true)) {
-      const patched = await this.patch(desired, { status: { operation: null, reason: null, message: null, host: null, ...status } }, 'status', signal);
+      const patched = await this.patch(desired, { status: { operation: null, reason: null, message: null, host: null, ...status, ...(status?.operation && { operation: { sequence: null, nextAttemptAt: null, ...status.operation } }) } }, 'status', signal);
       if (!patched) return this.vanished(id);
       this.last.set(id, patched);
     }
