@@ -1,12 +1,18 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../lib/clock.ts';
-import { ModelProvider } from '../provider/conformance/testing/model-provider.ts';
+import { register } from './conformance.ts';
+import { testAuthority } from '../lib/testing/certificates.ts';
+import { ModelProvider, state } from '../provider/conformance/testing/model-provider.ts';
 import { serveModel, type ServedModel } from '../provider/conformance/testing/serve-model.ts';
+import { builtInSeeds } from '../provider/sim/built-in-seeds.ts';
+import { runSimProvider } from '../provider/sim/run-sim-provider.ts';
+import { fixed, noFailures } from '../provider/testing/sim-harness.ts';
 
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 
@@ -57,6 +63,37 @@ describe('bigfleet conformance', { timeout: 60_000 }, () => {
     expect([code, err]).toEqual([1, expect.stringContaining(`no provider answers at ${served.address}: UNAVAILABLE`)]);
   });
 
+  it('keeps its hands off a provider that serves clusters, unless told', async () => {
+    const [slot] = model.slots.values();
+    Object.assign(slot!.machine, { state: state.configured, host: { provider: 'model', ref: 'model:///used' }, cluster: 'production' });
+    const careful = await conformance('--target', served.address, '--only', 'GetUnknownMachine');
+    expect([careful.code, careful.err]).toEqual([2, expect.stringContaining('slot-0 is bound to "production"')]);
+    expect((await conformance('--target', served.address, '--only', 'GetUnknownMachine', '--in-use')).out).toContain('1 passed');
+  });
+
+  it('speaks TLS, and shows its certificate', async () => {
+    const authority = testAuthority();
+    const server = authority.issue('bigfleet://readonly');
+    const admin = authority.issue('bigfleet://admin');
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    const ca = file('ca.crt', authority.cert);
+    const sim = await runSimProvider({
+      listen: '127.0.0.1:0', serving: { tlsFiles: { cert: file('tls.crt', server.cert), key: file('tls.key', server.key), ca } }, seeds: () => builtInSeeds(20),
+      create: fixed(1), configure: fixed(1), drain: fixed(1), delete: fixed(1), recover: fixed(1), failureRates: noFailures, interruptionsPerHour: 0, seed: 1, onWarning: () => {},
+    });
+    try {
+      const { out } = await conformance(
+        '--target', `127.0.0.1:${sim.provider.port}`, '--only', 'FullLifecycle,B301,B308', '--tls-ca', ca, '--tls-cert', file('me.crt', admin.cert), '--tls-key', file('me.key', admin.key),
+      );
+      expect(out).toContain('INCOMPLETE: 3 passed, 0 failed, 0 skipped');
+    } finally {
+      await sim.close();
+    }
+  });
+
   it.each([
     [[], /--target: which provider\?/],
     [['--target', 'nowhere'], /--target: "nowhere" is not an address/],
@@ -65,9 +102,11 @@ describe('bigfleet conformance', { timeout: 60_000 }, () => {
     [['--profile', 'durable', '--start', 'p'], /--start: the command must say where {addr} goes/],
     [['--target', ':1', '--tls-cert', 'x'], /--tls-cert and --tls-key belong together/],
     [['--target', ':1', '-o', 'yaml'], /-o: "yaml" is not a format/],
-  ])('exits with 2 for %j', async (flags, message) => {
-    const { code, err } = await conformance(...flags);
-    expect([code, err]).toEqual([2, expect.stringMatching(message)]);
+  ])('refuses %j', async (flags, message) => {
+    const program = new Command().exitOverride();
+    register(program);
+    const run = program.parseAsync(['conformance', ...flags], { from: 'user' });
+    await expect(run).rejects.toThrow(expect.objectContaining({ name: 'UsageError', message: expect.stringMatching(message) as string }));
   });
 
   it('lists what a profile requires, one line each', async () => {

@@ -7,6 +7,7 @@ import { UsageError } from '../lib/usage-error.ts';
 import type { Behaviour } from '../provider/conformance/behaviour.ts';
 import type { StartedProvider } from '../provider/conformance/durable-lane.ts';
 import type { Outcome, SuiteResult } from '../provider/conformance/outcome.ts';
+import type { Selection } from '../provider/conformance/select.ts';
 import type { Tls } from '../provider/list-protocol.ts';
 import { durationMs, integer, listenAddress } from './flags.ts';
 
@@ -25,6 +26,7 @@ interface ConformanceFlags {
   faultTimeout: string;
   start?: string;
   startStuck?: string;
+  inUse?: boolean;
   keep?: boolean;
   list?: boolean;
   tlsCa?: string;
@@ -89,6 +91,7 @@ export function register(program: Command): void {
     .option('--fault-timeout <time>', 'the transition timeout that a fault target runs with', '2s')
     .option('--start <command>', 'starts the provider, for durable and where there is no --target: {addr} is where it must serve, {state} the file or folder of its state, {seeds} how many slots it should have')
     .option('--start-stuck <command>', 'for B1006: the same, made so that a Configure for cluster fault-timeout goes on for long (default: --start)')
+    .option('--in-use', 'go on though the provider serves clusters')
     .option('--keep', 'leave the machines as the tests left them')
     .option('--list', 'print the behaviours that the profiles require, and exit')
     .option('--tls-ca <file>', 'speak TLS; the provider\'s certificate must be signed by this CA')
@@ -111,56 +114,65 @@ async function run(flags: ConformanceFlags): Promise<void> {
   if (behaviours.some((b) => b.area === 'durability') && flags.start === undefined) {
     throw new UsageError('--start: the durable profile kills the provider and starts it again; say how, as in --start \'./my-provider --addr {addr} --state {state}\'');
   }
-  const [{ runSuite }, report, { systemClock }, { providerCredentials }, { providerCommand }] = await Promise.all([
-    import('../provider/conformance/run-suite.ts'),
-    import('../provider/conformance/report.ts'),
-    import('../lib/clock.ts'),
-    import('../provider/credentials.ts'),
-    import('../provider/conformance/provider-command.ts'),
-  ]);
-  const reachMs = durationMs('--reach', flags.reach, 1);
-  const scaleMachines = integer('--scale-machines', flags.scaleMachines, { min: 1 });
-  const options = {
-    credentials: providerCredentials(await tlsOf(flags)),
-    claims, behaviours, scaleMachines,
-    seed: integer('--seed', flags.seed, { min: 0 }),
-    runId: randomBytes(4).toString('hex'),
-    pace: {
-      reachMs, stillMs: 300, quietMs: 750, faultTimeoutMs: durationMs('--fault-timeout', flags.faultTimeout, 1), soakMs: durationMs('--soak', flags.soak, 1),
-    },
-    clock: systemClock,
-    isKept: flags.keep ?? false,
-    signal: interrupted(),
-    onOutcome: (outcome: Outcome) => process.stderr.write(`${report.progressLine(outcome)}\n`),
-  };
-  const folder = await mkdtemp(join(tmpdir(), 'bigfleet-conformance-'));
-  const starter = (flag: string, command: string) => providerCommand(flag, { command, folder, credentials: options.credentials, clock: systemClock, readyMs: READY_MS });
-  const provider = flags.start === undefined ? undefined : starter('--start', flags.start);
-  const stuck = flags.startStuck === undefined ? undefined : starter('--start-stuck', flags.startStuck);
-  const durable = provider && { provider, ...(stuck && { stuck }) };
-  let ours: StartedProvider | undefined;
-  let result: SuiteResult;
-  try {
-    if (target === undefined) ours = await provider!.start('target', claims.has('scale') ? Math.max(SLOTS, scaleMachines) : SLOTS);
-    result = await runSuite({ ...options, target: target ?? ours!.address, ...(durable && { durable }) });
-  } finally {
-    await ours?.kill();
-    await rm(folder, { recursive: true, force: true });
-  }
+  const report = await import('../provider/conformance/report.ts');
+  const result = await tryProvider(flags, { claims, behaviours }, target, (outcome) => process.stderr.write(`${report.progressLine(outcome)}\n`));
   await writeReports(flags, result, report);
   process.stdout.write(output === 'json' ? `${JSON.stringify(report.jsonReport(result), undefined, 2)}\n` : `\n${report.summary(result)}`);
   if (result.verdict !== 'CERTIFIED') process.exitCode = result.verdict === 'FAILED' ? FAILED : INCOMPLETE;
 }
 
+/** Tries the provider at `target`, or one that --start starts. */
+async function tryProvider(flags: ConformanceFlags, selection: Selection, target: string | undefined, onOutcome: (outcome: Outcome) => void): Promise<SuiteResult> {
+  const [{ runSuite }, { systemClock: clock }, { providerCredentials }, { providerCommand }] = await Promise.all([
+    import('../provider/conformance/run-suite.ts'),
+    import('../lib/clock.ts'),
+    import('../provider/credentials.ts'),
+    import('../provider/conformance/provider-command.ts'),
+  ]);
+  const scaleMachines = integer('--scale-machines', flags.scaleMachines, { min: 1 });
+  const credentials = providerCredentials(await tlsOf(flags));
+  const options = {
+    ...selection, scaleMachines, credentials, clock, onOutcome,
+    seed: integer('--seed', flags.seed, { min: 0 }),
+    runId: randomBytes(4).toString('hex'),
+    pace: {
+      reachMs: durationMs('--reach', flags.reach, 1), stillMs: 300, quietMs: 750,
+      faultTimeoutMs: durationMs('--fault-timeout', flags.faultTimeout, 1), soakMs: durationMs('--soak', flags.soak, 1),
+    },
+    isInUse: flags.inUse ?? false,
+    isKept: flags.keep ?? false,
+  };
+  return withInterrupt(async (signal) => {
+    const folder = await mkdtemp(join(tmpdir(), 'bigfleet-conformance-'));
+    let ours: StartedProvider | undefined;
+    try {
+      const starter = (flag: string, command: string | undefined) =>
+        command === undefined ? undefined : providerCommand(flag, { command, folder, credentials, clock, readyMs: READY_MS });
+      const [provider, stuck] = [starter('--start', flags.start), starter('--start-stuck', flags.startStuck)];
+      const durable = provider && { provider, ...(stuck && { stuck }) };
+      if (target === undefined) ours = await provider?.start('target', selection.claims.has('scale') ? Math.max(SLOTS, scaleMachines) : SLOTS);
+      return await runSuite({ ...options, signal, target: target ?? ours?.address ?? '', ...(durable && { durable }) });
+    } finally {
+      await ours?.kill();
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+}
+
 /** The first Ctrl-C ends the run in an orderly way; the next one at once. */
-function interrupted(): AbortSignal {
+async function withInterrupt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const gone = new AbortController();
-  process.once('SIGINT', () => {
+  const onInterrupt = (): void => {
+    if (gone.signal.aborted) process.exit(130);
     process.stderr.write('interrupted: bringing machines back; once more to leave at once\n');
     gone.abort();
-    process.once('SIGINT', () => process.exit(130));
-  });
-  return gone.signal;
+  };
+  process.on('SIGINT', onInterrupt);
+  try {
+    return await work(gone.signal);
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
 }
 
 function printList(behaviours: readonly Behaviour[], output: 'table' | 'json'): void {

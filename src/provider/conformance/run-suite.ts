@@ -1,5 +1,6 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import type { Clock } from '../../lib/clock.ts';
+import { UsageError } from '../../lib/usage-error.ts';
 import type { Behaviour, Capability, Profile } from './behaviour.ts';
 import { Caller, connect } from './caller.ts';
 import { probe } from './capabilities.ts';
@@ -11,6 +12,7 @@ import { Transcript } from './exchange.ts';
 import { verdictOf, type Outcome, type SuiteResult } from './outcome.ts';
 import { SlotPool } from './slot-pool.ts';
 import { Trial, type Pace } from './trial.ts';
+import { quoted } from './wire-text.ts';
 
 export interface SuiteOptions {
   /** host:port */
@@ -27,6 +29,8 @@ export interface SuiteOptions {
   readonly clock: Clock;
   /** How to start the provider, for the durable profile. */
   readonly durable?: Pick<DurableOptions, 'provider' | 'stuck'>;
+  /** Go on though the provider serves clusters that are not ours. */
+  readonly isInUse?: boolean;
   /** Leave the machines as the tests left them. */
   readonly isKept?: boolean;
   /** Begins nothing more once it aborts, and cleans up. */
@@ -40,7 +44,7 @@ const LACK: Readonly<Record<Capability, string>> = {
   revisions: 'the provider gives out no revisions, and so no deltas',
 };
 
-/** Tries behaviours one after the other against one provider. Rejects when there is nobody at the target. */
+/** Tries behaviours one after the other against one provider. Rejects when nobody is at the target, or somebody uses it. */
 export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
   return new Suite(options).run();
 }
@@ -69,6 +73,7 @@ class Suite {
     try {
       const reply = await this.janitor.list({ max: 1 });
       if (reply.value === undefined) throw new Error(`no provider answers at ${target}: ${reply.exchange.got}`);
+      if (!this.options.isInUse) await this.mustBeUnused();
       const capabilities = behaviours.some((b) => b.needs) ? await this.probe() : ALL_CAPABILITIES;
       for (const behaviour of behaviours) {
         if (signal?.aborted) break;
@@ -86,6 +91,16 @@ class Suite {
       this.janitor.peer.close();
       await this.durable?.close();
     }
+  }
+
+  /** Who serves somebody must not be experimented with by mistake. What a former run left bound is ours. */
+  private async mustBeUnused(): Promise<void> {
+    const { value } = await this.janitor.list({ states: ['Configured'] });
+    const serving = value?.machines.find(({ cluster }) => cluster !== '' && !/^(conf|fault)-/.test(cluster));
+    if (!serving) return;
+    throw new UsageError(
+      `the provider at ${this.options.target} serves clusters: ${serving.id} is bound to ${quoted(serving.cluster)}. Try one that nobody uses; if it has to be this one, add --in-use`,
+    );
   }
 
   private async probe(): Promise<Readonly<Record<Capability, boolean>>> {
