@@ -11,6 +11,8 @@ export interface Entry {
   busy: Promise<void> | undefined;
   recovering: boolean;
   frame: Uint8Array | undefined;
+  /** Its place in the order of discovery. */
+  readonly index: number;
   older: Entry | undefined;
   newer: Entry | undefined;
 }
@@ -29,8 +31,8 @@ export interface LostRevisions {
   readonly before: number;
 }
 
-/** So many machines are encoded per turn of the event loop when a List meets records without bytes. */
-const ENCODE_SLICE = 1_000;
+/** A full List is kept in segments of so many machines, and only segments with a change are put together again, one per turn of the event loop. */
+const SEGMENT = 500;
 
 /**
  * All machines, in the order they were discovered and in the order they last changed. Machines are never removed: a
@@ -42,6 +44,7 @@ export class Inventory {
   private newest: Entry | undefined;
   private rotation = 0;
   private full: { revision: number; bytes: Buffer } | undefined;
+  private readonly segments: (Buffer | undefined)[] = [];
   private readonly lost: LostRevisions | undefined;
   /** The revision of the newest change. */
   head: number;
@@ -77,10 +80,11 @@ export class Inventory {
       entry.stored = stored;
       entry.frame = undefined;
     } else {
-      entry = { stored, abort: undefined, busy: undefined, recovering: false, frame: undefined, older: undefined, newer: undefined };
+      entry = { stored, abort: undefined, busy: undefined, recovering: false, frame: undefined, index: this.order.length, older: undefined, newer: undefined };
       this.byId.set(stored.machine.id, entry);
       this.order.push(entry);
     }
+    this.segments[Math.floor(entry.index / SEGMENT)] = undefined;
     entry.older = this.newest;
     if (this.newest) this.newest.newer = entry;
     this.newest = entry;
@@ -90,14 +94,16 @@ export class Inventory {
 
   /** A MachineList, encoded. A delta holds every record changed after the cursor, oldest change first. */
   async list(query: ListQuery): Promise<Buffer> {
-    if (query.maxResults <= 0 && this.cursorOf(query.sinceRevision) === undefined) await this.encodeMissing();
+    if (query.maxResults <= 0 && this.cursorOf(query.sinceRevision) === undefined) await this.fillSegments();
     const since = this.cursorOf(query.sinceRevision);
     const states = query.states.length > 0 ? new Set(query.states.flatMap((s) => stateOfWire(s) ?? [])) : undefined;
     const max = query.maxResults > 0 ? query.maxResults : Infinity;
     if (since !== undefined) return this.delta(since, states, max);
     if (max !== Infinity) return join(this.page(states, max), this.head);
     if (states) return join(this.order.filter((e) => states.has(e.stored.machine.state)), this.head);
-    if (this.full?.revision !== this.head) this.full = { revision: this.head, bytes: join(this.order, this.head) };
+    if (this.full?.revision === this.head) return this.full.bytes;
+    const segments = Array.from({ length: Math.ceil(this.order.length / SEGMENT) }, (_, i) => this.segment(i));
+    this.full = { revision: this.head, bytes: Buffer.concat([...segments, frameRevision(this.head)]) };
     return this.full.bytes;
   }
 
@@ -134,15 +140,18 @@ export class Inventory {
     return page;
   }
 
-  private async encodeMissing(): Promise<void> {
+  /** What changes while this waits is put together in the end. */
+  private async fillSegments(): Promise<void> {
     if (this.full?.revision === this.head) return;
-    let encoded = 0;
-    for (const entry of this.order) {
-      if (entry.frame) continue;
-      frameOf(entry);
-      encoded += 1;
-      if (encoded % ENCODE_SLICE === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+    for (let i = 0; i * SEGMENT < this.order.length; i++) {
+      if (this.segments[i]) continue;
+      this.segment(i);
+      await new Promise<void>((resolve) => setImmediate(resolve));
     }
+  }
+
+  private segment(i: number): Buffer {
+    return (this.segments[i] ??= Buffer.concat(this.order.slice(i * SEGMENT, (i + 1) * SEGMENT).map(frameOf)));
   }
 
   private unlink(entry: Entry): void {

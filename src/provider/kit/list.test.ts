@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { MachineList } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
+import { MachineList } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
 import { startSim, type SimHarness } from '../testing/sim-harness.ts';
 import { Inventory } from './inventory.ts';
 import { machineOf } from './machine.ts';
@@ -114,4 +114,10 @@ it('a full List that is encoded over several turns shows the changes made meanwh
   expect(bytes.includes('changed-meanwhile')).toBe(true);
   expect(bytes.subarray(-4).toString()).toBe('3001');
   expect(await inventory.list(everything)).toBe(bytes); // unchanged: not put together again
+  inventory.put({ machine: machineOf(builtInSeeds(3_001)[3_000]!), revision: 3_002, operations: {} });
+  const last = inventory.entries()[2_999]!.stored;
+  inventory.put({ ...last, machine: { ...last.machine, instanceType: 'changed-later' }, revision: 3_003 });
+  const list = MachineList.decode(await inventory.list(everything));
+  expect(list.machines.map((m) => m.id)).toEqual(builtInSeeds(3_001).map((m) => m.id));
+  expect(list.machines.map((m) => m.instanceType).filter((type) => type.startsWith('changed'))).toEqual(['changed-meanwhile', 'changed-later']);
 });
