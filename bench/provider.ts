@@ -9,7 +9,7 @@ export const help = `shapes:
          went back, any operation id was given twice, any binding was lost. Anything found is a failure
   20k    a fleet of 20,000 over a socket: full Lists, deltas, pages, Get and Create against the budgets of the conformance suite
          (B11xx), their results checked for size and content
-  50k    the same with 50,000, and with deltas of 1 % as a shard takes them in
+  50k    the same with 50,000; the goal is that of the delta of 1 %, which is what a shard polls for
 
 The provider is a process of its own (bigfleet provider certify), its state on the disk with a sync before each acknowledgement.`;
 
