@@ -52,6 +52,21 @@ describe('a hook that hangs', () => {
   });
 });
 
+it('a drain has its time after the grace period', async () => {
+  h.script('configure.sh', 'true');
+  h.script('drain.sh', 'echo begun; until [ -e go ]; do sleep 0.02; done');
+  h.inventory(inventory().replace('[./drain.sh]', '[./drain.sh], timeout: 5s'));
+  await h.start();
+  await h.until('a', 'Configured', h.rpc.configure('a'));
+  const idle = h.becomes('a', 'Idle');
+  await h.rpc.drain('a', 20);
+  await h.watch.said('begun');
+  await h.clock.advance(24_999);
+  h.write('go', '');
+  await idle;
+  expect(h.watch.find(({ msg }) => String(msg).startsWith('hook was ended'))).toBeUndefined();
+});
+
 describe('when the provider is told to end', () => {
   async function configuring(): Promise<string> {
     h.script('configure.sh', waiting);

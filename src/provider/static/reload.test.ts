@@ -106,6 +106,7 @@ describe('a machine whose line is removed', () => {
     expect(await codeOf(h.rpc.configure('a'))).toBe('INTERNAL');
     await h.clock.advance(3_600_000);
     expect((await h.look('a'))[0]).toBe('FAILED');
+    expect(h.watch.lines.filter(({ msg }) => msg === 'machine failed')).toHaveLength(1);
   });
 
   it('goes on serving, can be drained by its own hook, and is not handed out after that', async () => {
