@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { credentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { testAuthority } from '../lib/testing/certificates.ts';
 import { codeOf, Rpc, stateName, unfenced } from '../provider/testing/rpc.ts';
 
 const executable = fileURLToPath(new URL('../../hack/bigfleet-provider', import.meta.url));
@@ -75,6 +77,24 @@ describe('a provider booted by the runner of a suite', () => {
   it('has 512 slots unless told otherwise, all to be created', async () => {
     const { rpc } = await boot('--provider=certify');
     expect((await rpc.list({ states: [1] })).machines.length).toBe(512);
+  });
+
+  it.each(['certify', 'fault', 'sim'])('%s speaks mTLS and serves metrics when told to', async (name) => {
+    const authority = testAuthority();
+    const own = authority.issue('bigfleet://readonly');
+    const file = (called: string, text: string): string => {
+      fs.writeFileSync(join(directory, called), text);
+      return join(directory, called);
+    };
+    const metrics = await freePort();
+    const { child, rpc } = await boot(`--provider=${name}`, '--seed-count=5', ...(name === 'sim' ? ['--i-know-this-is-simulated'] : []), `--metrics-addr=127.0.0.1:${metrics}`,
+      `--tls-cert=${file('tls.crt', own.cert)}`, `--tls-key=${file('tls.key', own.key)}`, `--tls-ca=${file('ca.crt', authority.cert)}`);
+    expect(await codeOf(rpc.list())).toBe('UNAVAILABLE'); // plaintext
+    const reader = new Rpc(Number(rpc.peer.address.split(':')[1]), credentials.createSsl(Buffer.from(authority.cert), Buffer.from(own.key), Buffer.from(own.cert)));
+    running.push({ child, rpc: reader });
+    const { id } = (await reader.list({ maxResults: 1 })).machines[0]!;
+    expect(await codeOf(reader.create(id))).toBe('PERMISSION_DENIED');
+    expect(await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()).toContain('bigfleet_provider_identity_rejected_total{rpc="Create"} 1');
   });
 
   it('takes an empty file for its state, and a suite’s second provider beside it (B1006)', async () => {
