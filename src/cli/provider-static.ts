@@ -72,6 +72,9 @@ export function registerStatic(provider: Command): void {
     .option('-o, --output <table|json>', 'form of --check', 'table')
     .addHelpText('after', help)
     .action(run);
+  // Other than with the other providers it is never without one.
+  const state = command.options.find((option) => option.attributeName() === 'dataDir');
+  if (state) state.description = `keep the state in this folder (default: ${DEFAULT_STATE}); it is the only record of what serves what`;
 }
 
 async function run(flags: StaticFlags): Promise<void> {

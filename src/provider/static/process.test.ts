@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isProcessAlive, processStart } from '../../lib/process-identity.ts';
 import { Rpc, stateName, unfenced } from '../testing/rpc.ts';
+import { parseInventory } from './read-inventory.ts';
 import { StaticHarness } from '../testing/static-harness.ts';
 
 const launcher = fileURLToPath(new URL('../testing/provider-process.ts', import.meta.url));
@@ -153,6 +154,15 @@ describe('the command', () => {
     expect(await outcome('--inventory', 'fleet.yaml', '--try', 'drain', '--machine', 'a')).toMatchObject({ code: 1, stderr: expect.stringContaining('hook drain ended with exit code 4') as string });
     expect(await outcome('--inventory', 'fleet.yaml', '--try', 'powerOn', '--machine', 'a')).toMatchObject({ code: 2, stderr: '--try: machine a has no hook powerOn; it has configure, drain\n' });
     expect(await outcome('--inventory', 'fleet.yaml', '--try', 'drain', '--machine', 'z')).toMatchObject({ code: 2, stderr: expect.stringContaining('names no machine "z"') as string });
+  });
+
+  it('tells in its help where the state is, and what the file looks like', async () => {
+    const { stdout } = await outcome('--help');
+    expect(stdout.replace(/\s+/g, ' ')).toContain('keep the state in this folder (default: ./static-state)');
+    const shortest = /The shortest inventory file:\n([^]*?)\n\n/.exec(stdout)![1]!.replace(/^ {2}/gm, '').replace(/ {6}the bootstrap blob.*$/m, '');
+    h.script('configure.sh', '');
+    h.script('drain.sh', '');
+    expect(parseInventory(shortest, h.path('fleet.yaml')).machines.size).toBe(41);
   });
 
   it('passes on that a machine is clean again', async () => {
