@@ -469,6 +469,31 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
+    id: 'unit-class-known', file: 'decide/market.ts', rule: 'what is for another row of the demand is passed over',
+    find: 'if (demandKey !== row.demandKey || to.unitClass === undefined',
+    replace: 'if (demandKey === row.demandKey || to.unitClass === undefined',
+  },
+  {
+    id: 'unit-class-to-come', file: 'decide/forecast.ts', rule: 'what a row has left over after its turn is for the others of its demand',
+    find: 'for (let i = turns.next; i < turns.rows.length; i++) {',
+    replace: 'for (let i = 0; i < turns.rows.length; i++) {',
+  },
+  {
+    id: 'unit-class-enough', file: 'decide/plain.ts', rule: 'nothing is bought while the rows of a demand have enough together',
+    find: 'return tally.remaining.every((lack, i) => (sums[i] as number) >= lack);',
+    replace: 'return tally.remaining.every((lack, i) => (sums[i] as number) > lack + 1e15);',
+  },
+  {
+    id: 'unit-class-last', file: 'decide/plain.ts', rule: "another row's machines are taken only when nothing else is to be had",
+    find: 'if (market.isForecast || !tally.cluster.connected) return true;',
+    replace: 'return true;',
+  },
+  {
+    id: 'unit-class-skew', file: 'decide/spread.ts', rule: "a strict spread takes another row's machines only within its skew",
+    find: 'for (const ties of [bound, arriving]) creditEvenly(market, tally, ties, { key, counts, maxSkew });',
+    replace: 'for (const ties of [bound, arriving]) creditEvenly(market, tally, ties, { key, counts });',
+  },
+  {
     id: 'reservation-dropped', file: 'decide/planner.ts', rule: 'a reservation ends when its demand can do without',
     find: ' || !wanted.has(slot)) draft.reserve(id, null);',
     replace: ') draft.reserve(id, null);',

@@ -15,7 +15,7 @@ export type MachineState =
 
 export type CapacityType = 'Unspecified' | 'BareMetal' | 'Reserved' | 'OnDemand' | 'Spot';
 
-/** For whom a machine is, or is to be, bound: what Machine.spec.binding and the provider's shard_metadata carry. */
+/** For whom a machine is, or is to be, bound: what Machine.spec.binding and the provider's shard_metadata carry, but for the unit class. */
 export interface Assignment {
   readonly cluster: string;
   readonly fingerprint: string;
@@ -23,6 +23,8 @@ export interface Assignment {
   readonly priority: number;
   readonly interruptionBucket: number;
   readonly reclamationBucket: number;
+  /** Of the row: rows of one demand that differ in it each have machines of their own. Absent = not known, as after a restart. */
+  readonly unitClass?: string;
 }
 
 /**

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { bindTo, machine, need } from '../engine/testing/builders.ts';
+import { assignmentOf, bindTo, machine, need } from '../engine/testing/builders.ts';
 import type { Action, ActionKind, EngineMachine } from '../engine/types.ts';
 import { begin, decided, end } from './machine-life.ts';
 
 const wanted = need();
-const to = { cluster: 'c1', fingerprint: wanted.fingerprint, group: '', priority: 100, interruptionBucket: 1, reclamationBucket: 1 };
+const to = assignmentOf(wanted);
 
 function action(kind: ActionKind, over: Partial<Action> = {}): Action {
   const acquires = kind === 'Bootstrap' || kind === 'Provision';

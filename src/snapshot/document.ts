@@ -36,7 +36,7 @@ export const FIELDS = {
     'id', 'count', 'state', 'cluster', 'instanceType', 'zone', 'capacityType', 'labels', 'allocatable', 'priceMicroUsdPerHour',
     'interruptionProbability', 'assigned', 'intent', 'hold', 'stuck', 'drainRefused',
   ],
-  assignment: ['cluster', 'profile', 'fingerprint', 'group', 'priority', 'interruptionBucket', 'reclamationBucket'],
+  assignment: ['cluster', 'profile', 'fingerprint', 'group', 'priority', 'interruptionBucket', 'reclamationBucket', 'unitClass'],
   intent: ['bind', 'configureSent'],
   cluster: ['reported', 'connected', 'needs', 'hints'],
   need: ['profile', 'group', 'units', 'aggregate', 'minUnit', 'fingerprint', 'unitClass'],

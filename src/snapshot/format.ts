@@ -104,6 +104,7 @@ class Tables {
       ...(to.priority !== (says?.priority ?? 0) && { priority: to.priority }),
       ...(to.interruptionBucket !== (says?.interruptionBucket ?? 1) && { interruptionBucket: to.interruptionBucket }),
       ...(to.reclamationBucket !== (says?.reclamationBucket ?? 1) && { reclamationBucket: to.reclamationBucket }),
+      ...(to.unitClass !== undefined && { unitClass: to.unitClass }),
     };
   }
 

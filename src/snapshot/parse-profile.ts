@@ -59,6 +59,7 @@ export function assignmentReader(profiles: Profiles, profile: Read<Profile>, clu
   return (value, path) => {
     const fields = new Fields(value, path, FIELDS.assignment);
     const asked = fields.optional('profile', namedOr(profiles, 'profiles', profile));
+    const unitClass = fields.optional('unitClass', text);
     return {
       cluster: fields.get('cluster', text, cluster),
       fingerprint: fields.get('fingerprint', text, asked === undefined ? '' : fingerprint(asked)),
@@ -66,6 +67,7 @@ export function assignmentReader(profiles: Profiles, profile: Read<Profile>, clu
       priority: fields.get('priority', priority, asked?.priority ?? 0),
       interruptionBucket: fields.get('interruptionBucket', bucket, asked?.interruptionBucket ?? 1),
       reclamationBucket: fields.get('reclamationBucket', bucket, asked?.reclamationBucket ?? 1),
+      ...(unitClass !== undefined && { unitClass }),
     };
   };
 }

@@ -54,6 +54,23 @@ export class Forecasts {
     return known.stretches;
   }
 
+  /** The row of the demand in that unit class asks for something, and has not had its turn yet. */
+  isToCome(cluster: Cluster, demandKey: string, unitClass: string): boolean {
+    const turns = this.#turns.get(cluster);
+    if (turns === undefined) return false;
+    for (let i = turns.next; i < turns.rows.length; i++) {
+      const { demandKey: key, need, wanted } = turns.rows[i] as NeedRow;
+      if (key === demandKey && need.unitClass === unitClass && wanted.some((amount) => amount > 0)) return true;
+    }
+    return false;
+  }
+
+  /** The cluster's row that comes next is of this demand. */
+  isNext(cluster: Cluster, demandKey: string): boolean {
+    const turns = this.#turns.get(cluster);
+    return turns?.rows[turns.next]?.demandKey === demandKey;
+  }
+
   /** Something was taken in the cluster, or is no longer spoken for. */
   forget(cluster: Cluster): void {
     if (this.#known.delete(cluster)) this.version++;
@@ -65,7 +82,8 @@ export class Forecasts {
     if (foreseen !== undefined && (foreseen.domain !== domain || foreseen.satisfiable !== satisfiable)) this.forget(cluster);
   }
 
-  #foresee(cluster: Cluster, { rows, next }: Turns): Forecast {
+  #foresee(cluster: Cluster, turns: Turns): Forecast {
+    const { rows, next } = turns;
     const gangs = new Map<NeedRow, Tally>();
     const marks: { readonly group: Group<Tally>; readonly mark: Mark<Tally> }[] = [];
     for (const shelf of cluster.shelves()) {
@@ -77,9 +95,11 @@ export class Forecasts {
     }
     for (let i = next; i < rows.length; i++) {
       const row = rows[i] as NeedRow;
+      turns.next = i + 1;
       const tally = this.#credit(row, cluster);
       if (row.sameKey !== undefined) gangs.set(row, tally);
     }
+    turns.next = next;
     const stretches: Stretch[] = [];
     for (const { group, mark } of marks) {
       if (group.kind === 'configured') stretches.push(...stretchesFrom(group, mark.taken));

@@ -76,10 +76,39 @@ export class Market {
     return left.from === 0 ? ties : ties.slice(left.from);
   }
 
-  /** Machines preempted for the row's demand: first those that have arrived, then those on their way. */
-  reserved({ row, cluster }: Tally): readonly Tie[] {
+  /**
+   * Machines preempted for the row: first those that have arrived, then those on their way. Those of a row of its demand that
+   * is still to come are not among them; what others of them have left over is.
+   */
+  reserved(tally: Tally): readonly Tie[] {
+    const { row, cluster } = tally;
     if (cluster.reserved.size === 0) return NO_TIES;
-    return demandKeysOf(row).flatMap((key) => cluster.reserved.get(key)?.ties() ?? []);
+    const ties = demandKeysOf(row).flatMap((key) => cluster.reserved.get(key)?.ties() ?? []);
+    const isOthers = this.othersOf(tally);
+    return isOthers === undefined ? ties : ties.map((tie) => tie.filter((group) => !isOthers(group)));
+  }
+
+  /**
+   * Tells machines that are for another row of the same demand, whose turn is still to come. Only what is to be had nowhere
+   * else is taken from it: it would buy or preempt anew for each of them. Undefined = there is no such row.
+   */
+  othersOf({ row, cluster }: Tally): ((group: Group<Tally>) => boolean) | undefined {
+    const { forecasts } = this;
+    // Rows of one demand are neighbours; of gangs planned as one those of other sizes come anywhere.
+    if (row.gangs === undefined ? forecasts?.isNext(cluster, row.demandKey) !== true : cluster.folded.size < 2) return undefined;
+    const { assignments } = this.facts.inventory;
+    const isForOther = (ref: number): boolean => {
+      const { demandKey, to } = assignments.at(ref);
+      if (demandKey !== row.demandKey || to.unitClass === undefined || to.unitClass === row.need.unitClass) return false;
+      return forecasts?.isToCome(cluster, demandKey, to.unitClass) === true;
+    };
+    const known = new Map<number, boolean>();
+    return ({ assigned }) => {
+      if (assigned < 0) return false;
+      let answer = known.get(assigned);
+      if (answer === undefined) known.set(assigned, (answer = isForOther(assigned)));
+      return answer;
+    };
   }
 
   /** All rows of this row's demand have had their turn: what is left of what was decided for it is spare. */

@@ -4,10 +4,10 @@ import type { NeedRow } from '../facts/need-row.ts';
 import { Forecasts } from './forecast.ts';
 import type { Turns } from './forecast.ts';
 import type { Market } from './market.ts';
-import { acquirePlain, creditPlain } from './plain.ts';
+import { acquirePlain, creditOthers, creditPlain } from './plain.ts';
 import { preempt } from './preempt.ts';
 import { serveSame } from './same.ts';
-import { acquireSpread, creditSpread, preemptSpread } from './spread.ts';
+import { acquireSpread, creditOthersEvenly, creditSpread, preemptSpread } from './spread.ts';
 import { Tally } from './tally.ts';
 
 /** Rows of several clusters, each cluster's in order, as one list in the engine's order. `clusters` by name. */
@@ -58,9 +58,11 @@ function serve(market: Market, tally: Tally): void {
   else if (spread !== undefined && counts !== undefined) {
     acquireSpread(market, tally, spread, counts);
     if (!tally.covered && tally.blocked !== 'limit') preemptSpread(market, tally, spread, counts);
+    creditOthersEvenly(market, tally, spread, counts);
   } else {
     acquirePlain(market, tally);
     if (!tally.covered) preempt(market, tally);
+    creditOthers(market, tally);
   }
 }
 

@@ -8,11 +8,36 @@ import type { Tally } from './tally.ts';
 export function creditPlain(market: Market, tally: Tally): void {
   if (tally.covered) return;
   const { bound, arriving } = market.creditable(tally);
-  const draining = { market, tally, take: crediting(tally) };
+  const isOthers = market.othersOf(tally);
+  const draining = { market, tally, take: crediting(tally), ...(isOthers && { admits: (group: Group<Tally>) => !isOthers(group) }) };
   if (bound.length > 0) drainTies(bound, draining);
   if (arriving.length > 0) drainTies(arriving, draining);
   if (tally.row.gangs !== undefined && (!tally.covered || tally.arriving > 0)) keepUntilMoved(market, tally, bound);
   creditReserved(market, tally);
+  if (isOthers !== undefined && comesFirst(market, tally, isOthers)) creditOthers(market, tally);
+}
+
+/** What is for other rows of the demand is credited before anything is acquired only where nothing need be acquired then, or can be. */
+export function comesFirst(market: Market, tally: Tally, isOthers: (group: Group<Tally>) => boolean): boolean {
+  if (tally.covered) return false;
+  if (market.isForecast || !tally.cluster.connected) return true;
+  const { bound, arriving } = market.creditable(tally);
+  const sums = tally.remaining.map(() => 0);
+  for (const group of [...bound, ...arriving].flat()) {
+    if (group.left <= 0 || tally.fit.accepts[group.classIndex] !== 1 || !isOthers(group)) continue;
+    const cls = market.classOf(group);
+    for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) + group.left * tally.amount(cls, i);
+  }
+  return tally.remaining.every((lack, i) => (sums[i] as number) >= lack);
+}
+
+/** Credits what is for other rows of the demand. */
+export function creditOthers(market: Market, tally: Tally): void {
+  if (tally.covered || market.othersOf(tally) === undefined) return;
+  const { bound, arriving } = market.creditable(tally);
+  const draining = { market, tally, take: crediting(tally) };
+  drainTies(bound, draining);
+  drainTies(arriving, draining);
 }
 
 /** Until there are machines that hold whole gangs, gangs keep what they were bound, though it holds none whole (D7). */

@@ -104,7 +104,7 @@ describe('what was preempted (X2)', () => {
   it('serves the rows of one demand in their order', () => {
     const big = need({ priority: 1000, aggregate: amounts({ cpu: 4 }), minUnit: amounts({ cpu: 4 }) });
     const wide = machine('b', 'Idle', { allocatable: amounts({ cpu: 4 }) });
-    const result = plan({ machines: [machine('a', 'Idle'), wide], needs: [high, big], memory: [reserved('a'), reserved('b')] });
+    const result = plan({ machines: [machine('a', 'Idle'), wide], needs: [high, big], memory: [reserved('a'), reserved('b', big)] });
     expect(actionsOf(result)).toEqual(['Bootstrap b c1', 'Bootstrap a c1']);
     expect(result.actions.map((a) => a.need?.unitClass)).toEqual([big.unitClass, high.unitClass]);
   });

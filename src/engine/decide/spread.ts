@@ -8,7 +8,7 @@ import type { MachineClass } from '../facts/shapes.ts';
 import { attribute } from '../match.ts';
 import type { StrictSpread } from '../match.ts';
 import type { Market, Tie } from './market.ts';
-import { crediting, creditReserved, picking } from './plain.ts';
+import { comesFirst, crediting, creditReserved, picking } from './plain.ts';
 import { lotsFor, smallestHead, takeVictims } from './preempt.ts';
 import type { Lot } from './preempt.ts';
 import type { Tally } from './tally.ts';
@@ -21,21 +21,30 @@ type SpreadCounts = Map<string, number>;
  * already still comes before what is on its way, and counts even where the skew is wide: it is there, and giving it up to
  * buy elsewhere would serve nobody.
  */
-export function creditSpread(market: Market, tally: Tally, { key }: StrictSpread): SpreadCounts {
+export function creditSpread(market: Market, tally: Tally, spread: StrictSpread): SpreadCounts {
+  const { key } = spread;
   const counts: SpreadCounts = new Map();
   const { bound, arriving } = market.creditable(tally);
   const isReady = (tie: Tie): boolean => tie[0]?.kind === 'configured';
-  for (const stage of [bound.filter(isReady), bound.filter((tie) => !isReady(tie)), arriving]) {
-    if (tally.covered) return counts;
-    creditEvenly(market, tally, stage, key, counts);
-  }
+  const stages = [bound.filter(isReady), bound.filter((tie) => !isReady(tie)), arriving];
+  const isOthers = market.othersOf(tally);
+  for (const ties of stages) creditEvenly(market, tally, ties, { key, counts, ...(isOthers && { passesOver: isOthers }) });
   creditReserved(market, tally, {
     taken: (cls, n) => {
       const domain = attribute(key, cls);
       if (domain !== undefined) counts.set(domain, (counts.get(domain) ?? 0) + n);
     },
   });
+  if (isOthers !== undefined && comesFirst(market, tally, isOthers)) creditOthersEvenly(market, tally, spread, counts);
   return counts;
+}
+
+/** Credits what is for other rows of the demand, where it does not widen the skew. */
+export function creditOthersEvenly(market: Market, tally: Tally, { key, maxSkew }: StrictSpread, counts: SpreadCounts): void {
+  if (tally.covered || market.othersOf(tally) === undefined) return;
+  const { bound, arriving } = market.creditable(tally);
+  countSeen(tally, key, counts);
+  for (const ties of [bound, arriving]) creditEvenly(market, tally, ties, { key, counts, maxSkew });
 }
 
 /** The machines of one domain, in order; undefined = they lack the label and so are in no domain. */
@@ -84,16 +93,26 @@ class Queue {
   }
 }
 
-function creditEvenly(market: Market, tally: Tally, ties: readonly Tie[], key: string, counts: SpreadCounts): void {
-  const queues = queuesOf(market, tally, ties, key);
+interface Crediting {
+  readonly key: string;
+  readonly counts: SpreadCounts;
+  readonly passesOver?: (group: Group<Tally>) => boolean;
+  /** Absent = counts do not matter. */
+  readonly maxSkew?: number;
+}
+
+function creditEvenly(market: Market, tally: Tally, ties: readonly Tie[], { key, counts, passesOver, maxSkew }: Crediting): void {
+  if (tally.covered) return;
+  const queues = queuesOf(market, tally, passesOver === undefined ? ties : ties.map((tie) => tie.filter((group) => !passesOver(group))), key);
   const credit = crediting(tally);
   const countOf = ({ domain }: Queue): number => (domain === undefined ? Infinity : (counts.get(domain) ?? 0));
   while (!tally.covered) {
+    const most = maxSkew === undefined ? Infinity : mostAllowed(counts, maxSkew);
     let next: Queue | undefined;
     let head: ReturnType<Queue['head']>;
     for (const queue of queues) {
       const candidate = queue.head();
-      if (candidate === undefined) continue;
+      if (candidate === undefined || countOf(queue) > most) continue;
       if (next === undefined || head === undefined || countOf(queue) < countOf(next)) {
         next = queue;
         head = candidate;

@@ -65,5 +65,5 @@ export class Assignments {
 }
 
 function keyOf(to: Assignment): string {
-  return JSON.stringify([to.cluster, to.fingerprint, to.group, to.priority, to.interruptionBucket, to.reclamationBucket]);
+  return JSON.stringify([to.cluster, to.fingerprint, to.group, to.priority, to.interruptionBucket, to.reclamationBucket, to.unitClass]);
 }

@@ -189,7 +189,7 @@ export function foldName({ need, gangs }: NeedRow): string | undefined {
   return gangs && `${gangs[0]?.facts.requirementsKey ?? ''}|${need.fingerprint}|${vectorKey(need.minUnit)}`;
 }
 
-function assignmentOf({ cluster, fingerprint: named, group }: Need, profile: Profile): Assignment {
+function assignmentOf({ cluster, fingerprint: named, group, unitClass }: Need, profile: Profile): Assignment {
   const { priority, interruptionBucket, reclamationBucket } = profile;
-  return { cluster, fingerprint: named, group, priority, interruptionBucket, reclamationBucket };
+  return { cluster, fingerprint: named, group, priority, interruptionBucket, reclamationBucket, unitClass };
 }

@@ -46,7 +46,7 @@ export function worlds(options: WorldOptions = {}): fc.Arbitrary<Snapshot> {
       }),
     )
     .map((w) => {
-      const machines = w.machines.map((m, i): EngineMachine => ({ ...m, id: `m${String(i).padStart(2, '0')}` }));
+      const machines = w.machines.map((m, i): EngineMachine => ({ ...(i % 3 === 2 ? forgetful(m) : m), id: `m${String(i).padStart(2, '0')}` }));
       return {
         machines,
         needs: new Map(CLUSTERS.filter((c) => !w.silent.includes(c)).map((c) => [c, w.demand.filter((n) => n.cluster === c)])),
@@ -87,6 +87,16 @@ function needs({ topology = true, same = true, spread = true }: WorldOptions): f
       const unit = amounts({ cpu: 1, memory: 1 });
       return isSame ? [one, { ...one, group: 'twin' }] : [one, { ...one, minUnit: unit, unitClass: unitClass(unit), aggregate: together(unit, [['cpu', 1000], ['memory', gib * GIB]]) }];
     });
+}
+
+/** After a restart nobody knows for which unit class a machine was bound. */
+function forgetful(machine: EngineMachine): EngineMachine {
+  const { assigned, intent } = machine;
+  return { ...machine, ...(assigned && { assigned: unclassed(assigned) }), ...(intent?.kind === 'bind' && { intent: { ...intent, to: unclassed(intent.to) } }) };
+}
+
+function unclassed({ unitClass: _, ...to }: Assignment): Assignment {
+  return to;
 }
 
 /** Nothing, or at least one unit: less is refused where demand comes in. */

@@ -77,7 +77,7 @@ export function need(spec: NeedSpec = {}): Need {
 
 export function assignmentOf(wanted: Need): Assignment {
   const { priority, interruptionBucket, reclamationBucket } = wanted.profile;
-  return { cluster: wanted.cluster, fingerprint: wanted.fingerprint, group: wanted.group, priority, interruptionBucket, reclamationBucket };
+  return { cluster: wanted.cluster, fingerprint: wanted.fingerprint, group: wanted.group, priority, interruptionBucket, reclamationBucket, unitClass: wanted.unitClass };
 }
 
 /** A machine of 1 cpu in zone za, free of charge, bare metal. */
