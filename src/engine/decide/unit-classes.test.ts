@@ -75,11 +75,25 @@ describe('rows of one demand that differ in unit class', () => {
 
     it('take them from each other only when nothing else is to be had', () => {
       const small3 = need({ units: 1 });
-      const large3 = need({ minUnit: two, aggregate: amounts({ cpu: 6 }) });
-      const machines = [boundFor('a', large3), boundFor('b', small3)];
-      const result = plan({ machines: [...machines, machine('i', 'Idle', { allocatable: two }), machine('j', 'Idle')], needs: [large3, small3] });
-      expect(actionsOf(result)).toEqual(['Bootstrap i c1', 'Bootstrap j c1']);
-      expect(result.verdicts.map((v) => [v.machines, v.deficit])).toEqual([[3, [['cpu', 0]]], [1, [['cpu', 0]]]]);
+      const large3 = need({ minUnit: two, aggregate: amounts({ cpu: 4 }) });
+      const held = boundFor('b', small3);
+      const free = ['i', 'j'].map((id) => machine(id, 'Idle', { allocatable: two }));
+      const enough = plan({ machines: [held, ...free], needs: [large3, small3] });
+      expect(actionsOf(enough)).toEqual(['Bootstrap i c1', 'Bootstrap j c1']);
+      expect(enough.machineReasons.get('b')).toMatchObject({ code: 'Serving', unitClass: small3.unitClass });
+      const short = plan({ machines: [held, free[0] as EngineMachine, machine('k', 'Idle')], needs: [large3, small3] });
+      expect(actionsOf(short)).toEqual(['Bootstrap i c1', 'Bootstrap k c1']);
+      expect(short.verdicts.map((v) => [v.machines, v.satisfied])).toEqual([[2, true], [1, true]]);
+    });
+
+    it('have each what one before them has left over, though others are still to come', () => {
+      const rows = [8, 2, 1].map((cpu) => need({ minUnit: amounts({ cpu }), aggregate: amounts({ cpu: cpu === 2 ? 4 : cpu }) }));
+      const [largest, middle, smallest] = rows as [Need, Need, Need];
+      const free = ['i', 'j'].map((id) => machine(id, 'Idle', { allocatable: two }));
+      const machines = [boundFor('a', largest, { allocatable: amounts({ cpu: 8 }) }), boundFor('b', largest), boundFor('c', smallest), ...free];
+      const result = plan({ machines, needs: rows });
+      expect(result.machineReasons.get('b')).toMatchObject({ code: 'Serving', unitClass: middle.unitClass });
+      expect(actionsOf(result)).toEqual(['Bootstrap i c1']);
     });
   });
 });

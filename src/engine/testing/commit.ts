@@ -45,7 +45,8 @@ export function undecided(world: Snapshot): Snapshot {
  * - `spread`: what a strict spread has just taken, or preempts, raises what its emptiest domain has. That may open another
  *   domain to it, or make superfluous what it took there; and rows of one spread demand in several unit classes are
  *   credited with each other's machines.
- * - `units`: the same of what was on its way for rows of several unit classes before the plan: the larger unit comes first.
+ * - `units`: the same of what was on its way for rows of several unit classes before the plan, where nobody knows for which of
+ *   them, or one lacks so much that it takes the other's too: the larger unit comes first.
  */
 export function exceptionFromRest(world: Snapshot, first: Plan, second: Plan): string | undefined {
   const pairs = first.verdicts.map((verdict, i) => [verdict, second.verdicts[i] as NeedVerdict] as const);
