@@ -90,7 +90,7 @@ describe('rows of one demand that differ in unit class', () => {
       const rows = [8, 2, 1].map((cpu) => need({ minUnit: amounts({ cpu }), aggregate: amounts({ cpu: cpu === 2 ? 4 : cpu }) }));
       const [largest, middle, smallest] = rows as [Need, Need, Need];
       const free = ['i', 'j'].map((id) => machine(id, 'Idle', { allocatable: two }));
-      const machines = [boundFor('a', largest, { allocatable: amounts({ cpu: 8 }) }), boundFor('b', largest), boundFor('c', smallest), ...free];
+      const machines = [boundFor('a', largest, { allocatable: amounts({ cpu: 8 }) }), boundFor('b', largest), boundFor('c', smallest, { allocatable: amounts({ cpu: 1 }) }), ...free];
       const result = plan({ machines, needs: rows });
       expect(result.machineReasons.get('b')).toMatchObject({ code: 'Serving', unitClass: middle.unitClass });
       expect(actionsOf(result)).toEqual(['Bootstrap i c1']);
