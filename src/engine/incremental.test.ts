@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { differenceBetween, kept } from './compare-plans.ts';
 import { changesOf, createEngine, planOnce } from './engine.ts';
 import { worlds } from './testing/arbitraries.ts';
-import { T0 } from './testing/builders.ts';
+import { amounts, assignmentOf, DOLLAR, machine, need, policy, requirement, T0, world } from './testing/builders.ts';
 import { Coverage } from './testing/coverage.ts';
 import { applyEdit, edits } from './testing/edits.ts';
 import { overFleets, PATIENCE_MS } from './testing/over-fleets.ts';
@@ -47,6 +47,29 @@ describe('an engine that is told bit by bit', { timeout: PATIENCE_MS }, () => {
     }, { file, also: fc.record({ other: worlds(), sequence: edits }) });
     console.log(['plans after an edit, of which with', ...Object.entries(met).map(([what, times]) => `  ${what.padEnd(12)} ${String(times).padStart(6)}`)].join('\n'));
     for (const [what, times] of Object.entries(met)) expect(times, what).toBeGreaterThan(fleets / 10);
+  });
+
+  it('files machines as a fresh one files them when a Need asks about a label that nobody has asked about before', () => {
+    let reclaimed = 0;
+    const drawn = fc.array(fc.record({ id: fc.integer({ min: 100, max: 999 }), price: fc.integer({ min: 1, max: 9 }), rack: fc.constantFrom('r1', 'r2', 'r3') }), { minLength: 20, maxLength: 40, size: 'max' });
+    fc.assert(
+      fc.property(drawn, (ones) => {
+        const plain = need({ cluster: 'c1', aggregate: amounts({ cpu: ones.length }) });
+        const machines = [...new Map(ones.map((one) => [one.id, one])).values()].map(({ id, price, rack }) => machine(`m${String(id)}`, 'Configured', {
+          cluster: 'c1', labels: { rack }, allocatable: amounts({ cpu: 1 }), priceMicroUsdPerHour: price * DOLLAR, assigned: assignmentOf(plain),
+        }));
+        const engine = createEngine(policy());
+        for (const change of changesOf(world({ machines, needs: [plain] }))) engine.apply(change);
+        engine.apply({ kind: 'needs', cluster: 'c2', needs: [need({ cluster: 'c2', requirements: [requirement('rack', 'Exists')], aggregate: amounts({ cpu: 0 }) })] });
+        engine.apply({ kind: 'needs', cluster: 'c1', needs: [{ ...plain, aggregate: amounts({ cpu: 10 }) }] });
+        const fresh = planOnce(engine.snapshot(), T0);
+        reclaimed += fresh.actions.length;
+        expect(textOf(engine.plan(T0))).toBe(textOf(fresh));
+        expect(textOf(engine.planInFull(T0))).toBe(textOf(fresh));
+      }),
+      { seed: 1, numRuns: 200 },
+    );
+    expect(reclaimed).toBeGreaterThan(1_000);
   });
 
   it('takes no step at a time too small', () => {

@@ -144,19 +144,24 @@ export class Shapes {
     this.#leaveClass(shape.class);
   }
 
-  /** Makes machines that differ in these labels distinguishable. Returns the shapes whose class is another now; empty if that is no news. */
+  /**
+   * Makes machines that differ in these labels distinguishable. Returns the shapes whose class is another now; empty if that
+   * is no news. No new class gets the index of an old one: groups are found by it, and machines are still filed in the old ones.
+   */
   distinguishBy(keys: readonly string[]): readonly Shape[] {
     const all = new Set([...this.#labelKeys, ...keys]);
     if (all.size === this.#labelKeys.length) return [];
     this.#labelKeys = [...all].sort(compareText);
     const moved: Shape[] = [];
+    const left: MachineClass[] = [];
     for (const shape of this.#shapes) {
       if (shape === undefined) continue;
       const before = shape.class;
+      left.push(before);
       shape.class = this.#enterClass(shape);
-      this.#leaveClass(before);
       if (shape.class !== before) moved.push(shape);
     }
+    for (const cls of left) this.#leaveClass(cls);
     return moved;
   }
 

@@ -7,6 +7,9 @@ import type { Assignment, EngineMachine, Intent, MachineState, MemoryChange, Nee
 const CLUSTERS = ['c1', 'c2', 'c3'];
 const TYPES = ['t1', 't2'];
 const ZONES = ['za', 'za', 'za', 'zb', 'zc', '']; // lopsided, so that spreads run into their skew
+/** Several, so that now and then a Need asks about one that nobody has asked about before. */
+const LABELS = ['rack', 'room'];
+const VALUES = ['v1', 'v2', ''];
 const STATES: MachineState[] = ['Speculative', 'Speculative', 'Creating', 'Creating', 'Idle', 'Idle', 'Configuring', 'Configured', 'Draining', 'Deleting', 'Failed'];
 const CALM_STATES: MachineState[] = ['Speculative', 'Idle', 'Idle', 'Configured'];
 
@@ -68,20 +71,24 @@ function needs({ topology = true, same = true, spread = true }: WorldOptions): f
       interruptionBucket: fc.constantFrom(1, 6, 27),
       group: fc.constantFrom('', 'g'),
       shape: fc.constantFrom('any', 'any', 'typed', 'same', 'same', 'spread', 'spread'),
+      label: fc.constantFrom(null, null, null, null, null, null, ...LABELS),
       units: fc.integer({ min: 0, max: 10 }),
       gib: fc.integer({ min: 0, max: 12 }),
       minUnit: fc.constantFrom(amounts({ cpu: 1 }), amounts({ cpu: 2 }), amounts({ cpu: 1, memory: 2 })),
       double: fc.constantFrom(false, false, true),
     })
-    .map(({ shape, units, gib, double, ...spec }) => {
+    .map(({ shape, units, gib, double, label, ...spec }) => {
       const isSame = topology && same && shape === 'same';
       const one = need({
         ...spec,
         aggregate: together(spec.minUnit, [['cpu', units * 1000], ['memory', gib * GIB]]),
-        ...(shape === 'typed' && { requirements: [typeIn('t1')] }),
-        ...(isSame && { requirements: [sameZone()] }),
+        requirements: [
+          ...(label === null ? [] : [requirement(label, 'Exists')]),
+          ...(shape === 'typed' ? [typeIn('t1')] : []),
+          ...(isSame ? [sameZone()] : []),
+          ...(!isSame && shape === 'same' ? [requirement('topology.kubernetes.io/zone', 'NotIn', 'za')] : []),
+        ],
         ...(topology && spread && shape === 'spread' && { spread: [zoneSpread(1)] }),
-        ...(!isSame && shape === 'same' && { requirements: [requirement('topology.kubernetes.io/zone', 'NotIn', 'za')] }),
       });
       if (!double) return [one];
       const unit = amounts({ cpu: 1, memory: 1 });
@@ -116,6 +123,7 @@ function machineFor(demand: readonly Need[], scarce: boolean, large: boolean, { 
       state: states,
       instanceType: fc.constantFrom(...TYPES),
       zone: fc.constantFrom(...ZONES),
+      value: fc.constantFrom(...VALUES),
       capacityType: fc.constantFrom('BareMetal', 'OnDemand', 'Spot'),
       size: fc.constantFrom(amounts({ cpu: 1, memory: 2 }), amounts({ cpu: 2, memory: 8 }), amounts({ cpu: 4, memory: 4 }), ...(large ? [amounts({ cpu: 8, memory: 12 })] : [])),
       priceMicroUsdPerHour: fc.constantFrom(0, 1_000_000, 2_000_000, 5_000_000),
@@ -129,14 +137,14 @@ function machineFor(demand: readonly Need[], scarce: boolean, large: boolean, { 
       stuck: calm ? fc.constant(false) : fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
       refused: calm ? fc.constant(false) : fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
     })
-    .map(({ size, target, folded, stamp, decision, state, refused, ...over }) => {
+    .map(({ size, target, folded, stamp, decision, state, refused, value, ...over }) => {
       const to = folded ? foldedAssignment(target) : assignmentOf(target);
       const bound = state === 'Configuring' || state === 'Configured' || state === 'Draining';
       const intent = calm && state === 'Configured' ? undefined : intentFor(decision, state, to);
       return machine('', state, {
         ...over,
         allocatable: size,
-        labels: { 'kubernetes.io/hostname': `${over.instanceType}-${over.zone}` },
+        labels: { 'kubernetes.io/hostname': `${over.instanceType}-${over.zone}`, ...(value !== '' && Object.fromEntries(LABELS.map((key) => [key, value]))) },
         cluster: bound ? to.cluster : '',
         ...(bound && { assigned: stamp === undefined ? to : { ...to, priority: stamp } }),
         ...(intent && { intent }),
