@@ -109,7 +109,7 @@ describe('a preemption', { timeout: PATIENCE_MS }, () => {
   it('for a gang is whole or does not happen, and in one domain', () => {
     let acquired = 0;
     let preempted = 0;
-    const fleets = overFleets(worlds({ rails: false }), (world) => {
+    const fleets = overFleets(worlds(), (world) => {
       for (const { row, picks, victims, covered, machine } of served(world)) {
         if (row.sameKey !== ZONE_KEY || picks.length + victims.length === 0) continue;
         acquired++;

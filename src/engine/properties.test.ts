@@ -197,9 +197,11 @@ describe('a plan', { timeout: PATIENCE_MS }, () => {
         if (rate > 0) expect(plan.memory.find((m) => m.what === 'reclaims' && m.key === cluster)).toMatchObject({ at: expect.any(Array) as unknown });
         if (rate > 0) expect(taken).toBeLessThanOrEqual(rate);
       }
-      const bought = plan.actions.filter((a) => a.kind === 'Provision').length;
-      const paid = world.machines.filter((m) => m.state !== 'Failed' && (m.state !== 'Speculative' || m.intent?.kind === 'bind')).length;
-      if (bought > 0 && limits.machines !== undefined) expect(paid + bought).toBeLessThanOrEqual(limits.machines);
+      const provisioned = new Set(idsOf(plan, 'Provision'));
+      if (provisioned.size === 0) return;
+      const paid = world.machines.filter((m) => provisioned.has(m.id) || (m.state !== 'Failed' && (m.state !== 'Speculative' || m.intent?.kind === 'bind')));
+      expect(paid.length).toBeLessThanOrEqual(limits.machines ?? Infinity);
+      expect(paid.reduce((sum, m) => sum + m.priceMicroUsdPerHour, 0)).toBeLessThanOrEqual(limits.microUsdPerHour ?? Infinity);
     }, { file });
   });
 

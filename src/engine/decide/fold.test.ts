@@ -148,11 +148,33 @@ describe('gangs that fit on one machine', () => {
       ['of which nobody knows for whom they were bound', [small('a', 'Configured'), small('b', 'Configured')], true],
       ['which are too few', [member('a', 'Configured')], false],
       ['which are in two domains', [member('a', 'Configured'), member('b', 'Configured', { zone: 'zb' })], false],
-      ['which were bound for another gang of its cluster', ['a', 'b'].map((id) => small(id, 'Configured', { assigned: assignmentOf(neighbour) })), false],
+      ['which were bound for another gang of its cluster', ['a', 'b'].map((id) => small(id, 'Configured', { assigned: assignmentOf(neighbour) })), true],
+      ['which were bound for a demand that its cluster no longer has', ['a', 'b'].map((id) => small(id, 'Configured', { assigned: assignmentOf(need({ priority: 7 })) })), true],
       ['which do not match', [member('a', 'Configured'), member('b', 'Configured', { instanceType: 't9' })], false],
     ])('do not fold onto a free machine: %s', (_, own, keeps) => {
       const result = plan({ machines: [...own, ...bigs('Idle', 'Speculative')], needs: [wanted, neighbour] });
       expect(idsOf(result, 'Bootstrap')).toEqual(keeps ? [] : ['z0']);
+    });
+
+    it('fold if others of their cluster, who come first, are served by them', () => {
+      const first = need({ units: 4, priority: 500 });
+      const result = plan({ machines: [member('a', 'Configured'), member('b', 'Configured'), ...bigs('Idle')], needs: [first, wanted] });
+      expect(actionsOf(result)).toEqual(['Bootstrap z0 c1']);
+      expect(result.verdicts[1]).not.toHaveProperty('sameDomain');
+    });
+
+    it('keep them, though there are more of them than the larger machine can be bought for', () => {
+      const machines = ['a', 'b'].map((id) => small(id, 'Configured', { assigned: assignmentOf(need({ priority: 7 })) }));
+      const result = plan({ machines: [...machines, big('z', 'Speculative')], needs: [wanted], policy: policy({ limits: { machines: 2 } }) });
+      expect(actionsOf(result)).toEqual([]);
+      expect(result.verdicts[0]).toMatchObject({ satisfied: true, machines: 2 });
+    });
+
+    it('stay on the larger machine that they share, though smaller ones that nobody needs any more would serve one of them', () => {
+      const needs = [wanted, gang('g2', 4, ask)];
+      const shared: EngineMachine = big('z', 'Configured', { assigned: { ...assignmentOf(need({ ...ask, requirements: [typeIn('t1')] })) } });
+      const result = plan({ machines: [shared, ...['a', 'b'].map((id) => small(id, 'Configured', { assigned: assignmentOf(need({ priority: 7 })) }))], needs });
+      expect(result.verdicts.map((v) => [v.sharedBy, v.machines])).toEqual([[2, 1], [2, 1]]);
     });
 
     it('keep them, though another machine of their cluster would hold them', () => {

@@ -1,7 +1,7 @@
 /**
  * Gangs that fit on one machine need no topology: they are planned as one plain Need whose smallest unit is a gang (spec:
- * engine 5). Else every small gang would be rounded up to a machine of its own. A gang that machines of its own serve in
- * whole keeps them: constant demand gives nothing up (D7; spec: engine 9.1).
+ * engine 5). Else every small gang would be rounded up to a machine of its own. A gang that several machines serve in whole
+ * keeps them: constant demand gives nothing up (D7; spec: engine 9.1).
  */
 import type { Cluster } from '../facts/cluster.ts';
 import { compareRows } from '../facts/demand.ts';
@@ -10,7 +10,7 @@ import type { Asker } from '../facts/fit.ts';
 import type { Shelf } from '../facts/group.ts';
 import { foldedRow } from '../facts/need-row.ts';
 import type { FoldTarget, NeedRow } from '../facts/need-row.ts';
-import { OwnMachines } from './own-machines.ts';
+import { servedApart } from './served-apart.ts';
 import type { Tally } from './tally.ts';
 
 export class Folding {
@@ -42,12 +42,10 @@ export class Folding {
     const rows = cluster.demand?.ordered() ?? [];
     cluster.foldsByFree = false;
     if (cluster.demand?.hasGangs !== true) return rows;
-    const own = new OwnMachines(cluster, this.#facts);
     const asked = new Map<Asker, boolean>();
-    const folds = rows.map((row) => {
-      const target = row.onOneMachine;
-      return target !== undefined && !own.hold(row, target) && this.#fits(target, cluster, asked);
-    });
+    const fit = rows.map(({ onOneMachine }) => onOneMachine !== undefined && this.#fits(onOneMachine, cluster, asked));
+    const served = fit.includes(true) ? servedApart(this.#facts, cluster, rows, fit) : undefined;
+    const folds = fit.map((fits, i) => fits && served?.has(rows[i] as NeedRow) !== true);
     const known = cluster.planned;
     if (known?.of === rows && known.folds.every((fold, i) => fold === folds[i])) return known.rows;
     const planned = this.#fold(cluster, rows, folds);

@@ -32,6 +32,10 @@ describe('a gang that takes from others (D7)', () => {
       machines: inZone('za', 3, 'Configured'), needs: [need({ priority: 5000, units: 3 }), gang(3)],
     }, []],
     ['takes nothing when the limit has no room for the rest', { machines: [...victims('za', 1), ...inZone('za', 2, 'Speculative')], needs: [gang(3), low(1)], policy: policy({ limits: { machines: 2 } }) }, []],
+    ['binds nothing that has arrived for it either when the limit has no room for the rest', {
+      machines: [...inZone('za', 1, 'Idle'), ...inZone('za', 2, 'Speculative')], needs: [gang(3)], policy: policy({ limits: { machines: 1 } }),
+      memory: [{ what: 'reservation', key: 'za-Idle-0', to: assignmentOf(gang(3)) }],
+    }, []],
     ['takes nothing without a session', { machines: victims('za', 3), needs: [gang(3), low(3)], sessions: ['c2'] }, []],
   ])('%s', (_, spec, expected) => {
     expect(actionsOf(plan(spec))).toEqual(expected);
@@ -41,6 +45,15 @@ describe('a gang that takes from others (D7)', () => {
     expect(plan({ machines: victims('za', 2), needs: [gang(2), low(2)] }).verdicts[0]).toMatchObject({
       satisfied: false, reason: 'PREEMPTION_IN_PROGRESS', sameDomain: 'za', sameSatisfiable: true, preemption: { victims: 2, freed: [['cpu', 2000]] },
     });
+  });
+
+  it('goes on waiting for what is draining for it while the limit has no room for the rest', () => {
+    const memory = ['za-v0', 'za-Idle-0'].map((key): MemoryChange => ({ what: 'reservation', key, to: assignmentOf(gang(3)) }));
+    const machines = [...victims('za', 1, { state: 'Draining' }), ...inZone('za', 1, 'Idle'), ...inZone('za', 1, 'Speculative')];
+    const result = plan({ machines, needs: [gang(3), low(1)], policy: policy({ limits: { machines: 1 } }), memory });
+    expect(actionsOf(result)).toEqual([]);
+    expect(result.memory.filter(({ what }) => what === 'reservation')).toEqual([{ what: 'reservation', key: 'za-Idle-0', to: null }]);
+    expect(result.verdicts[0]).toMatchObject({ satisfied: false, machines: 0, deficit: [['cpu', 3000]], preemption: { victims: 1, freed: [['cpu', 1000]] } });
   });
 
   it('reads what is missing when no domain is whole', () => {

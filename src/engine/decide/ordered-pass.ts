@@ -66,7 +66,8 @@ function serve(market: Market, tally: Tally): void {
   }
 }
 
-function creditOnly(market: Market, tally: Tally): Tally {
+/** Credits the row with what its cluster has, and nothing else. */
+export function creditOnly(market: Market, tally: Tally): Tally {
   const { sameKey, spread } = tally.row;
   market.isForecast = true;
   if (sameKey !== undefined) serveSame(market, tally, sameKey, false);

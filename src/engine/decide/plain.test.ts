@@ -244,6 +244,7 @@ describe('limits (D12)', () => {
     ['count what is decided already', { machines: [bought('a'), machine('x', 'Speculative', { intent: bindTo(need()) })], needs: [need({ units: 2 })], policy: policy({ limits: { machines: 1 } }) }, []],
     ['do not count what failed', { machines: [bought('a'), machine('x', 'Failed')], needs: [need()], policy: policy({ limits: { machines: 1 } }) }, ['Provision a c1']],
     ['stop purchases at an amount of money', { machines: [bought('a'), bought('b')], needs: [need({ units: 2 })], policy: policy({ limits: { microUsdPerHour: 1.5 * DOLLAR } }) }, ['Provision a c1']],
+    ['count the money that is decided already', { machines: [bought('a'), bought('x')].map((m, i) => (i === 0 ? m : { ...m, intent: bindTo(need({ units: 9 })) })), needs: [need({ units: 9 })], policy: policy({ limits: { microUsdPerHour: 1.5 * DOLLAR } }) }, []],
     ['stop what costs nothing as well once they are exceeded', { machines: [bought('a', 0), machine('x', 'Configured', { priceMicroUsdPerHour: 2 * DOLLAR })], needs: [need({ units: 2 })], policy: policy({ limits: { microUsdPerHour: DOLLAR } }) }, []],
     ['leave idle machines alone: they cost money already', { machines: [machine('i', 'Idle'), bought('a')], needs: [need({ units: 2 })], policy: policy({ limits: { machines: 1 } }) }, ['Bootstrap i c1']],
     ['serve the highest precedence first', { machines: [bought('a'), bought('b')], needs: [need(), need({ cluster: 'c2', priority: 500 })], policy: policy({ limits: { machines: 1 } }) }, ['Provision a c2']],

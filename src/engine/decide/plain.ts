@@ -52,7 +52,7 @@ function keepUntilMoved(market: Market, tally: Tally, bound: readonly Tie[]): vo
 interface ReservedOptions {
   readonly admits?: (group: Group<Tally>, cls: MachineClass) => boolean;
   /** Told of each run of machines that now counts for the Need. */
-  readonly taken?: (cls: MachineClass, n: number) => void;
+  readonly taken?: (cls: MachineClass, n: number, group: Group<Tally>) => void;
 }
 
 /**
@@ -77,7 +77,7 @@ export function creditReserved(market: Market, tally: Tally, options: ReservedOp
         tally.acquire(group.members, first, group.taken, false);
         tally.subtract(cls, n);
       }
-      taken?.(cls, n);
+      taken?.(cls, n, group);
       return n;
     },
   });

@@ -27,10 +27,4 @@ export class Room {
     if (n < wanted) this.#closed = true;
     return n;
   }
-
-  /** Gives back what was booked for a gang that did not fit in whole. The room stays closed. */
-  release(priceMicroUsdPerHour: number, n: number): void {
-    this.#machines += n;
-    this.#microUsdPerHour += n * priceMicroUsdPerHour;
-  }
 }

@@ -34,13 +34,28 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
   tally.domain = chosen.value;
   tally.satisfiable = whole;
   if (!whole) tally.candidates = coverages(offers.all(), wanted);
-  creditInside(market, tally, offers, chosen.value, whole);
+  const isInside: Admits = (_group, cls) => offers.domainOf(cls) === chosen.value;
+  creditInside(market, tally, offers, isInside);
+  const before = tally.mark();
+  const taken: Taken[] = [];
+  // An incomplete gang takes nothing new: what has arrived for it is given back.
+  creditReserved(market, tally, {
+    admits: (group, cls) => (whole || group.kind === 'leaving') && isInside(group, cls),
+    taken: (_cls, n, group) => taken.push([group, n]),
+  });
   if (!whole) keepOwnElsewhere(market, tally, offers);
   if (tally.covered) return;
   if (!mayAcquire) tally.blocked = 'session';
   else if (!whole) tally.blocked = offers.whatBlocks(wanted);
-  else acquireInside(market, tally, key, chosen.value);
+  else if (!acquireInside(market, tally, isInside, taken)) {
+    for (const [group, n] of taken.reverse()) group.giveBack(n);
+    tally.backTo(before);
+    creditReserved(market, tally, { admits: (group, cls) => group.kind === 'leaving' && isInside(group, cls) });
+  }
 }
+
+type Taken = readonly [group: Group<Tally>, n: number];
+type Admits = (group: Group<Tally>, cls: MachineClass) => boolean;
 
 /** What could be preempted is looked for only where it could change the choice. */
 function choose(offers: Offers, market: Market, tally: Tally, wanted: readonly number[], mayAcquire: boolean): DomainOffer | undefined {
@@ -189,15 +204,13 @@ class Offers {
  * Own machines first: one that has just become ready must not push a serving one out (spec: engine 6.2). But what is not
  * bound yet comes after everything that is (D34): it takes over once it is there.
  */
-function creditInside(market: Market, tally: Tally, offers: Offers, domain: string, whole: boolean): void {
+function creditInside(market: Market, tally: Tally, offers: Offers, isInside: Admits): void {
   const take = crediting(tally);
   for (const { ties } of offers.held) {
     for (const own of [true, false]) {
-      drainTies(ties, { market, tally, take, admits: (group, cls) => offers.isOwn(group) === own && offers.domainOf(cls) === domain });
+      drainTies(ties, { market, tally, take, admits: (group, cls) => offers.isOwn(group) === own && isInside(group, cls) });
     }
   }
-  // An incomplete gang takes nothing new: what has arrived for it is given back.
-  creditReserved(market, tally, { admits: (group, cls) => (whole || group.kind === 'leaving') && offers.domainOf(cls) === domain });
 }
 
 /** Members outside the chosen domain serve nothing yet, but nothing is taken from a gang that has nowhere whole to go. */
@@ -216,11 +229,8 @@ function keepOwnElsewhere(market: Market, tally: Tally, offers: Offers): void {
   }
 }
 
-/** All of it or nothing: Idle, then Speculative, then what others must give up. */
-function acquireInside(market: Market, tally: Tally, key: string, domain: string): void {
-  const before = { remaining: tally.remaining.slice(), lacking: tally.lacking.slice(), idle: tally.idle.length, bought: tally.bought.length };
-  const taken: [group: Group<Tally>, n: number, priceMicroUsdPerHour: number | undefined][] = [];
-  const isInside = (_group: Group<Tally>, cls: MachineClass): boolean => attribute(key, cls) === domain;
+/** All that lacks: Idle, then Speculative, then what others must give up. False if the limit stops it; what it took meanwhile is in `taken`. */
+function acquireInside(market: Market, tally: Tally, isInside: Admits, taken: Taken[]): boolean {
   for (const speculative of [false, true]) {
     const pick = picking(market, tally, speculative);
     drainTies(market.free(tally, speculative), {
@@ -230,22 +240,15 @@ function acquireInside(market: Market, tally: Tally, key: string, domain: string
       admits: isInside,
       take: (group, n, cls) => {
         const got = pick(group, n, cls);
-        taken.push([group, got, speculative ? cls.priceMicroUsdPerHour : undefined]);
+        taken.push([group, got]);
         return got;
       },
     });
   }
-  if (tally.blocked !== 'limit') {
-    preempt(market, tally, (lot) => attribute(key, market.classOf(lot.group)) === domain);
-    if (!tally.covered) throw new Error(`gang ${tally.row.demandKey}: domain "${domain}" is whole but has run out`);
-    return;
-  }
-  for (const [group, n, price] of taken.reverse()) {
-    group.giveBack(n);
-    if (price !== undefined) market.room.release(price, n);
-  }
-  tally.restore(before.remaining, before.lacking);
-  tally.giveBack(before.idle, before.bought);
+  if (tally.blocked === 'limit') return false;
+  preempt(market, tally, ({ group }) => isInside(group, market.classOf(group)));
+  if (!tally.covered) throw new Error(`gang ${tally.row.demandKey}: domain "${String(tally.domain)}" is whole but has run out`);
+  return true;
 }
 
 /** The best covered domains, for people (spec: engine 16). */

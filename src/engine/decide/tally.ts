@@ -17,12 +17,24 @@ interface Victim {
   readonly excess: boolean;
 }
 
+export interface TallyMark {
+  readonly remaining: readonly number[];
+  readonly lacking: readonly number[] | undefined;
+  readonly idle: number;
+  readonly bought: number;
+  readonly reserved: number;
+  readonly freed: readonly number[] | undefined;
+}
+
+/** What a Need may be served with. */
+export type Accepted = Pick<Fit, 'accepts' | 'classes' | 'idle' | 'speculative' | 'cursor'>;
+
 const NONE: readonly never[] = [];
 
 export class Tally {
   readonly row: NeedRow;
   readonly cluster: Cluster;
-  readonly fit: Fit;
+  readonly fit: Accepted;
   /** What is still to be found, by dimension of the row. */
   readonly remaining: number[];
   #lacking: number[] | undefined;
@@ -45,7 +57,7 @@ export class Tally {
   open = false;
   #uncovered = 0;
 
-  constructor(row: NeedRow, cluster: Cluster, fit: Fit) {
+  constructor(row: NeedRow, cluster: Cluster, fit: Accepted) {
     this.row = row;
     this.cluster = cluster;
     this.fit = fit;
@@ -80,12 +92,6 @@ export class Tally {
   acquire(members: readonly number[], from: number, to: number, speculative: boolean): void {
     const slots = speculative ? (this.#bought ??= []) : (this.#idle ??= []);
     for (let i = from; i < to; i++) slots.push(members[i] as number);
-  }
-
-  /** Back to the first so many of each. */
-  giveBack(idle: number, bought: number): void {
-    if (this.#idle !== undefined) this.#idle.length = idle;
-    if (this.#bought !== undefined) this.#bought.length = bought;
   }
 
   /** Keeps what is left of the group, although it covers nothing of what lacks. */
@@ -166,14 +172,19 @@ export class Tally {
     });
   }
 
-  /** Back to nothing found beyond this. */
-  restore(remaining: readonly number[], lacking: readonly number[]): void {
-    this.#uncovered = 0;
-    if (this.#lacking !== undefined) this.#lacking = lacking.slice();
-    remaining.forEach((amount, i) => {
-      this.remaining[i] = amount;
-      if (amount > 0) this.#uncovered++;
-    });
+  /** What it lacks, acquires and has preempted for it now. Groups keep count of what was taken from them themselves. */
+  mark(): TallyMark {
+    return { remaining: this.remaining.slice(), lacking: this.#lacking?.slice(), idle: this.idle.length, bought: this.bought.length, reserved: this.reserved, freed: this.freed?.slice() };
+  }
+
+  backTo({ remaining, lacking, idle, bought, reserved, freed }: TallyMark): void {
+    remaining.forEach((amount, i) => (this.remaining[i] = amount));
+    this.#uncovered = remaining.filter((amount) => amount > 0).length;
+    this.#lacking = lacking?.slice();
+    if (this.#idle !== undefined) this.#idle.length = idle;
+    if (this.#bought !== undefined) this.#bought.length = bought;
+    this.reserved = reserved;
+    this.freed = freed?.slice();
   }
 
   #find(i: number, amount: number): void {

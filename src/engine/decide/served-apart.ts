@@ -1,0 +1,113 @@
+/**
+ * Which gangs their cluster serves in whole as it is, with several machines none of which holds a gang: those that would have
+ * to be given up if the gang were to share a larger one. Found by crediting the cluster's rows with what it has, as a plan
+ * does: for whom the machines were bound does not tell whom they serve now.
+ */
+import type { Cluster } from '../facts/cluster.ts';
+import type { Facts } from '../facts/facts.ts';
+import type { Asker } from '../facts/fit.ts';
+import type { Group } from '../facts/group.ts';
+import type { FoldTarget, NeedRow } from '../facts/need-row.ts';
+import { attribute } from '../match.ts';
+import { addUpTo } from './gang-domain.ts';
+import { Market } from './market.ts';
+import { creditOnly } from './ordered-pass.ts';
+import { Seats } from './seats.ts';
+import { Tally } from './tally.ts';
+import type { Accepted } from './tally.ts';
+
+/** `folding`: row by row, whether some machine holds the whole gang. No group of the cluster is taken from before and after. */
+export function servedApart(facts: Facts, cluster: Cluster, rows: readonly NeedRow[], folding: readonly boolean[]): ReadonlySet<NeedRow> {
+  const served = new Set<NeedRow>();
+  if (cluster.bound.size === 0) return served;
+  const trial = new Trial(facts, cluster);
+  // Who shares a larger machine already has nothing smaller to give up.
+  const seats = new Seats(cluster, facts);
+  const gangs = new Map(rows.flatMap((row, i) => (folding[i] === true && row.onOneMachine !== undefined ? [[row, seats.take(row.onOneMachine)]] : [])));
+  if (![...gangs].some(([row, isSeated]) => !isSeated && trial.mightServe(row))) return served;
+
+  for (const [group, n] of seats.taken()) group.take(trial.tally(rows[0] as NeedRow), n);
+  rows.forEach((row, i) => {
+    const isSeated = gangs.get(row);
+    if (isSeated === undefined) trial.credit(row);
+    else if (!isSeated && trial.serve(row)) served.add(row);
+    if (rows[i + 1]?.demandKey !== row.demandKey) trial.market.closeDemand(trial.tally(row));
+  });
+  for (const shelf of cluster.shelves()) for (const group of shelf.groups()) group.reset();
+  return served;
+}
+
+type Accepts = Accepted['accepts'];
+
+class Trial {
+  readonly market: Market;
+  readonly #facts: Facts;
+  readonly #cluster: Cluster;
+  /** Which classes serve a gang without holding all of it, by what is asked of one and the other. */
+  readonly #small = new Map<Asker, Map<Asker, Accepts>>();
+  readonly #might = new Map<Accepts, boolean>();
+
+  constructor(facts: Facts, cluster: Cluster) {
+    this.#facts = facts;
+    this.#cluster = cluster;
+    this.market = new Market(facts, NO_PLAN, () => false);
+  }
+
+  tally(row: NeedRow): Tally {
+    return new Tally(row, this.#cluster, this.#facts.fit(row.asker));
+  }
+
+  credit(row: NeedRow): void {
+    creditOnly(this.market, this.tally(row));
+  }
+
+  /** False: even if nobody else took anything, the cluster could not serve the gang with smaller machines. */
+  mightServe(row: NeedRow): boolean {
+    const small = this.#smallFor(row);
+    let answer = this.#might.get(small);
+    if (answer === undefined) {
+      const all = [...this.#cluster.bound.groups(), ...[...this.#cluster.promised.values()].flatMap((shelf) => [...shelf.groups()])];
+      this.#might.set(small, (answer = this.#isWhole(row, all)));
+    }
+    return answer;
+  }
+
+  /** Credits the gang with smaller machines if they serve it in whole in one place. */
+  serve(row: NeedRow): boolean {
+    const fit = { ...this.tally(row).fit, accepts: this.#smallFor(row) };
+    const tally = new Tally(row, this.#cluster, fit);
+    const { bound, arriving } = this.market.creditable(tally);
+    if (!this.#isWhole(row, [...bound, ...arriving].flat())) return false;
+    creditOnly(this.market, tally);
+    return true;
+  }
+
+  #isWhole(row: NeedRow, groups: Iterable<Group<Tally>>): boolean {
+    const small = this.#smallFor(row);
+    const { shapes } = this.#facts.inventory;
+    const held = new Map<string, number[]>();
+    for (const group of groups) {
+      const cls = small[group.classIndex] === 1 && group.left > 0 ? shapes.class(group.classIndex) : undefined;
+      const domain = cls && attribute(row.sameKey ?? '', cls);
+      if (cls === undefined || domain === undefined) continue;
+      const sums = held.get(domain) ?? row.dims.map(() => 0);
+      held.set(domain, sums.map((sum, i) => addUpTo(sum, group.left, cls.amounts[row.dims[i] as number] ?? 0)));
+    }
+    return [...held.values()].some((sums) => row.wanted.every((wanted, i) => (sums[i] as number) >= wanted));
+  }
+
+  #smallFor({ asker, onOneMachine }: NeedRow): Accepts {
+    const large = (onOneMachine as FoldTarget).asker;
+    let byLarge = this.#small.get(asker);
+    if (byLarge === undefined) this.#small.set(asker, (byLarge = new Map()));
+    let small = byLarge.get(large);
+    if (small === undefined) {
+      const holds = this.#facts.fit(large).accepts;
+      byLarge.set(large, (small = this.#facts.fit(asker).accepts.map((accepted, i) => (accepted === 1 && holds[i] !== 1 ? 1 : 0))));
+    }
+    return small;
+  }
+}
+
+/** Free machines are not looked at, so nothing remembers how far it has got with them. */
+const NO_PLAN = -1;
