@@ -120,7 +120,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-whole', file: 'decide/same.ts', rule: 'a gang is acquired whole or not at all, the limit included',
-    find: 'tally.giveBack(before.idle, before.bought);',
+    find: '    tally.backTo(before);\n',
     replace: '',
   },
   {
@@ -130,8 +130,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-inside', file: 'decide/same.ts', rule: 'a gang acquires in its domain only',
-    find: 'boolean => attribute(key, cls) === domain;',
-    replace: 'boolean => attribute(key, cls) !== undefined;',
+    find: '=> offers.domainOf(cls) === chosen.value;',
+    replace: '=> offers.domainOf(cls) !== undefined;',
   },
   {
     id: 'gang-rule-1', file: 'decide/gang-domain.ts', rule: 'whole beats not whole',
@@ -519,9 +519,19 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
-    id: 'fold-keeps', file: 'decide/fold.ts', rule: 'gangs that machines of their own serve in whole keep them (D7)',
-    find: 'target !== undefined && !own.hold(row, target) && ',
-    replace: 'target !== undefined && ',
+    id: 'fold-keeps', file: 'decide/fold.ts', rule: 'gangs that smaller machines serve in whole keep them (D7)',
+    find: 'fits && served?.has(rows[i] as NeedRow) !== true',
+    replace: 'fits',
+  },
+  {
+    id: 'fold-keeps-rest', file: 'decide/served-apart.ts', rule: 'but not if somebody who comes first is served by them',
+    find: 'if (isSeated === undefined) trial.credit(row);',
+    replace: 'if (isSeated === undefined) return;',
+  },
+  {
+    id: 'fold-seats', file: 'decide/served-apart.ts', rule: 'and not if they share a larger one already',
+    find: '[[row, seats.take(row.onOneMachine)]]',
+    replace: '[[row, false]]',
   },
   {
     id: 'fold-keeps-until-moved', file: 'decide/plain.ts', rule: 'gangs keep what they have until larger machines serve them',
@@ -682,6 +692,31 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'gang-open', file: 'decide/same.ts', rule: 'a choice between equal places is made anew when what is free changes',
     find: ' || !isSettled(chosen, offers.all(), wanted);',
     replace: ';',
+  },
+  {
+    id: 'limit-money-promised', file: 'decide/room.ts', rule: 'the money for what is to be bought counts',
+    find: ' - paid.microUsdPerHour - promisedPurchases.microUsdPerHour;',
+    replace: ' - paid.microUsdPerHour;',
+  },
+  {
+    id: 'gang-limit-arrived', file: 'decide/same.ts', rule: 'a gang that the limit stops binds nothing that has arrived for it',
+    find: 'taken: (_cls, n, group) => taken.push([group, n]),',
+    replace: '',
+  },
+  {
+    id: 'label-classes', file: 'facts/shapes.ts', rule: 'a label that nobody asked about before files machines anew, not among others',
+    find: 'left.push(before);\n      shape.class = this.#enterClass(shape);',
+    replace: 'shape.class = this.#enterClass(shape);\n      this.#leaveClass(before);',
+  },
+  {
+    id: 'freed-sums', file: 'decide/tally.ts', rule: 'what victims bring is told together',
+    find: 'freed[i] = (freed[i] as number) + amount;',
+    replace: 'freed[i] = amount;',
+  },
+  {
+    id: 'gang-candidates', file: 'decide/same.ts', rule: 'the five best covered domains are told',
+    find: 'const MOST_CANDIDATES = 5;',
+    replace: 'const MOST_CANDIDATES = 50;',
   },
   {
     id: 'limit-money-exceeded', file: 'decide/room.ts', rule: 'what costs nothing is not bought either once the limit is exceeded',

@@ -41,11 +41,33 @@ const engine = join('src', 'engine');
 const all = readdirSync(join(copy, engine), { recursive: true }).map((file) => String(file).replaceAll('\\', '/')).filter((file) => file.endsWith('.test.ts'));
 const tables = all.filter((file) => !SLOW.includes(file) && !UNRELATED.includes(file));
 
+const HELP = `Breaks the rules of the engine one after the other, in a copy, and says which test is first to object.
+
+  npm run mutants                  every rule; exit code 0 if all of them are noticed
+  npm run mutants -- ID…           only these
+  npm run mutants -- --fast        every third
+  npm run mutants -- --list        their ids, files and rules; breaks nothing
+`;
+
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
-  const named = args.filter((arg) => !arg.startsWith('--'));
-  const chosen = MUTANTS.filter(({ id }, i) => (named.length === 0 || named.includes(id)) && (!args.includes('--fast') || i % 3 === 0));
+  const flags = args.filter((arg) => arg.startsWith('-'));
+  const named = args.filter((arg) => !arg.startsWith('-'));
+  const unknown = [...flags.filter((flag) => !['--fast', '--list', '--help', '-h'].includes(flag)), ...named.filter((id) => !MUTANTS.some((mutant) => mutant.id === id))];
+  if (unknown.length > 0) {
+    console.error(`${unknown.join(', ')}: neither a flag nor the id of a mutant; --help shows the flags, --list the ids`);
+    return 2;
+  }
+  if (flags.includes('--help') || flags.includes('-h')) {
+    console.log(HELP);
+    return 0;
+  }
+  const chosen = MUTANTS.filter(({ id }, i) => (named.length === 0 || named.includes(id)) && (!flags.includes('--fast') || i % 3 === 0));
+  if (flags.includes('--list')) {
+    for (const { id, file, rule } of chosen) console.log(`${id.padEnd(28)} ${file.padEnd(28)} ${rule}`);
+    return 0;
+  }
   const untouched = await run(tables, PATIENCE_MS.tables);
   if (!isSilent(untouched)) {
     console.error(`the tests fail already: ${untouched.killedBy ?? untouched.broken ?? 'they take too long'}`);

@@ -105,7 +105,9 @@ describe('the verbs that ask a shard', () => {
     expect((await explainNeeds({ ...flags(), limit: '1' })).text).toContain('… and 1 more (--limit)');
     expect((await explainNeeds({ ...flags(), limit: '20', group: 'gang' })).json).toMatchObject({ total: 1 });
     await expect(explainNeeds({ ...flags(), limit: '20', fingerprint: 'zzz' })).rejects.toThrow('no demand with fingerprint zzz');
-    await expect(explainNeeds({ ...flags(), limit: '20', unmet: true, cluster: 'west' })).rejects.toThrow('no unmet demand of cluster west');
+    const nothingUnmet = await explainNeeds({ ...flags(), limit: '20', unmet: true, cluster: 'west' });
+    expect(nothingUnmet).toMatchObject({ text: 'the shard has no unmet demand of cluster west', json: { kind: 'NeedExplanations', total: 0, needs: [] } });
+    await expect(explainNeeds({ ...flags(), limit: '20', cluster: 'nowhere' })).rejects.toThrow('no demand of cluster nowhere');
   });
 
   it('say of a shard out of reach where it was looked for', async () => {

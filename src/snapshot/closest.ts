@@ -4,6 +4,7 @@ export function closest(name: string, known: Iterable<string>): string | undefin
   let best: string | undefined;
   let least = Math.max(1, Math.min(3, Math.floor(name.length / 2))) + 1; // two letters in the wrong order are two edits
   for (const candidate of known) {
+    if (candidate === '') continue;
     const given = candidate.toLowerCase();
     const distance = wanted.length > 2 && given.startsWith(wanted) ? 1 : edits(wanted, given);
     if (distance < least) {

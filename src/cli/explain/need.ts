@@ -40,7 +40,8 @@ export async function explainNeeds(flags: NeedFlags): Promise<Answer> {
   return withShard(flags, async (peer, timeoutMs) => {
     const { cycle, needs } = await inspect(peer, flags.cluster ?? '', fits, timeoutMs);
     if (cycle === 0) throw new Error('the shard has made no plan yet; ask again in a moment');
-    if (needs.length === 0) throw new Error(nothing(flags));
+    // Whoever asks for what is unmet is glad to hear that nothing is; who asks for a demand that is not there has mistyped it.
+    if (needs.length === 0 && flags.unmet !== true) throw new Error(nothing(flags));
     const shown: { need: NeedView; sentence: string; explained: NeedExplanation | undefined }[] = [];
     for (const need of needs.slice(0, limit)) {
       // Between the two questions a row may have been withdrawn: then what the first one said stands.
@@ -49,7 +50,7 @@ export async function explainNeeds(flags: NeedFlags): Promise<Answer> {
     }
     const more = needs.length - shown.length;
     return {
-      text: [...shown.map(({ need, sentence, explained }) => needText(need, sentence, explained)), ...(more > 0 ? [`… and ${String(more)} more (--limit)`] : [])].join('\n\n'),
+      text: needs.length === 0 ? nothing(flags) : [...shown.map(({ need, sentence, explained }) => needText(need, sentence, explained)), ...(more > 0 ? [`… and ${String(more)} more (--limit)`] : [])].join('\n\n'),
       json: {
         kind: 'NeedExplanations',
         cycle,

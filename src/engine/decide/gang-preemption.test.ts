@@ -65,6 +65,12 @@ describe('a gang that takes from others (D7)', () => {
     expect(verdict).not.toHaveProperty('preemption');
   });
 
+  it('names the five places that cover most of it', () => {
+    const machines = ['za', 'zb', 'zc', 'zd', 'ze', 'zf'].flatMap((zone, i) => inZone(zone, i + 1, 'Idle'));
+    const [verdict] = plan({ machines, needs: [gang(10)] }).verdicts;
+    expect(verdict?.sameCandidates?.map(({ domain, coveragePerMille }) => [domain, coveragePerMille])).toEqual([['zf', 600], ['ze', 500], ['zd', 400], ['zc', 300], ['zb', 200]]);
+  });
+
   it('says how much of it a domain covers, rounded down: two thirds are not 667 ‰', () => {
     const [verdict] = plan({ machines: inZone('za', 2, 'Idle'), needs: [gang(3)] }).verdicts;
     expect(verdict?.sameCandidates).toEqual([{ domain: 'za', coveragePerMille: 666, satisfiable: false }]);

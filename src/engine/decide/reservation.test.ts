@@ -38,6 +38,11 @@ describe('what was preempted (X2)', () => {
     expect(actionsOf(result)).toEqual(['Preempt y c2']);
   });
 
+  it('counts together with the others', () => {
+    const result = plan({ machines: [leaving('v'), leaving('w', { allocatable: amounts({ cpu: 3 }) })], needs: [need({ priority: 1000, units: 4 }), low], memory: [reserved('v', need({ priority: 1000, units: 4 })), reserved('w', need({ priority: 1000, units: 4 }))] });
+    expect(result.verdicts[0]?.preemption).toEqual({ victims: 2, freed: [['cpu', 4000]] });
+  });
+
   it('is bound for its preemptor once it has arrived, whoever else wants it', () => {
     const above = need({ cluster: 'c3', priority: 5000 });
     const result = plan({ machines: [machine('x', 'Idle')], needs: [above, high, low], memory: [reserved('x')] });

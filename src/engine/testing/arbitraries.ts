@@ -82,9 +82,9 @@ function needs({ topology = true, same = true, spread = true }: WorldOptions): f
       const one = need({
         ...spec,
         aggregate: together(spec.minUnit, [['cpu', units * 1000], ['memory', gib * GIB]]),
-        requirements: [
-          ...(label === null ? [] : [requirement(label, 'Exists')]),
+        requirements: [ // by key, as a profile has them
           ...(shape === 'typed' ? [typeIn('t1')] : []),
+          ...(label === null ? [] : [requirement(label, 'Exists')]),
           ...(isSame ? [sameZone()] : []),
           ...(!isSame && shape === 'same' ? [requirement('topology.kubernetes.io/zone', 'NotIn', 'za')] : []),
         ],
