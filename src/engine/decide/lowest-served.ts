@@ -1,6 +1,6 @@
 /** The lowest priority that is served where something may be taken: who does not rank above it need not search for victims. */
 import type { Cluster } from '../facts/cluster.ts';
-import type { Accepted } from './tally.ts';
+import type { Fit } from '../facts/fit.ts';
 import type { Stretch } from './forecast.ts';
 
 /** The lowest values of two clusters, because nobody takes from their own. */
@@ -31,7 +31,7 @@ class Lows {
 export class LowestServed {
   readonly #noted = new Set<Cluster>();
   readonly #byClass: Lows[] = [];
-  readonly #byFit = new Map<Accepted, Lows>();
+  readonly #byFit = new Map<Fit, Lows>();
 
   /** How many clusters are noted. */
   get clusters(): number {
@@ -50,7 +50,7 @@ export class LowestServed {
   }
 
   /** Of machines that fit, in other clusters than `own`; Infinity = there are none. */
-  of(fit: Accepted, own: Cluster): number {
+  of(fit: Fit, own: Cluster): number {
     let lows = this.#byFit.get(fit);
     if (lows === undefined) {
       lows = new Lows();

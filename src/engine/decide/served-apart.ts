@@ -14,7 +14,6 @@ import { Market } from './market.ts';
 import { creditOnly } from './ordered-pass.ts';
 import { Seats } from './seats.ts';
 import { Tally } from './tally.ts';
-import type { Accepted } from './tally.ts';
 
 /** `folding`: row by row, whether some machine holds the whole gang. No group of the cluster is taken from before and after. */
 export function servedApart(facts: Facts, cluster: Cluster, rows: readonly NeedRow[], folding: readonly boolean[]): ReadonlySet<NeedRow> {
@@ -37,7 +36,7 @@ export function servedApart(facts: Facts, cluster: Cluster, rows: readonly NeedR
   return served;
 }
 
-type Accepts = Accepted['accepts'];
+type Accepts = Uint8Array<ArrayBuffer>;
 
 class Trial {
   readonly market: Market;
@@ -72,14 +71,27 @@ class Trial {
     return answer;
   }
 
-  /** Credits the gang with smaller machines if they serve it in whole in one place. */
+  /** Credits the gang with what serves it if that is all of it, and no machine that holds all of it. */
   serve(row: NeedRow): boolean {
-    const fit = { ...this.tally(row).fit, accepts: this.#smallFor(row) };
-    const tally = new Tally(row, this.#cluster, fit);
-    const { bound, arriving } = this.market.creditable(tally);
-    if (!this.#isWhole(row, [...bound, ...arriving].flat())) return false;
+    if (!this.mightServe(row)) return false;
+    const tally = this.tally(row);
     creditOnly(this.market, tally);
-    return true;
+    const taken = [...this.#takenFor(tally)];
+    const small = this.#smallFor(row);
+    if (tally.covered && taken.every(([group]) => small[group.classIndex] === 1)) return true;
+    for (const [group, n] of taken) group.giveBack(n);
+    return false;
+  }
+
+  /** Of each group, if the tally was the last to take something. */
+  *#takenFor(tally: Tally): Iterable<[group: Group<Tally>, n: number]> {
+    for (const shelf of this.#cluster.shelves()) {
+      for (const group of shelf.groups()) {
+        const { shares } = group;
+        const last = shares.at(-1);
+        if (last?.holder === tally) yield [group, last.end - (shares.at(-2)?.end ?? 0)];
+      }
+    }
   }
 
   #isWhole(row: NeedRow, groups: Iterable<Group<Tally>>): boolean {

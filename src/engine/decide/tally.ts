@@ -26,15 +26,12 @@ export interface TallyMark {
   readonly freed: readonly number[] | undefined;
 }
 
-/** What a Need may be served with. */
-export type Accepted = Pick<Fit, 'accepts' | 'classes' | 'idle' | 'speculative' | 'cursor'>;
-
 const NONE: readonly never[] = [];
 
 export class Tally {
   readonly row: NeedRow;
   readonly cluster: Cluster;
-  readonly fit: Accepted;
+  readonly fit: Fit;
   /** What is still to be found, by dimension of the row. */
   readonly remaining: number[];
   #lacking: number[] | undefined;
@@ -57,7 +54,7 @@ export class Tally {
   open = false;
   #uncovered = 0;
 
-  constructor(row: NeedRow, cluster: Cluster, fit: Accepted) {
+  constructor(row: NeedRow, cluster: Cluster, fit: Fit) {
     this.row = row;
     this.cluster = cluster;
     this.fit = fit;

@@ -1,11 +1,12 @@
 /** What became of each Need (spec: engine 6.8, 16; D12, D14, D18). */
 import type { Facts } from '../facts/facts.ts';
+import type { Fit } from '../facts/fit.ts';
 import { foldName } from '../facts/need-row.ts';
 import type { NeedRow } from '../facts/need-row.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import type { Millis, NeedVerdict, UnmetReason } from '../types.ts';
 import type { Market } from './market.ts';
-import type { Accepted, Tally } from './tally.ts';
+import type { Tally } from './tally.ts';
 
 /** Counting stops here: whoever reads it wants to know whether supply exists, not how large a fleet is. */
 const MATCHING_CAP = 256;
@@ -127,7 +128,7 @@ function arrivalOf(row: NeedRow, now: Millis): Millis {
 
 type MatchingSupply = NonNullable<NeedVerdict['matchingSupply']>;
 
-function matchingSupplyOf(fit: Accepted): MatchingSupply {
+function matchingSupplyOf(fit: Fit): MatchingSupply {
   const counts = { idle: 0, speculative: 0, configured: 0 };
   for (const { usable } of fit.classes) {
     counts.idle += usable.idle;
@@ -166,14 +167,14 @@ export class Ranks {
   #precedence: Float64Array | undefined;
   #stamp: Float64Array | undefined;
 
-  readonly #supply = new Map<Accepted, MatchingSupply>();
+  readonly #supply = new Map<Fit, MatchingSupply>();
 
   constructor(market: Market, tallies: readonly Tally[]) {
     this.#market = market;
     this.#tallies = tallies;
   }
 
-  matchingSupply(fit: Accepted): MatchingSupply {
+  matchingSupply(fit: Fit): MatchingSupply {
     let supply = this.#supply.get(fit);
     if (supply === undefined) this.#supply.set(fit, (supply = matchingSupplyOf(fit)));
     return supply;
