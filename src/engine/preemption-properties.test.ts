@@ -96,7 +96,8 @@ describe('a preemption', { timeout: PATIENCE_MS }, () => {
       if (!first.actions.some(({ kind }) => kind === 'Preempt')) return;
       checked++;
       const after = committed(world, first);
-      const draining = { ...after, machines: after.machines.map((m): EngineMachine => (m.intent?.kind === 'unbind' ? { ...m, state: 'Draining' } : m)) };
+      // What a person holds is not drained, and serves on.
+      const draining = { ...after, machines: after.machines.map((m): EngineMachine => (m.intent?.kind === 'unbind' && !m.hold ? { ...m, state: 'Draining' } : m)) };
       for (const later of [after, draining]) {
         const second = planOnce(later, T0);
         const again = idsOf(second, 'Preempt');
