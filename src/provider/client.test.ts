@@ -5,6 +5,7 @@ import {
 } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import { createGrpcServer, listen } from '../api/grpc.ts';
 import { encodeShardMetadata } from '../api/shard-metadata.ts';
+import { testAuthority } from '../lib/testing/certificates.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { assignmentNotes, createProviderClient, ProviderError, type ProviderClient, type ProviderClientOptions } from './client.ts';
 import { ClockOffset } from './clock-offset.ts';
@@ -66,6 +67,31 @@ describe('against the simulated provider', () => {
     port = first.sim.provider.port;
     expect((await failure(client.get(id))).message).not.toBe('');
     expect(client.address).toBe(`127.0.0.1:${second.sim.provider.port}`); // once closed it dials no more
+  });
+
+  it('connects anew, with other certificates, from the call on before which it is given others', async () => {
+    const authority = testAuthority();
+    const leaf = authority.issue();
+    const server = createGrpcServer();
+    const peers: (string | undefined)[] = [];
+    server.addService({ get: CapacityProviderService.get }, {
+      get: (call: { getAuthContext(): { sslPeerCertificate?: { serialNumber?: string } } }, callback: (error: null, machine: Machine) => void) => {
+        peers.push(call.getAuthContext().sslPeerCertificate?.serialNumber);
+        callback(null, Machine.create(good));
+      },
+    });
+    const port = await listen(server, '127.0.0.1:0', ServerCredentials.createSsl(Buffer.from(authority.cert), [{ private_key: Buffer.from(leaf.key), cert_chain: Buffer.from(leaf.cert) }], true));
+    cleanups.push(() => server.forceShutdown());
+    const material = ({ cert, key }: { cert: string; key: string }) => ({ ca: Buffer.from(authority.cert), certificate: Buffer.from(cert), key: Buffer.from(key) });
+    let tls: ReturnType<typeof material> | undefined = material(authority.issue());
+    const client = connect(port, { tls: () => tls });
+    await client.get('m');
+    await client.get('m');
+    tls = material(authority.issue());
+    await client.get('m');
+    expect([peers[0] === peers[1], peers[1] === peers[2], peers[0] === undefined]).toEqual([true, false, false]);
+    tls = undefined;
+    expect((await failure(client.get('m'))).code).toBe('Unavailable');
   });
 
   it('tells the sequence of every mutation before its answer', async () => {

@@ -26,8 +26,8 @@ export interface ProviderClientOptions {
   readonly clock: Clock;
   /** Why the provider must not be called, asked before every call; undefined if it may be. */
   readonly obstacle?: () => string | undefined;
-  /** PEM. Absent: plaintext. */
-  readonly tls?: Tls;
+  /** PEM; undefined: plaintext. Asked before every call: another object closes the connection that was made with the last one. */
+  readonly tls?: () => Tls | undefined;
   /** Instead of a gRPC channel. */
   readonly dial?: (address: string) => Pick<Peer, 'address' | 'unary' | 'close'>;
 }
@@ -93,15 +93,22 @@ const listMethod = { ...CapacityProviderService.list, responseDeserialize: (byte
 
 export function createProviderClient(options: ProviderClientOptions): ProviderClient {
   const { clock, shardId } = options;
-  const dial = options.dial ?? ((address: string) => new Peer(address, { credentials: providerCredentials(options.tls) }));
+  let tls = options.tls?.();
+  const dial = options.dial ?? ((address: string) => new Peer(address, { credentials: providerCredentials(tls) }));
   let peer = dial(options.address());
-  const thread = new ListThread(options.tls);
+  let thread = new ListThread(tls);
   let offset = new ClockOffset();
   let hasAnswered = false;
   let isClosed = false;
   const followAddress = (): void => {
     const address = options.address();
-    if (address === peer.address || isClosed) return;
+    const wanted = options.tls?.();
+    if ((address === peer.address && wanted === tls) || isClosed) return;
+    if (wanted !== tls) {
+      tls = wanted;
+      thread.close();
+      thread = new ListThread(tls);
+    }
     peer.close();
     peer = dial(address);
     offset = new ClockOffset(); // another server, another clock

@@ -1,9 +1,12 @@
+import { ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SecretResource } from '../api/resources.ts';
+import { testAuthority } from '../lib/testing/certificates.ts';
 import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import { NodeSelectorRequirement_Operator as Operator } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
 import { GrpcCode, GrpcError } from '../api/grpc.ts';
 import type { Condition } from '../api/types.ts';
-import { ShardWorld, eventually } from './testing/shard-world.ts';
+import { NAMESPACE, ShardWorld, eventually } from './testing/shard-world.ts';
 import { wireRow } from './testing/needs.ts';
 
 const { MACHINE_STATE_IDLE: IDLE, MACHINE_STATE_CREATING: CREATING, MACHINE_STATE_CONFIGURED: CONFIGURED, MACHINE_STATE_DELETING: DELETING, MACHINE_STATE_SPECULATIVE: SPECULATIVE } = MachineState;
@@ -191,15 +194,35 @@ describe('a shard and the object of its provider', () => {
   });
 
   describe('that asks for TLS', () => {
-    it('does not call the provider, says why, and begins when TLS is asked for no more', async () => {
+    const secret = (name: string, data: Record<string, string>) => ({
+      metadata: { name, namespace: NAMESPACE }, data: Object.fromEntries(Object.entries(data).map(([entry, text]) => [entry, Buffer.from(text).toString('base64')])),
+    });
+
+    it('does not call the provider before the Secret is there, says why, and then calls it with the certificates in it', async () => {
+      const authority = testAuthority();
+      const [server, client] = [authority.issue(), authority.issue('bigfleet://shard-0')];
+      await world.open({ providerCredentials: ServerCredentials.createSsl(Buffer.from(authority.cert), [{ private_key: Buffer.from(server.key), cert_chain: Buffer.from(server.cert) }], true) });
+      world.editProvider({ tls: { secretName: 'keys' } });
+      world.provider.put('m-1');
+      const shard = world.startShard();
+      await eventually('the condition says why', () => condition('Reachable')?.message?.includes('there is none of that name') === true);
+      expect(condition('Reachable')).toMatchObject({ status: 'False', reason: 'TLSNotReady', message: expect.stringContaining('Secret keys') as string });
+      expect(condition('Ready')?.status).toBe('False');
+      expect(world.provider.allowed).toEqual([]);
+      world.hub.store.create(SecretResource, secret('keys', { 'tls.crt': client.cert, 'tls.key': client.key, 'ca.crt': authority.cert }));
+      world.editProvider({ pollSeconds: 11 }); // whoever edits the object does not wait for the next look
+      const east = await world.operator(shard);
+      east.rollup({ needs: EIGHT_CPUS });
+      await eventually('the machine serves', () => world.machineObject('m-1')?.status?.phase === 'Configured');
+      await eventually('the condition is gone', () => condition('Reachable')?.status === 'True');
+    });
+
+    it('begins when TLS is asked for no more', async () => {
       await world.open();
       world.editProvider({ tls: { secretName: 'keys' } });
       world.provider.put('m-1', { state: IDLE });
       const shard = world.startShard();
-      await eventually('the condition says why', () => condition('Reachable')?.reason === 'TLSNotSupported');
-      expect(condition('Reachable')).toMatchObject({ status: 'False', message: expect.stringContaining('Secret keys') as string });
-      expect(condition('Ready')?.status).toBe('False');
-      expect(world.provider.allowed).toEqual([]);
+      await eventually('the condition says why', () => condition('Reachable')?.reason === 'TLSNotReady');
       world.editProvider({ tls: undefined });
       await eventually('the shard serves', async () => (await world.machines(shard)).has('m-1'));
       await eventually('the condition is gone', () => condition('Reachable')?.status === 'True');
@@ -211,7 +234,7 @@ describe('a shard and the object of its provider', () => {
       const shard = world.startShard();
       const east = await world.operator(shard);
       world.editProvider({ tls: { secretName: 'keys' } });
-      await eventually('the condition says why', () => condition('Reachable')?.reason === 'TLSNotSupported');
+      await eventually('the condition says why', () => condition('Reachable')?.reason === 'TLSNotReady');
       const before = world.provider.allowed.length;
       world.deleteProvider();
       await world.plans(shard);

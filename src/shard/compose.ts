@@ -44,9 +44,10 @@ import { PlanReport } from './plan-report.ts';
 import { PlannedStates } from './planned-state.ts';
 import { isReleaseRequest, releaseStep } from './release-requests.ts';
 import { ProviderGate } from './provider-gate.ts';
+import { ProviderTls } from './provider-tls.ts';
 import { Restoration } from './restoration.ts';
 import { RowTroubles } from './row-troubles.ts';
-import { callDeadlineMs, callObstacle, pollerSettingsOf } from './settings.ts';
+import { callDeadlineMs, pollerSettingsOf } from './settings.ts';
 import { SourceRows } from './source-rows.ts';
 import { recallMachines, waitForProvider } from './start.ts';
 import { Setbacks } from './setbacks.ts';
@@ -211,7 +212,8 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const currentProvider = (): CapacityProvider | undefined => providerInformer.store.get(`${namespace}/${identityOfMachines.provider}`);
   // A deleted object changes nothing about how its provider is called.
   const lastProvider = (): CapacityProvider => (providerObject = currentProvider() ?? providerObject);
-  const provider = surroundings.provider({ address: () => lastProvider().spec.address, shardId, epoch: () => epoch, clock, obstacle: () => callObstacle(lastProvider())?.message });
+  const providerTls = new ProviderTls({ client, namespace, provider: lastProvider, clock, log });
+  const provider = surroundings.provider({ address: () => lastProvider().spec.address, shardId, epoch: () => epoch, clock, tls: () => providerTls.current(), obstacle: () => providerTls.obstacle()?.message });
 
   /** Listed by our provider, and another shard's by their objects. */
   const foreignMachines = new Set<string>();
@@ -331,8 +333,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     providerObject: currentProvider,
     inventory,
     listStatus: () => poller.status,
-    address: () => provider.address,
-    restingOffers: () => setbacks.offers.list(),
+    providerFacts: () => ({ address: provider.address, resting: setbacks.offers.list(), obstacle: providerTls.obstacle() }),
     ...(options.statusMs !== undefined && { intervalMs: options.statusMs }),
     facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted, fenced, objectsMode, unmetSince: (verdict) => report.unmetSince(verdict), troubles: troubles.current() }),
   });
@@ -364,6 +365,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   let dialled = providerObject.spec.address;
   providerInformer.subscribe(() => {
     const { address } = lastProvider().spec;
+    providerTls.look();
     if (address === dialled) return;
     log.info({ from: dialled, to: address }, 'the address of the provider has changed');
     dialled = address;
@@ -421,7 +423,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       { name: 'leader', runnables: [election], ready: (s) => waitForLeadership(s) },
       // Whose a machine is must be known before the first List is looked at.
       { name: 'objects', runnables: [], ready: (s) => recall(s) },
-      { name: 'supply', runnables: [statusPublisher, poller], ready: (s) => waitForSupply(s) },
+      { name: 'supply', runnables: [providerTls, statusPublisher, poller], ready: (s) => waitForSupply(s) },
       { name: 'actuation', runnables: [writer, machineController] },
       { name: 'decisions', runnables: [cycleController] },
       { name: 'sessions', runnables: [server] },

@@ -152,7 +152,7 @@ describe('against an API server', () => {
       const inventory = new Inventory(clock);
       inventory.observe(seen('m', 'Speculative'), 0);
       const publisher = new ShardStatusPublisher({
-        client, namespace: NAMESPACE, shardId: 'shard-0', provider: 'metal', clock, log: silentLog, inventory, address: () => 'metal:1',
+        client, namespace: NAMESPACE, shardId: 'shard-0', provider: 'metal', clock, log: silentLog, inventory, providerFacts: () => ({ address: 'metal:1' }),
         shardObject: () => hub.store.get<Shard>(ShardResource, { namespace: NAMESPACE, name: 'shard-0' }),
         providerObject: () => hub.store.get<CapacityProvider>(CapacityProviderResource, { namespace: NAMESPACE, name: 'metal' }),
         listStatus: () => ({ trusted: true, lastListAt: clock.now(), lastFullListAt: clock.now(), rejected: 1, lastError: '', quarantine: undefined }),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { createEngine } from '../engine/engine.ts';
-import { callDeadlineMs, callObstacle, DEFAULT_RECLAIM_GRACE_SECONDS, pollerSettingsOf, RememberedSpec, settingsOf } from './settings.ts';
+import { callDeadlineMs, DEFAULT_RECLAIM_GRACE_SECONDS, pollerSettingsOf, RememberedSpec, settingsOf } from './settings.ts';
 
 interface Schema {
   default?: unknown;
@@ -76,15 +76,6 @@ describe('how long one call to a provider may take', () => {
     const { deadlines } = defaultsOf('capacityproviders') as { deadlines: Record<string, number> };
     expect(kinds.map((kind) => callDeadlineMs({ spec: { address: 'a:1', shardRef: 's', deadlines } }, kind))).toEqual(kinds.map((kind) => callDeadlineMs(undefined, kind)));
     expect(kinds.map((kind) => callDeadlineMs(undefined, kind))).toEqual([30_000, 30_000, 30_000, 30_000, 30_000, 120_000]);
-  });
-});
-
-describe('a CapacityProvider that asks for TLS', () => {
-  const spec = { address: 'metal:1', shardRef: 's' };
-  it('is not to be called, and it is said why', () => {
-    expect(callObstacle({ spec: { ...spec, tls: { secretName: 'keys' } } })).toEqual({ reason: 'TLSNotSupported', message: expect.stringMatching(/spec\.tls names Secret keys.*nothing is sent to metal:1.*Remove spec\.tls/) as string });
-    expect(callObstacle({ spec })).toBeUndefined();
-    expect(callObstacle(undefined)).toBeUndefined();
   });
 });
 

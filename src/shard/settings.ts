@@ -71,15 +71,6 @@ export function pollerSettingsOf(provider: Pick<CapacityProvider, 'spec'> | unde
   };
 }
 
-/** Why the provider must not be called as its object stands, as a condition says it; undefined if it may be. */
-export function callObstacle(provider: Pick<CapacityProvider, 'spec'> | undefined): { readonly reason: string; readonly message: string } | undefined {
-  if (!provider?.spec.tls) return undefined;
-  return {
-    reason: 'TLSNotSupported',
-    message: `spec.tls names Secret ${provider.spec.tls.secretName}, and a shard can call its provider in plain text only: nothing is sent to ${provider.spec.address} while spec.tls is there. Remove spec.tls if the way to the provider is safe otherwise.`,
-  };
-}
-
 /** How long one call to the provider may take, in ms (spec: control-crds, CapacityProvider). */
 export function callDeadlineMs(provider: Pick<CapacityProvider, 'spec'> | undefined, kind: CallKind): number {
   const deadlines = provider?.spec.deadlines;

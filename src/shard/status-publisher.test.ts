@@ -32,7 +32,7 @@ function setUp(objects: { shard?: Shard; provider?: CapacityProvider } = { shard
   const publisher = new ShardStatusPublisher({
     client, namespace: 'fleet', shardId: 'shard-0', provider: 'metal', clock, log: { ...silentLog, warn: (_f, message) => warnings.push(message) },
     shardObject: () => objects.shard, providerObject: () => objects.provider, inventory: new Inventory(clock),
-    listStatus: () => list, address: () => address,
+    listStatus: () => list, providerFacts: () => ({ address }),
     facts: () => ({ epoch: 5n, holder: 'me', sessions: 2, leaseProven: true, supplyTrusted: true, fenced: '', objectsMode: 'NonSpeculative' }),
   });
   const stop = new AbortController();

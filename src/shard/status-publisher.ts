@@ -8,9 +8,8 @@ import type { CycleFacts } from '../reconcilers/shard/cycle.ts';
 import { isConflict, isNotFound } from '../runtime/client/api-error.ts';
 import type { KubeClient, Log, Runnable } from '../runtime/types.ts';
 import type { Inventory } from './inventory.ts';
-import type { RestingOffer } from './offer-rests.ts';
 import { providerStatus, shardStatus } from './status.ts';
-import type { ShardFacts } from './status.ts';
+import type { ProviderFacts, ShardFacts } from './status.ts';
 
 export interface ShardStatusPublisherOptions {
   readonly client: KubeClient;
@@ -23,10 +22,7 @@ export interface ShardStatusPublisherOptions {
   readonly providerObject: () => CapacityProvider | undefined;
   readonly inventory: Inventory;
   readonly listStatus: () => ProviderStatus;
-  /** Where the provider is called now. */
-  readonly address: () => string;
-  /** What it would refuse at present. */
-  readonly restingOffers?: () => readonly RestingOffer[];
+  readonly providerFacts: () => ProviderFacts;
   /** Least time between two statuses; 2 s if absent. */
   readonly intervalMs?: number;
   readonly facts: () => Pick<ShardFacts, 'epoch' | 'holder' | 'sessions' | 'leaseProven' | 'supplyTrusted' | 'fenced' | 'objectsMode' | 'unmetSince' | 'troubles'>;
@@ -68,7 +64,7 @@ export class ShardStatusPublisher implements Runnable {
     const isUnasked = list.lastListAt === 0 && list.lastError === '';
     if (!provider || isUnasked) return false;
     const said = provider.status?.conditions ?? [];
-    const { conditions = [] } = providerStatus(this.options.inventory, list, provider, this.options.clock.now(), this.options.address(), this.options.restingOffers?.());
+    const { conditions = [] } = providerStatus(this.options.inventory, list, provider, this.options.clock.now(), this.options.providerFacts());
     return conditions.some((now) => !said.some((c) => c.type === now.type && c.status === now.status && c.reason === now.reason && c.message === now.message));
   }
 
@@ -99,7 +95,7 @@ export class ShardStatusPublisher implements Runnable {
         });
       }
       if (provider) {
-        const status = providerStatus(this.options.inventory, this.options.listStatus(), provider, at, this.options.address(), this.options.restingOffers?.());
+        const status = providerStatus(this.options.inventory, this.options.listStatus(), provider, at, this.options.providerFacts());
         await client.patch(CapacityProviderResource, { namespace, name: this.options.provider }, { status }, { subresource: 'status', signal });
       }
       this.failing = false;

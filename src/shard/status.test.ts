@@ -135,7 +135,7 @@ describe('the status of a CapacityProvider', () => {
     ['stopped answering a moment ago', { lastError: 'refused' }, { Ready: 'False', Reachable: 'False', InventoryTrusted: 'True' }],
     ['lists too little', { trusted: false, quarantine }, { Ready: 'False', Reachable: 'True', InventoryTrusted: 'False' }],
   ])('says so when the provider %s', (_name, fields, expected) => {
-    const status = providerStatus(inventoryOf(), listed(fields), metal, AT, 'metal:2');
+    const status = providerStatus(inventoryOf(), listed(fields), metal, AT, { address: 'metal:2' });
     expect(statusOf(status.conditions)).toEqual(expected);
     if (fields.quarantine) expect(conditionOf(status, 'InventoryTrusted')?.reason).toBe('Quarantined');
     if (fields.lastError) expect(status.conditions?.find((c) => c.type === 'Reachable')?.message).toBe('metal:2: refused');
@@ -156,9 +156,9 @@ describe('the status of a CapacityProvider', () => {
   });
 
   it('is not ready when TLS is asked for, which there is not, whatever was heard of it before', () => {
-    const status = providerStatus(inventoryOf(), listed(), { ...metal, spec: { ...metal.spec, tls: { secretName: 'keys' } } }, AT);
+    const status = providerStatus(inventoryOf(), listed(), metal, AT, { obstacle: { reason: 'TLSNotReady', message: 'spec.tls names Secret keys: it has not been read yet.' } });
     for (const type of ['Ready', 'Reachable']) {
-      expect(conditionOf(status, type)).toMatchObject({ status: 'False', reason: 'TLSNotSupported', message: expect.stringContaining('Secret keys') as string });
+      expect(conditionOf(status, type)).toMatchObject({ status: 'False', reason: 'TLSNotReady', message: expect.stringContaining('Secret keys') as string });
     }
   });
 

@@ -10,8 +10,8 @@ import type { Inventory } from './inventory.ts';
 import { countUnmet, isSatisfied, tellNeed } from './need-telling.ts';
 import type { MachineObjects } from './object-policy.ts';
 import type { RestingOffer } from './offer-rests.ts';
+import type { CallObstacle } from './provider-tls.ts';
 import type { Troubles } from './row-troubles.ts';
-import { callObstacle } from './settings.ts';
 
 const MAX_SHORTFALLS = 20;
 const MAX_OFFERS = 50;
@@ -68,10 +68,18 @@ export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['s
   };
 }
 
+/** What else there is to say of a provider. */
+export interface ProviderFacts {
+  /** Where it is called now; what its object says if absent. */
+  readonly address?: string;
+  /** Absent: nothing is said of it. */
+  readonly resting?: readonly RestingOffer[];
+  readonly obstacle?: CallObstacle | undefined;
+}
+
 /** Pure: CapacityProvider.status for its object; Speculative slots are counts per offer. */
-export function providerStatus(inventory: Inventory, list: ProviderStatus, object: CapacityProvider, at: number, address = object.spec.address, resting?: readonly RestingOffer[]): NonNullable<CapacityProvider['status']> {
+export function providerStatus(inventory: Inventory, list: ProviderStatus, object: CapacityProvider, at: number, { address = object.spec.address, resting, obstacle }: ProviderFacts = {}): NonNullable<CapacityProvider['status']> {
   const condition = conditionMaker(object.status?.conditions ?? [], object.metadata.generation ?? 0, at);
-  const obstacle = callObstacle(object);
   const reachable = !obstacle && list.lastError === '' && list.lastListAt > 0;
   const message = obstacle?.message ?? list.lastError;
   const answers = reachable ? `It answers at ${address}.` : (obstacle?.message ?? (list.lastError && `${address}: ${list.lastError}`));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { credentials } from '@grpc/grpc-js';
+import type { ServerCredentials } from '@grpc/grpc-js';
 import { CapacityProviderResource, LeaseResource, MachineResource, NamespaceResource, ShardResource } from '../../api/resources.ts';
 import type { CapacityProvider, Lease, Machine, Shard } from '../../api/types.ts';
 import { Peer } from '../../api/grpc.ts';
@@ -59,8 +60,8 @@ export class ShardWorld {
   }
 
   /** A hub with the Shard and the CapacityProvider; machines come by `provider.put`. */
-  async open({ spec = {}, withProvider = true }: { spec?: Shard['spec']; withProvider?: boolean } = {}): Promise<this> {
-    await this.provider.start();
+  async open({ spec = {}, withProvider = true, providerCredentials }: { spec?: Shard['spec']; withProvider?: boolean; providerCredentials?: ServerCredentials } = {}): Promise<this> {
+    await this.provider.start(providerCredentials);
     this.hubServer = await startEmbeddedControlPlane({ name: 'hub', crds: [crd('machines'), crd('shards'), crd('capacityproviders')], clock: systemClock });
     const { store } = this.hubServer;
     store.create(NamespaceResource, { metadata: { name: NAMESPACE } });

@@ -51,7 +51,7 @@ export class WireProvider {
   private gate: { readonly opened: Promise<void>; readonly open: () => void } | undefined;
   private waiting: (() => void)[] = [];
 
-  async start(): Promise<void> {
+  async start(credentials = ServerCredentials.createInsecure()): Promise<void> {
     const service: CapacityProviderServer = {
       create: this.timed('create', serveUnary((r) => this.begin('Create', r))),
       configure: this.timed('configure', serveUnary((r) => this.begin('Configure', r, { cluster: r.clusterId, shardMetadata: r.shardMetadata }))),
@@ -68,7 +68,7 @@ export class WireProvider {
       })),
     };
     this.server.addService(CapacityProviderService, service);
-    this.address = `127.0.0.1:${await listen(this.server, '127.0.0.1:0', ServerCredentials.createInsecure())}`;
+    this.address = `127.0.0.1:${await listen(this.server, '127.0.0.1:0', credentials)}`;
   }
 
   close(): Promise<void> {
