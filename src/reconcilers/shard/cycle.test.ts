@@ -244,6 +244,14 @@ describe('the next cycle', () => {
     t.settings.cycleMs = 500;
     expect(await t.cycle()).toEqual({ requeueAfterMs: 500 });
   });
+
+  it('comes within a second while nothing may be taken away: nobody says when it may be again', async () => {
+    const t = setUp();
+    t.settings.mayTakeAway = false;
+    expect(await t.cycle()).toEqual({ requeueAfterMs: 1_000 });
+    t.settings.mayTakeAway = true;
+    expect(await t.cycle()).toEqual({ requeueAfterMs: 10_000 });
+  });
 });
 
 describe('a shard that is not Active', () => {

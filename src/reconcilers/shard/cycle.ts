@@ -20,6 +20,9 @@ export const CYCLES_PER_FULL_PLAN = 60;
 /** Everybody who follows a machine hears of a decision about it at once, so it takes longer than a look at one. */
 export const DECISIONS_PER_TURN = 250;
 
+/** While nothing may be taken away it is looked again so soon. */
+export const WITHHELD_MS = 1_000;
+
 /** For so many turns the demand of one cluster is told per turn. */
 const PATIENT_TURNS = 1_000;
 
@@ -69,7 +72,8 @@ export class CycleReconciler implements Reconciler {
       await nextTurn();
       signal.throwIfAborted();
     }
-    engine.apply({ kind: 'supply', trusted: this.deps.mayTakeAway() });
+    const mayTakeAway = this.deps.mayTakeAway();
+    engine.apply({ kind: 'supply', trusted: mayTakeAway });
     const now = clock.now();
     this.cycle++;
     const plan = this.plan(now);
@@ -91,7 +95,8 @@ export class CycleReconciler implements Reconciler {
     const { machineReasons } = plan;
     await inTurns(machineReasons.changed, (id) => this.deps.inventory.explain(id, machineReasons.get(id)));
     const untilWake = plan.wakeAt === undefined ? Infinity : Math.max(1, plan.wakeAt - now);
-    return after(Math.min(this.deps.cycleMs(), untilWake));
+    // Nobody says when the Lease is proven again.
+    return after(Math.min(this.deps.cycleMs(), untilWake, mayTakeAway ? Infinity : WITHHELD_MS));
   }
 
   /** Now and then all of it is planned anew. That must change nothing; the full plan is the one that counts. */
