@@ -82,7 +82,7 @@ export class ShardHost {
     };
     runShard({
       id: SHARD, listen: ':1', metricsAddress: '0', namespace: NAMESPACE, dataDir: this.dataDir, auditLog: join(this.dataDir, 'audit.jsonl'),
-      lease: {}, minCycleMs: 100, graces: { reclaimSeconds: 2, preemptionSeconds: [2, 2, 2, 2] }, qps: 200, burst: 400,
+      lease: {}, minCycleMs: 100, statusMs: 4_000, graces: { reclaimSeconds: 2, preemptionSeconds: [2, 2, 2, 2] }, qps: 200, burst: 400,
       clock: process.clock, random: seededRandom(this.parts.seed * 1_000 + number), log: { ...silentLog, error: said('error'), info: said('info') },
       surroundings: {
         identity: process.name, ids: () => `${process.name}-${++ids}`, handlesSignals: false, check: () => Promise.resolve(),

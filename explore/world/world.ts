@@ -30,7 +30,7 @@ export interface RunOutcome {
   readonly events: number;
 }
 
-const FAULTS_END_MS = 120_000;
+const FAULTS_END_MS = 100_000;
 /** Whatever is to become right without faults has to be by then. */
 const REST_BY_MS = FAULTS_END_MS + 1_500_000;
 const LOOK_MS = 5_000;
