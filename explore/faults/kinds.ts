@@ -39,6 +39,7 @@ export const FAULT_KINDS = {
   // Clusters.
   'operator reconnects': 0.5,
   'operator away': 0.3,
+  'operator slow to report': 0.3,
   'operator refuses a blob': 0.3,
   'operator is late with a blob': 0.2,
   'demand changed': 0.9,

@@ -30,6 +30,7 @@ export class Ground {
   private readonly timeline: Timeline;
   private readonly transcript: Transcript;
   private readonly acceptedTokens = new Map<string, Token>();
+  private leadingSince = 0;
   private readonly reports = new Set<string>();
   private readonly leaders: string[] = [];
   private readonly epochs = new Map<string, string>();
@@ -80,6 +81,7 @@ export class Ground {
   /** It has the Lease, and an epoch of its own. */
   leads(process: string): void {
     this.leaders.push(process);
+    this.leadingSince = this.timeline.now;
   }
 
   /** A process of the shard has taken in a roll-up of the cluster, and says so. */
@@ -115,7 +117,8 @@ export class Ground {
   /** Whoever was succeeded is not obeyed any more (D16). What it could not know, for want of an answer, it may acquire for a moment. */
   private obeyed(kind: string, id: string, sender: string, apiTroubleAt: number): void {
     const successor = this.leaders.at(-1);
-    if (this.timeline.now - this.leaseBrokenAt < LEASE_MS) return;
+    // Without the Lease that both knew, each may be right to feel sure, or may come back.
+    if (this.leaseBrokenAt > this.leadingSince - LEASE_MS) return;
     if (successor === undefined || successor === sender || !this.leaders.includes(sender)) return;
     const isExcused = (kind === 'create' || kind === 'configure') && this.timeline.now - apiTroubleAt < UNPROVEN_MS;
     if (!isExcused) this.violate(`${id}: ${kind} of ${sender} was accepted although ${successor} leads`);

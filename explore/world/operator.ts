@@ -62,6 +62,8 @@ export class Cluster {
   private epoch = 0n;
   private clock = 0n;
   private awayUntil = 0;
+  /** When it knows its Pods well enough to speak of them. */
+  private reportsFrom = 0;
 
   constructor(name: string, priority: number, parts: { timeline: Timeline; faults: Faults; ground: Ground; substrate: Substrate; serving: readonly Serving[] }) {
     this.name = name;
@@ -101,7 +103,7 @@ export class Cluster {
     this.schedule();
     if (this.session && this.timeline.now - this.heardAt > SILENCE_MS) this.hangUp();
     if (!this.session && this.timeline.now >= this.awayUntil) this.dial();
-    if (this.session && (this.told !== this.demand || this.timeline.now - this.toldAt >= ROLLUP_MS)) this.rollup();
+    if (this.session && this.timeline.now >= this.reportsFrom && (this.told !== this.demand || this.timeline.now - this.toldAt >= ROLLUP_MS)) this.rollup();
     this.timeline.after(TICK_MS, () => this.tick());
   }
 
@@ -136,6 +138,8 @@ export class Cluster {
     this.session = session;
     this.heardAt = this.timeline.now;
     this.told = -1;
+    const isSlow = this.faults.strikes('operator slow to report', this.name);
+    this.reportsFrom = this.timeline.now + (isSlow ? this.faults.between(1_000, 10_000) : 0);
     found.process.onEnd(() => this.timeline.after(3, () => this.ended(session)));
     found.process.enter(() => found.hub.accept(stream as unknown as SessionStream));
     this.say({ $case: 'hello', value: { clusterId: this.name, protocolVersion: 'v1alpha1', additions: true } });
