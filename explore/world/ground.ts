@@ -84,6 +84,11 @@ export class Ground {
     this.leadingSince = this.timeline.now;
   }
 
+  /** Nobody has begun to lead after it. */
+  leadsLast(process: string): boolean {
+    return this.leaders.at(-1) === process;
+  }
+
   /** A process of the shard has taken in a roll-up of the cluster, and says so. */
   heard(process: string, cluster: string): void {
     this.reports.add(`${process} ${cluster}`);
