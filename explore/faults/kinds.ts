@@ -18,7 +18,7 @@ export const FAULT_KINDS = {
   'rpc duplicated': 0.15,
   'rpc slow': 0.08,
   'rpc failing': 0.1,
-  'list shrunk': 0.2,
+  'list shrunk': 0.6,
   // The API server.
   'api error': 0.08,
   'api reply lost': 0.06,

@@ -18,6 +18,7 @@ export interface Token {
 /** After a look at the Lease that brought no answer. */
 const UNPROVEN_MS = 30_000;
 const LEASE_MS = 15_000;
+const TRACELESS_MS = 60_000;
 
 /** Ground truth: what really happened, whatever any program believes; and what must never happen. */
 export class Ground {
@@ -101,10 +102,13 @@ export class Ground {
   }
 
   /** A process of the shard speaks under an epoch. */
-  spoke(sender: string, epoch: bigint, name: string, id: string): void {
+  spoke(sender: string, epoch: bigint, name: string, id: string, apiTroubleAt: number): void {
     const cluster = this.hosts.get(id)?.cluster ?? '';
     if (name === 'drain' && cluster !== '' && !this.reports.has(`${sender} ${cluster}`)) this.violate(`${id}: ${sender} drains it without having heard what ${cluster} needs`);
     const other = this.epochs.get(String(epoch));
+    // With the Lease deleted and nothing published there is nothing left on another host that knows of it.
+    const isLost = Math.min(this.leaseBrokenAt, apiTroubleAt) > this.timeline.now - TRACELESS_MS;
+    if (other !== undefined && other !== sender && isLost) return;
     if (other !== undefined && other !== sender) this.violate(`${sender} speaks under epoch ${epoch}, which was that of ${other}`);
     else this.epochs.set(String(epoch), sender);
   }

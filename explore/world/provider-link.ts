@@ -85,7 +85,7 @@ export function providerLink({ process, provider, timeline, faults, ground, api 
         }
         process.leave(() => {
           if (fenced.shardEpoch !== undefined) {
-            ground.spoke(process.name, fenced.shardEpoch, name, fenced.machineId ?? '');
+            ground.spoke(process.name, fenced.shardEpoch, name, fenced.machineId ?? '', api.troubleAt);
             ground.note(`${process.name} asks ${what} (${fenced.shardEpoch}, ${fenced.sequenceNumber})`);
           }
           if (faults.strikes('rpc failing', what, factor)) return fail(faults.pick(BROKEN), 'the transport is broken');

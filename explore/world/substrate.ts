@@ -2,6 +2,8 @@ import type { Timeline } from './timeline.ts';
 import type { Ground } from './ground.ts';
 import type { Process } from './process.ts';
 
+const REPLACED_MS = 300_000;
+
 export type Deed = 'create' | 'configure' | 'drain' | 'delete' | 'recover';
 
 /** A machine that really is there. */
@@ -92,6 +94,8 @@ export class Substrate {
   lose(id: string): void {
     this.hosts.delete(id);
     this.lost.add(id);
+    // Somebody puts another one there, should the provider never have heard of it.
+    this.timeline.after(REPLACED_MS, () => this.lost.delete(id));
   }
 
   isBusy(id: string): boolean {
