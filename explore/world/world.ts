@@ -54,7 +54,7 @@ export async function playSeed(seed: number): Promise<RunOutcome> {
     const provider = new ProviderHost(timeline, faults, ground, substrate, shape);
     const server = new SimulatedApiServer(new Process('hub', timeline).clock, {
       cycleSeconds: 10, rails: { reclaimCapFraction: '1' }, holds: { onDemandSeconds: 20, spotSeconds: 20, occupiedExcessSeconds: 10 },
-    }, { pollSeconds: 1, fullListSeconds: 20, transitionDeadlines: { creatingSeconds: 60, configuringSeconds: 60, drainingSeconds: 90, deletingSeconds: 60 } });
+    }, { pollSeconds: 1, fullListSeconds: 6, transitionDeadlines: { creatingSeconds: 60, configuringSeconds: 60, drainingSeconds: 90, deletingSeconds: 60 } });
     const serving: Serving[] = [];
     const api = new ApiCondition();
     const parts = { timeline, faults, ground, server, api, provider, serving, seed, substrate };
