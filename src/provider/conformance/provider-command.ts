@@ -23,6 +23,8 @@ export interface CommandOptions {
 
 const STDERR_KEPT = 2_000;
 const POLL_MS = 50;
+/** Somebody outside of its group may hold its standard error open. */
+const LAST_WORDS_MS = 2_000;
 
 /** Starts a provider by a command. Throws a UsageError when the command lacks a placeholder that it cannot do without. */
 export function providerCommand(flag: string, options: CommandOptions): ProviderStarter {
@@ -46,6 +48,8 @@ async function startLine(line: string, address: string, { credentials, clock, re
   const killAtExit = (): void => killGroup(child);
   process.on('exit', killAtExit);
   const ended = once(child, 'exit').then(() => true, () => true).finally(() => process.off('exit', killAtExit));
+  // What it wrote last may arrive after its end.
+  const silent = once(child, 'close').catch(() => undefined);
   const caller = new Caller(connect(address, credentials), clock, new Transcript());
   try {
     const end = clock.monotonic() + readyMs;
@@ -55,6 +59,7 @@ async function startLine(line: string, address: string, { credentials, clock, re
       const isOver = await Promise.race([ended, sleep(clock, POLL_MS).then(() => false)]);
       if (isOver || clock.monotonic() > end) {
         await kill(child, ended);
+        await Promise.race([silent, sleep(clock, LAST_WORDS_MS)]);
         const what = isOver ? 'it ended' : `no answer within ${readyMs} ms: ${reply.exchange.got}`;
         throw new Violation(`a provider that serves at ${address} after: ${line}`, `${what}${told === '' ? '' : `. Its last words:\n${told.trim()}`}`);
       }
