@@ -235,9 +235,9 @@ export class MachineReconciler implements Reconciler {
     const { inventory, clock } = this.deps;
     const id = machine.seen.id;
     const cluster = machine.intent?.kind === 'bind' ? machine.intent.to.cluster : machine.seen.cluster;
+    // Not in its turn: who waits for the API server must not keep others from the provider. A Configure waited beside its blob.
+    if (kind !== 'Configure') await this.writeAhead(id, signal);
     return this.deps.gate.run(kind, cluster, signal, async () => {
-      // The blob took its time in which the object was written, too.
-      if (kind !== 'Configure') await this.writeAhead(id, signal);
       const pass = await this.deps.pass(signal);
       const now = inventory.get(id);
       if (!now || now.intent !== machine.intent) return done; // whoever changed it has woken us
