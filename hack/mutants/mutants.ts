@@ -629,19 +629,9 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'cluster.closed = cluster.reserved.size === 0;',
   },
   {
-    id: 'kept-folds', file: 'decide/planner.ts', rule: 'clusters whose gangs may fold otherwise are planned anew',
-    find: ' || (foldsDiffer && c.foldsByFree)',
-    replace: '',
-  },
-  {
     id: 'order-ids', file: 'facts/id-order.ts', rule: 'between equals the smallest id decides, whatever has come and gone',
     find: 'this.rank[slot] = kept;',
     replace: '',
-  },
-  {
-    id: 'group-order', file: 'facts/group.ts', rule: 'whoever asks for the order of machines gets that of now',
-    find: 'if (this.#added.length > 0 || this.#removed.length > 0) this.#putInOrder();',
-    replace: 'if (this.#added.length > 0) this.#putInOrder();',
   },
   {
     id: 'note-fresh', file: 'facts/group.ts', rule: 'who has come to a group that one has all of is noted as his',
