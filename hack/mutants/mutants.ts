@@ -634,6 +634,11 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
+    id: 'group-order', file: 'facts/group.ts', rule: 'whoever asks for the order of machines gets that of now',
+    find: 'if (this.#added.length > 0 || this.#removed.length > 0) this.#putInOrder();',
+    replace: 'if (this.#added.length > 0) this.#putInOrder();',
+  },
+  {
     id: 'note-fresh', file: 'facts/group.ts', rule: 'who has come to a group that one has all of is noted as his',
     find: 'if (isSame && fresh === undefined) return NOBODY;',
     replace: 'if (isSame) return NOBODY;',
