@@ -1,6 +1,5 @@
 import { Registry } from 'prom-client';
 import { machineObjectName } from '../api/names.ts';
-import { CONFIRM_REMOVAL_ANNOTATION } from '../api/constants.ts';
 import { CapacityProviderResource, MachineResource, ShardResource } from '../api/resources.ts';
 import type { CapacityProvider, Machine, Shard } from '../api/types.ts';
 import { createEngine } from '../engine/engine.ts';
@@ -9,14 +8,9 @@ import { sleep } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
 import { makeFolder } from '../lib/make-folder.ts';
 import type { Random } from '../lib/random.ts';
-import { Semaphore } from '../lib/semaphore.ts';
 import { inTurns } from '../lib/turns.ts';
-import { MachineReconciler } from '../reconcilers/machine/reconciler.ts';
-import { ProviderPoller } from '../reconcilers/provider/poller.ts';
-import { isTooMany } from '../reconcilers/provider/removal.ts';
-import { withdrawConfirmation } from '../reconcilers/provider/withdraw-confirmation.ts';
 import { CYCLE_KEY, CycleReconciler } from '../reconcilers/shard/cycle.ts';
-import { createController, createHealthServer, createInformer, createLeaseElection, createManager, createRuntimeMetrics, createWorkQueue } from '../runtime/index.ts';
+import { createController, createHealthServer, createInformer, createLeaseElection, createManager, createRuntimeMetrics } from '../runtime/index.ts';
 import type { LeaseDurations, Log } from '../runtime/index.ts';
 import { obstacle } from '../server/explanation.ts';
 import { ShardView } from '../server/shard-view.ts';
@@ -39,18 +33,15 @@ import { NeedStatusPublisher } from './need-status.ts';
 import { asGone, framesFor, framesForDisowned, nodeStateUpdate } from './node-state.ts';
 import { machineObjectsMode } from './object-policy.ts';
 import type { MachineObjects } from './object-policy.ts';
-import { OrphanObjects } from './orphan-objects.ts';
 import { PlanReport } from './plan-report.ts';
 import { PlannedStates } from './planned-state.ts';
 import { isReleaseRequest, releaseStep } from './release-requests.ts';
-import { ProviderGate } from './provider-gate.ts';
-import { ProviderTls } from './provider-tls.ts';
+import { createActuation } from './provider/actuation.ts';
+import { ProviderRoom } from './provider/room.ts';
 import { Restoration } from './restoration.ts';
 import { RowTroubles } from './row-troubles.ts';
-import { callDeadlineMs, pollerSettingsOf } from './settings.ts';
 import { SourceRows } from './source-rows.ts';
-import { recallMachines, waitForProvider } from './start.ts';
-import { Setbacks } from './setbacks.ts';
+import { waitForProvider } from './start.ts';
 import { ShardStatusPublisher } from './status-publisher.ts';
 import { processSurroundings } from './surroundings.ts';
 import type { ShardSurroundings } from './surroundings.ts';
@@ -84,12 +75,6 @@ export interface ShardOptions {
   readonly surroundings?: Partial<ShardSurroundings>;
 }
 
-/** Far more than may call at a time: who waits for a turn at the provider must not keep others from asking for theirs. */
-const MACHINE_WORKERS = 2_048;
-/** Each part of a step has its own deadline; waiting for a turn may take longer than all of them. */
-const MACHINE_DEADLINE_MS = 86_400_000;
-/** So many machines of one cluster are made ready for it at a time: asked for, or waiting with a bootstrap blob that ages. */
-const PREPARED_PER_CLUSTER = 32;
 const WRITER_WORKERS = 8;
 const WRITER_SETTLE_MS = 50;
 
@@ -120,17 +105,14 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const engine = createEngine(settings.current.policy);
   const demand = new Demand({ clock, log, guardEnabled: () => settings.current.emptyRollupGuard, onRejected: (cluster) => metrics.rollupsRejected.inc({ cluster }) });
   let epoch = 0n;
-  let fenced = '';
   let objectsMode: MachineObjects = settings.current.machineObjects;
-  /** Until the first List nothing is known about supply, so nothing may be taken away by it. */
-  let supplyTrusted = false;
 
   const election = createLeaseElection({
     client, name: `bigfleet-shard-${shardId}`, namespace, identity, durations: options.lease, clock, random, log,
     onLost: (other) => log.error({ other }, 'another process holds the Lease of this shard: stopping at once'),
   });
   const guard = new LeaseGuard(election, clock);
-  const mayTakeAway = (): boolean => election.isProven() && settings.known && !fenced;
+  const mayTakeAway = (): boolean => election.isProven() && settings.known && !room.fenced;
 
   const hub = new SessionHub({
     shardId, clock, log,
@@ -145,11 +127,11 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     },
     replay: (cluster) => ({
       updates: [...inventory.ofCluster(cluster)].map((m) => nodeStateUpdate(m, cluster)),
-      complete: supplyTrusted,
+      complete: room.trusted,
     }),
     onConnected: (cluster) => {
       engine.apply({ kind: 'session', cluster, connected: true });
-      setbacks.clusters.succeeded(cluster); // perhaps another process, which may be able to
+      room.setbacks.clusters.succeeded(cluster); // perhaps another process, which may be able to
       needStatus.forget(cluster);
       availableCapacity.forget(cluster);
       metrics.sessions.set(hub.count);
@@ -167,8 +149,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const sourceRows = new SourceRows();
   const refusals = new BindRefusals(clock, sourceRows);
   inventory.onChange((change) => refusals.observe(change));
-  const setbacks = new Setbacks({ clock, random, inventory, log });
-  inventory.onChange((change) => setbacks.observe(change));
+  inventory.onChange((change) => room.setbacks.observe(change));
   const troubles = new RowTroubles({ clock, inventory, refusals, rows: sourceRows, mode: () => settings.current.mode });
   const needStatus = new NeedStatusPublisher({
     clock,
@@ -207,22 +188,12 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   } finally {
     forgetTermination();
   }
-  const identityOfMachines = { namespace, shard: shardId, provider: providerObject.metadata.name };
-
-  const currentProvider = (): CapacityProvider | undefined => providerInformer.store.get(`${namespace}/${identityOfMachines.provider}`);
-  // A deleted object changes nothing about how its provider is called.
-  const lastProvider = (): CapacityProvider => (providerObject = currentProvider() ?? providerObject);
-  const providerTls = new ProviderTls({ client, namespace, provider: lastProvider, clock, log });
-  const provider = surroundings.provider({ address: () => lastProvider().spec.address, shardId, epoch: () => epoch, clock, tls: () => providerTls.current(), obstacle: () => providerTls.obstacle()?.message });
-
   /** Listed by our provider, and another shard's by their objects. */
   const foreignMachines = new Set<string>();
-  const orphans = new OrphanObjects();
-  let recalled: ReturnType<typeof recallMachines> = new Map();
-  let boundBefore = 0;
+  let recalled: ReturnType<ProviderRoom['recall']> = new Map();
   /** Machines that a person wants gone. */
   const releasing = new Set<string>();
-  const writer = new MachineWriter({ client, inventory, identity: identityOfMachines, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, isReleasing: (machineId) => releasing.has(machineId), isAwaited: (machineId) => restoration.awaits(machineId), settleMs: WRITER_SETTLE_MS });
+  const writer = new MachineWriter({ client, inventory, identity: { namespace, shard: shardId, provider: providerObject.metadata.name }, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, isReleasing: (machineId) => releasing.has(machineId), isAwaited: (machineId) => restoration.awaits(machineId), settleMs: WRITER_SETTLE_MS });
   const restoration = new Restoration({
     clock, shard: shardId, inventory,
     onSettled: (machineId) => {
@@ -230,80 +201,53 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       wakeCycle();
     },
   });
-  const poller = new ProviderPoller({
-    provider, inventory, clock, random, log,
-    settings: () => pollerSettingsOf(lastProvider(), options.pollMs),
+  const room = new ProviderRoom(providerObject, {
+    client, namespace, shardId, epoch: () => epoch, clock, random, log, inventory,
+    dial: surroundings.provider,
+    objects: providerInformer.store, machineObjects: machineInformer.store,
+    pollMs: options.pollMs,
+    concurrency: () => settings.current.concurrencyPerProvider,
     isForeign: (machineId) => foreignMachines.has(machineId),
-    confirmation: () => currentProvider()?.metadata.annotations?.[CONFIRM_REMOVAL_ANNOTATION],
-    withdrawConfirmation: (word) => void withdrawConfirmation(client, { namespace, name: identityOfMachines.provider }, word, log, informersAbort.signal),
-    knownBefore: () => {
-      const machines = currentProvider()?.status?.machines ?? {};
-      return { machines: Object.values(machines).reduce((sum, count) => sum + count, 0), bound: bound(machines) };
-    },
-    onTrust: (trusted) => {
-      supplyTrusted = trusted;
+    onTrust: (_room, trusted) => {
       wakeCycle();
       if (trusted) void inTurns(hub.clusters(), (cluster) => hub.replay(cluster), 1);
     },
     onRejected: (reason) => metrics.machinesRejected.inc({ reason }),
-    onFullList: () => removeOrphanObjects(),
+    onOrphan: (machineId) => {
+      restoration.gone(machineId);
+      writer.markGone(machineId);
+    },
+    signal: informersAbort.signal,
   });
-
-  const gate = new ProviderGate({ clock, random, limit: () => settings.current.concurrencyPerProvider });
-  const preparations = new Map<string, Semaphore>();
-  const machineQueue = createWorkQueue({ clock, metrics: runtimeMetrics.queue('machine'), backoff: { minMs: 100, maxMs: 30_000 }, retryQps: 100, retryBurst: 1000 });
-  const machineController = createController({
-    clock, log, workers: MACHINE_WORKERS, deadlineMs: MACHINE_DEADLINE_MS, queue: machineQueue, metrics: runtimeMetrics.controller('machine', MACHINE_WORKERS),
-    reconciler: new MachineReconciler({
-      inventory, provider, clock, random, log,
-      isActive: () => settings.current.mode === 'Active' && !fenced,
-      isLeaseProven: mayTakeAway,
-      pass: (callSignal) => guard.pass(callSignal),
-      isConnected: (cluster) => hub.connected(cluster),
-      hasReported: (cluster) => demand.hasReported(cluster),
-      requestBlob: async (cluster, requirements, blobSignal) => {
-        const asked = clock.monotonic();
-        const response = await hub.requestBlob(cluster, wireRequirements(requirements), blobSignal);
-        if (response.error) throw new Error(`operator of cluster ${cluster} cannot make a bootstrap blob: ${response.error}`);
-        metrics.bootstrapSeconds.observe((clock.monotonic() - asked) / 1000);
-        const ttlMs = Number(response.ttlSeconds) * 1000;
-        return { userData: response.userData, expiresAt: ttlMs > 0 ? clock.monotonic() + ttlMs : undefined };
-      },
-      sendReclaim: (machine, intent) => hub.sendReclaim(machine.seen.cluster, {
-        instructionId: surroundings.ids(),
-        nodes: [demand.nodeNameOf(machine.seen.cluster, machine.seen.id) ?? machine.seen.id],
-        gracePeriodSeconds: BigInt(intent.graceSeconds),
-        preemptorPriority: intent.preemptorPriority,
-        machineIds: [machine.seen.id],
-      }),
-      requirementsOf: (to) => demand.requirementsOf(to),
-      written: (machineId, writeSignal) => writer.written(machineId, writeSignal),
-      deadlineMs: (kind) => callDeadlineMs(lastProvider(), kind),
-      gate,
-      inCluster: (cluster, run) => {
-        const lane = preparations.get(cluster) ?? new Semaphore(() => PREPARED_PER_CLUSTER);
-        preparations.set(cluster, lane);
-        return lane.run(run);
-      },
-      machineRests: setbacks.machines,
-      clusterRests: setbacks.clusters,
-      onFenced: (machineId, message) => {
-        fenced = `machine ${machineId}: ${message}`;
-        log.error({ machine: machineId, error: message }, 'fenced: a provider has seen a newer epoch than ours; this shard acts no more');
-      },
-      onBindRefused: (machine, operation, refusal) => {
-        const restMs = operation === 'Create' ? setbacks.offers.refused(machine.seen, refusal.kind, refusal.words) : 0;
-        refusals.refused(machine, refusal, restMs);
-      },
-      onFailureClass: (kind, failure) => metrics.providerFailures.inc({ kind, class: failure }),
-      onDrainGivenUp: (code) => metrics.drainsGivenUp.inc({ code }),
-      onOutcome: (kind, outcome) => metrics.outcomes.inc({ kind, outcome }),
+  const machineController = createActuation(room, {
+    inventory, clock, random, log, metrics, runtimeMetrics, refusals,
+    isActive: () => settings.current.mode === 'Active',
+    isLeaseProven: mayTakeAway,
+    pass: (callSignal) => guard.pass(callSignal),
+    isConnected: (cluster) => hub.connected(cluster),
+    hasReported: (cluster) => demand.hasReported(cluster),
+    requestBlob: async (cluster, requirements, blobSignal) => {
+      const asked = clock.monotonic();
+      const response = await hub.requestBlob(cluster, wireRequirements(requirements), blobSignal);
+      if (response.error) throw new Error(`operator of cluster ${cluster} cannot make a bootstrap blob: ${response.error}`);
+      metrics.bootstrapSeconds.observe((clock.monotonic() - asked) / 1000);
+      const ttlMs = Number(response.ttlSeconds) * 1000;
+      return { userData: response.userData, expiresAt: ttlMs > 0 ? clock.monotonic() + ttlMs : undefined };
+    },
+    sendReclaim: (machine, intent) => hub.sendReclaim(machine.seen.cluster, {
+      instructionId: surroundings.ids(),
+      nodes: [demand.nodeNameOf(machine.seen.cluster, machine.seen.id) ?? machine.seen.id],
+      gracePeriodSeconds: BigInt(intent.graceSeconds),
+      preemptorPriority: intent.preemptorPriority,
+      machineIds: [machine.seen.id],
     }),
+    requirementsOf: (to) => demand.requirementsOf(to),
+    written: (machineId, writeSignal) => writer.written(machineId, writeSignal),
   });
 
   const report = new PlanReport({
     metrics, inventory, demand, mode: () => settings.current.mode, writeBacklog: () => writer.backlog, troubles: () => troubles.current(),
-    actuation: () => ({ waiting: gate.waiting, inFlight: gate.inFlight, offersResting: setbacks.offers.count }),
+    actuation: () => ({ waiting: room.gate.waiting, inFlight: room.gate.inFlight, offersResting: room.setbacks.offers.count }),
   });
   const audit = options.auditLog === undefined ? undefined : new AuditLog(options.auditLog, { write: disk.append, ...(options.auditRotation && { rotation: new Rotation(options.auditLog, options.auditRotation) }) });
   const cycleController = createController({
@@ -311,7 +255,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     reconciler: new CycleReconciler({
       engine, inventory, demand, clock, log, audit,
       mode: () => settings.current.mode,
-      mayTakeAway: () => supplyTrusted && mayTakeAway(),
+      mayTakeAway: () => room.trusted && mayTakeAway(),
       cycleMs: () => settings.current.cycleMs,
       onPlanDiffers: () => metrics.planDifferences.inc(),
       onPlanned: (plan, facts) => {
@@ -328,14 +272,14 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const plannedStates = new PlannedStates({ capture: () => engine.capture(), wake: wakeCycle });
   const statusPublisher = new ShardStatusPublisher({
     client, namespace, shardId, clock, log,
-    provider: identityOfMachines.provider,
+    provider: room.name,
     shardObject: () => shardInformer.store.get(`${namespace}/${shardId}`),
-    providerObject: currentProvider,
+    providerObject: () => room.current(),
     inventory,
-    listStatus: () => poller.status,
-    providerFacts: () => ({ address: provider.address, resting: setbacks.offers.list(), obstacle: providerTls.obstacle() }),
+    listStatus: () => room.poller.status,
+    providerFacts: () => room.facts(),
     ...(options.statusMs !== undefined && { intervalMs: options.statusMs }),
-    facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted, fenced, objectsMode, unmetSince: (verdict) => report.unmetSince(verdict), troubles: troubles.current() }),
+    facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted: room.trusted, fenced: room.fenced, objectsMode, unmetSince: (verdict) => report.unmetSince(verdict), troubles: troubles.current() }),
   });
 
   inventory.onChange((change) => {
@@ -362,15 +306,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     restoration.observed(change.id);
   });
 
-  let dialled = providerObject.spec.address;
-  providerInformer.subscribe(() => {
-    const { address } = lastProvider().spec;
-    providerTls.look();
-    if (address === dialled) return;
-    log.info({ from: dialled, to: address }, 'the address of the provider has changed');
-    dialled = address;
-    poller.listFully(); // a revision of the one says nothing to the other
-  });
+  providerInformer.subscribe(() => room.look());
 
   // Objects of people's making: settings, holds, deletions, machines of other shards.
   shardInformer.subscribe(() => adoptSettings());
@@ -398,7 +334,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     listen: options.listen, clock, log, hub,
     needViews: () => report.needViews(),
     view: new ShardView({
-      provider: identityOfMachines.provider,
+      provider: room.name,
       needViews: () => report.needViews(),
       machine: (machineId) => inventory.get(machineId),
       machines: () => inventory.all(),
@@ -409,13 +345,13 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       plannedState: () => plannedStates.next(),
       withheld: () => [
         ...(settings.current.mode === 'Active' ? [] : [obstacle(settings.current.mode, `The shard is in mode ${settings.current.mode}: it decides and does not act.`)]),
-        ...(fenced ? [obstacle('Fenced', fenced)] : []),
+        ...(room.fenced ? [obstacle('Fenced', room.fenced)] : []),
       ],
     }),
   });
   const health = createHealthServer({ address: options.metricsAddress, log, registry });
-  health.addReadiness('fence', () => (fenced ? `fenced: ${fenced}` : undefined));
-  health.addReadiness('provider', () => (poller.status.lastListAt > 0 ? undefined : 'no successful List yet'));
+  health.addReadiness('fence', () => (room.fenced ? `fenced: ${room.fenced}` : undefined));
+  health.addReadiness('provider', () => (room.poller.status.lastListAt > 0 ? undefined : 'no successful List yet'));
 
   const manager = createManager({
     clock, log, health, graceMs: 10_000, handleSignals: surroundings.handlesSignals,
@@ -423,7 +359,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       { name: 'leader', runnables: [election], ready: (s) => waitForLeadership(s) },
       // Whose a machine is must be known before the first List is looked at.
       { name: 'objects', runnables: [], ready: (s) => recall(s) },
-      { name: 'supply', runnables: [providerTls, statusPublisher, poller], ready: (s) => waitForSupply(s) },
+      { name: 'supply', runnables: [statusPublisher, ...room.supply], ready: (s) => waitForSupply(s) },
       { name: 'actuation', runnables: [writer, machineController] },
       { name: 'decisions', runnables: [cycleController] },
       { name: 'sessions', runnables: [server] },
@@ -436,7 +372,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     availableCapacity.stop();
     restoration.stop();
     plannedStates.stop();
-    provider.close();
+    room.close();
     await disconnect();
   }
 
@@ -449,22 +385,16 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     log.info({ epoch: String(epoch), identity }, 'leading');
   }
 
-  /** What the objects say is known before the first List is compared with it: a restart must not make a broken List credible. */
+  /** Whose a machine is, and what was decided about it, is known before the first List. */
   async function recall(s: AbortSignal): Promise<void> {
     await machineInformer.waitForSync(s);
-    boundBefore = bound(currentProvider()?.status?.machines ?? {});
-    recalled = recallMachines(machineInformer.store.values(), identityOfMachines, inventory);
+    recalled = room.recall();
   }
 
   /** Until the first List has been merged: deciding on an empty inventory would report everything as missing. */
   async function waitForSupply(s: AbortSignal): Promise<void> {
-    while (poller.status.lastListAt === 0 || missesBound()) await sleep(clock, 50, s);
+    while (!room.hasListed()) await sleep(clock, 50, s);
     restoration.begin(machineInformer.store.values(), recalled);
-  }
-
-  /** A List that is not believed lacks bound machines, and no object says which: others would be bought in their place. */
-  function missesBound(): boolean {
-    return (poller.status.quarantine?.unnamed ?? 0) > 0 && isTooMany(boundBefore - bound(inventory.tally.countByState()), boundBefore);
   }
 
   /** A machine's owner is what its object says, else the shard of its provider (D15). */
@@ -474,7 +404,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       inventory.disown(machineId);
     } else {
       foreignMachines.delete(machineId);
-      poller.listFully();
+      room.poller.listFully();
     }
     metrics.foreignMachines.set(foreignMachines.size);
   }
@@ -501,14 +431,6 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       } catch (error) {
         log.error({ machine: machineId, error: String(error) }, 'cannot write the audit log');
       }
-    }
-  }
-
-  function removeOrphanObjects(): void {
-    const ours = [...machineInformer.store.values()].filter((object) => object.spec.shardRef === shardId);
-    for (const machineId of orphans.afterFullList(ours, (id) => inventory.get(id) !== undefined)) {
-      restoration.gone(machineId);
-      writer.markGone(machineId);
     }
   }
 
@@ -549,10 +471,6 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
 function isNewsForThePlan({ before, after }: InventoryChange): boolean {
   if (!before || !after) return true;
   return before.seen !== after.seen || before.hold !== after.hold || before.stuck !== after.stuck || before.coolUntil !== after.coolUntil || before.drainRefusal !== after.drainRefusal || (before.intent !== undefined && after.intent === undefined);
-}
-
-function bound({ Configuring = 0, Configured = 0, Draining = 0 }: Readonly<Record<string, number>>): number {
-  return Configuring + Configured + Draining;
 }
 
 function withoutManagedFields(machine: Machine): Machine {

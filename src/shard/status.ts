@@ -10,7 +10,7 @@ import type { Inventory } from './inventory.ts';
 import { countUnmet, isSatisfied, tellNeed } from './need-telling.ts';
 import type { MachineObjects } from './object-policy.ts';
 import type { RestingOffer } from './offer-rests.ts';
-import type { CallObstacle } from './provider-tls.ts';
+import type { CallObstacle } from './provider/tls.ts';
 import type { Troubles } from './row-troubles.ts';
 
 const MAX_SHORTFALLS = 20;

@@ -10,7 +10,7 @@ import { createWorkQueue } from '../../runtime/queue/work-queue.ts';
 import { silentLog } from '../../runtime/types.ts';
 import { Inventory, isWork } from '../../shard/inventory.ts';
 import type { CallKind, MachineIntent } from '../../shard/record.ts';
-import { ProviderGate } from '../../shard/provider-gate.ts';
+import { ProviderGate } from '../../shard/provider/gate.ts';
 import { Setbacks } from '../../shard/setbacks.ts';
 import { FakeProvider } from '../../shard/testing/fake-provider.ts';
 import { seen, toEast } from '../../shard/testing/machines.ts';

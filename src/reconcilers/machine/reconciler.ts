@@ -13,7 +13,7 @@ import { after, done } from '../../runtime/types.ts';
 import type { Log, ReconcileContext, Reconciler, Result } from '../../runtime/types.ts';
 import type { Inventory } from '../../shard/inventory.ts';
 import type { CallKind, MachineRecord, OperationKind } from '../../shard/record.ts';
-import type { ProviderGate } from '../../shard/provider-gate.ts';
+import type { ProviderGate } from '../../shard/provider/gate.ts';
 import type { Rests } from '../../shard/rests.ts';
 import { STEP_OF, nextStep } from './next-step.ts';
 import type { BindIntent, Step, UnbindIntent } from './next-step.ts';

@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import { SecretResource } from '../api/resources.ts';
-import type { CapacityProvider } from '../api/types.ts';
-import { sleep } from '../lib/clock.ts';
-import type { Clock } from '../lib/clock.ts';
-import type { Tls } from '../provider/list-protocol.ts';
-import type { KubeClient, KubeObject, Log, Runnable } from '../runtime/types.ts';
+import { SecretResource } from '../../api/resources.ts';
+import type { CapacityProvider } from '../../api/types.ts';
+import { sleep } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Tls } from '../../provider/list-protocol.ts';
+import type { KubeClient, KubeObject, Log, Runnable } from '../../runtime/types.ts';
 
 /** Certificates change about once in a month; whoever edits the CapacityProvider does not wait so long. */
 const REFRESH_MS = 30_000;

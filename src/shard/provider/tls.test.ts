@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { CapacityProvider } from '../api/types.ts';
-import { testAuthority } from '../lib/testing/certificates.ts';
-import { VirtualClock } from '../lib/virtual-clock.ts';
-import { silentLog } from '../runtime/types.ts';
-import { ProviderTls } from './provider-tls.ts';
+import type { CapacityProvider } from '../../api/types.ts';
+import { testAuthority } from '../../lib/testing/certificates.ts';
+import { VirtualClock } from '../../lib/virtual-clock.ts';
+import { silentLog } from '../../runtime/types.ts';
+import { ProviderTls } from './tls.ts';
 
 const authority = testAuthority();
 const [one, two] = [authority.issue(), authority.issue()];

@@ -1,7 +1,7 @@
-import { abortable } from '../runtime/abortable.ts';
-import type { Clock } from '../lib/clock.ts';
-import type { Random } from '../lib/random.ts';
-import { Rests } from './rests.ts';
+import { abortable } from '../../runtime/abortable.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Random } from '../../lib/random.ts';
+import { Rests } from '../rests.ts';
 
 /** How long nothing new is sent to a provider that says it is asked too much. */
 const BRAKE = { minMs: 1_000, maxMs: 30_000 };

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Machine } from '../api/types.ts';
+import type { Machine } from '../../api/types.ts';
 import { OrphanObjects } from './orphan-objects.ts';
 
 const object = (machineId: string, hold = false): Machine => ({ metadata: { name: machineId }, spec: { machineId, providerRef: 'p', shardRef: 's', ...(hold && { hold }) } });

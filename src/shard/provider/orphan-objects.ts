@@ -1,4 +1,4 @@
-import type { Machine } from '../api/types.ts';
+import type { Machine } from '../../api/types.ts';
 
 const LISTS_BEFORE_REMOVAL = 2;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { VirtualClock } from '../lib/virtual-clock.ts';
-import { ProviderGate } from './provider-gate.ts';
+import { VirtualClock } from '../../lib/virtual-clock.ts';
+import { ProviderGate } from './gate.ts';
 
 const never = new AbortController().signal;
 

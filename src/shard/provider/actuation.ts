@@ -1,0 +1,62 @@
+import { Semaphore } from '../../lib/semaphore.ts';
+import { MachineReconciler } from '../../reconcilers/machine/reconciler.ts';
+import type { MachineReconcilerDeps } from '../../reconcilers/machine/reconciler.ts';
+import { createController, createWorkQueue } from '../../runtime/index.ts';
+import type { Controller } from '../../runtime/controller.ts';
+import type { RuntimeMetrics } from '../../runtime/metrics.ts';
+import type { BindRefusals } from '../bind-refusals.ts';
+import type { ShardMetrics } from '../metrics.ts';
+import type { ProviderRoom } from './room.ts';
+
+/** Far more than may call at a time: who waits for a turn at the provider must not keep others from asking for theirs. */
+const MACHINE_WORKERS = 2_048;
+/** Each part of a step has its own deadline; waiting for a turn may take longer than all of them. */
+const MACHINE_DEADLINE_MS = 86_400_000;
+/** So many machines of one cluster are made ready for it at a time: asked for, or waiting with a bootstrap blob that ages. */
+const PREPARED_PER_CLUSTER = 32;
+
+/** What of the shard the steps of machines need, whoever's they are. */
+export interface ActuationOptions extends Pick<
+  MachineReconcilerDeps,
+  'inventory' | 'clock' | 'random' | 'log' | 'isActive' | 'isLeaseProven' | 'pass' | 'isConnected' | 'hasReported' | 'requestBlob' | 'sendReclaim' | 'requirementsOf' | 'written'
+> {
+  readonly metrics: ShardMetrics;
+  readonly runtimeMetrics: RuntimeMetrics;
+  readonly refusals: BindRefusals;
+}
+
+/** Carries out what is decided about the machines of one provider, with workers and a queue that no other provider's machines can fill. */
+export function createActuation(room: ProviderRoom, { metrics, runtimeMetrics, refusals, ...shard }: ActuationOptions): Controller {
+  const { clock, log } = shard;
+  const { setbacks } = room;
+  const preparations = new Map<string, Semaphore>();
+  const queue = createWorkQueue({ clock, metrics: runtimeMetrics.queue('machine'), backoff: { minMs: 100, maxMs: 30_000 }, retryQps: 100, retryBurst: 1000 });
+  return createController({
+    clock, log, workers: MACHINE_WORKERS, deadlineMs: MACHINE_DEADLINE_MS, queue, metrics: runtimeMetrics.controller('machine', MACHINE_WORKERS),
+    reconciler: new MachineReconciler({
+      ...shard,
+      provider: room.provider,
+      gate: room.gate,
+      isActive: () => shard.isActive() && !room.fenced,
+      deadlineMs: (kind) => room.deadlineMs(kind),
+      inCluster: (cluster, run) => {
+        const lane = preparations.get(cluster) ?? new Semaphore(() => PREPARED_PER_CLUSTER);
+        preparations.set(cluster, lane);
+        return lane.run(run);
+      },
+      machineRests: setbacks.machines,
+      clusterRests: setbacks.clusters,
+      onFenced: (machineId, message) => {
+        room.fenced = `machine ${machineId}: ${message}`;
+        log.error({ machine: machineId, provider: room.name, error: message }, 'fenced: a provider has seen a newer epoch than ours; this shard acts no more');
+      },
+      onBindRefused: (machine, operation, refusal) => {
+        const restMs = operation === 'Create' ? setbacks.offers.refused(machine.seen, refusal.kind, refusal.words) : 0;
+        refusals.refused(machine, refusal, restMs);
+      },
+      onFailureClass: (kind, failure) => metrics.providerFailures.inc({ kind, class: failure }),
+      onDrainGivenUp: (code) => metrics.drainsGivenUp.inc({ code }),
+      onOutcome: (kind, outcome) => metrics.outcomes.inc({ kind, outcome }),
+    }),
+  });
+}

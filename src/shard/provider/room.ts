@@ -1,0 +1,170 @@
+import { CONFIRM_REMOVAL_ANNOTATION } from '../../api/constants.ts';
+import type { CapacityProvider, Machine } from '../../api/types.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Random } from '../../lib/random.ts';
+import type { ProviderClient, ProviderClientOptions } from '../../provider/client.ts';
+import type { ProviderMachine } from '../../provider/provider-machine.ts';
+import { ProviderPoller } from '../../reconcilers/provider/poller.ts';
+import { isTooMany } from '../../reconcilers/provider/removal.ts';
+import { withdrawConfirmation } from '../../reconcilers/provider/withdraw-confirmation.ts';
+import type { KubeClient, Log, Runnable, Store } from '../../runtime/types.ts';
+import type { Inventory } from '../inventory.ts';
+import { Setbacks } from '../setbacks.ts';
+import { callDeadlineMs, pollerSettingsOf } from '../settings.ts';
+import { recallMachines } from '../start.ts';
+import type { ProviderFacts } from '../status.ts';
+import type { CallKind } from '../record.ts';
+import { ProviderGate } from './gate.ts';
+import { OrphanObjects } from './orphan-objects.ts';
+import { ProviderTls } from './tls.ts';
+
+/** What the shard gives to every room. */
+export interface RoomOptions {
+  readonly client: KubeClient;
+  readonly namespace: string;
+  readonly shardId: string;
+  readonly epoch: () => bigint;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly dial: (options: ProviderClientOptions) => ProviderClient;
+  readonly inventory: Inventory;
+  /** CapacityProviders as last seen, by key namespace/name. */
+  readonly objects: Store<CapacityProvider>;
+  /** Likewise the Machines. */
+  readonly machineObjects: Store<Machine>;
+  /** Finer than the object can say. */
+  readonly pollMs: number | undefined;
+  /** So many calls at a time; asked each time. */
+  readonly concurrency: () => number;
+  /** True for a machine whose object says that another shard owns it (D15). */
+  readonly isForeign: (machineId: string) => boolean;
+  readonly onTrust: (room: ProviderRoom, trusted: boolean) => void;
+  readonly onRejected: (reason: string) => void;
+  /** The object describes a machine that no List names any more. */
+  readonly onOrphan: (machineId: string) => void;
+  /** Until then objects are written. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * All that is one provider's: the way to it, what it says of its machines and whether that is believed, what rests, and where
+ * calls wait for their turn. Nothing in here is shared with another provider, so that what goes wrong with one stays with it.
+ */
+export class ProviderRoom {
+  readonly name: string;
+  readonly tls: ProviderTls;
+  readonly provider: ProviderClient;
+  readonly poller: ProviderPoller;
+  readonly setbacks: Setbacks;
+  readonly gate: ProviderGate;
+  /** Why nothing is done at this provider any more: it has seen a newer epoch than ours. '' = it has not. */
+  fenced = '';
+  private readonly options: RoomOptions;
+  private readonly orphans = new OrphanObjects();
+  private object: CapacityProvider;
+  private dialled: string;
+  private isTrusted = false;
+  private boundBefore = 0;
+
+  constructor(object: CapacityProvider, options: RoomOptions) {
+    const { client, namespace, shardId, clock, random, log, inventory } = options;
+    this.options = options;
+    this.object = object;
+    this.name = object.metadata.name;
+    this.dialled = object.spec.address;
+    const tls = new ProviderTls({ client, namespace, provider: () => this.last(), clock, log });
+    this.tls = tls;
+    this.provider = options.dial({ address: () => this.last().spec.address, shardId, epoch: options.epoch, clock, tls: () => tls.current(), obstacle: () => tls.obstacle()?.message });
+    this.setbacks = new Setbacks({ clock, random, inventory, log });
+    this.gate = new ProviderGate({ clock, random, limit: options.concurrency });
+    this.poller = new ProviderPoller({
+      provider: this.provider, inventory, clock, random, log,
+      settings: () => pollerSettingsOf(this.last(), options.pollMs),
+      isForeign: options.isForeign,
+      confirmation: () => this.current()?.metadata.annotations?.[CONFIRM_REMOVAL_ANNOTATION],
+      withdrawConfirmation: (word) => void withdrawConfirmation(client, { namespace, name: this.name }, word, log, options.signal),
+      knownBefore: () => {
+        const machines = this.current()?.status?.machines ?? {};
+        return { machines: Object.values(machines).reduce((sum, count) => sum + count, 0), bound: bound(machines) };
+      },
+      onTrust: (trusted) => {
+        this.isTrusted = trusted;
+        options.onTrust(this, trusted);
+      },
+      onRejected: options.onRejected,
+      onFullList: () => this.removeOrphans(),
+    });
+  }
+
+  /** Until the first List nothing is known about supply, so nothing may be taken away by it. */
+  get trusted(): boolean {
+    return this.isTrusted;
+  }
+
+  /** What keeps its word up to date. */
+  get supply(): readonly Runnable[] {
+    return [this.tls, this.poller];
+  }
+
+  /** The CapacityProvider, if it is there. */
+  current(): CapacityProvider | undefined {
+    return this.options.objects.get(`${this.options.namespace}/${this.name}`);
+  }
+
+  /** What there is to say of it beside what its Lists say. */
+  facts(): ProviderFacts {
+    return { address: this.provider.address, resting: this.setbacks.offers.list(), obstacle: this.tls.obstacle() };
+  }
+
+  /** How long one call may take, in ms. */
+  deadlineMs(kind: CallKind): number {
+    return callDeadlineMs(this.last(), kind);
+  }
+
+  /** Some CapacityProvider has changed, perhaps this one. */
+  look(): void {
+    const { address } = this.last().spec;
+    this.tls.look();
+    if (address === this.dialled) return;
+    this.options.log.info({ provider: this.name, from: this.dialled, to: address }, 'the address of the provider has changed');
+    this.dialled = address;
+    this.poller.listFully(); // a revision of the one says nothing to the other
+  }
+
+  /** What the objects say is known before the first List is compared with it: a restart must not make a broken List credible. */
+  recall(): Map<string, ProviderMachine> {
+    const { machineObjects, namespace, shardId: shard, inventory } = this.options;
+    this.boundBefore = bound(this.current()?.status?.machines ?? {});
+    return recallMachines(machineObjects.values(), { namespace, shard, provider: this.name }, inventory);
+  }
+
+  /** Whether a List has been merged that may be decided on. */
+  hasListed(): boolean {
+    return this.poller.status.lastListAt > 0 && !this.missesBound();
+  }
+
+  close(): void {
+    this.provider.close();
+  }
+
+  /** A List that is not believed lacks bound machines, and no object says which: others would be bought in their place. */
+  private missesBound(): boolean {
+    return (this.poller.status.quarantine?.unnamed ?? 0) > 0 && isTooMany(this.boundBefore - bound(this.options.inventory.tally.countByState()), this.boundBefore);
+  }
+
+  /** A deleted object changes nothing about how its provider is called. */
+  private last(): CapacityProvider {
+    return (this.object = this.current() ?? this.object);
+  }
+
+  private removeOrphans(): void {
+    const { machineObjects, shardId, inventory, onOrphan } = this.options;
+    const ours = [...machineObjects.values()].filter((object) => object.spec.shardRef === shardId);
+    for (const machineId of this.orphans.afterFullList(ours, (id) => inventory.get(id) !== undefined)) onOrphan(machineId);
+  }
+}
+
+function bound({ Configuring = 0, Configured = 0, Draining = 0 }: Readonly<Record<string, number>>): number {
+  return Configuring + Configured + Draining;
+}
