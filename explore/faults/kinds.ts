@@ -9,8 +9,8 @@ export const FAULT_KINDS = {
   'shard crash after api write': 0.015,
   'provider crash before persist': 0.03,
   'provider crash after persist': 0.03,
-  'provider crash before actuation': 0.05,
-  'provider crash after actuation': 0.05,
+  'provider crash before actuation': 0.07,
+  'provider crash after actuation': 0.07,
   'provider crash before reply': 0.08,
   // RPCs between shard and provider.
   'rpc request lost': 0.08,
@@ -47,7 +47,7 @@ export const FAULT_KINDS = {
   // Machines.
   'machine slow': 0.15,
   'machine fails': 0.15,
-  'machine lost': 0.35,
+  'machine lost': 0.5,
   'provider disk full': 0.1,
   'provider disk slow': 0.15,
   // People.

@@ -9,6 +9,7 @@ import type { ShardView } from '../../src/server/shard-view.ts';
 import { runShard } from '../../src/shard/compose.ts';
 import { realDisk } from '../../src/shard/disk.ts';
 import type { ShardDisk } from '../../src/shard/disk.ts';
+import { SucceededError } from '../../src/shard/succession.ts';
 import type { Faults } from '../faults/faults.ts';
 import { apiLink } from './api-link.ts';
 import type { ApiCondition } from './api-link.ts';
@@ -105,7 +106,7 @@ export class ShardHost {
       (error: unknown) => {
         if (!process.isAlive) return;
         ground.note(`${process.name} ends: ${String(error)}`);
-        if (!(error instanceof LeadershipLostError)) ground.violate(`${process.name} ended by itself: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+        if (!(error instanceof LeadershipLostError) && !(error instanceof SucceededError)) ground.violate(`${process.name} ended by itself: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
         process.kill();
       },
     );

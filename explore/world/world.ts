@@ -34,7 +34,6 @@ const FAULTS_END_MS = 100_000;
 /** Whatever is to become right without faults has to be by then. */
 const REST_BY_MS = FAULTS_END_MS + 1_500_000;
 const LOOK_MS = 5_000;
-const RESTART_MS = 60_000;
 
 /** Plays one world, which its seed alone determines, until it is at rest, or something is wrong. */
 export async function playSeed(seed: number): Promise<RunOutcome> {
@@ -81,23 +80,10 @@ export async function playSeed(seed: number): Promise<RunOutcome> {
     do {
       await timeline.run(timeline.now + LOOK_MS);
       left = await unrest(parts2());
-      if (timeline.now >= FAULTS_END_MS + RESTART_MS) restartSucceeded();
     } while (left.length > 0 && timeline.now < REST_BY_MS && ground.violations.length === 0);
     if (ground.violations.length === 0) for (const one of left) ground.violate(`at rest: ${one}`);
     everybody.push(provider.current, ...shards.map((shard) => shard.current));
     return { seed, violations: ground.violations, faults: Object.fromEntries(faults.counts), transcript: transcript.toString(), seconds: timeline.now / 1000, events: timeline.count };
-
-    /**
-     * Whose Lease was taken from under it may get it back after another has led under a higher epoch: providers and operators
-     * refuse it from then on, and it does not end by itself. As things are, somebody has to restart it.
-     */
-    function restartSucceeded(): void {
-      for (const { process } of serving) {
-        if (ground.leadsLast(process.name) || ground.leaseBrokenAt < 0) continue;
-        transcript.add('world', `a person restarts ${process.name}, which was succeeded and leads again`);
-        for (const shard of shards) if (shard.current === process) shard.stop();
-      }
-    }
 
     function parts2(): Parameters<typeof unrest>[0] {
       return { clusters, provider, substrate, serving };

@@ -4,6 +4,7 @@ import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import { wireRow } from './testing/needs.ts';
 import { ShardWorld, eventually } from './testing/shard-world.ts';
 import { UNPROVEN_LIMIT_MS } from './lease-guard.ts';
+import { SucceededError } from './succession.ts';
 
 const { MACHINE_STATE_IDLE: IDLE, MACHINE_STATE_CONFIGURED: CONFIGURED } = MachineState;
 const EIGHT_CPUS = [wireRow()];
@@ -123,6 +124,24 @@ describe('the epoch (spec: coordinator 5.8 i)', () => {
     world.deleteLease();
     const restored = await epochOf('b', 'm-3');
     expect(restored).toEqual({ called: 44n, published: 44 });
+  });
+
+  it('is published before the first call, though the API server answers the first tries with errors', async () => {
+    await world.open();
+    world.hub.faults.fail({ plural: 'shards', verb: 'patch', times: 2, code: 500, reason: 'InternalError' });
+    const { called, published } = await epochOf('a', 'm-1');
+    expect(published).toBe(Number(called));
+  });
+
+  it('of a successor in the object ends a process that holds the Lease all the same: it gives the Lease back, and the next one is above both', async () => {
+    await world.open();
+    world.provider.put('m-1', { state: IDLE });
+    const shard = world.startShard();
+    await world.operator(shard);
+    world.restoreShardStatus({ epoch: 41, holder: 'the successor' });
+    await expect(shard.finished).rejects.toThrow(SucceededError);
+    expect(world.lease()?.spec?.holderIdentity).toBe('');
+    expect((await epochOf('data', 'm-2')).called).toBe(42n);
   });
 
   it('rises also where the object can be neither read nor written: from the file', async () => {

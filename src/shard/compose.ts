@@ -43,6 +43,7 @@ import { RowTroubles } from './row-troubles.ts';
 import { SourceRows } from './source-rows.ts';
 import { waitForProvider } from './start.ts';
 import { ShardStatusPublisher } from './status-publisher.ts';
+import { Succession } from './succession.ts';
 import { processSurroundings } from './surroundings.ts';
 import type { ShardSurroundings } from './surroundings.ts';
 import { wireRequirements } from './wire-names.ts';
@@ -95,6 +96,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const shardInformer = createInformer<Shard>({ ...informerDeps, type: ShardResource, namespace, fieldSelector: `metadata.name=${shardId}` });
   const providerInformer = createInformer<CapacityProvider>({ ...informerDeps, type: CapacityProviderResource, namespace });
   const machineInformer = createInformer<Machine>({ ...informerDeps, type: MachineResource, namespace, project: withoutManagedFields });
+  const shardObject = (): Shard | undefined => shardInformer.store.get(`${namespace}/${shardId}`);
   const settings = new LiveSettings(options.dataDir, options.graces, disk);
 
   // What the shard knows and decides.
@@ -112,7 +114,8 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     onLost: (other) => log.error({ other }, 'another process holds the Lease of this shard: stopping at once'),
   });
   const guard = new LeaseGuard(election, clock);
-  const mayTakeAway = (): boolean => election.isProven() && settings.known && !room.fenced;
+  const succession = new Succession({ identity, log, onSucceeded: (error) => guard.close(error) });
+  const mayTakeAway = (): boolean => election.isProven() && guard.isOpen && settings.known && !room.fenced;
 
   const hub = new SessionHub({
     shardId, clock, log,
@@ -273,7 +276,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const statusPublisher = new ShardStatusPublisher({
     client, namespace, shardId, clock, log,
     provider: room.name,
-    shardObject: () => shardInformer.store.get(`${namespace}/${shardId}`),
+    shardObject,
     providerObject: () => room.current(),
     inventory,
     listStatus: () => room.poller.status,
@@ -309,7 +312,10 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   providerInformer.subscribe(() => room.look());
 
   // Objects of people's making: settings, holds, deletions, machines of other shards.
-  shardInformer.subscribe(() => adoptSettings());
+  shardInformer.subscribe(() => {
+    adoptSettings();
+    succession.look(epoch, shardObject());
+  });
   adoptSettings();
   machineInformer.subscribe((event) => {
     const object = event.type === 'deleted' ? event.old : event.object;
@@ -356,7 +362,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const manager = createManager({
     clock, log, health, graceMs: 10_000, handleSignals: surroundings.handlesSignals,
     groups: [
-      { name: 'leader', runnables: [election], ready: (s) => waitForLeadership(s) },
+      { name: 'leader', runnables: [election, succession], ready: (s) => waitForLeadership(s) },
       // Whose a machine is must be known before the first List is looked at.
       { name: 'objects', runnables: [], ready: (s) => recall(s) },
       { name: 'supply', runnables: [statusPublisher, ...room.supply], ready: (s) => waitForSupply(s) },
@@ -380,9 +386,10 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     await election.waitUntilLeader(s);
     epoch = await claimEpoch({
       client, namespace, shardId, dataDir: options.dataDir, transitions: election.transitions ?? 0, holder: identity,
-      lastSeen: shardInformer.store.get(`${namespace}/${shardId}`), disk, log, signal: s,
+      lastSeen: shardObject(), pass: () => guard.pass(s), disk, clock, random, log, signal: s,
     });
     log.info({ epoch: String(epoch), identity }, 'leading');
+    succession.look(epoch, shardObject());
   }
 
   /** Whose a machine is, and what was decided about it, is known before the first List. */
@@ -435,7 +442,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   }
 
   function adoptSettings(): void {
-    const object = shardInformer.store.get(`${namespace}/${shardId}`);
+    const object = shardObject();
     const before = settings.current.mode;
     if (!object || !settings.adopt(object)) return;
     const { mode, policy } = settings.current;

@@ -100,3 +100,20 @@ describe('without proof the Lease is looked at before the call is made (D16)', (
     await clock.advance(1_000);
   });
 });
+
+it.each([0, 20_000])('once it was closed nothing passes, whatever the Lease says (after %i ms)', async (ms) => {
+  await clock.advance(ms);
+  answer = 'held';
+  guard.close(new Error('succeeded'));
+  expect(await outcome()).toBe('Error: succeeded');
+});
+
+it('closed while somebody waits for the look: it does not pass either', async () => {
+  await clock.advance(20_000);
+  [answer, takesMs] = ['held', 500];
+  const waiting = outcome();
+  await clock.advance(100);
+  guard.close(new Error('succeeded'));
+  await clock.advance(400);
+  expect(await waiting).toBe('Error: succeeded');
+});

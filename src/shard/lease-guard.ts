@@ -24,13 +24,23 @@ export class LeaseGuard {
   private lookedFrom = -Infinity;
   private silentUntil = -Infinity;
   private lost = false;
+  private end: Error | undefined;
 
   constructor(election: Pick<LeaseElection, 'isProven' | 'provenUntil' | 'recheck'>, clock: Clock) {
     this.election = election;
     this.clock = clock;
   }
 
-  /** Rejects when another process holds the Lease, and with the signal's reason. */
+  get isOpen(): boolean {
+    return this.end === undefined;
+  }
+
+  /** From now on nothing passes, whatever the Lease says. */
+  close(reason: Error): void {
+    this.end ??= reason;
+  }
+
+  /** Rejects when another process holds the Lease, when it was closed, and with the signal's reason. */
   async pass(signal?: AbortSignal): Promise<Pass> {
     const { election, clock } = this;
     if (!election.isProven() && (this.lost || clock.monotonic() >= this.silentUntil)) {
@@ -38,6 +48,7 @@ export class LeaseGuard {
       this.looking ??= this.look().finally(() => (this.looking = undefined));
       await abortable(this.looking, signal);
     }
+    if (this.end) throw this.end;
     if (this.lost) throw new Error('another process holds the Lease of this shard: nothing is sent any more');
     if (election.isProven()) return { notAfterMonotonicMs: election.provenUntil() };
     return { notAfterMonotonicMs: this.lookedFrom + UNPROVEN_LIMIT_MS };
