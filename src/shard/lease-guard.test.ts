@@ -105,7 +105,7 @@ it.each([0, 20_000])('once it was closed nothing passes, whatever the Lease says
   await clock.advance(ms);
   answer = 'held';
   guard.close(new Error('succeeded'));
-  expect(await outcome()).toBe('Error: succeeded');
+  expect([guard.isOpen, await outcome()]).toEqual([false, 'Error: succeeded']);
 });
 
 it('closed while somebody waits for the look: it does not pass either', async () => {
