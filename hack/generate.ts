@@ -1,12 +1,15 @@
 /**
- * Regenerates everything under src/api that is derived from a contract: message and service code from proto/, object types
- * from config/crd/bases/. Needs no network. Running it twice changes nothing; CI runs it and fails on a difference.
+ * Regenerates everything that is derived from a contract: message and service code from proto/ and object types from
+ * config/crd/bases/, under src/api; roles from the tables of permissions, under config/rbac/ and charts/; the definitions in
+ * the charts. Needs no network. Running it twice changes nothing; CI runs it and fails on a difference.
  */
 import { spawnSync } from 'node:child_process';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generateCrdTypes } from './generate-crd-types.ts';
+import { generateChartCrds } from './generate-chart-crds.ts';
 import { generateDescriptors } from './generate-descriptors.ts';
+import { generateRbac } from './generate-rbac.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = join(root, 'node_modules', '.bin');
@@ -26,3 +29,5 @@ buf('lint');
 buf('generate');
 generateDescriptors(join(root, 'src', 'api', 'gen', 'descriptors.ts'));
 await generateCrdTypes(join(root, 'config', 'crd', 'bases'), join(root, 'src', 'api', 'types.gen.ts'));
+generateRbac(root);
+generateChartCrds(root);

@@ -21,6 +21,18 @@ export interface EmbeddedControlPlaneOptions {
   /** Sources of uids and of generateName suffixes (5 characters); random by default. */
   readonly ids?: { uid(): string; suffix(): string };
   readonly tuning?: Partial<Tuning>;
+  /** Refuses requests over HTTP, as RBAC would. Nobody is asked who he is, so the bearer token is all there is to tell callers apart. */
+  readonly authorize?: (request: AccessRequest, token: string | undefined) => boolean;
+}
+
+/** What a request would do. Empty: the core group, the object itself, all namespaces or none, no single object. */
+export interface AccessRequest {
+  readonly verb: string;
+  readonly group: string;
+  readonly plural: string;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
 }
 
 export interface Tuning {

@@ -26,6 +26,23 @@ test('a port in use is an error that names it', async () => {
   await expect(start({ port, name: 'second' })).rejects.toThrow(`control plane second: port ${port} on 127.0.0.1 is in use`);
 });
 
+test('requests that are not allowed are refused as RBAC refuses them, watches too', async () => {
+  const asked: unknown[] = [];
+  const plane = await start({ authorize: (request, token) => {
+    asked.push({ ...request, token });
+    return request.verb !== 'watch' && request.subresource !== 'status';
+  } });
+  expect((await call(plane, 'GET', '/api/v1/namespaces/default/pods')).code).toBe(200);
+  const refused = await call(plane, 'PATCH', `${control}/shards/s/status`, {});
+  expect(refused.body).toMatchObject({ reason: 'Forbidden', code: 403, message: 'shards.control.bigfleet.lucy.sh "s" is forbidden: User "anonymous" cannot patch resource "shards/status" in API group "control.bigfleet.lucy.sh"' });
+  expect((await call(plane, 'GET', '/api/v1/nodes?watch=1')).code).toBe(403);
+  expect(asked).toEqual([
+    { verb: 'list', group: '', plural: 'pods', subresource: '', namespace: 'default', name: '', token: undefined },
+    { verb: 'patch', group: 'control.bigfleet.lucy.sh', plural: 'shards', subresource: 'status', namespace: expect.any(String) as string, name: 's', token: undefined },
+    { verb: 'watch', group: '', plural: 'nodes', subresource: '', namespace: '', name: '', token: undefined },
+  ]);
+});
+
 test('closing gives the port free and ends the watches', async () => {
   const first = await start();
   const stream = await watch(first, `${control}/shards?watch=1`);

@@ -57,7 +57,7 @@ export async function startEmbeddedControlPlane(options: EmbeddedControlPlaneOpt
     for (const path of options.crds) installDefinitions(operations, path);
 
     const faults = new FaultInjector();
-    const server = new ApiServer({ name, operations, disruption, faults, tuning, log });
+    const server = new ApiServer({ name, operations, disruption, faults, tuning, log, ...(options.authorize && { authorize: options.authorize }) });
     const port = await server.listen(options.port ?? 0);
     const url = `http://127.0.0.1:${port}`;
     return {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CapacityRequestResource, ConfigMapResource, LeaseResource, NamespaceResource, NodeResource, PodResource, UpcomingNodeResource } from '../api/resources.ts';
-import type { CapacityRequest, ConfigMap, Lease, Namespace, Node, Pod, UpcomingNode } from '../api/types.ts';
+import { CapacityRequestResource, ConfigMapResource, LeaseResource, NodeResource, PodResource, UpcomingNodeResource } from '../api/resources.ts';
+import type { CapacityRequest, ConfigMap, Lease, Node, Pod, UpcomingNode } from '../api/types.ts';
 import { systemClock } from '../lib/clock.ts';
 import { timestamp } from '../lib/timestamp.ts';
 import type { FakeSession } from '../session/client/testing/fake-shard.ts';
@@ -201,7 +201,6 @@ describe('an agent in a cluster', () => {
     const fingerprint = 'p=0|ipb=0|rpb=0|reqs=|spr=';
     const key = statusKeyOfNeed({ fingerprint, group: '', minUnit: new Map([['cpu', '2']]) });
     const saved = { [key]: { sigma: { cpu: '3000000000' }, requests: { cpu: '2000000000' } } };
-    rig.cluster.store.create<Namespace>(NamespaceResource, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'bigfleet-system' } });
     rig.cluster.store.create<ConfigMap>(ConfigMapResource, {
       apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: 'bigfleet-system', name: 'bigfleet-allowances' }, data: { 'allowances.json': JSON.stringify(saved) },
     });

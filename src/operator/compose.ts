@@ -13,6 +13,7 @@ import {
 import { EpochGuard, formatEpochs, parseEpochs } from '../session/client/epoch-guard.ts';
 import { createCaches } from './caches.ts';
 import { createOperatorMetrics } from './metrics.ts';
+import { OPERATOR_NAME, POD_CONTROLLER_NAME } from './names.ts';
 import { wireOperator, type OperatorOptions } from './operator-wiring.ts';
 import { wirePodController, type PodControllerOptions } from './pod-wiring.ts';
 
@@ -46,7 +47,7 @@ const NAMESPACE_RETRY_MS = 1_000;
  */
 export async function runAgent(options: AgentOptions, signal?: AbortSignal): Promise<void> {
   const { clock, random, log, namespace = SYSTEM_NAMESPACE } = options;
-  const name = options.operator ? 'bigfleet-operator' : 'bigfleet-unschedulable-pod-controller';
+  const name = options.operator ? OPERATOR_NAME : POD_CONTROLLER_NAME;
   const identity = `${hostname()}_${randomUUID()}`;
   const registry = new Registry();
   const runtimeMetrics = createRuntimeMetrics(registry);

@@ -202,14 +202,14 @@ describe('a shard and the object of its provider', () => {
       const authority = testAuthority();
       const [server, client] = [authority.issue(), authority.issue('bigfleet://shard-0')];
       await world.open({ providerCredentials: ServerCredentials.createSsl(Buffer.from(authority.cert), [{ private_key: Buffer.from(server.key), cert_chain: Buffer.from(server.cert) }], true) });
-      world.editProvider({ tls: { secretName: 'keys' } });
+      world.editProvider({ tls: { secretName: 'bigfleet-provider-tls' } });
       world.provider.put('m-1');
       const shard = world.startShard();
       await eventually('the condition says why', () => condition('Reachable')?.message?.includes('there is none of that name') === true);
-      expect(condition('Reachable')).toMatchObject({ status: 'False', reason: 'TLSNotReady', message: expect.stringContaining('Secret keys') as string });
+      expect(condition('Reachable')).toMatchObject({ status: 'False', reason: 'TLSNotReady', message: expect.stringContaining('Secret bigfleet-provider-tls') as string });
       expect(condition('Ready')?.status).toBe('False');
       expect(world.provider.allowed).toEqual([]);
-      world.hub.store.create(SecretResource, secret('keys', { 'tls.crt': client.cert, 'tls.key': client.key, 'ca.crt': authority.cert }));
+      world.hub.store.create(SecretResource, secret('bigfleet-provider-tls', { 'tls.crt': client.cert, 'tls.key': client.key, 'ca.crt': authority.cert }));
       world.editProvider({ pollSeconds: 11 }); // whoever edits the object does not wait for the next look
       const east = await world.operator(shard);
       east.rollup({ needs: EIGHT_CPUS });
@@ -219,7 +219,7 @@ describe('a shard and the object of its provider', () => {
 
     it('begins when TLS is asked for no more', async () => {
       await world.open();
-      world.editProvider({ tls: { secretName: 'keys' } });
+      world.editProvider({ tls: { secretName: 'bigfleet-provider-tls' } });
       world.provider.put('m-1', { state: IDLE });
       const shard = world.startShard();
       await eventually('the condition says why', () => condition('Reachable')?.reason === 'TLSNotReady');
@@ -233,7 +233,7 @@ describe('a shard and the object of its provider', () => {
       world.provider.put('m-1');
       const shard = world.startShard();
       const east = await world.operator(shard);
-      world.editProvider({ tls: { secretName: 'keys' } });
+      world.editProvider({ tls: { secretName: 'bigfleet-provider-tls' } });
       await eventually('the condition says why', () => condition('Reachable')?.reason === 'TLSNotReady');
       const before = world.provider.allowed.length;
       world.deleteProvider();

@@ -1,9 +1,9 @@
-/** The HTTP side: reads requests, calls the operations, writes answers. Listens on loopback only and asks nobody who he is. */
+/** The HTTP side: reads requests, calls the operations, writes answers. Listens on loopback only and, unless told otherwise, allows everybody everything. */
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parse as parseYaml } from 'yaml';
-import type { Tuning } from '../api.ts';
+import type { EmbeddedControlPlaneOptions, Tuning } from '../api.ts';
 import type { DisruptionController } from '../disruption.ts';
 import { bindPod } from '../embedded-store.ts';
 import type { FaultInjector, Verdict } from '../fault-injector.ts';
@@ -11,7 +11,7 @@ import { asObject, isObject, stringAt } from '../json.ts';
 import type { JsonObject } from '../json.ts';
 import type { DeleteRequest, Operations } from '../operations.ts';
 import type { WriteTarget } from '../resource-kind.ts';
-import { badRequest, expired, invalidListOption, StatusError } from '../status-error.ts';
+import { badRequest, expired, forbidden, invalidListOption, StatusError } from '../status-error.ts';
 import { discovery, discoveryContentType, versionInfo } from './discovery.ts';
 import { filterOf } from './filter.ts';
 import { ListReader } from './list.ts';
@@ -32,6 +32,7 @@ export interface ApiServerParts {
   readonly faults: FaultInjector;
   readonly tuning: Tuning;
   readonly log: (message: string) => void;
+  readonly authorize?: EmbeddedControlPlaneOptions['authorize'];
 }
 
 export class ApiServer {
@@ -94,6 +95,7 @@ export class ApiServer {
       const query = new URLSearchParams(search);
       const info = readRequest(this.parts.operations, request.method ?? 'GET', path, query);
       if (!info) return this.answerOther(request, response, path);
+      this.authorize(info, request);
       const verdict = this.parts.faults.judge(info);
       if (verdict.delayMs > 0) await this.wait(verdict.delayMs);
       if (verdict.drop === 'before') return void request.socket.destroy();
@@ -102,6 +104,13 @@ export class ApiServer {
     } catch (error) {
       this.answerError(response, error);
     }
+  }
+
+  private authorize({ verb, kind: { type }, subresource, namespace, name }: ResourceRequest, { headers }: IncomingMessage): void {
+    const { authorize } = this.parts;
+    const token = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
+    if (!authorize || authorize({ verb, group: type.group, plural: type.plural, subresource, namespace, name }, token)) return;
+    throw forbidden(type, name, `User "${token ?? 'anonymous'}" cannot ${verb} resource "${type.plural}${subresource && `/${subresource}`}" in API group "${type.group}"`);
   }
 
   private wait(ms: number): Promise<void> {

@@ -1,9 +1,13 @@
 import { credentials } from '@grpc/grpc-js';
+import { SYSTEM_NAMESPACE } from '../../api/constants.ts';
+import { NamespaceResource } from '../../api/resources.ts';
 import { startEmbeddedControlPlane, type EmbeddedControlPlane } from '../../embedded/index.ts';
 import { systemClock, type Clock } from '../../lib/clock.ts';
 import { silentLog, type KubeObject, type Log, type ObjectRef, type ResourceType } from '../../runtime/types.ts';
+import { Role } from '../../runtime/testing/role.ts';
 import { FakeShard } from '../../session/client/testing/fake-shard.ts';
 import { runAgent, type AgentOptions } from '../compose.ts';
+import { agentPermissions, operatorPermissions, podControllerPermissions } from '../rbac.ts';
 
 const CRDS = ['capacityrequests', 'upcomingnodes', 'availablecapacities'].map((plural) => `config/crd/bases/bigfleet.lucy.sh_${plural}.yaml`);
 
@@ -13,33 +17,48 @@ export interface RunningAgent {
   readonly ended: Promise<void>;
 }
 
-/** A cluster (embedded API server), a scripted shard and agents between them, all on real sockets. */
+/** Which of its parts a process consists of. */
+type Parts = 'agent' | 'operator' | 'pod-controller';
+
+/**
+ * A cluster (embedded API server), a scripted shard and agents between them, all on real sockets. Every process may do
+ * what its role lets it do: a request beyond that is refused, and fails the test when the rig stops.
+ */
 export class AgentRig {
-  readonly cluster: EmbeddedControlPlane;
+  readonly roles: Readonly<Record<Parts, Role>> = {
+    agent: new Role(agentPermissions, SYSTEM_NAMESPACE),
+    operator: new Role(operatorPermissions, SYSTEM_NAMESPACE),
+    'pod-controller': new Role(podControllerPermissions, SYSTEM_NAMESPACE),
+  };
   readonly shard = new FakeShard();
+  private plane: EmbeddedControlPlane | undefined;
   private readonly agents: RunningAgent[] = [];
 
-  private constructor(cluster: EmbeddedControlPlane) {
-    this.cluster = cluster;
+  get cluster(): EmbeddedControlPlane {
+    if (!this.plane) throw new Error('start the rig first');
+    return this.plane;
   }
 
   static async start(): Promise<AgentRig> {
-    const rig = new AgentRig(await startEmbeddedControlPlane({ name: 'demo', crds: CRDS, clock: systemClock }));
+    const rig = new AgentRig();
+    const authorize = (request: Parameters<Role['allows']>[0], token: string | undefined): boolean => rig.roles[token as Parts].allows(request);
+    rig.plane = await startEmbeddedControlPlane({ name: 'demo', crds: CRDS, clock: systemClock, authorize });
+    rig.plane.store.create(NamespaceResource, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: SYSTEM_NAMESPACE } });
     await rig.shard.start();
     return rig;
   }
 
-  startAgent(more: Partial<AgentOptions['operator']> = {}, { log = silentLog, clock = systemClock }: { log?: Log; clock?: Clock } = {}): RunningAgent {
+  startAgent(more: Partial<AgentOptions['operator']> = {}, { log = silentLog, clock = systemClock, parts = 'agent' }: { log?: Log; clock?: Clock; parts?: Parts } = {}): RunningAgent {
     const abort = new AbortController();
     const options: AgentOptions = {
-      kubeconfig: { server: this.cluster.url }, metricsAddress: '0', handleSignals: false, syncTimeoutMs: 10_000, graceMs: 2_000,
+      kubeconfig: { server: this.cluster.url, token: parts }, metricsAddress: '0', handleSignals: false, syncTimeoutMs: 10_000, graceMs: 2_000,
       lease: { leaseMs: 1_000, renewDeadlineMs: 700, retryMs: 100 }, qps: 1_000, burst: 2_000, apiMaxBackoffMs: 200,
       clock, random: Math.random, log,
-      operator: {
+      ...(parts !== 'pod-controller' && { operator: {
         clusterId: 'demo', shardAddress: this.shard.address, credentials: () => credentials.createInsecure(), rollupIntervalMs: 50, ackConcurrency: 16,
         deletesNodes: true, lifelessMs: 300_000, reconnectMaxMs: 100, demandModel: 'requests', ...more,
-      },
-      podController: { includeDaemonSetPods: false, foreignNodes: 'ignore', pendingAfterMs: 10_000 },
+      } }),
+      ...(parts !== 'operator' && { podController: { includeDaemonSetPods: false, foreignNodes: 'ignore', pendingAfterMs: parts === 'agent' ? 10_000 : 0 } }),
     };
     const ended = runAgent(options, abort.signal);
     ended.catch(() => {});
@@ -67,5 +86,7 @@ export class AgentRig {
     await Promise.allSettled(this.agents.map((agent) => agent.stop()));
     this.shard.stop();
     await this.cluster.close();
+    const refused = Object.entries(this.roles).flatMap(([parts, role]) => role.refused.map((request) => `${parts}: ${request}`));
+    if (refused.length > 0) throw new Error(`asked for what the role does not allow:\n${refused.join('\n')}`);
   }
 }

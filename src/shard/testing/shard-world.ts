@@ -14,10 +14,12 @@ import { machineObjectName } from '../../api/names.ts';
 import { startEmbeddedControlPlane } from '../../embedded/index.ts';
 import type { EmbeddedControlPlane } from '../../embedded/index.ts';
 import { systemClock } from '../../lib/clock.ts';
+import { Role } from '../../runtime/testing/role.ts';
 import { silentLog } from '../../runtime/types.ts';
 import { FakeOperator } from '../../session/server/testing/fake-operator.ts';
 import { runShard } from '../compose.ts';
 import type { ShardOptions } from '../compose.ts';
+import { shardPermissions } from '../rbac.ts';
 import { WireProvider } from './wire-provider.ts';
 
 export const NAMESPACE = 'bigfleet-system';
@@ -39,6 +41,8 @@ export interface RunningShard {
  */
 export class ShardWorld {
   readonly provider = new WireProvider();
+  /** What the shards may ask of the hub: more is refused, and fails the test when the world closes. */
+  readonly role = new Role(shardPermissions, NAMESPACE);
   readonly dir = mkdtempSync(join(tmpdir(), 'shard-'));
   /** What the shards logged, warnings and errors apart. */
   readonly said: string[] = [];
@@ -62,7 +66,7 @@ export class ShardWorld {
   /** A hub with the Shard and the CapacityProvider; machines come by `provider.put`. */
   async open({ spec = {}, withProvider = true, providerCredentials }: { spec?: Shard['spec']; withProvider?: boolean; providerCredentials?: ServerCredentials } = {}): Promise<this> {
     await this.provider.start(providerCredentials);
-    this.hubServer = await startEmbeddedControlPlane({ name: 'hub', crds: [crd('machines'), crd('shards'), crd('capacityproviders')], clock: systemClock });
+    this.hubServer = await startEmbeddedControlPlane({ name: 'hub', crds: [crd('machines'), crd('shards'), crd('capacityproviders')], clock: systemClock, authorize: (request) => this.role.allows(request) });
     const { store } = this.hubServer;
     store.create(NamespaceResource, { metadata: { name: NAMESPACE } });
     // Nothing rests and nothing is capped, so that what may happen happens at once; and no plan is made without a reason.
@@ -259,6 +263,8 @@ export class ShardWorld {
     await this.provider.close();
     await this.hubServer?.close();
     rmSync(this.dir, { recursive: true, force: true });
+    const { refused } = this.role;
+    if (refused.length > 0) throw new Error(`a shard asked for what its role does not allow:\n${refused.join('\n')}`);
   }
 
   private async peer(shard: RunningShard): Promise<Peer> {
