@@ -14,6 +14,8 @@ export interface KeyAndCertificate {
 export interface TestAuthority extends KeyAndCertificate {
   /** A certificate for 127.0.0.1 with these URIs as further names, signed by this authority. */
   issue(...uris: readonly string[]): KeyAndCertificate;
+  /** The same, good until a day long ago. */
+  issueExpired(...uris: readonly string[]): KeyAndCertificate;
 }
 
 /** A fresh certificate authority, so that no private key has to lie in the repository. Its own certificate is good for 127.0.0.1, too. */
@@ -22,17 +24,17 @@ export function testAuthority(name = 'loopback'): TestAuthority {
   const loopbackName = der(0x30, der(0x87, Buffer.from([127, 0, 0, 1])));
   const isAuthority = der(0x30, hex(OID_BASIC_CONSTRAINTS), der(0x04, der(0x30, hex('0101ff'))));
   const own = certificate({ subject: name, issuer: name, publicKey: keys.publicKey, signer: keys.privateKey, extensions: [alternativeNames(loopbackName), isAuthority] });
+  const issue = (uris: readonly string[], until?: string): KeyAndCertificate => {
+    const leaf = keyPair();
+    const names = der(0x30, der(0x87, Buffer.from([127, 0, 0, 1])), ...uris.map((uri) => der(0x86, Buffer.from(uri, 'latin1'))));
+    const toSign = { subject: `leaf of ${name}`, issuer: name, publicKey: leaf.publicKey, signer: keys.privateKey, extensions: [alternativeNames(names)] };
+    return { key: pem(leaf.privateKey), cert: certificate(until === undefined ? toSign : { ...toSign, until }) };
+  };
   return {
     key: pem(keys.privateKey),
     cert: own,
-    issue(...uris) {
-      const leaf = keyPair();
-      const names = der(0x30, der(0x87, Buffer.from([127, 0, 0, 1])), ...uris.map((uri) => der(0x86, Buffer.from(uri, 'latin1'))));
-      return {
-        key: pem(leaf.privateKey),
-        cert: certificate({ subject: `leaf of ${name}`, issuer: name, publicKey: leaf.publicKey, signer: keys.privateKey, extensions: [alternativeNames(names)] }),
-      };
-    },
+    issue: (...uris) => issue(uris),
+    issueExpired: (...uris) => issue(uris, '20210101000000Z'),
   };
 }
 
@@ -42,11 +44,13 @@ interface ToSign {
   readonly publicKey: KeyObject;
   readonly signer: KeyObject;
   readonly extensions: readonly Buffer[];
+  /** As ASN.1 writes a GeneralizedTime. */
+  readonly until?: string;
 }
 
-function certificate({ subject, issuer, publicKey, signer, extensions }: ToSign): string {
+function certificate({ subject, issuer, publicKey, signer, extensions, until = '21200101000000Z' }: ToSign): string {
   const algorithm = der(0x30, hex(OID_ECDSA_SHA256));
-  const validity = der(0x30, der(0x18, Buffer.from('20200101000000Z')), der(0x18, Buffer.from('21200101000000Z')));
+  const validity = der(0x30, der(0x18, Buffer.from('20200101000000Z')), der(0x18, Buffer.from(until)));
   const body = der(
     0x30,
     der(0xa0, hex('020102')), // version 3

@@ -38,6 +38,8 @@ export interface ProviderEvents {
   onClusterMismatch?(event: { readonly machineId: string; readonly asked: string; readonly bound: string }): void;
   /** A call was refused because of its certificate. */
   onIdentityRejected?(event: { readonly rpc: string; readonly text: string }): void;
+  /** A connection was refused before any call could be made. */
+  onConnectionRefused?(event: { readonly reason: string; readonly peer: string; readonly text: string }): void;
   /** The backend has described itself, or failed to. */
   onReconcile?(event: { readonly problem: string | undefined }): void;
   /** The TLS files have changed and are in use, or cannot be used. */
@@ -53,6 +55,7 @@ export function bothEvents(a: ProviderEvents, b: ProviderEvents): ProviderEvents
     onPersistence: (event) => (a.onPersistence?.(event), b.onPersistence?.(event)),
     onClusterMismatch: (event) => (a.onClusterMismatch?.(event), b.onClusterMismatch?.(event)),
     onIdentityRejected: (event) => (a.onIdentityRejected?.(event), b.onIdentityRejected?.(event)),
+    onConnectionRefused: (event) => (a.onConnectionRefused?.(event), b.onConnectionRefused?.(event)),
     onReconcile: (event) => (a.onReconcile?.(event), b.onReconcile?.(event)),
     onTlsReload: (event) => (a.onTlsReload?.(event), b.onTlsReload?.(event)),
   };

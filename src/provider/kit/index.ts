@@ -8,4 +8,4 @@ export { defaultTimeouts, type Timeouts } from './operation-runner.ts';
 export { serveProvider, type ProviderOptions, type RunningProvider } from './serve-provider.ts';
 export { checkInstance, type InstanceProblem } from './instance-check.ts';
 export type { StateChange } from './state-store.ts';
-export type { ServerTlsFiles } from '../../api/server-credentials.ts';
+export type { ServerTlsFiles } from '../../api/tls-listener.ts';

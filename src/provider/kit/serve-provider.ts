@@ -1,9 +1,9 @@
-import { ServerCredentials, type ServerInterceptor } from '@grpc/grpc-js';
+import { ServerCredentials, type Server, type ServerInterceptor } from '@grpc/grpc-js';
 import { Registry } from 'prom-client';
 import { GrpcHealth } from '../../api/grpc-health.ts';
 import { addReflection } from '../../api/grpc-reflection.ts';
 import { createGrpcServer, listen, shutdown } from '../../api/grpc.ts';
-import { reloadingServerCredentials, serverCredentials, type ServerTlsFiles } from '../../api/server-credentials.ts';
+import { listenTls, type ServerTlsFiles } from '../../api/tls-listener.ts';
 import { systemClock, type Clock } from '../../lib/clock.ts';
 import type { ProviderBackend } from './backend.ts';
 import { CallerIdentities } from './caller-identity.ts';
@@ -169,28 +169,24 @@ async function serveGrpc(service: Service, options: ProviderOptions, health: Grp
   server.addService(service.definition, service.implementation);
   health.addTo(server);
   addReflection(server, [SERVICE, 'grpc.health.v1.Health']);
-  const { credentials, stop } = credentialsOf(options, clock, events);
-  const port = await listen(server, options.address, credentials).catch((error: unknown) => {
-    stop();
-    throw error;
-  });
+  const { port, stop } = await bind(server, options, clock, events);
   return {
     port,
     async close() {
+      stop();
       health.close();
       await shutdown(server, AbortSignal.timeout(SHUTDOWN_GRACE_MS));
-      stop();
     },
   };
 }
 
-function credentialsOf({ tls, tlsFiles }: ProviderOptions, clock: Clock, events: ProviderEvents): { credentials: ServerCredentials; stop: () => void } {
-  const stop = (): void => {};
+async function bind(server: Server, { address, tls, tlsFiles }: ProviderOptions, clock: Clock, events: ProviderEvents): Promise<{ port: number; stop: () => void }> {
   if (tls && tlsFiles) throw new Error('give either tls or tlsFiles');
-  if (tls) return { credentials: serverCredentials({ cert: tls.certificate, key: tls.key, ...(tls.ca && { ca: tls.ca }) }), stop };
-  if (!tlsFiles) return { credentials: ServerCredentials.createInsecure(), stop };
-  return reloadingServerCredentials(tlsFiles, {
+  const given = tlsFiles ?? (tls && { cert: tls.certificate, key: tls.key, ...(tls.ca && { ca: tls.ca }) });
+  if (!given) return { port: await listen(server, address, ServerCredentials.createInsecure()), stop: () => {} };
+  return await listenTls(server, address, given, {
     clock,
+    onRefused: (refusal) => events.onConnectionRefused?.(refusal),
     onReload(problem) {
       events.onTlsReload?.({ problem });
       if (problem !== undefined) events.onWarning?.(`the changed TLS files are not used, the last good ones are: ${problem}`);
