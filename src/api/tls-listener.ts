@@ -101,7 +101,8 @@ function isFiles(tls: ServerTls | ServerTlsFiles): tls is ServerTlsFiles {
   return typeof tls.cert === 'string';
 }
 
-function readTls({ cert, key, ca }: ServerTlsFiles): ServerTls {
+/** Throws when they cannot be read or do not belong together. */
+export function readTls({ cert, key, ca }: ServerTlsFiles): ServerTls {
   const tls = { cert: readFileSync(cert), key: readFileSync(key), ca: readFileSync(ca) };
   try {
     contextOf(tls);

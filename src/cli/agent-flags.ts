@@ -5,11 +5,12 @@ import type { OperatorOptions } from '../operator/operator-wiring.ts';
 import type { PodControllerOptions } from '../operator/pod-wiring.ts';
 import { addClientFlags, clientOptions, type ClientFlags } from './client-flags.ts';
 import { durationMs, integer } from './flags.ts';
+import { addTlsFlags, tlsFilesOf, type TlsFlags } from './tls-flags.ts';
 
 /** Flags that `operator`, `pod-controller` and `agent` share, and how they become options. */
 export type CommonFlags = ClientFlags;
 
-export interface OperatorFlags {
+export interface OperatorFlags extends TlsFlags {
   clusterId?: string;
   shardAddr?: string;
   rollupInterval: string;
@@ -22,9 +23,6 @@ export interface OperatorFlags {
   demandModel: 'allowance' | 'requests';
   reconnectMax: string;
   keepalive: string;
-  tlsCert?: string;
-  tlsKey?: string;
-  tlsCa?: string;
 }
 
 export interface PodControllerFlags {
@@ -39,7 +37,7 @@ export function addCommonFlags(command: Command, metricsAddress: string): Comman
 }
 
 export function addOperatorFlags(command: Command): Command {
-  return command
+  command
     .option('--cluster-id <id>', 'name of this cluster in the fleet (required)')
     .option('--shard-addr <host:port>', 'the shard that serves this cluster (required)')
     .option('--rollup-interval <time>', 'report demand this often; 0 = 10s', '10s')
@@ -51,10 +49,8 @@ export function addOperatorFlags(command: Command): Command {
     .option('--lifeless-grace <time>', 'delete the Node of a machine that the shard only stopped naming once it has been NotReady for so long', '5m')
     .addOption(new Option('--demand-model <model>', 'allowance: ask for more where Pods do not fit; requests: report requests as they are').choices(['allowance', 'requests']).default('allowance'))
     .option('--reconnect-max <time>', 'longest pause between dials of the shard', '30s')
-    .option('--keepalive <time>', 'ping the shard this often; at least 5m for shards written in Go', '30s')
-    .option('--tls-cert <file>', 'client certificate; with --tls-key and --tls-ca, or none of them')
-    .option('--tls-key <file>', 'key of --tls-cert')
-    .option('--tls-ca <file>', 'CA of the shard');
+    .option('--keepalive <time>', 'ping the shard this often; at least 5m for shards written in Go', '30s');
+  return addTlsFlags(command, { cert: 'our certificate, with the name bigfleet://cluster/<--cluster-id>, read at every dial', ca: 'authorities of the shard' });
 }
 
 export function addPodControllerFlags(command: Command): Command {
@@ -79,14 +75,13 @@ export async function operatorOptions(flags: OperatorFlags): Promise<OperatorOpt
   const shardAddress = required('--shard-addr', flags.shardAddr, 'host:port of the shard, e.g. --shard-addr shard-0:7780');
   if (!/:\d+$/.test(shardAddress)) throw new UsageError(`--shard-addr: "${shardAddress}" is not an address; write host:port`);
   if (flags.bootstrapTtl !== undefined && flags.bootstrapTemplateFile === undefined) throw new UsageError('--bootstrap-ttl needs --bootstrap-template-file: the stub states its own');
-  const [{ dialCredentials }, { compileBootstrapTemplate }] = await Promise.all([import('../operator/credentials.ts'), import('../operator/bootstrap-template.ts')]);
+  const tlsFiles = tlsFilesOf(flags);
+  const [{ dialCredentials }, { compileBootstrapTemplate }] = await Promise.all([import('../api/dial-credentials.ts'), import('../operator/bootstrap-template.ts')]);
   const template = flags.bootstrapTemplateFile === undefined ? undefined : await readText('--bootstrap-template-file', flags.bootstrapTemplateFile);
   if (template !== undefined) named('--bootstrap-template-file', () => compileBootstrapTemplate(template));
   return {
     clusterId, shardAddress,
-    credentials: dialCredentials({
-      ...(flags.tlsCert ? { cert: flags.tlsCert } : {}), ...(flags.tlsKey ? { key: flags.tlsKey } : {}), ...(flags.tlsCa ? { ca: flags.tlsCa } : {}),
-    }),
+    credentials: named('--tls-cert, --tls-key, --tls-ca', () => dialCredentials(tlsFiles)),
     rollupIntervalMs: durationMs('--rollup-interval', flags.rollUpInterval ?? flags.rollupInterval) || 10_000,
     ackConcurrency: integer('--ack-concurrency', flags.ackConcurrency, { min: 1, max: 1_000 }),
     deletesNodes: yesOrNo('--delete-drained-nodes', flags.deleteDrainedNodes),

@@ -121,7 +121,7 @@ describe('bigfleet shard', () => {
     expect((error as Error).message.startsWith(`${flag}: `)).toBe(true);
   });
 
-  it.each([[['--qps', '0'], '--qps'], [['--no-such-flag'], '--no-such-flag']])('%j ends the process with 2', async (args, flag) => {
+  it.each([[['--qps', '0'], '--qps'], [['--tls-cert', 'c'], '--tls-key'], [['--no-such-flag'], '--no-such-flag']])('%j ends the process with 2', async (args, flag) => {
     const main = fileURLToPath(new URL('../main.ts', import.meta.url));
     const { code, stderr } = await new Promise<{ code: number | null; stderr: string }>((resolve) => {
       const child = execFile(process.execPath, [main, 'shard', ...args], (_error, _stdout, text) => resolve({ code: child.exitCode, stderr: text }));

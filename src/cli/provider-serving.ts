@@ -1,17 +1,16 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
+import type { ServerTlsFiles } from '../api/tls-listener.ts';
 import { UsageError } from '../lib/usage-error.ts';
 import { parseAddress } from '../provider/sim/settings.ts';
 import { listenAddress } from './flags.ts';
+import { addTlsFlags, tlsFilesOf, type TlsFlags } from './tls-flags.ts';
 
 /** The flags of every provider that concern serving, not machines. */
-export interface ServingFlags {
+export interface ServingFlags extends TlsFlags {
   listen: string;
   dataDir?: string;
   metricsAddr: string;
-  tlsCert?: string;
-  tlsKey?: string;
-  tlsCa?: string;
 }
 
 /**
@@ -19,26 +18,23 @@ export interface ServingFlags {
  * --tls-ca (spec: identity 6).
  */
 export function addServingFlags(command: Command): Command {
-  return command
+  command
     .option('--addr, --listen <host:port>', 'where to serve the provider API; port 0 takes a free one', '127.0.0.1:0')
     .option('--state, --data-dir <dir>', 'keep the state in this folder; without it a restart starts afresh')
-    .option('--metrics-addr <host:port>', 'serve /metrics, /healthz and /readyz here, over plain HTTP; 0 = nowhere', '0')
-    .option('--tls-cert <file>', 'certificate (PEM); with --tls-key and --tls-ca: mTLS, with none of them: plaintext. All are looked at again every 5 s')
-    .option('--tls-key <file>', 'key of --tls-cert')
-    .option('--tls-ca <file>', 'authorities of callers, who need bigfleet://shard/<id> (mutates as that shard, reads), bigfleet://readonly or bigfleet://admin in their certificates');
+    .option('--metrics-addr <host:port>', 'serve /metrics, /healthz and /readyz here, over plain HTTP; 0 = nowhere', '0');
+  return addTlsFlags(command, {
+    cert: 'certificate, looked at again every 5 s',
+    ca: 'authorities of callers, who need bigfleet://shard/<id> (mutates as that shard, reads), bigfleet://readonly or bigfleet://admin in their certificates',
+  });
 }
 
 /** What the flags mean for `serveProvider`. Throws a UsageError that names the flag and the fix. */
-export function servingOptions(flags: ServingFlags): { readonly address: string; readonly metricsAddress: string; readonly tlsFiles?: { readonly cert: string; readonly key: string; readonly ca: string } } {
-  const { tlsCert: cert, tlsKey: key, tlsCa: ca } = flags;
-  const tls = cert !== undefined && key !== undefined && ca !== undefined ? { tlsFiles: { cert, key, ca } } : {};
-  if (!('tlsFiles' in tls) && (cert ?? key ?? ca) !== undefined) {
-    throw new UsageError('--tls-cert, --tls-key and --tls-ca go together: give all three for mTLS or none for plaintext');
-  }
+export function servingOptions(flags: ServingFlags): { readonly address: string; readonly metricsAddress: string; readonly tlsFiles?: ServerTlsFiles } {
+  const tlsFiles = tlsFilesOf(flags);
   const address = /^:\d+$/.test(flags.listen) ? `0.0.0.0${flags.listen}` : flags.listen;
   parseAddress('--addr', address);
   if (flags.metricsAddr !== '0') listenAddress('--metrics-addr', flags.metricsAddr);
-  return { address, metricsAddress: flags.metricsAddr, ...tls };
+  return { address, metricsAddress: flags.metricsAddr, ...(tlsFiles && { tlsFiles }) };
 }
 
 /**

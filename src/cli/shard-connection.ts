@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import { UsageError } from '../lib/usage-error.ts';
 import type { Peer } from '../api/grpc.ts';
 import { durationMs } from './flags.ts';
+import { addTlsFlags, tlsFilesOf, type TlsFlags } from './tls-flags.ts';
 
-export interface ShardFlags {
+export interface ShardFlags extends TlsFlags {
   shard: string;
   timeout: string;
 }
@@ -13,17 +14,19 @@ export interface ShardFlags {
 const DEFAULT_SHARD = '127.0.0.1:7780';
 
 export function addShardFlags(command: Command): Command {
-  return command
+  command
     .option('--shard <host:port>', 'the shard to ask: where its --listen is', process.env['BIGFLEET_SHARD'] ?? DEFAULT_SHARD)
     .option('--timeout <time>', 'how long to wait for its answer', '10s');
+  return addTlsFlags(command, { cert: 'our certificate, with the name bigfleet://readonly or bigfleet://admin', ca: 'authorities of the shard' });
 }
 
 /** Runs `ask` over a connection that is closed afterwards. Throws with what a person can do about it. */
-export async function withShard<T>({ shard, timeout }: ShardFlags, ask: (peer: Peer, timeoutMs: number) => Promise<T>): Promise<T> {
+export async function withShard<T>({ shard, timeout, ...tls }: ShardFlags, ask: (peer: Peer, timeoutMs: number) => Promise<T>): Promise<T> {
   if (!/^.+:\d+$/.test(shard)) throw new UsageError(`--shard: "${shard}" is not an address; write host:port`);
   const timeoutMs = durationMs('--timeout', timeout, 1);
-  const [{ Peer, GrpcCode, GrpcError }, { credentials }] = await Promise.all([import('../api/grpc.ts'), import('@grpc/grpc-js')]);
-  const peer = new Peer(shard, { credentials: credentials.createInsecure() });
+  const tlsFiles = tlsFilesOf(tls);
+  const [{ Peer, GrpcCode, GrpcError }, { dialCredentials }] = await Promise.all([import('../api/grpc.ts'), import('../api/dial-credentials.ts')]);
+  const peer = new Peer(shard, { credentials: dialCredentials(tlsFiles)() });
   try {
     return await ask(peer, timeoutMs);
   } catch (error) {

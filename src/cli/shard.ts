@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { UsageError } from '../lib/usage-error.ts';
 import { addClientFlags, clientOptions, type ClientFlags } from './client-flags.ts';
+import { addTlsFlags, tlsFilesOf, type TlsFlags } from './tls-flags.ts';
 import { byteSize, durationMs, fourGraces, integer, listenAddress } from './flags.ts';
 
-export interface ShardFlags extends ClientFlags {
+export interface ShardFlags extends ClientFlags, TlsFlags {
   id: string;
   listen: string;
   dataDir: string;
@@ -42,6 +43,10 @@ export function register(program: Command): void {
     .option('--audit-log <file>', 'append every decision as a JSON line')
     .option('--audit-log-size <size>', 'put the audit log aside as FILE.1 when it holds so much; 0 = never', '100Mi')
     .option('--audit-log-keep <n>', 'so many audit logs that were put aside are kept', '9');
+  addTlsFlags(command, {
+    cert: 'certificate, looked at again every 5 s',
+    ca: 'authorities of callers: operators need bigfleet://cluster/<their cluster> in their certificates, readers bigfleet://readonly or bigfleet://admin',
+  });
   addClientFlags(command, { apiServer: 'the hub', metricsAddress: ':8780', namespace: 'namespace of the Shard, Machine and CapacityProvider objects', qps: 200, burst: 400 })
     .addHelpText('after', help)
     .action(run);
@@ -52,10 +57,12 @@ export function optionsOf(flags: ShardFlags) {
   if (flags.id === '') throw new UsageError('--id: must not be empty; it is the name of the Shard object');
   const maxBytes = byteSize('--audit-log-size', flags.auditLogSize);
   const keep = integer('--audit-log-keep', flags.auditLogKeep, { min: 0, max: 1_000 });
+  const tlsFiles = tlsFilesOf(flags);
   const apiMaxMs = durationMs('--api-backoff', flags.apiBackoff, 100);
   return {
     id: flags.id,
     listen: listenAddress('--listen', flags.listen),
+    ...(tlsFiles && { tlsFiles }),
     ...clientOptions(flags),
     dataDir: flags.dataDir,
     ...(flags.poll !== undefined && { pollMs: durationMs('--poll', flags.poll, 50) }),

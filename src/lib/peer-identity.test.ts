@@ -19,27 +19,28 @@ describe('the identity of a peer', () => {
   });
 
   it.each([
-    [[]],
-    [['spiffe://mesh/ns/a']],
-    [['bigfleet://shard/s-0', 'bigfleet://shard/s-1']],
-    [['bigfleet://admin', 'bigfleet://nonsense']],
-    [['bigfleet://admin', 'BIGFLEET://readonly']],
-    [['bigfleet://shard/']],
-    [['bigfleet://shard/a/b']],
-    [['bigfleet://shard/a%2Fb']],
-    [['bigfleet://shard/s-0?x']],
-    [['bigfleet://admin/']],
-    [['bigfleet://root']],
-    [['BigFleet://admin']],
-    [['bigfleet://admin\n']],
-  ])('%j is none', (uris) => {
-    expect(identityOf(...uris)).toBeUndefined();
-    expect(describeIdentity(undefined)).toMatch(/no single name/);
+    [[], 'missing', /no name/],
+    [['spiffe://mesh/ns/a'], 'missing', /no name/],
+    [['bigfleet://shard/s-0', 'bigfleet://shard/s-1'], 'several', /more than one/],
+    [['bigfleet://admin', 'bigfleet://nonsense'], 'several', /more than one/],
+    [['bigfleet://admin', 'BIGFLEET://readonly'], 'several', /more than one/],
+    [['bigfleet://shard/'], 'malformed', /none of/],
+    [['bigfleet://shard/a/b'], 'malformed', /none of/],
+    [['bigfleet://shard/a%2Fb'], 'malformed', /none of/],
+    [['bigfleet://shard/s-0?x'], 'malformed', /none of/],
+    [['bigfleet://admin/'], 'malformed', /none of/],
+    [['bigfleet://root'], 'malformed', /none of/],
+    [['BigFleet://admin'], 'malformed', /none of/],
+    [['bigfleet://admin\n'], 'malformed', /none of/],
+  ])('%j is none: %s', (uris, problem, text) => {
+    expect(identityOf(...uris)).toEqual({ role: 'none', problem });
+    expect(describeIdentity(identityOf(...uris))).toMatch(text);
   });
 
   it('a name cannot smuggle in another one', () => {
-    expect(identityOf('https://x/, URI:bigfleet://admin')).toBeUndefined();
-    expect(identityOf('https://x/", URI:bigfleet://admin')).toBeUndefined();
+    const nobody = { role: 'none', problem: 'missing' };
+    expect(identityOf('https://x/, URI:bigfleet://admin')).toEqual(nobody);
+    expect(identityOf('https://x/", URI:bigfleet://admin')).toEqual(nobody);
     expect(identityOf('https://x/", URI:"bigfleet://admin', 'bigfleet://readonly')).toEqual({ role: 'readonly' });
   });
 });

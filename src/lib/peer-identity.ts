@@ -5,6 +5,12 @@ export type PeerIdentity =
   | { readonly role: 'cluster' | 'shard'; readonly id: string }
   | { readonly role: 'admin' | 'readonly' };
 
+/** A certificate that says who its holder is not at all, more than once, or in no form that we know. */
+export interface Unidentified {
+  readonly role: 'none';
+  readonly problem: 'missing' | 'several' | 'malformed';
+}
+
 const SCHEME = /^bigfleet:/i;
 const IDENTITY = /^bigfleet:\/\/(?:(cluster|shard)\/([A-Za-z0-9._-]+)|(admin|readonly))$/;
 /** One name as Node prints it: a type, then text without commas, or a JSON string where there is anything special in it. */
@@ -12,25 +18,32 @@ const NAME = /([A-Za-z][A-Za-z0-9 ]*):("(?:[^"\\]|\\.)*"|[^",]*)(, |$)/y;
 
 /**
  * The identity in a certificate that has been verified: exactly one URI name with the scheme bigfleet (spec: identity 6).
- * Undefined when there is none, or more than one, or one of another form; names of other schemes do not matter.
+ * Names of other schemes do not matter.
  */
-export function peerIdentity(certificate: X509Certificate): PeerIdentity | undefined {
+export function peerIdentity(certificate: X509Certificate): PeerIdentity | Unidentified {
   const uris = urisOf(certificate.subjectAltName ?? '')?.filter((uri) => SCHEME.test(uri)) ?? [];
   const [uri] = uris;
-  if (uri === undefined || uris.length > 1) return undefined;
+  if (uri === undefined) return { role: 'none', problem: 'missing' };
+  if (uris.length > 1) return { role: 'none', problem: 'several' };
   const match = IDENTITY.exec(uri);
-  if (!match) return undefined;
+  if (!match) return { role: 'none', problem: 'malformed' };
   const [, owner, id, role] = match;
   return role === undefined ? { role: owner as 'cluster' | 'shard', id: id ?? '' } : { role: role as 'admin' | 'readonly' };
 }
 
 /** The identity of the certificate with these bytes (DER), as `getPeerCertificate().raw` gives them. */
-export function identityOfDer(raw: Uint8Array): PeerIdentity | undefined {
+export function identityOfDer(raw: Uint8Array): PeerIdentity | Unidentified {
   return peerIdentity(new X509Certificate(raw));
 }
 
-export function describeIdentity(identity: PeerIdentity | undefined): string {
-  if (!identity) return 'no single name of the form bigfleet://…';
+const PROBLEMS = {
+  missing: 'no name of the form bigfleet://…',
+  several: 'more than one name of the form bigfleet://…',
+  malformed: 'a name of the scheme bigfleet that is none of bigfleet://cluster/<id>, shard/<id>, admin and readonly',
+};
+
+export function describeIdentity(identity: PeerIdentity | Unidentified): string {
+  if (identity.role === 'none') return PROBLEMS[identity.problem];
   return 'id' in identity ? `bigfleet://${identity.role}/${identity.id}` : `bigfleet://${identity.role}`;
 }
 

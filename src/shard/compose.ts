@@ -5,6 +5,7 @@ import type { CapacityProvider, Machine, Shard } from '../api/types.ts';
 import { createEngine } from '../engine/engine.ts';
 import type { Plan } from '../engine/types.ts';
 import { sleep } from '../lib/clock.ts';
+import type { ServerTlsFiles } from '../api/tls-listener.ts';
 import type { Clock } from '../lib/clock.ts';
 import { makeFolder } from '../lib/make-folder.ts';
 import type { Random } from '../lib/random.ts';
@@ -22,6 +23,7 @@ import { AvailableCapacityPublisher } from './available-capacity.ts';
 import { BindRefusals } from './bind-refusals.ts';
 import { claimEpoch } from './claim-epoch.ts';
 import { Demand } from './demand.ts';
+import { EdgeRights } from './edge-rights.ts';
 import { Inventory, isWork } from './inventory.ts';
 import type { InventoryChange } from './inventory.ts';
 import { LeaseGuard } from './lease-guard.ts';
@@ -51,6 +53,8 @@ import { wireRequirements } from './wire-names.ts';
 export interface ShardOptions {
   readonly id: string;
   readonly listen: string;
+  /** Operators and readers must present certificates; absent: plaintext. */
+  readonly tlsFiles?: ServerTlsFiles;
   readonly metricsAddress: string;
   readonly kubeconfig?: string;
   readonly namespace: string;
@@ -117,10 +121,19 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const succession = new Succession({ identity, log, onSucceeded: (error) => guard.close(error) });
   const mayTakeAway = (): boolean => election.isProven() && guard.isOpen && settings.known && !room.fenced;
 
+  const { tlsFiles } = options;
+  const rights = tlsFiles && new EdgeRights({
+    onRefused({ reason, of, text }) {
+      metrics.peersRefused.inc({ reason });
+      if (of === 'session') metrics.identityRejected.inc();
+      log.error({ reason, of }, text);
+    },
+  });
   const hub = new SessionHub({
     shardId, clock, log,
     epoch: () => epoch,
     ids: surroundings.ids,
+    ...(rights && { authorize: (stream, cluster) => rights.mayReport(stream, cluster) }),
     onRollup: async (cluster, rollup) => {
       const first = !demand.hasReported(cluster);
       const acked = await demand.offerInTurns(cluster, rollup);
@@ -338,6 +351,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
 
   const server = surroundings.server({
     listen: options.listen, clock, log, hub,
+    ...(tlsFiles && rights && { tls: { files: tlsFiles, rights, onRefused: (reason) => metrics.peersRefused.inc({ reason }) } }),
     needViews: () => report.needViews(),
     view: new ShardView({
       provider: room.name,

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import type { CapacityProvider, Machine } from '../api/types.ts';
+import { readTls, type ServerTlsFiles } from '../api/tls-listener.ts';
 import { sleep } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ProviderMachine } from '../provider/provider-machine.ts';
@@ -9,9 +10,17 @@ import type { Inventory } from './inventory.ts';
 import { machineFromObject } from './machine-object.ts';
 import type { MachineIdentity } from './machine-object.ts';
 
-/** Finds out at once what would otherwise only fail after the hub has answered: a port in use, an unreadable epoch. */
-export async function checkStart({ dataDir, listen, metricsAddress }: { dataDir: string; listen: string; metricsAddress: string }): Promise<void> {
+export interface StartOptions {
+  readonly dataDir: string;
+  readonly listen: string;
+  readonly tlsFiles?: ServerTlsFiles;
+  readonly metricsAddress: string;
+}
+
+/** Finds out at once what would otherwise only fail after the hub has answered: a port in use, an unreadable epoch or certificate. */
+export async function checkStart({ dataDir, listen, tlsFiles, metricsAddress }: StartOptions): Promise<void> {
   checkEpoch(dataDir);
+  if (tlsFiles) readTls(tlsFiles);
   await checkFree('--listen', listen);
   if (metricsAddress !== '0') await checkFree('--metrics-addr', metricsAddress);
 }

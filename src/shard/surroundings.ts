@@ -8,7 +8,7 @@ import { realDisk } from './disk.ts';
 import type { ShardDisk } from './disk.ts';
 import { createShardServer } from './grpc-server.ts';
 import type { ShardServerOptions } from './grpc-server.ts';
-import { checkStart } from './start.ts';
+import { checkStart, type StartOptions } from './start.ts';
 
 /** Everything through which a shard process touches the world, so that the whole of it can run in a simulated one. */
 export interface ShardSurroundings {
@@ -27,7 +27,7 @@ export interface ShardSurroundings {
 }
 
 /** Those of a process of its own: sockets, files, the system's randomness. */
-export function processSurroundings(options: { readonly dataDir: string; readonly listen: string; readonly metricsAddress: string; readonly kubeconfig?: string }): ShardSurroundings {
+export function processSurroundings(options: StartOptions & { readonly kubeconfig?: string }): ShardSurroundings {
   const { kubeconfig } = options;
   return {
     identity: `${hostname()}_${randomUUID()}`,

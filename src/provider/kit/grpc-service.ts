@@ -4,7 +4,8 @@ import {
   type ConfigureRequest, type CreateRequest, type DeleteRequest, type DrainRequest, type ListFilter, type MachineRef,
 } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
 import type { Clock } from '../../lib/clock.ts';
-import type { Caller, CallerIdentities } from './caller-identity.ts';
+import type { Caller } from '../../lib/caller-identity.ts';
+import type { CallerRights } from './caller-rights.ts';
 import type { ProviderEvents } from './events.ts';
 import type { FencingToken } from './fences.ts';
 import type { Mutation } from './mutation.ts';
@@ -18,7 +19,7 @@ export interface ServiceOptions {
   readonly events: ProviderEvents;
   readonly durable: () => Promise<void>;
   /** Absent: whoever connects may do everything. */
-  readonly identities?: CallerIdentities;
+  readonly rights?: CallerRights;
 }
 
 /** The six RPCs. Answers are encoded by the core, so the service hands bytes through. */
@@ -83,9 +84,9 @@ function mutating<R>(options: ServiceOptions, toMutation: (request: R) => Mutati
   });
 }
 
-function authorize({ identities, events }: ServiceOptions, call: Caller, rpc: string, shardId: string | undefined): void {
+function authorize({ rights, events }: ServiceOptions, call: Caller, rpc: string, shardId: string | undefined): void {
   try {
-    identities?.authorize(call, shardId);
+    rights?.authorize(call, shardId);
   } catch (error) {
     events.onIdentityRejected?.({ rpc, text: error instanceof Error ? error.message : String(error) });
     throw error;

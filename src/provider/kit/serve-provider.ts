@@ -6,7 +6,7 @@ import { createGrpcServer, listen, shutdown } from '../../api/grpc.ts';
 import { listenTls, type ServerTlsFiles } from '../../api/tls-listener.ts';
 import { systemClock, type Clock } from '../../lib/clock.ts';
 import type { ProviderBackend } from './backend.ts';
-import { CallerIdentities } from './caller-identity.ts';
+import { CallerRights } from './caller-rights.ts';
 import { Discovery } from './discovery.ts';
 import { bothEvents, type ProviderEvents } from './events.ts';
 import { capacityProviderService } from './grpc-service.ts';
@@ -101,8 +101,8 @@ export async function serveProvider(backend: ProviderBackend, options: ProviderO
   await durable();
 
   const serve = options.serve ?? ((service) => serveGrpc(service, options, health, clock, events));
-  const identities = options.tlsFiles || options.tls?.ca ? new CallerIdentities() : undefined;
-  const service = capacityProviderService({ core, clock, events, durable, ...(identities && { identities }) });
+  const rights = options.tlsFiles || options.tls?.ca ? new CallerRights() : undefined;
+  const service = capacityProviderService({ core, clock, events, durable, ...(rights && { rights }) });
   const giveUp = (error: unknown): never => {
     runner.stop();
     throw error;

@@ -12,6 +12,8 @@ export interface SessionHubOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly ids: () => string;
+  /** Throws a GrpcError if the stream must not hold the session of that cluster. */
+  readonly authorize?: (stream: SessionStream, cluster: string) => void;
   /** Applies a roll-up; false = rejected, then it is not acked (spec: wire S5). */
   readonly onRollup: (cluster: string, rollup: ClusterCapacityNeeds) => boolean | Promise<boolean>;
   /** After the ack of Hello: the states of the machines this cluster should know, to be replayed (spec: wire S3). */
@@ -150,6 +152,7 @@ export class SessionHub {
     if (current && current.cluster !== hello.clusterId) {
       throw new GrpcError(GrpcCode.INVALID_ARGUMENT, `this session belongs to cluster ${current.cluster}`);
     }
+    if (!current) this.options.authorize?.(stream, hello.clusterId);
     const session = current ?? new Session(stream, hello, this.options.clock);
     const previous = this.sessions.get(session.cluster);
     this.sessions.set(session.cluster, session);

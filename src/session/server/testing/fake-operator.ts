@@ -1,4 +1,4 @@
-import { credentials, type ClientDuplexStream } from '@grpc/grpc-js';
+import { credentials, type ChannelCredentials, type ClientDuplexStream } from '@grpc/grpc-js';
 import type { ClusterCapacityNeeds } from '../../../api/gen/bigfleet/v1alpha1/capacity.ts';
 import { ShardClient, type OperatorMessage, type ShardMessage } from '../../../api/gen/bigfleet/v1alpha1/shard.ts';
 
@@ -16,9 +16,9 @@ export class FakeOperator {
   private readonly taken = new Map<Case, number>();
   private waiters: (() => void)[] = [];
 
-  constructor(address: string) {
+  constructor(address: string, given: ChannelCredentials = credentials.createInsecure()) {
     const limit = 256 * 1024 * 1024;
-    this.client = new ShardClient(address, credentials.createInsecure(), {
+    this.client = new ShardClient(address, given, {
       'grpc.max_receive_message_length': limit, 'grpc.max_send_message_length': limit, 'grpc.use_local_subchannel_pool': 1,
     });
     this.stream = this.client.session();
