@@ -85,6 +85,10 @@ export class WireProvider {
     this.set(machine);
   }
 
+  all(): readonly Machine[] {
+    return [...this.machines.values()];
+  }
+
   state(id: string): MachineState {
     return this.mustGet(id).state;
   }

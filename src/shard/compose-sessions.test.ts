@@ -1,0 +1,95 @@
+import { credentials } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
+import { systemClock } from '../lib/clock.ts';
+import { silentLog } from '../runtime/types.ts';
+import { SessionClient } from '../session/client/session-client.ts';
+import { wireRow } from './testing/needs.ts';
+import { eventually, ShardWorld } from './testing/shard-world.ts';
+
+/** The session of a cluster as its operator holds it: dialled again whenever it ends. */
+class Cluster {
+  sessions = 0;
+  acked = 0;
+  replayed: readonly string[] = [];
+  reclaims = 0;
+  private readonly stopping = new AbortController();
+  private readonly running: Promise<void>;
+
+  constructor(name: string, address: string) {
+    const nothing = (): void => undefined;
+    const client = new SessionClient({
+      address, clusterId: name, credentials: () => credentials.createInsecure(), clock: systemClock, random: Math.random, log: silentLog,
+      metrics: { reconnected: nothing, state: nothing, outboxDropped: nothing, staleRefused: nothing, rejected: nothing, ackLag: nothing },
+      handlers: {
+        buildRollup: () => ({ message: { clusterId: name, timestampUnixNanos: BigInt(systemClock.now()) * 1_000_000n, needs: [wireRow()], nodeHints: undefined } }),
+        rollupSent: nothing, nodeState: nothing, needStatuses: nothing, availableCapacity: nothing,
+        rollupAcked: () => this.acked++,
+        replayComplete: (ids) => (this.replayed = ids),
+        bootstrap: ({ requestId }) => ({ requestId, userData: new Uint8Array([1]), ttlSeconds: 0n, error: '' }),
+        reclaim: () => this.reclaims++,
+        connected: () => this.sessions++,
+      },
+    });
+    this.running = client.run(this.stopping.signal);
+  }
+
+  stop(): Promise<void> {
+    this.stopping.abort();
+    return this.running;
+  }
+}
+
+/** Far more than it takes: dials begin again after half a second. */
+const BACK_MS = 45_000;
+
+describe('many sessions', { timeout: 120_000 }, () => {
+  let world: ShardWorld;
+  let clusters: Cluster[];
+
+  beforeEach(async () => {
+    world = await new ShardWorld().open();
+    clusters = [];
+  });
+  afterEach(async () => {
+    await Promise.all(clusters.map((cluster) => cluster.stop()));
+    await world.close();
+  });
+
+  const connect = (count: number, address: string): void => {
+    clusters = Array.from({ length: count }, (_, i) => new Cluster(`c-${i}`, address));
+  };
+
+  it('that a restarted shard drops are back within seconds, a hundred of them, and nothing is taken from anybody for it', async () => {
+    for (let i = 0; i < 100; i++) world.provider.put(`m-${i}`);
+    const first = world.startShard();
+    const address = await first.address;
+    connect(100, address);
+    const bound = (): Map<string, string> => new Map([...world.provider.all()].flatMap((m) => (m.state === MachineState.MACHINE_STATE_CONFIGURED ? [[m.id, m.cluster] as const] : [])));
+    await eventually('every cluster has its machine', () => bound().size === 100, BACK_MS);
+    const before = bound();
+    expect(new Set(before.values()).size).toBe(100);
+
+    await first.stop();
+    const second = world.startShard({ listen: address });
+    const began = systemClock.monotonic();
+    await eventually('every cluster has a session again', () => clusters.every((c) => c.sessions === 2), BACK_MS);
+    console.log(`100 sessions are back after ${((systemClock.monotonic() - began) / 1000).toFixed(1)} s`);
+    await eventually('every roll-up is acknowledged again', () => clusters.every((c) => c.acked >= 2), BACK_MS);
+    await world.plans(second);
+    expect(bound()).toEqual(before);
+    expect(world.provider.count('Drain')).toBe(0);
+    expect(clusters.map((c) => c.reclaims)).toEqual(Array(100).fill(0));
+    await eventually('every operator was told which machine is its own', () => clusters.every((c) => c.replayed.length === 1), BACK_MS);
+    expect(clusters.map((c, i) => before.get(c.replayed[0] as string) === `c-${i}`)).toEqual(Array(100).fill(true));
+  });
+
+  it('are held at a time, a thousand of them, and all are heard', async () => {
+    const shard = world.startShard();
+    connect(1_000, await shard.address);
+    await eventually('every roll-up is acknowledged', () => clusters.every((c) => c.acked > 0), BACK_MS);
+    await world.plans(shard);
+    expect((await world.needs(shard)).satisfied.length).toBe(1_000);
+    expect(clusters.filter((c) => c.sessions !== 1)).toEqual([]);
+  });
+});
