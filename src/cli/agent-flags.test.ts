@@ -55,6 +55,15 @@ describe('the flags of operator, pod controller and agent', () => {
     });
   });
 
+  it('make the operator read Pods, by the rules of the pod controller, only where that is asked for (D33)', async () => {
+    const rules = ['--foreign-nodes', 'count', '--priority-class-defaults', file('p.yaml', 'high: {interruptionPenalty: "8000"}\n')];
+    expect(await operatorOptions(parse(...needed, ...rules))).not.toHaveProperty('directPods');
+    const { directPods } = await operatorOptions(parse(...needed, ...rules, '--pod-demand', 'direct'));
+    const { pendingAfterMs: _, ...ofPodController } = await podControllerOptions(parse(...needed, ...rules));
+    expect(directPods).toEqual(ofPodController);
+    expect(directPods).toEqual({ includeDaemonSetPods: false, foreignNodes: 'count', priorityClassDefaults: new Map([['high', { interruptionPenalty: '8k' }]]) });
+  });
+
   it.each<[string[], RegExp]>([
     [['--shard-addr', 'x:1'], /--cluster-id is required/],
     [['--cluster-id', 'a'], /--shard-addr is required/],

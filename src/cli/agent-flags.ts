@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import { UsageError } from '../lib/usage-error.ts';
 import type { AgentOptions } from '../operator/compose.ts';
 import type { OperatorOptions } from '../operator/operator-wiring.ts';
+import type { PodDemandOptions } from '../operator/pod-demand.ts';
 import type { PodControllerOptions } from '../operator/pod-wiring.ts';
 import { addClientFlags, clientOptions, type ClientFlags } from './client-flags.ts';
 import { durationMs, integer } from './flags.ts';
@@ -21,14 +22,19 @@ export interface OperatorFlags extends TlsFlags {
   deleteDrainedNodes: string;
   lifelessGrace: string;
   demandModel: 'allowance' | 'requests';
+  podDemand: 'direct' | 'requests';
   reconnectMax: string;
   keepalive: string;
 }
 
-export interface PodControllerFlags {
+/** For whoever turns Pods into demand: the pod controller, and an operator with `--pod-demand=direct`. */
+export interface PodFlags {
   priorityClassDefaults?: string;
   includeDaemonsetPods?: boolean;
   foreignNodes: 'ignore' | 'count';
+}
+
+export interface PodControllerFlags extends PodFlags {
   pendingAfter: string;
 }
 
@@ -48,16 +54,21 @@ export function addOperatorFlags(command: Command): Command {
     .option('--delete-drained-nodes <true|false>', 'delete the Node of a machine that has left', 'true')
     .option('--lifeless-grace <time>', 'delete the Node of a machine that the shard only stopped naming once it has been NotReady for so long', '5m')
     .addOption(new Option('--demand-model <model>', 'allowance: ask for more where Pods do not fit; requests: report requests as they are').choices(['allowance', 'requests']).default('allowance'))
+    .addOption(new Option('--pod-demand <from>', 'requests: Pods are demand by their CapacityRequests; direct: Pods are read, their requests are not, and nothing is written per Pod').choices(['direct', 'requests']).default('requests'))
     .option('--reconnect-max <time>', 'longest pause between dials of the shard', '30s')
     .option('--keepalive <time>', 'ping the shard this often; at least 5m for shards written in Go', '30s');
   return addTlsFlags(command, { cert: 'our certificate, with the name bigfleet://cluster/<--cluster-id>, read at every dial', ca: 'authorities of the shard' });
 }
 
-export function addPodControllerFlags(command: Command): Command {
+export function addPodFlags(command: Command): Command {
   return command
     .option('--priority-class-defaults <file>', 'YAML: penalties by PriorityClass')
-    .option('--include-daemonset-pods', 'make requests for DaemonSet and mirror Pods, too')
-    .addOption(new Option('--foreign-nodes <mode>', 'Pods on Nodes that are no machines of the fleet: ignore them, or count them').choices(['ignore', 'count']).default('ignore'))
+    .option('--include-daemonset-pods', 'DaemonSet and mirror Pods are demand, too')
+    .addOption(new Option('--foreign-nodes <mode>', 'Pods on Nodes that are no machines of the fleet: ignore them, or count them').choices(['ignore', 'count']).default('ignore'));
+}
+
+export function addPodControllerFlags(command: Command): Command {
+  return addPodFlags(command)
     .option('--pending-after <time>', 'write phase Pending onto a request not acknowledged for so long; 0 = at once', '10s');
 }
 
@@ -69,7 +80,7 @@ export function commonOptions(flags: CommonFlags): Omit<AgentOptions, 'clock' | 
 }
 
 /** Reads the files that the flags name, so that a bad one is an error before anything starts. */
-export async function operatorOptions(flags: OperatorFlags): Promise<OperatorOptions> {
+export async function operatorOptions(flags: OperatorFlags & PodFlags): Promise<OperatorOptions> {
   const clusterId = required('--cluster-id', flags.clusterId, 'the name of this cluster, e.g. --cluster-id prod-eu-1');
   if (!/^[A-Za-z0-9._-]+$/.test(clusterId)) throw new UsageError(`--cluster-id: "${clusterId}" may hold only letters, digits, ".", "_" and "-"`);
   const shardAddress = required('--shard-addr', flags.shardAddr, 'host:port of the shard, e.g. --shard-addr shard-0:7780');
@@ -87,6 +98,7 @@ export async function operatorOptions(flags: OperatorFlags): Promise<OperatorOpt
     deletesNodes: yesOrNo('--delete-drained-nodes', flags.deleteDrainedNodes),
     lifelessMs: durationMs('--lifeless-grace', flags.lifelessGrace),
     demandModel: flags.demandModel,
+    ...(flags.podDemand === 'direct' && { directPods: await podDemandOptions(flags) }),
     reconnectMaxMs: positive('--reconnect-max', flags.reconnectMax),
     keepaliveMs: positive('--keepalive', flags.keepalive),
     ...(template === undefined ? {} : { bootstrapTemplate: template }),
@@ -95,13 +107,16 @@ export async function operatorOptions(flags: OperatorFlags): Promise<OperatorOpt
 }
 
 export async function podControllerOptions(flags: PodControllerFlags): Promise<PodControllerOptions> {
+  return { ...(await podDemandOptions(flags)), pendingAfterMs: durationMs('--pending-after', flags.pendingAfter) };
+}
+
+async function podDemandOptions(flags: PodFlags): Promise<PodDemandOptions> {
   const file = flags.priorityClassDefaults;
   const defaults = file === undefined || file === '' ? undefined : await readText('--priority-class-defaults', file);
   const parse = defaults === undefined ? undefined : (await import('../operator/priority-class-defaults.ts')).parsePriorityClassDefaults;
   return {
     includeDaemonSetPods: flags.includeDaemonsetPods ?? false,
     foreignNodes: flags.foreignNodes,
-    pendingAfterMs: durationMs('--pending-after', flags.pendingAfter),
     ...(defaults !== undefined && parse ? { priorityClassDefaults: named('--priority-class-defaults', () => parse(defaults, file ?? '')) } : {}),
   };
 }

@@ -8,7 +8,8 @@ const SYNC_TIMEOUT_MS = 600_000;
 
 const help = `
 What it does:
-  \`bigfleet operator\` and \`bigfleet pod-controller\` in one process, with one set of caches and connections.
+  \`bigfleet operator\` and \`bigfleet pod-controller\` in one process, with one set of caches and connections. With
+  --pod-demand direct there is no pod controller in it: the operator reads the Pods itself (\`bigfleet operator --help\`).
 
 Example:
   bigfleet agent --cluster-id demo --shard-addr localhost:7780 --kubeconfig demo.kubeconfig --rollup-interval 1s
@@ -21,8 +22,9 @@ export function register(program: Command): void {
 }
 
 async function run(flags: CommonFlags & OperatorFlags & PodControllerFlags): Promise<void> {
+  const operator = await operatorOptions(flags);
   const options = {
-    ...commonOptions(flags), operator: await operatorOptions(flags), podController: await podControllerOptions(flags), syncTimeoutMs: SYNC_TIMEOUT_MS,
+    ...commonOptions(flags), operator, ...(!operator.directPods && { podController: await podControllerOptions(flags) }), syncTimeoutMs: SYNC_TIMEOUT_MS,
   };
   const [{ runAgent }, { createLog }, { systemClock }] = await Promise.all([import('../operator/compose.ts'), import('../lib/log.ts'), import('../lib/clock.ts')]);
   await runAgent({ ...options, clock: systemClock, random: Math.random, log: createLog('agent', { cluster: options.operator.clusterId }) });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CapacityRequestResource, ConfigMapResource, LeaseResource, NodeResource, PodResource, UpcomingNodeResource } from '../api/resources.ts';
-import type { CapacityRequest, ConfigMap, Lease, Node, Pod, UpcomingNode } from '../api/types.ts';
+import { CapacityRequestResource, ConfigMapResource, EventResource, LeaseResource, NodeResource, PodResource, UpcomingNodeResource } from '../api/resources.ts';
+import type { CapacityRequest, ConfigMap, Event, Lease, Node, Pod, UpcomingNode } from '../api/types.ts';
 import { systemClock } from '../lib/clock.ts';
 import { timestamp } from '../lib/timestamp.ts';
 import type { FakeSession } from '../session/client/testing/fake-shard.ts';
@@ -69,6 +69,34 @@ describe('an agent in a cluster', () => {
 
     rig.cluster.store.delete(PodResource, { namespace: 'default', name: 'p-1' });
     await rollupWith(session, (sum) => Object.keys(sum).length === 0);
+  });
+
+  it('carries demand straight from Pods without a write for any of them, leaves their requests alone, and tells a Pod what it cannot have (D33)', async () => {
+    const owner = rig.cluster.store.create<Pod>(PodResource, pod('p-1'));
+    const stray: CapacityRequest = {
+      apiVersion: 'bigfleet.lucy.sh/v1alpha1', kind: 'CapacityRequest',
+      metadata: { name: 'of-p-1', namespace: 'default', ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'p-1', uid: owner.metadata.uid ?? '', controller: true }] },
+      spec: { priority: 0, resources: { cpu: '2' } },
+    };
+    rig.cluster.store.create(CapacityRequestResource, stray);
+    const written: string[] = [];
+    rig.cluster.store.watch(CapacityRequestResource, (event) => written.push(event.type));
+    const told = new Promise<Event>((resolve) => {
+      rig.cluster.store.watch<Event>(EventResource, (event) => {
+        if (event.type === 'added' && event.object.involvedObject.name === 'p-3' && event.object.reason === 'NotAccepted') resolve(event.object);
+      });
+    });
+    rig.startAgent({ directPods: { includeDaemonSetPods: false, foreignNodes: 'ignore' } }, { parts: 'operator' });
+    const session = await connected();
+    rig.cluster.store.create(PodResource, pod('p-2'));
+    const gt = { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'cores', operator: 'Gt', values: ['8'] }] }] } } };
+    rig.cluster.store.create(PodResource, pod('p-3', { affinity: gt } as Partial<Pod['spec']>));
+    const rollup = await rollupWith(session, (sum) => sum['cpu'] === '4');
+    expect(rollup.needs).toHaveLength(1);
+    expect((await told).message).toMatch(/^InvalidRequirement: spec\.requirements\[0\]\.operator: "Gt" is not one of/);
+    rig.cluster.store.delete(PodResource, { namespace: 'default', name: 'p-2' }, { gracePeriodSeconds: 0 });
+    await rollupWith(session, (sum) => sum['cpu'] === '2');
+    expect(written).toEqual(['added']); // the one that was there before
   });
 
   it('announces machines, ties them to their Nodes, empties and removes them', async () => {

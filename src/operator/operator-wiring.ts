@@ -1,3 +1,4 @@
+import type { Finding } from '../api/conditions.ts';
 import type { NodeStateUpdate, ReclaimInstruction } from '../api/gen/bigfleet/v1alpha1/shard.ts';
 import { upcomingNodeName } from '../api/names.ts';
 import { apiVersionOf, AvailableCapacityResource, CapacityRequestResource } from '../api/resources.ts';
@@ -8,13 +9,14 @@ import { AvailableCapacityReconciler } from '../reconcilers/availablecapacity/re
 import { DrainReconciler } from '../reconcilers/drain/reconciler.ts';
 import { NodeReconciler } from '../reconcilers/node/reconciler.ts';
 import { UpcomingNodeReconciler } from '../reconcilers/upcomingnode/reconciler.ts';
-import { createController, createWorkQueue, type Controller, type Reconciler, type Runnable } from '../runtime/index.ts';
+import { createController, createWorkQueue, type Controller, type KubeObject, type Reconciler, type Runnable } from '../runtime/index.ts';
 import type { EpochGuard } from '../session/client/epoch-guard.ts';
 import { SessionClient, type SessionClientOptions } from '../session/client/session-client.ts';
 import type { SessionHandlers, SessionMetrics } from '../session/client/types.ts';
 import { AllowancePlanner } from './allowance-planner.ts';
 import { AllowanceStore } from './allowance-store.ts';
 import { createBootstrapRenderer } from './bootstrap.ts';
+import { DemandIntake } from './demand-intake.ts';
 import { DrainOrders } from './drain-orders.ts';
 import { FateLedger } from './fate-ledger.ts';
 import { isReady, machineIdOfUpcomingNode } from './fleet-nodes.ts';
@@ -22,6 +24,7 @@ import { CORDONED_ANNOTATION } from './labels.ts';
 import { isOrdered } from './machine-life.ts';
 import { MachineNews } from './machine-news.ts';
 import { NodeLoad } from './node-load.ts';
+import type { PodDemandOptions } from './pod-demand.ts';
 import { podRef, type WiringDeps } from './pod-wiring.ts';
 import { RequestFates } from './request-fates.ts';
 import { DemandBook } from './rollup.ts';
@@ -40,6 +43,8 @@ export interface OperatorOptions {
   readonly lifelessMs: number;
   /** allowance: report more than the requests where Pods turn out not to fit (D3). */
   readonly demandModel: 'allowance' | 'requests';
+  /** Pods are demand themselves, and requests that belong to Pods are not (D33). Absent: only requests are demand. */
+  readonly directPods?: PodDemandOptions;
   readonly reconnectMaxMs?: number;
   readonly keepaliveMs?: number;
 }
@@ -102,8 +107,7 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
   const statuses = control(new CapacityRequestReconciler({
     client, requests: caches.requestWrites, fates, clock,
     acknowledged: () => metrics.acknowledged.inc(),
-    complain: (about, { type, reason, message }) =>
-      events.publish({ regarding: 'pod' in about ? podRef(about.pod) : requestRef(about.request), type: 'Warning', reason: `Not${type}`, message: `${reason}: ${message}` }),
+    complain: (about, finding) => complain('pod' in about ? podRef(about.pod) : requestRef(about.request), finding),
   }), options.ackConcurrency);
   const announcements = control(new UpcomingNodeReconciler({
     client, upcoming: caches.upcomingWrites, fleet, news, clock, deletesNodes: options.deletesNodes,
@@ -117,7 +121,18 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
   const offers = new AvailableCapacityReconciler({ client, clock });
   const offersController = control(offers, 2);
 
+  const intake: DemandIntake = new DemandIntake({
+    caches, book, ledger, rollups, fates, clock, log, metrics,
+    tell: (key) => statuses.enqueue(key),
+    warn: (pod, { reason, message }) => events.publish({ regarding: podRef(pod), type: 'Warning', reason, message }),
+    complain: (pod, finding) => complain(podRef(pod), finding),
+  }, options.directPods);
+
+  function complain(regarding: KubeObject, { type, reason, message }: Finding): void {
+    events.publish({ regarding, type: 'Warning', reason: `Not${type}`, message: `${reason}: ${message}` });
+  }
   function enqueueIfDue(key: string): void {
+    if (intake.settle(key)) return;
     const request = requests.store.get(key);
     if (request && fates.next(key, request, clock.now())) statuses.enqueue(key);
   }
@@ -128,30 +143,10 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
   }
 
   // News from the cluster.
-  requests.subscribe((event) => {
-    const { key } = event;
-    if (event.type === 'deleted') {
-      rollups.withdrawn(key, event.old);
-      ledger.forget(key);
-      return;
-    }
-    const rejectedBefore = book.rejectionOf(key) !== undefined;
-    if (rollups.requested(key, event.object)) {
-      const rejection = book.rejectionOf(key);
-      if (rejection) {
-        metrics.requestsSkipped.inc({ reason: rejection.field.split(/[.[]/)[1] ?? 'spec' });
-        log.warn({ request: key, ...rejection }, 'request left out of roll-ups');
-        ledger.forget(key);
-      }
-      if (rejection || rejectedBefore) statuses.enqueue(key);
-    }
-    if (!book.rejectionOf(key)) ledger.track(key, event.object.status?.phase === 'Acknowledged');
-  });
   pods.subscribe((event) => {
     load.observe(event);
     planner?.observe(event);
-    if (event.type === 'deleted') rollups.podGone(event.old);
-    else if (event.object.spec.nodeName && !(event.type === 'updated' && event.old.spec.nodeName)) {
+    if (event.type !== 'deleted' && event.object.spec.nodeName && !(event.type === 'updated' && event.old.spec.nodeName)) {
       const key = rollups.requestOf(event.object);
       if (key !== undefined) enqueueIfDue(key);
     }
@@ -252,6 +247,7 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
     controllers: [...controllers, untilStopped, ...(allowanceStore ? [allowanceStore] : [])],
     session,
     prepare: async (signal) => {
+      intake.speak();
       await allowanceStore?.load(signal);
       for await (const { metadata } of client.list(AvailableCapacityResource, { signal })) {
         offers.adopt(metadata.name);

@@ -1,19 +1,15 @@
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CapacityRequestResource, NodeResource, PodResource, UpcomingNodeResource } from '../api/resources.ts';
-import type { CapacityRequest, Node, Pod, UpcomingNode } from '../api/types.ts';
+import type { CapacityRequest, Pod, UpcomingNode } from '../api/types.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
-import { createRuntimeMetrics, type Informer } from '../runtime/index.ts';
-import { silentLog, type KubeObject, type ResourceType } from '../runtime/types.ts';
-import type { Caches } from './caches.ts';
-import { FleetNodes, nodeIndexes, upcomingNodeIndexes } from './fleet-nodes.ts';
+import { createRuntimeMetrics } from '../runtime/index.ts';
+import { silentLog } from '../runtime/types.ts';
 import { createOperatorMetrics } from './metrics.ts';
 import { wirePodController } from './pod-wiring.ts';
+import { cachesOf } from './testing/caches-of.ts';
 import { FakeCluster } from './testing/fake-cluster.ts';
 import { node, podOn } from './testing/machines.ts';
-import { WriteThrough } from './write-through.ts';
-
-type Indexes<T> = Record<string, (object: T) => readonly string[]>;
 
 describe('the pod controller’s sources', () => {
   let cluster: FakeCluster;
@@ -33,26 +29,10 @@ describe('the pod controller’s sources', () => {
     await running;
   });
 
-  function informer<T extends KubeObject>(type: ResourceType, indexes: Indexes<T> = {}): Informer<T> {
-    return {
-      store: cluster.store<T>(type, indexes), hasSynced: true, waitForSync: () => Promise.resolve(), run: () => Promise.resolve(),
-      subscribe: (handler) => (cluster.subscribe(type, handler), () => {}),
-    };
-  }
-
   function start(foreignNodes: 'ignore' | 'count' = 'ignore'): void {
-    const pods = informer<Pod>(PodResource, { node: (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []) });
-    const nodes = informer<Node>(NodeResource, nodeIndexes);
-    const requests = informer<CapacityRequest>(CapacityRequestResource);
-    const upcoming = informer<UpcomingNode>(UpcomingNodeResource, upcomingNodeIndexes);
-    const requestWrites = new WriteThrough(requests.store, clock);
-    requests.subscribe((event) => requestWrites.observe(event));
-    const caches: Caches = {
-      pods, nodes, requests, upcoming, requestWrites, upcomingWrites: new WriteThrough(upcoming.store, clock), fleet: new FleetNodes(nodes.store, upcoming.store),
-    };
     const registry = new Registry();
     const runnables = wirePodController({ includeDaemonSetPods: false, foreignNodes, pendingAfterMs: 10_000 }, {
-      client: cluster, caches, events: { name: 'events', publish: () => {}, run: () => Promise.resolve() }, metrics: createOperatorMetrics(registry),
+      client: cluster, caches: cachesOf(cluster, clock), events: { name: 'events', publish: () => {}, run: () => Promise.resolve() }, metrics: createOperatorMetrics(registry),
       runtimeMetrics: createRuntimeMetrics(registry), clock, log: silentLog,
     });
     running = Promise.all(runnables.map((runnable) => runnable.run(stop.signal)));

@@ -1,17 +1,13 @@
-import type { Node, Pod, UpcomingNode } from '../api/types.ts';
+import type { Pod } from '../api/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import { PendingMarker } from '../reconcilers/pod/pending-marker.ts';
 import { PodReconciler } from '../reconcilers/pod/reconciler.ts';
 import { createController, createWorkQueue, type EventRecorder, type KubeClient, type Log, type Runnable, type RuntimeMetrics } from '../runtime/index.ts';
 import type { Caches } from './caches.ts';
-import { MACHINE_ID_LABEL } from './labels.ts';
 import type { OperatorMetrics } from './metrics.ts';
-import type { Penalties } from './pod-request.ts';
+import { podRequestOptions, recheckPodsOfNodes, type PodDemandOptions } from './pod-demand.ts';
 
-export interface PodControllerOptions {
-  readonly priorityClassDefaults?: ReadonlyMap<string, Penalties>;
-  readonly includeDaemonSetPods: boolean;
-  readonly foreignNodes: 'ignore' | 'count';
+export interface PodControllerOptions extends PodDemandOptions {
   /** See PendingMarker. */
   readonly pendingAfterMs: number;
   readonly workers?: number; // default 16
@@ -30,15 +26,11 @@ export interface WiringDeps {
 /** Pods in, CapacityRequests out. Returns what has to run. */
 export function wirePodController(options: PodControllerOptions, deps: WiringDeps): Runnable[] {
   const { client, caches, events, metrics, runtimeMetrics, clock, log } = deps;
-  const { workers = 16, foreignNodes, includeDaemonSetPods, priorityClassDefaults } = options;
+  const { workers = 16, foreignNodes } = options;
   const pending = new PendingMarker({ client, requests: caches.requests.store, clock, log, afterMs: options.pendingAfterMs });
   const reconciler = new PodReconciler({
     client, pods: caches.pods.store, requests: caches.requestWrites, pending,
-    options: {
-      includeDaemonSetPods,
-      ...(priorityClassDefaults ? { priorityClassDefaults } : {}),
-      ...(foreignNodes === 'ignore' ? { isFleetNode: (name: string) => caches.fleet.isFleetNode(name) } : {}),
-    },
+    options: podRequestOptions(options, caches.fleet),
     warn: (pod, { reason, message }) => events.publish({ regarding: podRef(pod), type: 'Warning', reason, message }),
     reconciled: (outcome) => metrics.podReconciles.inc({ outcome }),
   });
@@ -56,35 +48,10 @@ export function wirePodController(options: PodControllerOptions, deps: WiringDep
     const owner = event.old.metadata.ownerReferences?.find((o) => o.kind === 'Pod');
     if (owner) controller.enqueue(`${event.old.metadata.namespace ?? ''}/${owner.name}`);
   });
-  // Whether a Node is a machine of the fleet decides about the Pods on it (D1).
-  const recheckNode = (name: string): void => {
-    for (const pod of caches.pods.store.byIndex('node', name)) controller.enqueue(`${pod.metadata.namespace ?? ''}/${pod.metadata.name}`);
-  };
-  if (foreignNodes === 'ignore') {
-    caches.nodes.subscribe((event) => {
-      if (event.type === 'added') recheckNode(event.object.metadata.name);
-      else if (event.type === 'updated' && identityOf(event.old) !== identityOf(event.object)) {
-        recheckNode(event.object.metadata.name);
-      }
-    });
-    caches.upcoming.subscribe((event) => {
-      const providerID = event.type === 'deleted' ? undefined : event.object.status?.providerID;
-      if (providerID && (event.type === 'added' || providerIdOf(event.old) !== providerID)) {
-        for (const node of caches.nodes.store.byIndex('provider', providerID)) recheckNode(node.metadata.name);
-      }
-    });
-  }
+  recheckPodsOfNodes(caches, foreignNodes, (key) => controller.enqueue(key));
   return [controller, pending];
-}
-
-function identityOf(node: Node): string {
-  return `${node.metadata.labels?.[MACHINE_ID_LABEL] ?? ''} ${node.spec?.providerID ?? ''}`;
 }
 
 export function podRef(pod: Pod): Pod {
   return { apiVersion: 'v1', kind: 'Pod', ...pod };
-}
-
-function providerIdOf(un: UpcomingNode | undefined): string | undefined {
-  return un?.status?.providerID;
 }

@@ -48,7 +48,7 @@ export class AgentRig {
     return rig;
   }
 
-  startAgent(more: Partial<AgentOptions['operator']> = {}, { log = silentLog, clock = systemClock, parts = 'agent' }: { log?: Log; clock?: Clock; parts?: Parts } = {}): RunningAgent {
+  startAgent(more: Partial<NonNullable<AgentOptions['operator']>> = {}, { log = silentLog, clock = systemClock, parts = 'agent' }: { log?: Log; clock?: Clock; parts?: Parts } = {}): RunningAgent {
     const abort = new AbortController();
     const options: AgentOptions = {
       kubeconfig: { server: this.cluster.url, token: parts }, metricsAddress: '0', handleSignals: false, syncTimeoutMs: 10_000, graceMs: 2_000,
@@ -58,7 +58,7 @@ export class AgentRig {
         clusterId: 'demo', shardAddress: this.shard.address, credentials: () => credentials.createInsecure(), rollupIntervalMs: 50, ackConcurrency: 16,
         deletesNodes: true, lifelessMs: 300_000, reconnectMaxMs: 100, demandModel: 'requests', ...more,
       } }),
-      ...(parts !== 'operator' && { podController: { includeDaemonSetPods: false, foreignNodes: 'ignore', pendingAfterMs: parts === 'agent' ? 10_000 : 0 } }),
+      ...(parts !== 'operator' && !more.directPods && { podController: { includeDaemonSetPods: false, foreignNodes: 'ignore', pendingAfterMs: parts === 'agent' ? 10_000 : 0 } }),
     };
     const ended = runAgent(options, abort.signal);
     ended.catch(() => {});
