@@ -185,13 +185,16 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const informers = [shardInformer, providerInformer, machineInformer];
   const informersAbort = new AbortController();
   const informersRun = informers.map((informer) => informer.run(informersAbort.signal));
-  const start = AbortSignal.any([...(signal ? [signal] : []), informersAbort.signal]);
+  const start = informersAbort.signal;
   const disconnect = async (): Promise<void> => {
     informersAbort.abort(new Error('the shard is stopping'));
     await Promise.allSettled(informersRun);
     await client.close();
   };
-  const forgetTermination = !surroundings.handlesSignals ? () => undefined : onTermination(() => informersAbort.abort(new Error('stopped while starting')));
+  const stopStarting = (): void => informersAbort.abort(new Error('stopped while starting'));
+  const forgetTermination = !surroundings.handlesSignals ? () => undefined : onTermination(stopStarting);
+  signal?.addEventListener('abort', stopStarting, { once: true });
+  if (signal?.aborted) stopStarting();
   let providerObject: CapacityProvider;
   try {
     await shardInformer.waitForSync(start);
@@ -203,6 +206,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     throw error;
   } finally {
     forgetTermination();
+    signal?.removeEventListener('abort', stopStarting);
   }
   /** Listed by our provider, and another shard's by their objects. */
   const foreignMachines = new Set<string>();

@@ -74,9 +74,12 @@ export class ProviderTls implements Runnable {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const woken = new AbortController();
-      this.wake = () => woken.abort();
+      const wake = (): void => woken.abort();
+      this.wake = wake;
+      signal.addEventListener('abort', wake, { once: true });
       await this.refresh(signal);
-      await sleep(this.options.clock, REFRESH_MS, AbortSignal.any([signal, woken.signal])).catch(() => undefined);
+      await sleep(this.options.clock, REFRESH_MS, woken.signal).catch(() => undefined);
+      signal.removeEventListener('abort', wake);
     }
   }
 
