@@ -708,6 +708,22 @@ describe('A-65: an operator that cannot make a blob', () => {
     expect(t.provider.made('configure')).toHaveLength(21);
   });
 
+  it.each([
+    ['runs out', (_t: Setup) => undefined],
+    ['is called off by a machine that joins', (t: Setup) => t.setbacks.clusters.succeeded('east')],
+  ])('is asked again though the rest %s while the object is still being written', async (_how, during) => {
+    const t = setUp();
+    t.world.random = 0; // the rest is shorter than the wait for the object
+    t.world.blob = () => Promise.reject(new Error('no credentials'));
+    t.world.written = (_id, signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+    t.have('m', 'Idle', bind);
+    await t.clock.advance(500);
+    during(t);
+    t.world.blob = () => Promise.resolve({ userData: BLOB, expiresAt: undefined });
+    await t.clock.advance(10_000);
+    expect(t.provider.made()).toEqual(['configure m']);
+  });
+
   it('does not hold up the machines of another cluster', async () => {
     const t = setUp();
     t.world.blob = () => Promise.reject(new Error('no credentials'));

@@ -166,7 +166,8 @@ export class MachineReconciler implements Reconciler {
     if (!now || now.intent !== machine.intent) return done;
     if (this.stepOf(now).do !== 'configure') return this.untilRested(id);
     const [blob] = await Promise.all([this.blobFor(id, intent, signal), this.writeAhead(id, signal)]);
-    if (!blob) return this.untilRested(id);
+    // Waiting for its object it may have rested long enough: then nothing else would wake it again.
+    if (!blob) return { requeueAfterMs: 0, ...this.untilRested(id) };
     const metadata = encodeShardMetadata({
       priority: intent.to.priority,
       interruptionBucket: intent.to.interruptionBucket,
