@@ -10,6 +10,7 @@ const SUITES: Readonly<Record<string, string>> = {
   engine: 'the decision engine, up to 2.4 million machines',
   shard: 'stalls of a whole shard process with its provider, hub and operators, up to 500,000 machines',
   provider: 'the provider kit: what it keeps when it is killed, and how fast it answers for 20,000 and 50,000 machines',
+  rollup: 'an operator with 100,000 requests: the message that reports them, cold and after changes',
   policy: 'what the policies on demand and disruption cost and bring, on a recorded trace',
 };
 

@@ -83,7 +83,8 @@ function amountsOf(spec: CapacityRequestSpec): ExactAmounts {
   return amounts.length > 0 ? amounts : ONE_MILLI_CPU;
 }
 
-function classOf(amounts: ExactAmounts): UnitClass {
+/** The unit class of what was taken apart already. Throws what makes it a rejection. */
+export function classOf(amounts: ExactAmounts): UnitClass {
   return unitClass(
     amounts.map(([dimension, nanos]) => {
       try {

@@ -13,8 +13,10 @@ export class DemandRow {
   readonly statusKey: string;
   readonly members = new Set<string>();
   private readonly sums = new Map<string, bigint>();
-  /** Per dimension how many members have which amount: the maximum survives the removal of its holder. */
-  private readonly sizes = new Map<string, Map<bigint, number>>();
+  /** How many members have which amounts; alike ones mostly share theirs. The maximum survives the removal of its holder. */
+  private readonly sizes = new Map<ExactAmounts, number>();
+  /** The per-dimension maximum; undefined = to be found anew. */
+  private largest: Map<string, bigint> | undefined = new Map();
   private readonly allowance = new Map<string, bigint>();
   private need: CapacityNeed | undefined;
 
@@ -26,12 +28,10 @@ export class DemandRow {
   add(member: string, amounts: ExactAmounts): void {
     this.members.add(member);
     this.need = undefined;
-    for (const [dimension, nanos] of amounts) {
-      this.sums.set(dimension, (this.sums.get(dimension) ?? 0n) + nanos);
-      let counts = this.sizes.get(dimension);
-      if (!counts) this.sizes.set(dimension, (counts = new Map()));
-      counts.set(nanos, (counts.get(nanos) ?? 0) + 1);
-    }
+    for (const [dimension, nanos] of amounts) this.sums.set(dimension, (this.sums.get(dimension) ?? 0n) + nanos);
+    const alike = this.sizes.get(amounts) ?? 0;
+    this.sizes.set(amounts, alike + 1);
+    if (alike === 0 && this.largest) raise(this.largest, amounts);
   }
 
   remove(member: string, amounts: ExactAmounts): void {
@@ -41,12 +41,14 @@ export class DemandRow {
       const rest = (this.sums.get(dimension) ?? 0n) - nanos;
       if (rest === 0n) this.sums.delete(dimension);
       else this.sums.set(dimension, rest);
-      const counts = this.sizes.get(dimension);
-      const left = (counts?.get(nanos) ?? 0) - 1;
-      if (left > 0) counts?.set(nanos, left);
-      else counts?.delete(nanos);
-      if (counts?.size === 0) this.sizes.delete(dimension);
     }
+    const left = (this.sizes.get(amounts) ?? 0) - 1;
+    if (left > 0) {
+      this.sizes.set(amounts, left);
+      return;
+    }
+    this.sizes.delete(amounts);
+    if (amounts.some(([dimension, nanos]) => nanos === this.largest?.get(dimension))) this.largest = undefined;
   }
 
   /** Σ requests, without the allowance. */
@@ -55,13 +57,11 @@ export class DemandRow {
   }
 
   minUnit(): ExactAmounts {
-    const max = new Map<string, bigint>();
-    for (const [dimension, counts] of this.sizes) {
-      let largest = 0n;
-      for (const nanos of counts.keys()) if (nanos > largest) largest = nanos;
-      max.set(dimension, largest);
+    if (!this.largest) {
+      this.largest = new Map();
+      for (const amounts of this.sizes.keys()) raise(this.largest, amounts);
     }
-    return sorted(max);
+    return sorted(this.largest);
   }
 
   /** What the row reports beyond its requests (D3). */
@@ -94,6 +94,13 @@ export class DemandRow {
       minUnit: printed(this.minUnit()),
       group,
     };
+  }
+}
+
+function raise(largest: Map<string, bigint>, amounts: ExactAmounts): void {
+  for (const [dimension, nanos] of amounts) {
+    const before = largest.get(dimension);
+    if (before === undefined || nanos > before) largest.set(dimension, nanos);
   }
 }
 

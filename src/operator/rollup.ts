@@ -2,8 +2,9 @@ import type { CapacityNeed } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
 import { compareUnitClassDescending } from '../api/profile.ts';
 import type { CapacityRequest } from '../api/types.ts';
 import { compareText } from '../lib/compare-text.ts';
-import { contributionOf, isRejection, type Contribution, type Rejection } from './contribution.ts';
+import { isRejection, type Contribution, type Rejection } from './contribution.ts';
 import { DemandRow } from './demand-row.ts';
+import { KnownContributions } from './known-contributions.ts';
 
 interface Entry {
   readonly uid: string | undefined;
@@ -16,6 +17,7 @@ interface Entry {
  * rows costs the rows, not the requests. Rows with equal members are equal, in whatever order the members came.
  */
 export class DemandBook {
+  private readonly contributions = new KnownContributions();
   private readonly entries = new Map<string, Entry>();
   private readonly rows = new Map<string, DemandRow>();
   private readonly byStatusKey = new Map<string, Set<DemandRow>>();
@@ -34,7 +36,7 @@ export class DemandBook {
     const { uid, generation } = request.metadata;
     const known = this.entries.get(key);
     if (known && generation !== undefined && known.generation === generation && known.uid === uid) return false;
-    const outcome = contributionOf(request);
+    const outcome = this.contributions.of(request);
     if (known) this.detach(key, known.outcome);
     this.entries.set(key, { uid, generation, outcome });
     if (!isRejection(outcome)) this.attach(key, outcome);

@@ -1,0 +1,51 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import type { CapacityRequest, CapacityRequestSpec } from '../api/types.ts';
+import { contributionOf, isRejection } from './contribution.ts';
+import { KnownContributions } from './known-contributions.ts';
+
+const few = (...texts: string[]): fc.Arbitrary<string> => fc.constantFrom(...texts);
+/** Texts that other ways of putting them side by side give as well, amounts that mean the same, and nonsense. */
+const quantity = few('1', '1000m', '2', '12', '0', '1Gi', '1024Mi', '-1', 'x', '1e30');
+const spec: fc.Arbitrary<CapacityRequestSpec> = fc.record({
+  resources: fc.dictionary(few('cpu', 'memory', 'c', 'pu1'), fc.oneof(quantity, fc.constantFrom(1, 12)), { maxKeys: 3 }),
+  priority: fc.constantFrom(0, 1, 10),
+  requirements: fc.array(fc.record({ key: few('a', 'ab', 'b'), operator: few('In', 'NotIn', 'Exists', 'Like'), values: fc.array(few('a', 'b', 'ab', ''), { maxLength: 2 }) }, { requiredKeys: ['key', 'operator'] }), { maxLength: 2 }),
+  interruptionPenalty: fc.oneof(quantity, fc.constantFrom(0, 1)),
+  reclamationPenalty: fc.oneof(quantity, fc.constantFrom(0, 1)),
+  topologySpread: fc.array(fc.record({ topologyKey: few('zone', 'rack'), maxSkew: fc.constantFrom(0, 1, 2), whenUnsatisfiable: few('DoNotSchedule', 'ScheduleAnyway', 'Maybe') }), { maxLength: 2 }),
+  coLocation: fc.record({ topologyKey: few('', 'zone', 'rack'), labelSelector: fc.record({ matchLabels: fc.dictionary(few('j', 'k'), few('1', '2'), { maxKeys: 2 }) }) }, { requiredKeys: ['topologyKey'] }),
+}, { requiredKeys: ['resources', 'priority'] }) as fc.Arbitrary<CapacityRequestSpec>;
+const request = fc.record({ spec, namespace: few('ml', 'web') }).map(({ spec: of, namespace }): CapacityRequest => ({ metadata: { name: 'x', namespace }, spec: of }));
+
+it('what is known contributes what it would if nothing were known', () => {
+  let [shared, refused] = [0, 0];
+  fc.assert(
+    fc.property(fc.array(request, { minLength: 40, maxLength: 40 }), (requests) => {
+      const known = new KnownContributions();
+      const seen = new Set<unknown>();
+      for (const one of [...requests, ...requests]) {
+        const outcome = known.of(one);
+        expect(outcome).toEqual(contributionOf(one));
+        if (isRejection(outcome)) refused++;
+        else if (seen.has(outcome.amounts)) shared++;
+        else seen.add(outcome.amounts);
+      }
+    }),
+    { numRuns: 200 },
+  );
+  expect([shared > 2_000, refused > 2_000]).toEqual([true, true]);
+});
+
+it('texts that would be one side by side are different', () => {
+  const known = new KnownContributions();
+  const requirement = (key: string, ...values: string[]): Partial<CapacityRequestSpec> => ({ requirements: [{ key, operator: 'In', values }] });
+  const different = [
+    requirement('k', 'ab', ''), requirement('k', 'a', 'b'), requirement('kIn', 'a', 'b'), { priority: 1, interruptionPenalty: 2 }, { priority: 12 }, { interruptionPenalty: '1', reclamationPenalty: '2' },
+    { interruptionPenalty: '12' }, { reclamationPenalty: '12' }, { resources: { a: '1', b: '2' } }, { resources: { a: '1b', '2': '2' } }, { resources: { 'a1': '1', '2': '1' } },
+  ];
+  for (const of of different) {
+    const one: CapacityRequest = { metadata: { name: 'x', namespace: 'ml' }, spec: { resources: { cpu: '1' }, priority: 0, ...of } };
+    expect(known.of(one)).toEqual(contributionOf(one));
+  }
+});
