@@ -615,8 +615,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'reason-starved', file: 'decide/verdict.ts', rule: 'only who ranks above starves somebody',
-    find: '(this.#precedence?.[index] as number) > row.precedence',
-    replace: '(this.#precedence?.[index] as number) >= row.precedence',
+    find: 'return precedence > row.precedence',
+    replace: 'return precedence >= row.precedence',
   },
   {
     id: 'arrival-forgotten', file: 'decide/planner.ts', rule: "a demand's age ends when its cluster stops asking (D5)",

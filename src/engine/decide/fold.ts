@@ -11,6 +11,7 @@ import type { Shelf } from '../facts/group.ts';
 import { foldedRow } from '../facts/need-row.ts';
 import type { FoldTarget, NeedRow } from '../facts/need-row.ts';
 import { servedApart } from './served-apart.ts';
+import { SmallerMachines } from './smaller-machines.ts';
 import type { Tally } from './tally.ts';
 
 export class Folding {
@@ -18,14 +19,17 @@ export class Folding {
   /** By the machines asked for: whether some free one exists. */
   readonly #free = new Map<Asker, boolean>();
   #freeVersion = -1;
+  readonly #smaller: SmallerMachines;
 
   constructor(facts: Facts) {
     this.#facts = facts;
+    this.#smaller = new SmallerMachines(facts);
   }
 
   /** Before a plan: true if gangs may fold differently than before because free machines have come or gone. */
   update(): boolean {
     const { freeVersion } = this.#facts.inventory;
+    this.#smaller.forget();
     if (freeVersion === this.#freeVersion) return false;
     this.#freeVersion = freeVersion;
     let differs = false;
@@ -43,11 +47,12 @@ export class Folding {
     cluster.foldsByFree = false;
     if (cluster.demand?.hasGangs !== true) return rows;
     const asked = new Map<Asker, boolean>();
-    const fit = rows.map(({ onOneMachine }) => onOneMachine !== undefined && this.#fits(onOneMachine, cluster, asked));
-    const served = fit.includes(true) ? servedApart(this.#facts, cluster, rows, fit) : undefined;
-    const folds = fit.map((fits, i) => fits && served?.has(rows[i] as NeedRow) !== true);
+    const folds: boolean[] = [];
+    for (const { onOneMachine } of rows) folds.push(onOneMachine !== undefined && this.#fits(onOneMachine, cluster, asked));
+    const served = folds.includes(true) ? servedApart(this.#facts, cluster, rows, folds, this.#smaller) : undefined;
+    if (served !== undefined) rows.forEach((row, i) => (folds[i] &&= !served.has(row)));
     const known = cluster.planned;
-    if (known?.of === rows && known.folds.every((fold, i) => fold === folds[i])) return known.rows;
+    if (known?.of === rows && equal(known.folds, folds)) return known.rows;
     const planned = this.#fold(cluster, rows, folds);
     cluster.planned = { of: rows, folds, rows: planned };
     return planned;
@@ -82,15 +87,17 @@ export class Folding {
   /** One machine that the cluster has, or some free one, holds the whole gang; what is claimed does not matter. `asked` = answers for this cluster. */
   #fits(target: FoldTarget, cluster: Cluster, asked: Map<Asker, boolean>): boolean {
     const { asker, demandKey } = target;
-    const accepts = (shelf: Shelf<Tally> | undefined): boolean => shelf !== undefined && this.#accepts(asker, shelf);
+    const { bound, promised, reserved } = cluster;
     // What is on its way keeps gangs folded for which it was decided, and folds no others: it may fail to arrive.
-    if (accepts(cluster.promised.get(demandKey)) || accepts(cluster.reserved.get(demandKey))) return true;
+    if (promised.size > 0 && this.#accepts(asker, promised.get(demandKey))) return true;
+    if (reserved.size > 0 && this.#accepts(asker, reserved.get(demandKey))) return true;
     let answer = asked.get(asker);
-    if (answer === undefined) asked.set(asker, (answer = accepts(cluster.bound) || this.#isFree(asker, cluster)));
+    if (answer === undefined) asked.set(asker, (answer = this.#accepts(asker, bound) || this.#isFree(asker, cluster)));
     return answer;
   }
 
-  #accepts(holder: Asker, shelf: Shelf<Tally>): boolean {
+  #accepts(holder: Asker, shelf: Shelf<Tally> | undefined): boolean {
+    if (shelf === undefined || shelf.size === 0) return false;
     const { accepts } = this.#facts.fit(holder);
     for (const group of shelf.groups()) if (accepts[group.classIndex] === 1) return true;
     return false;
@@ -106,4 +113,9 @@ export class Folding {
   #existsFree(holder: Asker): boolean {
     return this.#facts.fit(holder).classes.some((cls) => cls.usable.idle + cls.usable.speculative > 0);
   }
+}
+
+function equal(a: readonly boolean[], b: readonly boolean[]): boolean {
+  for (let i = 0; i < b.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

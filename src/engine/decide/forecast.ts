@@ -5,7 +5,9 @@
  */
 import type { Cluster } from '../facts/cluster.ts';
 import type { Group, Mark } from '../facts/group.ts';
+import { isOneDemand } from '../facts/need-row.ts';
 import type { NeedRow } from '../facts/need-row.ts';
+import type { Market } from './market.ts';
 import type { Tally } from './tally.ts';
 
 /** Machines at positions from..to of a group, and who will have them; undefined = nobody. */
@@ -16,11 +18,16 @@ export interface Stretch {
   readonly holder: NeedRow | undefined;
 }
 
+/** Where a gang will be. */
+type Place = Pick<Tally, 'domain' | 'satisfiable'>;
+
 interface Forecast {
   readonly stretches: readonly Stretch[];
   /** What was foreseen for gangs. */
-  readonly gangs: ReadonlyMap<NeedRow, Tally>;
+  readonly gangs: ReadonlyMap<NeedRow, Place>;
 }
+
+const NOWHERE: Place = { domain: undefined, satisfiable: false };
 
 const NO_GANGS: Forecast['gangs'] = new Map();
 
@@ -34,12 +41,16 @@ export class Forecasts {
   /** Grows when a forecast is forgotten. */
   version = 0;
   readonly #turns: ReadonlyMap<Cluster, Turns>;
+  readonly #market: Market;
   readonly #credit: (row: NeedRow, cluster: Cluster) => Tally;
   readonly #known = new Map<Cluster, Forecast>();
+  /** The cluster whose turns were asked for last: rows of one cluster come together. */
+  #near: { readonly cluster: Cluster; readonly turns: Turns | undefined } | undefined;
 
   /** `credit` credits a row with what its cluster has, and nothing else. */
-  constructor(turns: ReadonlyMap<Cluster, Turns>, credit: (row: NeedRow, cluster: Cluster) => Tally) {
+  constructor(turns: ReadonlyMap<Cluster, Turns>, market: Market, credit: (row: NeedRow, cluster: Cluster) => Tally) {
     this.#turns = turns;
+    this.#market = market;
     this.#credit = credit;
   }
 
@@ -65,10 +76,12 @@ export class Forecasts {
     return false;
   }
 
-  /** The cluster's row that comes next is of this demand. */
-  isNext(cluster: Cluster, demandKey: string): boolean {
-    const turns = this.#turns.get(cluster);
-    return turns?.rows[turns.next]?.demandKey === demandKey;
+  /** The cluster's row that comes next is of the same demand. */
+  isNext(cluster: Cluster, row: NeedRow): boolean {
+    if (this.#near?.cluster !== cluster) this.#near = { cluster, turns: this.#turns.get(cluster) };
+    const { turns } = this.#near;
+    const next = turns?.rows[turns.next];
+    return next !== undefined && isOneDemand(next, row);
   }
 
   /** Something was taken in the cluster, or is no longer spoken for. */
@@ -78,13 +91,13 @@ export class Forecasts {
 
   /** A Need has had its turn. Only a gang can have chosen otherwise than foreseen, because of what is free. */
   confirm({ row, cluster, domain, satisfiable }: Tally): void {
-    const foreseen = this.#known.get(cluster)?.gangs.get(row);
+    const foreseen = row.sameKey === undefined ? undefined : this.#known.get(cluster)?.gangs.get(row);
     if (foreseen !== undefined && (foreseen.domain !== domain || foreseen.satisfiable !== satisfiable)) this.forget(cluster);
   }
 
   #foresee(cluster: Cluster, turns: Turns): Forecast {
     const { rows, next } = turns;
-    const gangs = new Map<NeedRow, Tally>();
+    const gangs = new Map<NeedRow, Place>();
     const marks: { readonly group: Group<Tally>; readonly mark: Mark<Tally> }[] = [];
     for (const shelf of cluster.shelves()) {
       for (const tie of shelf.ties()) {
@@ -93,12 +106,16 @@ export class Forecasts {
         }
       }
     }
-    for (let i = next; i < rows.length; i++) {
-      const row = rows[i] as NeedRow;
-      turns.next = i + 1;
-      const tally = this.#credit(row, cluster);
-      if (row.sameKey !== undefined) gangs.set(row, tally);
-    }
+    this.#market.tryOut(() => {
+      for (let i = next; i < rows.length; i++) {
+        const row = rows[i] as NeedRow;
+        turns.next = i + 1;
+        if (this.#market.mayBeCredited(row, cluster)) {
+          const tally = this.#credit(row, cluster);
+          if (row.sameKey !== undefined) gangs.set(row, tally);
+        } else if (row.sameKey !== undefined) gangs.set(row, NOWHERE);
+      }
+    });
     turns.next = next;
     const stretches: Stretch[] = [];
     for (const { group, mark } of marks) {

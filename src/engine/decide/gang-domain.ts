@@ -60,17 +60,34 @@ function compareOffers(a: DomainOffer, b: DomainOffer, wanted: readonly number[]
   return rest || b.count - a.count || compareText(a.value, b.value);
 }
 
-/** Compares Σ min(have, want) / want. */
+/** Compares Σ min(have, want) / want. Where one has less of nothing no sums are needed. */
 function compareCapped(a: readonly number[], b: readonly number[], wanted: readonly number[]): number {
-  const cap = (have: readonly number[]): number[] => wanted.map((w, i) => Math.min(have[i] as number, w));
-  const x = cap(a);
-  const y = cap(b);
-  if (x.every((amount, i) => amount === y[i])) return 0;
-  return compareRatios(x.map(BigInt), y.map(BigInt), wanted);
+  let more = false;
+  let less = false;
+  for (let i = 0; i < wanted.length; i++) {
+    const w = wanted[i] as number;
+    const difference = Math.min(a[i] as number, w) - Math.min(b[i] as number, w);
+    if (difference > 0) more = true;
+    else if (difference < 0) less = true;
+  }
+  if (!more || !less) return Number(more) - Number(less);
+  const cap = (have: readonly number[]): bigint[] => wanted.map((w, i) => BigInt(Math.min(have[i] as number, w)));
+  return compareRatios(cap(a), cap(b), wanted);
 }
 
 /** The least over-commitment first. */
 function compareSlack(a: DomainOffer, b: DomainOffer, wanted: readonly number[]): number {
+  let more = false;
+  let less = false;
+  for (let i = 0; i < wanted.length; i++) {
+    if (wanted[i] === 0) continue;
+    const x = (a.total[i] as number) + (a.victims?.[i] ?? 0);
+    const y = (b.total[i] as number) + (b.victims?.[i] ?? 0);
+    if (x >= MOST || y >= MOST) return compareRatios(a.exactTotal(), b.exactTotal(), wanted);
+    if (x > y) more = true;
+    else if (x < y) less = true;
+  }
+  if (!more || !less) return Number(more) - Number(less);
   return compareRatios(a.exactTotal(), b.exactTotal(), wanted);
 }
 

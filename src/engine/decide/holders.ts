@@ -1,5 +1,4 @@
 /** For whom machines serve, as numbers: what the engine notes per machine of a plan. */
-import { foldName } from '../facts/need-row.ts';
 import type { NeedRow } from '../facts/need-row.ts';
 import type { ServedDemand } from '../types.ts';
 
@@ -59,7 +58,7 @@ export class Holders {
 export function servedDemand(row: NeedRow): ServedDemand {
   const { cluster, fingerprint, group, unitClass, profile } = row.need;
   const first = row.gangs?.[0]?.need.fingerprint;
-  const foldedAs = foldName(row);
+  const { foldedAs } = row;
   return { cluster, fingerprint: first ?? fingerprint, group, unitClass, priority: profile.priority, ...(foldedAs !== undefined && { foldedAs }) };
 }
 

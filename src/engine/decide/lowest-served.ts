@@ -38,12 +38,15 @@ export class LowestServed {
     return this.#noted.size;
   }
 
+  has(cluster: Cluster): boolean {
+    return this.#noted.has(cluster);
+  }
+
   /** Once per cluster. What nobody is credited with is below everything. */
-  note(cluster: Cluster, stretches: () => readonly Stretch[]): void {
-    if (this.#noted.has(cluster)) return;
+  note(cluster: Cluster, stretches: readonly Stretch[]): void {
     this.#noted.add(cluster);
     this.#byFit.clear();
-    for (const { group, holder } of stretches()) {
+    for (const { group, holder } of stretches) {
       const lows = (this.#byClass[group.classIndex] ??= new Lows());
       lows.note(holder?.need.profile.priority ?? -Infinity, cluster);
     }

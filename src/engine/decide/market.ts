@@ -1,5 +1,6 @@
 /** Everything one plan hands out, and how far it has got: shared by the steps of the ordered pass. */
 import type { Cluster } from '../facts/cluster.ts';
+import type { Fit } from '../facts/fit.ts';
 import type { Facts } from '../facts/facts.ts';
 import type { Group } from '../facts/group.ts';
 import type { NeedRow } from '../facts/need-row.ts';
@@ -33,7 +34,8 @@ export class Market {
   #givers: readonly Cluster[] | undefined;
   #lowest: { readonly version: number; readonly served: LowestServed } | undefined;
   readonly #spare = new Map<Cluster, Tie[]>();
-  readonly #left = new Map<Cluster, { readonly ties: readonly Tie[]; from: number }>();
+  /** By what is asked for: where it was asked for last, and what of that is left. */
+  #near = new Map<Fit, Near>();
   /** What is being credited is only tried out. */
   isForecast = false;
 
@@ -50,30 +52,56 @@ export class Market {
   }
 
   /**
-   * What a Need may be credited with, in order: its cluster's bound machines, what was decided for it (D34), and what was
+   * What a Need may be credited with after its cluster's bound machines: what was decided for it (D34), and what was
    * decided for Needs of its cluster that have had their turn and do without it. The last follows from the first: a
    * machine that becomes ready early is credited to whoever comes first, and what was on its way to that Need must then
    * serve the one it was taken from, or constant demand would withdraw the one and buy another.
    */
-  creditable({ row, cluster }: Tally): { readonly bound: readonly Tie[]; readonly arriving: readonly Tie[] } {
-    return { bound: this.#boundLeft(cluster), arriving: cluster.promised.size === 0 ? NO_TIES : this.#arriving(row, cluster) };
-  }
-
-  #arriving(row: NeedRow, cluster: Cluster): readonly Tie[] {
+  arriving({ row, cluster }: Tally): readonly Tie[] {
+    if (cluster.promised.size === 0) return NO_TIES;
     const arriving = new Set<Tie>(); // a demand that a folded row has closed may have rows to come
     for (const key of demandKeysOf(row)) for (const tie of cluster.promised.get(key)?.ties() ?? []) arriving.add(tie);
     for (const tie of this.#spare.get(cluster) ?? []) arriving.add(tie);
     return [...arriving];
   }
 
-  /** Ties that have something left; machines only become fewer within a plan, but for those of a forecast. */
-  #boundLeft(cluster: Cluster): readonly Tie[] {
-    const ties = cluster.bound.ties();
-    let left = this.#left.get(cluster);
-    if (left === undefined || left.ties !== ties) this.#left.set(cluster, (left = { ties, from: 0 }));
-    if (this.isForecast) return ties;
-    while (left.from < ties.length && (ties[left.from] as Tie).every((group) => group.left <= 0)) left.from++;
-    return left.from === 0 ? ties : ties.slice(left.from);
+  /** What is left of the cluster's bound machines that fit: a Need is credited with these first. Machines only become fewer: `giveBack` and `tryOut` see to the exceptions. */
+  bound(cluster: Cluster, fit: Fit): readonly Tie[] {
+    if (cluster.bound.size === 0) return NO_TIES;
+    const near = this.#near.get(fit);
+    if (near === undefined) {
+      const ties = tiesLeft(cluster.bound.ties(), fit);
+      this.#near.set(fit, { cluster, ties });
+      return ties;
+    }
+    if (near.cluster !== cluster) {
+      near.cluster = cluster;
+      near.ties = tiesLeft(cluster.bound.ties(), fit);
+    } else if (near.ties.some(hasRunOut)) near.ties = tiesLeft(near.ties, fit);
+    return near.ties;
+  }
+
+  /** False: its cluster has nothing that the row could be credited with. */
+  mayBeCredited(row: NeedRow, cluster: Cluster): boolean {
+    // Gangs planned as one keep what fits none of them, and who asks for nothing needs nothing.
+    if (cluster.promised.size > 0 || cluster.reserved.size > 0 || row.gangs !== undefined || !row.wanted.some((amount) => amount > 0)) return true;
+    return this.bound(cluster, this.facts.fit(row.asker)).length > 0;
+  }
+
+  /** Credits what will be given back: afterwards as much is left as before. */
+  tryOut(work: () => void): void {
+    const near = this.#near;
+    this.#near = new Map();
+    this.isForecast = true;
+    work();
+    this.isForecast = false;
+    this.#near = near;
+  }
+
+  /** The last `n` machines of a group of bound machines are nobody's again. */
+  giveBack(group: Group<Tally>, n: number): void {
+    group.giveBack(n);
+    this.#near.clear();
   }
 
   /**
@@ -95,7 +123,7 @@ export class Market {
   othersOf({ row, cluster }: Tally): ((group: Group<Tally>) => boolean) | undefined {
     const { forecasts } = this;
     // Rows of one demand are neighbours; of gangs planned as one those of other sizes come anywhere.
-    if (row.gangs === undefined ? forecasts?.isNext(cluster, row.demandKey) !== true : cluster.folded.size < 2) return undefined;
+    if (row.gangs === undefined ? forecasts?.isNext(cluster, row) !== true : cluster.folded.size < 2) return undefined;
     const { assignments } = this.facts.inventory;
     const isForOther = (ref: number): boolean => {
       const { demandKey, to } = assignments.at(ref);
@@ -159,34 +187,76 @@ export class Market {
     if (this.#lowest?.version !== version) this.#lowest = { version, served: new LowestServed() };
     const { served } = this.#lowest;
     // In its own turn nothing can be foreseen of a cluster, and nothing need be: nobody takes from it then.
-    if (served.clusters < this.givers.length) for (const giver of this.givers) if (giver !== asker) served.note(giver, () => this.stretches(giver));
+    const missing = this.givers.length - served.clusters;
+    if (missing > 1 || (missing === 1 && served.has(asker))) {
+      for (const giver of this.givers) if (giver !== asker && !served.has(giver)) served.note(giver, this.stretches(giver));
+    }
     return served.of(fit, asker) < row.need.profile.priority;
   }
 
   /** The free machines that the Need accepts, in the order in which it would take them, Idle or Speculative. */
   *free(tally: Tally, speculative: boolean): Iterable<Tie> {
-    const { fit } = tally;
-    const { inventory } = this.facts;
-    const kind = speculative ? 'speculative' : 'idle';
+    for (let at = this.nextFree(tally.fit, speculative, 0); at >= 0; at = this.nextFree(tally.fit, speculative, at + 1)) yield this.freeTie(tally.fit, speculative, at);
+  }
+
+  /** From `from` on, the place of the next tie that has something left; -1 = there is none. */
+  nextFree(fit: Fit, speculative: boolean, from: number): number {
     const { cursor } = fit;
     if (cursor.plan !== this.#serial) {
       cursor.plan = this.#serial;
       cursor.idle = cursor.speculative = 0;
     }
-    const ties = fit[kind];
-    let exhausted = true;
-    for (let i = cursor[kind]; i < ties.length; i++) {
-      const groups: Group<Tally>[] = [];
-      for (const cls of ties[i] as readonly MachineClass[]) {
-        const group = speculative ? inventory.speculative(cls.index) : inventory.idle(cls.index);
-        if (group !== undefined && group.left > 0) groups.push(group);
-      }
-      if (groups.length > 0) {
-        exhausted = false;
-        yield groups;
-      } else if (exhausted) cursor[kind] = i + 1; // machines only become fewer within a plan
+    const ties = speculative ? fit.speculative : fit.idle;
+    const first = speculative ? cursor.speculative : cursor.idle;
+    for (let at = Math.max(first, from); at < ties.length; at++) {
+      if (!this.#hasFree(ties[at] as readonly MachineClass[], speculative)) continue;
+      // Machines only become fewer within a plan.
+      if (from <= first) cursor[speculative ? 'speculative' : 'idle'] = at;
+      return at;
     }
+    if (from <= first) cursor[speculative ? 'speculative' : 'idle'] = ties.length;
+    return -1;
   }
+
+  /** What is left of the tie in that place. */
+  freeTie(fit: Fit, speculative: boolean, at: number): Tie {
+    const { inventory } = this.facts;
+    const groups: Group<Tally>[] = [];
+    for (const { index } of (speculative ? fit.speculative : fit.idle)[at] as readonly MachineClass[]) {
+      const group = speculative ? inventory.speculative(index) : inventory.idle(index);
+      if (group !== undefined && group.left > 0) groups.push(group);
+    }
+    return groups;
+  }
+
+  #hasFree(classes: readonly MachineClass[], speculative: boolean): boolean {
+    const { inventory } = this.facts;
+    for (const { index } of classes) {
+      const group = speculative ? inventory.speculative(index) : inventory.idle(index);
+      if (group !== undefined && group.left > 0) return true;
+    }
+    return false;
+  }
+}
+
+interface Near {
+  cluster: Cluster;
+  ties: readonly Tie[];
+}
+
+function tiesLeft(ties: readonly Tie[], { accepts }: Fit): Tie[] {
+  const all: Tie[] = [];
+  for (const tie of ties) {
+    let some: Group<Tally>[] | undefined;
+    for (const group of tie) if (accepts[group.classIndex] === 1 && group.left > 0) (some ??= []).push(group);
+    if (some !== undefined) all.push(some);
+  }
+  return all;
+}
+
+function hasRunOut(tie: Tie): boolean {
+  for (const group of tie) if (group.left <= 0) return true;
+  return false;
 }
 
 /** A folded row also stands for the demands of its gangs: what was decided for them is decided for it. */

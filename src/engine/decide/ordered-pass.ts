@@ -28,17 +28,19 @@ export function interleave(clusters: readonly (readonly NeedRow[])[]): NeedRow[]
 export function servePass(market: Market, turns: ReadonlyMap<Cluster, Turns>): Tally[] {
   const order = interleave([...turns.values()].map(({ rows }) => rows));
   const { facts } = market;
-  const forecasts = new Forecasts(turns, (row, cluster) => creditOnly(market, new Tally(row, cluster, facts.fit(row.asker))));
+  const forecasts = new Forecasts(turns, market, (row, cluster) => creditOnly(market, new Tally(row, cluster, facts.fit(row.asker))));
   market.forecasts = forecasts;
   const tallies: Tally[] = [];
+  let cluster: Cluster | undefined;
   for (let i = 0; i < order.length; i++) {
     const row = order[i] as NeedRow;
-    const cluster = facts.clusters.named(row.need.cluster);
+    if (cluster?.name !== row.need.cluster) cluster = facts.clusters.named(row.need.cluster);
     const tally = new Tally(row, cluster, facts.fit(row.asker));
     (turns.get(cluster) as Turns).next++;
     serve(market, tally);
     forecasts.confirm(tally);
-    if (order[i + 1]?.demandKey !== row.demandKey) market.closeDemand(tally); // rows of one demand are neighbours
+    // Rows of one demand are neighbours.
+    if (cluster.promised.size > 0 && order[i + 1]?.demandKey !== row.demandKey) market.closeDemand(tally);
     tallies.push(tally);
   }
   return tallies;
@@ -66,13 +68,11 @@ function serve(market: Market, tally: Tally): void {
   }
 }
 
-/** Credits the row with what its cluster has, and nothing else. */
+/** Credits the row with what its cluster has, and nothing else: what is tried out, in a market that is told so. */
 export function creditOnly(market: Market, tally: Tally): Tally {
   const { sameKey, spread } = tally.row;
-  market.isForecast = true;
   if (sameKey !== undefined) serveSame(market, tally, sameKey, false);
   else if (spread !== undefined) creditSpread(market, tally, spread);
   else creditPlain(market, tally);
-  market.isForecast = false;
   return tally;
 }

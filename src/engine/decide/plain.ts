@@ -2,17 +2,21 @@
 import type { Group } from '../facts/group.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import { drainTies } from './drain.ts';
-import type { Market, Tie } from './market.ts';
+import type { Draining } from './drain.ts';
+import type { Market } from './market.ts';
 import type { Tally } from './tally.ts';
 
 export function creditPlain(market: Market, tally: Tally): void {
   if (tally.covered) return;
-  const { bound, arriving } = market.creditable(tally);
+  const bound = market.bound(tally.cluster, tally.fit);
+  const arriving = market.arriving(tally);
   const isOthers = market.othersOf(tally);
-  const draining = { market, tally, take: crediting(tally), ...(isOthers && { admits: (group: Group<Tally>) => !isOthers(group) }) };
-  if (bound.length > 0) drainTies(bound, draining);
-  if (arriving.length > 0) drainTies(arriving, draining);
-  if (tally.row.gangs !== undefined && (!tally.covered || tally.arriving > 0)) keepUntilMoved(market, tally, bound);
+  if (bound.length > 0 || arriving.length > 0) {
+    const draining: Draining = isOthers === undefined ? { market, tally, take: crediting(tally) } : { market, tally, take: crediting(tally), admits: (group) => !isOthers(group) };
+    drainTies(bound, draining);
+    drainTies(arriving, draining);
+  }
+  if (tally.row.gangs !== undefined && (!tally.covered || tally.arriving > 0)) keepUntilMoved(market, tally);
   creditReserved(market, tally);
   if (isOthers !== undefined && comesFirst(market, tally, isOthers)) creditOthers(market, tally);
 }
@@ -21,9 +25,8 @@ export function creditPlain(market: Market, tally: Tally): void {
 export function comesFirst(market: Market, tally: Tally, isOthers: (group: Group<Tally>) => boolean): boolean {
   if (tally.covered) return false;
   if (market.isForecast || !tally.cluster.connected) return true;
-  const { bound, arriving } = market.creditable(tally);
   const sums = tally.remaining.map(() => 0);
-  for (const group of [...bound, ...arriving].flat()) {
+  for (const group of [...market.bound(tally.cluster, tally.fit), ...market.arriving(tally)].flat()) {
     if (group.left <= 0 || tally.fit.accepts[group.classIndex] !== 1 || !isOthers(group)) continue;
     const cls = market.classOf(group);
     for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) + group.left * tally.amount(cls, i);
@@ -34,18 +37,19 @@ export function comesFirst(market: Market, tally: Tally, isOthers: (group: Group
 /** Credits what is for other rows of the demand. */
 export function creditOthers(market: Market, tally: Tally): void {
   if (tally.covered || market.othersOf(tally) === undefined) return;
-  const { bound, arriving } = market.creditable(tally);
   const draining = { market, tally, take: crediting(tally) };
-  drainTies(bound, draining);
-  drainTies(arriving, draining);
+  drainTies(market.bound(tally.cluster, tally.fit), draining);
+  drainTies(market.arriving(tally), draining);
 }
 
 /** Until there are machines that hold whole gangs, gangs keep what they were bound, though it holds none whole (D7). */
-function keepUntilMoved(market: Market, tally: Tally, bound: readonly Tie[]): void {
+function keepUntilMoved(market: Market, tally: Tally): void {
   const { assignments } = market.facts.inventory;
-  const gangs = new Set(tally.row.gangs?.map(({ demandKey }) => demandKey));
-  for (const group of bound.flat()) {
-    if (group.left > 0 && group.assigned >= 0 && gangs.has(assignments.at(group.assigned).demandKey)) tally.keep(group);
+  let gangs: Set<string> | undefined;
+  for (const group of tally.cluster.bound.groups()) {
+    if (group.left <= 0 || group.assigned < 0) continue;
+    gangs ??= new Set(tally.row.gangs?.map(({ demandKey }) => demandKey));
+    if (gangs.has(assignments.at(group.assigned).demandKey)) tally.keep(group);
   }
 }
 
@@ -112,6 +116,7 @@ export function picking(market: Market, tally: Tally, speculative: boolean): (gr
 export function acquirePlain(market: Market, tally: Tally): void {
   for (const speculative of [false, true]) {
     if (tally.covered) return;
+    if (market.nextFree(tally.fit, speculative, 0) < 0) continue;
     if (!drainTies(market.free(tally, speculative), { market, tally, inOrder: true, take: picking(market, tally, speculative) })) return;
   }
 }

@@ -209,8 +209,8 @@ function* namesOf(lists: readonly Iterable<number>[], removed: readonly string[]
 
 /** Idle machines first, then Speculative ones, each in the order in which they were chosen. */
 function acquire(tally: Tally, draft: PlanDraft): void {
-  draft.actOnAll(tally.idle, 'Bootstrap', (cls) => acquisition('Bootstrap', tally, whyAcquired(cls, false, tally)));
-  draft.actOnAll(tally.bought, 'Provision', (cls) => acquisition('Provision', tally, whyAcquired(cls, true, tally)));
+  if (tally.idle.length > 0) draft.actOnAll(tally.idle, 'Bootstrap', (cls) => acquisition('Bootstrap', tally, whyAcquired(cls, false, tally)));
+  if (tally.bought.length > 0) draft.actOnAll(tally.bought, 'Provision', (cls) => acquisition('Provision', tally, whyAcquired(cls, true, tally)));
 }
 
 function whyAcquired(cls: MachineClass, speculative: boolean, tally: Tally): MachineReason {

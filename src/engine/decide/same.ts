@@ -74,27 +74,23 @@ function isSettled(chosen: DomainOffer, offers: readonly DomainOffer[], wanted: 
   return offers.every((offer) => offer === chosen || compareHeld(chosen, offer, wanted) < 0);
 }
 
-interface Held {
-  readonly ties: readonly Tie[];
-  readonly bound: boolean;
-}
-
 /** What each domain has to offer. */
 class Offers {
   readonly #market: Market;
   readonly #tally: Tally;
   readonly #key: string;
   readonly #offers = new Map<string, DomainOffer>();
+  readonly #all: DomainOffer[] = [];
   readonly #parts = new Map<string, [cls: MachineClass, count: number][]>();
-  readonly held: readonly Held[];
+  /** What the cluster has bound, and what is on its way to it. */
+  readonly held: readonly (readonly Tie[])[];
 
   constructor(market: Market, tally: Tally, key: string) {
     this.#market = market;
     this.#tally = tally;
     this.#key = key;
-    const { bound, arriving } = market.creditable(tally);
-    this.held = [{ ties: bound, bound: true }, { ties: arriving, bound: false }];
-    for (const { ties } of this.held) this.#addCreditable(ties, (group) => this.isOwn(group));
+    this.held = [market.bound(tally.cluster, tally.fit), market.arriving(tally)];
+    for (const ties of this.held) this.#addCreditable(ties, (group) => this.isOwn(group));
     const mayTakeArrived = tally.cluster.connected;
     this.#addCreditable(
       market.reserved(tally).map((tie) => tie.filter((group) => group.kind === 'leaving' || mayTakeArrived)),
@@ -103,7 +99,7 @@ class Offers {
   }
 
   all(): readonly DomainOffer[] {
-    return [...this.#offers.values()];
+    return this.#all;
   }
 
   domainOf(cls: MachineClass): string | undefined {
@@ -186,6 +182,7 @@ class Offers {
       const exactTotal = (): bigint[] => dims.map((dim) => parts.reduce((sum, [of, count]) => sum + BigInt(count) * BigInt(of.amounts[dim] ?? 0), 0n));
       offer = { value, count: 0, total: this.#zeros(), creditable: this.#zeros(), own: this.#zeros(), exactTotal };
       this.#offers.set(value, offer);
+      this.#all.push(offer);
       this.#parts.set(value, parts);
     }
     return offer;
@@ -206,7 +203,7 @@ class Offers {
  */
 function creditInside(market: Market, tally: Tally, offers: Offers, isInside: Admits): void {
   const take = crediting(tally);
-  for (const { ties } of offers.held) {
+  for (const ties of offers.held) {
     for (const own of [true, false]) {
       drainTies(ties, { market, tally, take, admits: (group, cls) => offers.isOwn(group) === own && isInside(group, cls) });
     }
@@ -216,7 +213,7 @@ function creditInside(market: Market, tally: Tally, offers: Offers, isInside: Ad
 /** Members outside the chosen domain serve nothing yet, but nothing is taken from a gang that has nowhere whole to go. */
 function keepOwnElsewhere(market: Market, tally: Tally, offers: Offers): void {
   const { accepts } = tally.fit;
-  for (const { ties } of offers.held) {
+  for (const ties of offers.held) {
     for (const group of ties.flat()) {
       if (group.left <= 0 || accepts[group.classIndex] !== 1 || !offers.isOwn(group) || offers.domainOf(market.classOf(group)) === undefined) continue;
       tally.keep(group);

@@ -5,25 +5,26 @@
  */
 import type { Cluster } from '../facts/cluster.ts';
 import type { Facts } from '../facts/facts.ts';
-import type { Asker } from '../facts/fit.ts';
 import type { Group } from '../facts/group.ts';
-import type { FoldTarget, NeedRow } from '../facts/need-row.ts';
+import type { NeedRow } from '../facts/need-row.ts';
 import { attribute } from '../match.ts';
 import { addUpTo } from './gang-domain.ts';
 import { Market } from './market.ts';
 import { creditOnly } from './ordered-pass.ts';
 import { Seats } from './seats.ts';
+import type { Smaller, SmallerMachines } from './smaller-machines.ts';
 import { Tally } from './tally.ts';
 
 /** `folding`: row by row, whether some machine holds the whole gang. No group of the cluster is taken from before and after. */
-export function servedApart(facts: Facts, cluster: Cluster, rows: readonly NeedRow[], folding: readonly boolean[]): ReadonlySet<NeedRow> {
+export function servedApart(facts: Facts, cluster: Cluster, rows: readonly NeedRow[], folding: readonly boolean[], smaller: SmallerMachines): ReadonlySet<NeedRow> | undefined {
+  if (cluster.bound.size === 0) return undefined;
+  const trial = new Trial(facts, cluster, smaller);
+  if (!rows.some((row, i) => folding[i] === true && trial.mightServe(row))) return undefined;
   const served = new Set<NeedRow>();
-  if (cluster.bound.size === 0) return served;
-  const trial = new Trial(facts, cluster);
   // Who shares a larger machine already has nothing smaller to give up.
   const seats = new Seats(cluster, facts);
   const gangs = new Map(rows.flatMap((row, i) => (folding[i] === true && row.onOneMachine !== undefined ? [[row, seats.take(row.onOneMachine)]] : [])));
-  if (![...gangs].some(([row, isSeated]) => !isSeated && trial.mightServe(row))) return served;
+  if (![...gangs].some(([row, isSeated]) => !isSeated && trial.mightServe(row))) return undefined;
 
   for (const [group, n] of seats.taken()) group.take(trial.tally(rows[0] as NeedRow), n);
   rows.forEach((row, i) => {
@@ -36,20 +37,19 @@ export function servedApart(facts: Facts, cluster: Cluster, rows: readonly NeedR
   return served;
 }
 
-type Accepts = Uint8Array<ArrayBuffer>;
-
 class Trial {
   readonly market: Market;
   readonly #facts: Facts;
   readonly #cluster: Cluster;
-  /** Which classes serve a gang without holding all of it, by what is asked of one and the other. */
-  readonly #small = new Map<Asker, Map<Asker, Accepts>>();
-  readonly #might = new Map<Accepts, boolean>();
+  readonly #smaller: SmallerMachines;
+  readonly #might = new Map<Smaller, boolean>();
 
-  constructor(facts: Facts, cluster: Cluster) {
+  constructor(facts: Facts, cluster: Cluster, smaller: SmallerMachines) {
+    this.#smaller = smaller;
     this.#facts = facts;
     this.#cluster = cluster;
     this.market = new Market(facts, NO_PLAN, () => false);
+    this.market.isForecast = true;
   }
 
   tally(row: NeedRow): Tally {
@@ -62,11 +62,12 @@ class Trial {
 
   /** False: even if nobody else took anything, the cluster could not serve the gang with smaller machines. */
   mightServe(row: NeedRow): boolean {
-    const small = this.#smallFor(row);
+    const small = this.#smaller.of(row);
+    if (small === undefined) return false;
     let answer = this.#might.get(small);
     if (answer === undefined) {
       const all = [...this.#cluster.bound.groups(), ...[...this.#cluster.promised.values()].flatMap((shelf) => [...shelf.groups()])];
-      this.#might.set(small, (answer = this.#isWhole(row, all)));
+      this.#might.set(small, (answer = this.#isWhole(row, small, all)));
     }
     return answer;
   }
@@ -77,9 +78,9 @@ class Trial {
     const tally = this.tally(row);
     creditOnly(this.market, tally);
     const taken = [...this.#takenFor(tally)];
-    const small = this.#smallFor(row);
-    if (tally.covered && taken.every(([group]) => small[group.classIndex] === 1)) return true;
-    for (const [group, n] of taken) group.giveBack(n);
+    const small = this.#smaller.of(row);
+    if (tally.covered && taken.every(([group]) => small?.[group.classIndex] === 1)) return true;
+    for (const [group, n] of taken) this.market.giveBack(group, n);
     return false;
   }
 
@@ -94,8 +95,7 @@ class Trial {
     }
   }
 
-  #isWhole(row: NeedRow, groups: Iterable<Group<Tally>>): boolean {
-    const small = this.#smallFor(row);
+  #isWhole(row: NeedRow, small: Smaller, groups: Iterable<Group<Tally>>): boolean {
     const { shapes } = this.#facts.inventory;
     const held = new Map<string, number[]>();
     for (const group of groups) {
@@ -106,18 +106,6 @@ class Trial {
       held.set(domain, sums.map((sum, i) => addUpTo(sum, group.left, cls.amounts[row.dims[i] as number] ?? 0)));
     }
     return [...held.values()].some((sums) => row.wanted.every((wanted, i) => (sums[i] as number) >= wanted));
-  }
-
-  #smallFor({ asker, onOneMachine }: NeedRow): Accepts {
-    const large = (onOneMachine as FoldTarget).asker;
-    let byLarge = this.#small.get(asker);
-    if (byLarge === undefined) this.#small.set(asker, (byLarge = new Map()));
-    let small = byLarge.get(large);
-    if (small === undefined) {
-      const holds = this.#facts.fit(large).accepts;
-      byLarge.set(large, (small = this.#facts.fit(asker).accepts.map((accepted, i) => (accepted === 1 && holds[i] !== 1 ? 1 : 0))));
-    }
-    return small;
   }
 }
 

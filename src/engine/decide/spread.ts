@@ -24,7 +24,8 @@ type SpreadCounts = Map<string, number>;
 export function creditSpread(market: Market, tally: Tally, spread: StrictSpread): SpreadCounts {
   const { key } = spread;
   const counts: SpreadCounts = new Map();
-  const { bound, arriving } = market.creditable(tally);
+  const bound = market.bound(tally.cluster, tally.fit);
+  const arriving = market.arriving(tally);
   const isReady = (tie: Tie): boolean => tie[0]?.kind === 'configured';
   const stages = [bound.filter(isReady), bound.filter((tie) => !isReady(tie)), arriving];
   const isOthers = market.othersOf(tally);
@@ -42,7 +43,8 @@ export function creditSpread(market: Market, tally: Tally, spread: StrictSpread)
 /** Credits what is for other rows of the demand, where it does not widen the skew. */
 export function creditOthersEvenly(market: Market, tally: Tally, { key, maxSkew }: StrictSpread, counts: SpreadCounts): void {
   if (tally.covered || market.othersOf(tally) === undefined) return;
-  const { bound, arriving } = market.creditable(tally);
+  const bound = market.bound(tally.cluster, tally.fit);
+  const arriving = market.arriving(tally);
   countSeen(tally, key, counts);
   for (const ties of [bound, arriving]) creditEvenly(market, tally, ties, { key, counts, maxSkew });
 }

@@ -1,9 +1,7 @@
 /** What became of each Need (spec: engine 6.8, 16; D12, D14, D18). */
 import type { Facts } from '../facts/facts.ts';
 import type { Fit } from '../facts/fit.ts';
-import { foldName } from '../facts/need-row.ts';
 import type { NeedRow } from '../facts/need-row.ts';
-import type { MachineClass } from '../facts/shapes.ts';
 import type { Millis, NeedVerdict, UnmetReason } from '../types.ts';
 import type { Market } from './market.ts';
 import type { Tally } from './tally.ts';
@@ -15,7 +13,7 @@ const MATCHING_CAP = 256;
 export function reportOn(tally: Tally, now: Millis, ranks: Ranks): void {
   const { row } = tally;
   const supply = tally.satisfied ? undefined : ranks.matchingSupply(tally.fit);
-  const outcome: Outcome = { tally, supply, reason: supply && reasonOf(tally, supply, ranks), foldedAs: foldName(row) };
+  const outcome: Outcome = { tally, supply, reason: supply && reasonOf(tally, supply, ranks), foldedAs: row.foldedAs };
   if (row.gangs === undefined) keep(row, tally.lacking, outcome, now);
   else perGang(row.gangs, outcome, now);
 }
@@ -57,7 +55,7 @@ function keep(row: NeedRow, lacking: readonly number[], outcome: Outcome, now: M
 }
 
 function isStill(before: NeedVerdict, row: NeedRow, lacking: readonly number[], { tally, supply, reason, foldedAs }: Outcome, now: Millis): boolean {
-  const satisfied = lacking.every((amount) => amount === 0);
+  const satisfied = isNothing(lacking);
   return (
     before.need === row.need &&
     before.arrival === arrivalOf(row, now) &&
@@ -71,11 +69,21 @@ function isStill(before: NeedVerdict, row: NeedRow, lacking: readonly number[], 
     before.sameSatisfiable === tally.satisfiable &&
     before.sharedBy === sharedBy(tally) &&
     before.foldedAs === foldedAs &&
-    before.deficit.every(([, amount], i) => amount === (lacking[i] ?? 0)) &&
+    isDeficit(before.deficit, lacking) &&
     equalParts(before.preemption, preemptionOf(tally)) &&
     (satisfied || equalSupply(before.matchingSupply, supply)) &&
     equalParts(before.sameCandidates, satisfied ? undefined : tally.candidates)
   );
+}
+
+function isNothing(lacking: readonly number[]): boolean {
+  for (const amount of lacking) if (amount !== 0) return false;
+  return true;
+}
+
+function isDeficit(deficit: NeedVerdict['deficit'], lacking: readonly number[]): boolean {
+  for (let i = 0; i < deficit.length; i++) if ((deficit[i] as NeedVerdict['deficit'][number])[1] !== (lacking[i] ?? 0)) return false;
+  return true;
 }
 
 function equalSupply(a: MatchingSupply | undefined, b: MatchingSupply | undefined): boolean {
@@ -97,7 +105,7 @@ function preemptionOf({ row, reserved, freed }: Tally): NeedVerdict['preemption'
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 function verdictOf(row: NeedRow, lacking: readonly number[], { tally, supply, reason, foldedAs }: Outcome, now: Millis): NeedVerdict {
-  const satisfied = lacking.every((amount) => amount === 0);
+  const satisfied = isNothing(lacking);
   const verdict: Mutable<NeedVerdict> = {
     need: row.need,
     arrival: arrivalOf(row, now),
@@ -152,21 +160,26 @@ function reasonOf(tally: Tally, supply: MatchingSupply, ranks: Ranks): UnmetReas
   if (tally.blocked === 'disruption') return 'DISRUPTION_BLOCKED';
   const exists = tally.credited + tally.acquired + tally.reserved + supply.idle + supply.speculative + supply.configured > 0;
   if (!exists) return 'NO_MATCHING_SUPPLY';
-  const isProtected = tally.undisruptable.some(([cls]) => tally.contributes(cls));
+  const isProtected = tally.undisruptable.length > 0 && tally.undisruptable.some(([cls]) => tally.contributes(cls));
   if (tally.reserved > 0) return isProtected ? 'DISRUPTION_BLOCKED' : 'PREEMPTION_EXHAUSTED';
   if (tally.blocked === 'limit') return 'LIMIT_REACHED';
   if (tally.blocked === 'spread') return 'SPREAD_UNSATISFIABLE';
   if (isProtected) return 'DISRUPTION_BLOCKED';
-  return ranks.isOutranked(tally.fit.classes, tally.row) ? 'PRIORITY_STARVED' : 'SUPPLY_EXHAUSTED';
+  return ranks.isOutranked(tally.fit, tally.row) ? 'PRIORITY_STARVED' : 'SUPPLY_EXHAUSTED';
+}
+
+/** Among the machines that fit: the highest precedence of who has one, and the highest priority that one of a cluster that has not reported was bound for. */
+interface Highest {
+  precedence: number;
+  stamp: number;
 }
 
 /** Who has machines of each class. Worked out when the first Need asks. */
 export class Ranks {
   readonly #market: Market;
   readonly #tallies: readonly Tally[];
-  #precedence: Float64Array | undefined;
-  #stamp: Float64Array | undefined;
-
+  #byClass: { readonly precedence: Float64Array; readonly stamp: Float64Array } | undefined;
+  readonly #highest = new Map<Fit, Highest>();
   readonly #supply = new Map<Fit, MatchingSupply>();
 
   constructor(market: Market, tallies: readonly Tally[]) {
@@ -180,13 +193,26 @@ export class Ranks {
     return supply;
   }
 
-  /** True if a Need of higher precedence has a machine of one of these classes, or a cluster that has not reported yet does and it was bound for a higher priority. */
-  isOutranked(classes: readonly MachineClass[], row: NeedRow): boolean {
-    if (this.#precedence === undefined || this.#stamp === undefined) this.#find(this.#market.facts);
-    return classes.some(({ index }) => (this.#precedence?.[index] as number) > row.precedence || (this.#stamp?.[index] as number) > row.need.profile.priority);
+  /** True if a Need of higher precedence has a machine that fits, or a cluster that has not reported yet does and it was bound for a higher priority. */
+  isOutranked(fit: Fit, row: NeedRow): boolean {
+    const { precedence, stamp } = this.#highestOf(fit);
+    return precedence > row.precedence || stamp > row.need.profile.priority;
   }
 
-  #find({ inventory, clusters }: Facts): void {
+  #highestOf(fit: Fit): Highest {
+    let highest = this.#highest.get(fit);
+    if (highest !== undefined) return highest;
+    const byClass = (this.#byClass ??= this.#find(this.#market.facts));
+    highest = { precedence: -Infinity, stamp: -Infinity };
+    for (const { index } of fit.classes) {
+      highest.precedence = Math.max(highest.precedence, byClass.precedence[index] as number);
+      highest.stamp = Math.max(highest.stamp, byClass.stamp[index] as number);
+    }
+    this.#highest.set(fit, highest);
+    return highest;
+  }
+
+  #find({ inventory, clusters }: Facts): { readonly precedence: Float64Array; readonly stamp: Float64Array } {
     const precedence = new Float64Array(inventory.shapes.classCapacity).fill(-Infinity);
     const stamp = new Float64Array(inventory.shapes.classCapacity).fill(-Infinity);
     const note = (classIndex: number, rank: number): void => {
@@ -203,7 +229,6 @@ export class Ranks {
     }
     for (const group of this.#market.drawnOn) for (const { holder } of group.shares) note(group.classIndex, holder.row.precedence);
     for (const { victims, row } of this.#tallies) for (const { slot } of victims) note(inventory.shape(slot).class.index, row.precedence);
-    this.#precedence = precedence;
-    this.#stamp = stamp;
+    return { precedence, stamp };
   }
 }

@@ -29,6 +29,8 @@ export interface NeedRow {
   readonly onOneMachine: FoldTarget | undefined;
   /** For a row that stands for several gangs: they, in the engine's order. */
   readonly gangs: readonly NeedRow[] | undefined;
+  /** Names such a row, within its cluster and for as long as gangs of just this profile and size are planned as one. */
+  readonly foldedAs: string | undefined;
   /** When it was first seen; +∞ = this is the first plan that sees it (D5). */
   arrival: Millis;
   /** The plan's number for whom its machines serve; -1 = none yet. */
@@ -104,6 +106,11 @@ export function identityOf({ need, facts, gangs }: Pick<NeedRow, 'need' | 'facts
   return `${need.group}\u0000${need.unitClass}\u0000${facts.key}\u0000${need.fingerprint}\u0000${size}`;
 }
 
+/** Rows of one cluster whose demand keys are equal. */
+export function isOneDemand({ need: a }: NeedRow, { need: b }: NeedRow): boolean {
+  return a.group === b.group && a.fingerprint === b.fingerprint;
+}
+
 export function mergeNeeds(a: Need, b: Need): Need {
   return { ...a, aggregate: addVectors(a.aggregate, b.aggregate), minUnit: maxVectors(a.minUnit, b.minUnit) };
 }
@@ -123,6 +130,7 @@ export function needRow(need: Need, facts: ProfileFacts, dimensions: Dimensions,
     assignment: assignmentOf(need, facts.profile),
     onOneMachine: facts.stripped && foldTarget(need, facts, dimensions, askers),
     gangs: undefined,
+    foldedAs: undefined,
     arrival: Number.POSITIVE_INFINITY,
     holder: -1,
     verdict: undefined,
@@ -178,15 +186,11 @@ export function foldedRow(gangs: readonly NeedRow[], dimensions: Dimensions): Ne
     assignment: assignmentOf(need, target.profile),
     onOneMachine: undefined,
     gangs,
+    foldedAs: `${first.facts.requirementsKey}|${need.fingerprint}|${vectorKey(unit)}`,
     arrival: gangs.reduce((oldest, gang) => Math.min(oldest, gang.arrival), Number.POSITIVE_INFINITY),
     holder: -1,
     verdict: undefined,
   };
-}
-
-/** Names a row that stands for gangs, within its cluster and for as long as gangs of just this profile and size are planned as one. */
-export function foldName({ need, gangs }: NeedRow): string | undefined {
-  return gangs && `${gangs[0]?.facts.requirementsKey ?? ''}|${need.fingerprint}|${vectorKey(need.minUnit)}`;
 }
 
 function assignmentOf({ cluster, fingerprint: named, group, unitClass }: Need, profile: Profile): Assignment {
