@@ -51,6 +51,15 @@ describe('what could still be had', () => {
     } }]);
   });
 
+  it('does not count what is decided for somebody, or held', async () => {
+    const t = setUp();
+    for (const id of ['m1', 'm2', 'm3']) t.have(id, 'Idle', 'a', 3);
+    t.inventory.update('m1', { hold: true });
+    t.inventory.setIntent('m2', { kind: 'release', reason: '', decidedAt: 0 });
+    await t.plan(verdict(pinned), verdict(open));
+    expect(t.told()).toEqual([[1, HIGH, 3], [1, HIGH, 0]]);
+  });
+
   it('is counted among all machines, without a price, where no type is pinned', async () => {
     const t = setUp();
     t.have('m1', 'Idle', 'a', 3);

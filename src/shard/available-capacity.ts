@@ -35,7 +35,7 @@ interface Said extends Supply {
 
 /**
  * Hints to clusters about what could still be had for the profiles that they ask for (spec: engine 14.4): machines of the
- * types that a profile pins, whoever else may want them. Counted by type, never by machine; sent when it changed.
+ * types that a profile pins, whoever else may want them; what is decided for somebody, or held, is not to be had. Counted by type, never by machine; sent when it changed.
  */
 export class AvailableCapacityPublisher {
   private readonly deps: AvailableCapacityDeps;

@@ -31,7 +31,7 @@ function counted(inventory: Inventory) {
   const byState: Record<string, number> = {};
   const offers = new Map<string, number[]>();
   const types = new Map<string, { idle: number[]; speculative: number }>();
-  for (const { seen: machine, assigned } of all) {
+  for (const { seen: machine, assigned, intent, hold } of all) {
     const group = `${machine.state}/${machine.capacityType}/${assigned?.interruptionBucket ?? 0}`;
     groups.set(group, (groups.get(group) ?? 0) + 1);
     byState[machine.state] = (byState[machine.state] ?? 0) + 1;
@@ -39,14 +39,17 @@ function counted(inventory: Inventory) {
     if (machine.state === 'Speculative') {
       const kind = `${machine.instanceType}/${machine.zone}/${machine.capacityType}`;
       offers.set(kind, [...(offers.get(kind) ?? []), machine.priceMicroUsdPerHour]);
-      type.speculative++;
-    } else if (machine.state === 'Idle') type.idle.push(machine.priceMicroUsdPerHour);
+    }
+    const isToBeHad = intent === undefined && !hold;
+    if (isToBeHad && machine.state === 'Speculative') type.speculative++;
+    if (isToBeHad && machine.state === 'Idle') type.idle.push(machine.priceMicroUsdPerHour);
     if (type.idle.length + type.speculative > 0) types.set(machine.instanceType, type);
   }
   const ids = (of: typeof all): string[] => of.map((m) => m.seen.id).sort();
   return {
     groups, byState,
     offers: new Map([...offers].map(([kind, prices]) => [kind, [prices.length, Math.min(...prices), Math.max(...prices)]])),
+    supply: { idle: sum([...types.values()].map((t) => t.idle.length)), speculative: sum([...types.values()].map((t) => t.speculative)) },
     types: new Map([...types].map(([name, { idle, speculative }]) => [name, [idle.length, idle.length === 0 ? 0 : Math.min(...idle), speculative]])),
     east: ids(all.filter((m) => clusterOf(m) === 'east')),
     west: ids(all.filter((m) => clusterOf(m) === 'west')),
@@ -55,12 +58,17 @@ function counted(inventory: Inventory) {
   };
 }
 
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, one) => all + one, 0);
+}
+
 function told({ tally, ...inventory }: Inventory, names: readonly string[]): ReturnType<typeof counted> {
   void inventory;
   return {
     groups: new Map([...tally.groups()].map((g) => [`${g.state}/${g.capacityType}/${g.interruptionBucket}`, g.machines])),
     byState: Object.fromEntries(Object.entries(tally.countByState()).filter(([, n]) => n > 0)),
     offers: new Map(tally.offers().map(({ instanceType, zone, capacityType, prices }) => [`${instanceType}/${zone}/${capacityType}`, [prices.count, prices.min, prices.max]])),
+    supply: tally.totalSupply(),
     types: new Map(names.flatMap((name) => {
       const supply = tally.supplyOf(name);
       return supply ? [[name, [supply.idle.count, supply.idle.min, supply.speculative]]] : [];
@@ -75,7 +83,7 @@ function told({ tally, ...inventory }: Inventory, names: readonly string[]): Ret
 const STATES = ['Speculative', 'Creating', 'Idle', 'Configuring', 'Configured', 'Draining', 'Deleting', 'Failed'] as const;
 const step = fc.record({
   id: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
-  what: fc.constantFrom('see', 'see', 'see', 'bind', 'unbind', 'nothing', 'remove', 'explain', 'begin', 'end'),
+  what: fc.constantFrom('see', 'see', 'see', 'bind', 'unbind', 'nothing', 'hold', 'unhold', 'remove', 'explain', 'begin', 'end'),
   state: fc.constantFrom(...STATES),
   price: fc.integer({ min: 1, max: 4 }),
   instanceType: fc.constantFrom('small', 'large'),
@@ -93,6 +101,7 @@ it('the tally is at any time what a walk over the fleet would count', () => {
       if (what === 'see') inventory.observe(seen(id, state, { priceMicroUsdPerHour: price, instanceType, ...(bound && { cluster }) }), inventory.mark());
       else if (!known) continue;
       else if (what === 'remove') inventory.remove(id);
+      else if (what === 'hold' || what === 'unhold') inventory.update(id, { hold: what === 'hold' });
       else if (what === 'explain') inventory.explain(id, { code: 'Available' });
       else if (what === 'begin') inventory.begin(id, { kind: 'Create', operationId: '', startedAt: 0, attempts: 1, lastError: '' });
       else if (what === 'end') inventory.end(id, { seen: seen(id, state, { instanceType, ...(bound && { cluster }) }), operationId: 'op' });

@@ -19,7 +19,7 @@ export interface Offer {
   readonly prices: Pick<PriceRange, 'count' | 'min' | 'max'>;
 }
 
-/** What of an instance type is to be had: counts, and the prices of the Idle machines. */
+/** What of an instance type is to be had, undecided and held by nobody: counts, and the prices of the Idle machines. */
 export interface TypeSupply {
   readonly idle: Pick<PriceRange, 'count' | 'min'>;
   readonly speculative: number;
@@ -37,6 +37,7 @@ export class InventoryTally {
   };
   private readonly groupsByKey = new Map<string, { -readonly [K in keyof MachineGroup]: MachineGroup[K] }>();
   private readonly offersByKey = new Map<string, Omit<Offer, 'prices'> & { prices: PriceRange }>();
+  private readonly supply = { idle: 0, speculative: 0 };
   private readonly types = new Map<string, { idle: PriceRange; speculative: number }>();
   private readonly clusters = new Map<string, Set<string>>();
   private readonly intents = new Set<string>();
@@ -44,7 +45,7 @@ export class InventoryTally {
 
   /** One machine changed, came (no `before`) or went (no `after`). */
   change(before: MachineRecord | undefined, after: MachineRecord | undefined): void {
-    if (before && after && before.seen === after.seen && before.assigned === after.assigned && before.intent === after.intent) return;
+    if (before && after && before.seen === after.seen && before.assigned === after.assigned && before.intent === after.intent && before.hold === after.hold) return;
     if (before) this.remove(before);
     if (after) this.add(after);
     const id = (after ?? before)?.seen.id;
@@ -69,14 +70,14 @@ export class InventoryTally {
     return [...this.offersByKey.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, offer]) => offer);
   }
 
-  /** Undefined: none of the type is Idle or Speculative. */
+  /** Undefined: none of the type is to be had. */
   supplyOf(instanceType: string): TypeSupply | undefined {
     return this.types.get(instanceType);
   }
 
   /** Of all types together; no price, since it would compare what cannot be. */
   totalSupply(): { readonly idle: number; readonly speculative: number } {
-    return { idle: this.byState.Idle, speculative: this.byState.Speculative };
+    return { ...this.supply };
   }
 
   /** Ids of the machines that the cluster should know about (D34). Live: it may be walked while it changes. */
@@ -108,7 +109,8 @@ export class InventoryTally {
       if (!offer) this.offersByKey.set(key, (offer = { instanceType, zone, capacityType, prices: new PriceRange() }));
       offer.prices.add(seen.priceMicroUsdPerHour);
     }
-    if (state === 'Speculative' || state === 'Idle') {
+    if (isToBeHad(record)) {
+      this.supply[state === 'Idle' ? 'idle' : 'speculative']++;
       let type = this.types.get(instanceType);
       if (!type) this.types.set(instanceType, (type = { idle: new PriceRange(), speculative: 0 }));
       if (state === 'Idle') type.idle.add(seen.priceMicroUsdPerHour);
@@ -130,7 +132,8 @@ export class InventoryTally {
       if (offer?.prices.count === 0) this.offersByKey.delete(key);
     }
     const type = this.types.get(instanceType);
-    if (type && (state === 'Speculative' || state === 'Idle')) {
+    if (type && isToBeHad(record)) {
+      this.supply[state === 'Idle' ? 'idle' : 'speculative']--;
       if (state === 'Idle') type.idle.remove(seen.priceMicroUsdPerHour);
       else type.speculative--;
       if (type.idle.count === 0 && type.speculative === 0) this.types.delete(instanceType);
@@ -146,6 +149,10 @@ export class InventoryTally {
     if (others) others.add(id);
     else this.clusters.set(to, new Set([id]));
   }
+}
+
+function isToBeHad({ seen: { state }, intent, hold }: MachineRecord): boolean {
+  return (state === 'Idle' || state === 'Speculative') && intent === undefined && !hold;
 }
 
 /** A member that stays keeps its place, so that whoever walks the set meanwhile does not meet it twice. */
