@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { UpFlags } from '../up/settings.ts';
 
 const help = `
@@ -29,6 +29,7 @@ export function register(program: Command): void {
     .option('--kill <name@seconds>', 'kill -9 shard, provider, world or agent-N so long after the start of the demand (repeatable)', collect, [])
     .option('--port-base <port>', 'use consecutive ports from here instead of free ones')
     .option('--time-limit <time>', 'end and say what is left if it takes longer', '300s')
+    .addOption(new Option('--pod-demand <from>', 'requests: a CapacityRequest for each Pod; direct: the operator reads Pods itself').choices(['direct', 'requests']).default('requests'))
     .optionsGroup('Settings that are compressed for the demonstration:')
     .option('--rollup-interval <time>', 'how often clusters report their needs', '1s')
     .option('--cycle <time>', 'longest time between two plans', '1s')

@@ -27,7 +27,7 @@ it.each([
   ['--rollup-interval', '7s'], ['--cycle', '7s'], ['--poll', '7s'], ['--reclaim-grace', '7s'], ['--preemption-grace', '1s,2s,3s,7s'], ['--reclaim-cap', '0.7'],
   ['--max-drains', '7'], ['--hold-on-demand', '7s'], ['--hold-spot', '7s'], ['--occupied-excess', '7s'], ['--lifeless-grace', '7s'], ['--create-ms', '7'], ['--configure-ms', '7'],
   ['--node-ready-ms', '7'], ['--drain-ms', '7'], ['--delete-ms', '7'], ['--recover-ms', '7'], ['--lease-duration', '7s'], ['--lease-renew', '2.7s'],
-  ['--lease-retry', '700ms'], ['--qps', '1007'], ['--burst', '2007'],
+  ['--lease-retry', '700ms'], ['--pod-demand', 'direct'], ['--qps', '1007'], ['--burst', '2007'],
 ])('%s reaches a process, and the banner says so', (flag, value) => {
   const [usual, other] = [up(), up(flag, value)];
   expect(other.starts).not.toBe(usual.starts);

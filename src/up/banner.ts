@@ -15,6 +15,7 @@ export function banner(settings: UpSettings, ports: Ports, layout: Layout): stri
     ...clusters.map(([id, port]) => `${id.padEnd(10)} http://127.0.0.1:${port}   kubectl --kubeconfig ${layout.clusterKubeconfig(id)} get pods,nodes,upcomingnodes`),
     `shard      127.0.0.1:${ports.shard}   provider 127.0.0.1:${ports.provider}   provider's control panel http://127.0.0.1:${ports.providerAdmin}`,
     `data       ${layout.root}   logs ${layout.logs}`,
+    ...(settings.podDemand === 'direct' ? ['demand     straight from the Pods, without CapacityRequests for them'] : []),
     '',
     'Compressed for the demonstration (production default):',
     `  roll-up ${seconds(c.rollupIntervalMs)} (10 s) · cycle ${c.cycleSeconds} s (10 s) · provider poll ${seconds(c.pollMs)} (10 s) · reclaim grace ${seconds(c.reclaimGraceMs)} (10 min)`,

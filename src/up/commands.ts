@@ -74,7 +74,7 @@ export function agentProcesses(settings: UpSettings, ports: Ports, layout: Layou
     args: [
       'agent', '--cluster-id', cluster, '--shard-addr', at(ports.shard), '--kubeconfig', layout.clusterKubeconfig(cluster),
       '--rollup-interval', ms(settings.compressed.rollupIntervalMs), '--bootstrap-template-file', layout.bootstrapTemplate(cluster),
-      '--lifeless-grace', ms(settings.compressed.lifelessGraceMs), '--reconnect-max', '2s', '--api-backoff', '1s', '--metrics-addr', '0', ...clientFlags(settings),
+      '--lifeless-grace', ms(settings.compressed.lifelessGraceMs), '--pod-demand', settings.podDemand, '--reconnect-max', '2s', '--api-backoff', '1s', '--metrics-addr', '0', ...clientFlags(settings),
     ],
   }));
 }

@@ -3,7 +3,7 @@ import { readSettings } from './settings.ts';
 import type { UpFlags } from './settings.ts';
 
 const defaults: UpFlags = {
-  duration: '60s', clusters: '3', output: 'text', kill: [], timeLimit: '300s', rollupInterval: '1s', cycle: '1s', poll: '250ms',
+  duration: '60s', clusters: '3', output: 'text', kill: [], timeLimit: '300s', podDemand: 'requests', rollupInterval: '1s', cycle: '1s', poll: '250ms',
   reclaimGrace: '5s', preemptionGrace: '1s,2s,3s,5s', nodeReadyMs: '300', drainMs: '200', reclaimCap: '0.25', maxDrains: '50', holdOnDemand: '8s', holdSpot: '2s', occupiedExcess: '10s', lifelessGrace: '10s',
   createMs: '400-1500', configureMs: '300-1000', deleteMs: '500', recoverMs: '3000', leaseDuration: '3s', leaseRenew: '2s', leaseRetry: '500ms',
   qps: '1000', burst: '2000',

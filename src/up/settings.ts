@@ -13,6 +13,7 @@ export interface UpFlags {
   kill: readonly string[];
   portBase?: string;
   timeLimit: string;
+  podDemand: 'direct' | 'requests';
   rollupInterval: string;
   cycle: string;
   poll: string;
@@ -54,6 +55,7 @@ export interface UpSettings {
   readonly kills: readonly PlannedKill[];
   readonly portBase?: number;
   readonly timeLimitMs: number;
+  readonly podDemand: 'direct' | 'requests';
   readonly compressed: Compressed;
 }
 
@@ -101,6 +103,7 @@ export function readSettings(flags: UpFlags): UpSettings {
     kills: flags.kill.map((text) => readKill(text, clusters)).sort((a, b) => a.atMs - b.atMs),
     ...(flags.portBase !== undefined && { portBase: integer('--port-base', flags.portBase, { min: 1024, max: 65_000 }) }),
     timeLimitMs,
+    podDemand: flags.podDemand,
     compressed: readCompressed(flags),
   };
 }
