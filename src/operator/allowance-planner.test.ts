@@ -8,24 +8,27 @@ import { FleetNodes, nodeIndexes, upcomingNodeIndexes } from './fleet-nodes.ts';
 import { NodeLoad } from './node-load.ts';
 import { DemandBook } from './rollup.ts';
 import { FakeCluster } from './testing/fake-cluster.ts';
+import { node, podOn } from './testing/machines.ts';
 
 describe('the feed of the allowances (D3)', () => {
   let cluster: FakeCluster;
   let book: DemandBook;
   let ledger: FateLedger;
   let planner: AllowancePlanner;
+  let load: NodeLoad;
   let timestamp: bigint;
 
   beforeEach(() => {
     const clock = new VirtualClock();
     cluster = new FakeCluster();
+    load = new NodeLoad();
     book = new DemandBook();
     ledger = new FateLedger({ clock, intervalMs: 1_000, requestsChanged: () => {}, rowChanged: () => {} });
     ledger.sessionChanged(true);
     const nodes = cluster.store<Node>(NodeResource, nodeIndexes);
     const upcoming = cluster.store<UpcomingNode>(UpcomingNodeResource, upcomingNodeIndexes);
     planner = new AllowancePlanner({
-      book, ledger, load: new NodeLoad(), nodes, upcoming, fleet: new FleetNodes(nodes, upcoming), requestOf: (pod) => pod.metadata.name, misfitsChanged: () => {},
+      book, ledger, load, nodes, upcoming, fleet: new FleetNodes(nodes, upcoming), requestOf: (pod) => pod.metadata.name, misfitsChanged: () => {},
     });
     cluster.store<Pod>(PodResource);
     cluster.subscribe<Pod>(PodResource, (event) => planner.observe(event));
@@ -60,6 +63,22 @@ describe('the feed of the allowances (D3)', () => {
     expect([rollup(), rollup(), rollup()]).toEqual(['6', '6', '6']);
     satisfied(4n); // the roll-up that asked for 6
     expect(rollup()).toBe('9');
+  });
+
+  it('takes an empty machine as proof only when kube-scheduler must have tried, and not if the machine is used in the end', () => {
+    const SECOND = 1_000_000_000n;
+    satisfied(100n * SECOND);
+    cluster.put<Node>(NodeResource, node('n', { machine: 'm', status: { conditions: [{ type: 'Ready', status: 'True' }], allocatable: { cpu: '8' } } }));
+    const misfit = (): string | undefined => planner.allowances.misfitOf('p');
+    for (let i = 0; i < 5; i++) rollup();
+    timestamp = 15n * SECOND - 1n;
+    rollup();
+    expect(misfit()).toBeUndefined();
+    rollup();
+    expect(misfit()).toBe('no room');
+    load.observe({ type: 'added', key: 'ns/q', object: podOn('n', 'q') });
+    expect(rollup()).toBe('6');
+    expect(misfit()).toBeUndefined();
   });
 
   it('forgets a Pod that has found its place', () => {

@@ -22,13 +22,16 @@ export interface AllowancePlannerDeps {
   readonly misfitsChanged: (keys: readonly string[]) => void;
 }
 
+/** Longer than kube-scheduler's longest pause between two tries of one Pod (10 s). */
+const SCHEDULERS_TURN_NANOS = 15_000_000_000n;
+
 interface Empty extends EmptyMachine {
   readonly labels: Readonly<Record<string, string>>;
 }
 
 /** Feeds the allowances (D3) with what the caches show, and puts their result into the rows. */
 export class AllowancePlanner {
-  readonly allowances = new Allowances();
+  readonly allowances = new Allowances({ turnNanos: SCHEDULERS_TURN_NANOS });
   private readonly deps: AllowancePlannerDeps;
   private readonly unplaced = new Map<string, Pod>();
 
@@ -49,7 +52,7 @@ export class AllowancePlanner {
     const before = [...this.allowances.misfitKeys()];
     const waiting = this.waitingByRow();
     const rows = book.sortedRows().filter((row) => row.identity.group === '');
-    const sigma = this.allowances.step(rows.map((row) => this.view(row, waiting.get(row) ?? [])), this.emptyMachines(), timestamp);
+    const sigma = this.allowances.step(rows.map((row) => this.view(row, waiting.get(row) ?? [])), this.emptyMachines(), timestamp, (machineId) => this.isInUse(machineId));
     for (const row of rows) row.setAllowance(sigma.get(row.statusKey) ?? []);
     const changed = new Set([...before, ...this.allowances.misfitKeys()]);
     if (changed.size > 0) misfitsChanged([...changed]);
@@ -94,6 +97,11 @@ export class AllowancePlanner {
       const node = fleet.nodeOf(machineIdOfUpcomingNode(un));
       return !node || !isReady(node);
     });
+  }
+
+  private isInUse(machineId: string): boolean {
+    const node = this.deps.fleet.nodeOf(machineId);
+    return node !== undefined && this.deps.load.podsOn(node.metadata.name) > 0;
   }
 
   private emptyMachines(): Empty[] {

@@ -37,9 +37,9 @@ describe('allowances (D3)', () => {
   }
 
   /** One roll-up; returns sigma of the (first) row in milli-cores. */
-  function step(steps: Step | Step[], empty: EmptyMachine[] = []): number {
+  function step(steps: Step | Step[], empty: EmptyMachine[] = [], inUse: string[] = []): number {
     const rows = (Array.isArray(steps) ? steps : [steps]).map(row);
-    const sigma = allowances.step(rows, empty, ++timestamp).get(rows[0]?.key ?? '');
+    const sigma = allowances.step(rows, empty, ++timestamp, (machineId) => inUse.includes(machineId)).get(rows[0]?.key ?? '');
     return Number(sigma?.find(([dimension]) => dimension === 'cpu')?.[1] ?? 0n) / 1e6;
   }
 
@@ -97,6 +97,48 @@ describe('allowances (D3)', () => {
     expect(allowances.misfitOf('p')).toBeUndefined();
     step({ waiting: [p3] });
     expect(step({ waiting: [p3] })).toBe(4000); // a new episode
+  });
+
+  it('lets the scheduler have its turn with an empty machine before that says anything, and takes nothing back meanwhile', () => {
+    allowances = new Allowances({ turnNanos: 5n });
+    step({ waiting: [p3] });
+    expect(step({ waiting: [p3] })).toBe(3000);
+    for (let i = 0; i < 5; i++) expect(step({ waiting: [p3] }, [machine('m', 1)])).toBe(3000);
+    expect(allowances.misfitOf('p')).toBeUndefined();
+    expect(step({ waiting: [p3] }, [machine('m', 1)])).toBe(2000);
+    expect(allowances.misfitOf('p')).toBe('no place for p');
+    // Where nobody waits, there is nobody to wait for.
+    allowances = new Allowances({ turnNanos: 1_000n });
+    step({ waiting: [p3] });
+    step({ waiting: [p3] });
+    step({}, [machine('m', 1)]);
+    expect(step({}, [machine('m', 1)])).toBe(2000);
+  });
+
+  it('takes up again what it gave up for a machine that is used after all, not for one that went away empty', () => {
+    const giveUp = (): void => {
+      step({ waiting: [p3] });
+      step({ waiting: [p3] }, [machine('m', 1)]);
+      step({ waiting: [p3] }, [machine('m', 1)]);
+      expect(allowances.misfitOf('p')).toBe('no place for p');
+    };
+    giveUp();
+    expect(step({ waiting: [p3] })).toBe(0);
+    for (let i = 0; i < 2; i++) expect(step({ waiting: [p3] }, [machine('other', 1)], ['m'])).toBe(0);
+    expect(allowances.misfitOf('p')).toBe('no place for p');
+    expect(step({ waiting: [p3] }, [], ['m'])).toBe(3000);
+    expect(allowances.misfitOf('p')).toBeUndefined();
+    // Not for ever: an episode has so many doublings, and each change of mind is one.
+    allowances = new Allowances();
+    let changes = 0;
+    for (let i = 0; i < 20; i++) {
+      step({ waiting: [p3] }, [machine('m', 100)]);
+      step({ waiting: [p3] }, [machine('m', 100)]); // takes all of it back
+      expect(allowances.misfitOf('p')).toBe('no place for p');
+      if (step({ waiting: [p3] }, [], ['m']) > 0) changes++;
+    }
+    expect(changes).toBeGreaterThan(1);
+    expect(changes).toBeLessThanOrEqual(4);
   });
 
   it('shrinks with the demand, in proportion', () => {

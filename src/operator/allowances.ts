@@ -37,6 +37,8 @@ interface Allowance {
   doublings: number;
   /** Growing has not helped in this episode. */
   givenUp: boolean;
+  /** The machine that stood empty when it was given up, if that was why. */
+  witness?: string | undefined;
 }
 
 interface Streak {
@@ -44,7 +46,20 @@ interface Streak {
   readonly since: bigint;
 }
 
-interface Empty {
+export interface AllowanceOptions {
+  /**
+   * How long, in nanoseconds of the roll-ups' timestamps, a scheduler may leave a Pod waiting beside an empty machine before that
+   * says that the Pod does not fit. kube-scheduler tries a Pod again after up to 10 s. Default 0: two roll-ups are enough.
+   */
+  readonly turnNanos?: bigint;
+}
+
+interface Surroundings {
+  /** Whether Pods run on the machine. */
+  readonly inUse: (machineId: string) => boolean;
+}
+
+interface Empty extends Surroundings {
   /** Empty for long enough to say that they do not help. */
   readonly idle: readonly EmptyMachine[];
   /** Empty, and not for long. */
@@ -68,9 +83,14 @@ export class Allowances {
   private pods = new Map<string, Streak>();
   private machines = new Map<string, Streak>();
   private misfits = new Map<string, string>();
+  private readonly turnNanos: bigint;
+
+  constructor({ turnNanos = 0n }: AllowanceOptions = {}) {
+    this.turnNanos = turnNanos;
+  }
 
   /** Rows in the roll-up's order; `timestamp` names the roll-up that is being built. Returns sigma per row, where there is any. */
-  step(rows: readonly RowView[], empty: readonly EmptyMachine[], timestamp: bigint): ReadonlyMap<string, ExactAmounts> {
+  step(rows: readonly RowView[], empty: readonly EmptyMachine[], timestamp: bigint, inUse: Surroundings['inUse'] = () => false): ReadonlyMap<string, ExactAmounts> {
     this.pods = continued(this.pods, rows.flatMap((row) => row.unplaced.map((pod) => pod.requestKey)), timestamp);
     this.machines = continued(this.machines, empty.map((machine) => machine.machineId), timestamp);
     const idle = empty.filter((machine) => this.lasts(this.machines.get(machine.machineId)));
@@ -86,7 +106,7 @@ export class Allowances {
     for (const row of rows) {
       const allowance = this.rows.get(row.key);
       if (!allowance && row.unplaced.length === 0) continue;
-      const sigma = this.stepRow(row, allowance, { idle, fresh, spent }, timestamp);
+      const sigma = this.stepRow(row, allowance, { idle, fresh, spent, inUse }, timestamp);
       if (sigma.size > 0) result.set(row.key, [...sigma]);
     }
     return result;
@@ -111,7 +131,7 @@ export class Allowances {
     }
   }
 
-  private stepRow(row: RowView, known: Allowance | undefined, { idle, fresh, spent }: Empty, timestamp: bigint): Map<string, bigint> {
+  private stepRow(row: RowView, known: Allowance | undefined, { idle, fresh, spent, inUse }: Empty, timestamp: bigint): Map<string, bigint> {
     const allowance = known ?? { sigma: new Map<string, bigint>(), requests: new Map<string, bigint>(), since: 0n, doublings: 0, givenUp: false };
     const before = allowance.sigma;
     const requests = new Map(row.requests());
@@ -119,14 +139,16 @@ export class Allowances {
     allowance.requests = requests;
 
     const machine = idle.find((m) => !spent.has(m) && row.matches(m));
+    const isTurnOver = machine === undefined || timestamp - (this.machines.get(machine.machineId)?.since ?? timestamp) >= this.turnNanos;
     if (row.unplaced.length === 0) {
       allowance.doublings = 0;
       allowance.givenUp = false;
-    } else if (!fresh.some((m) => row.matches(m))) {
+    } else if (isTurnOver && !fresh.some((m) => row.matches(m))) {
       // What has just come is as good as on its way: the scheduler has not had its turn with it.
-      this.grow(row, allowance, machine !== undefined, timestamp);
+      if (!machine) this.reconsider(row, allowance, inUse);
+      this.grow(row, allowance, machine, timestamp);
     }
-    if (machine && allowance.sigma.size > 0) {
+    if (machine && allowance.sigma.size > 0 && (isTurnOver || row.unplaced.length === 0)) {
       spent.add(machine);
       allowance.sigma = minus(allowance.sigma, new Map(machine.allocatable));
     }
@@ -136,12 +158,24 @@ export class Allowances {
     return allowance.sigma;
   }
 
-  private grow(row: RowView, allowance: Allowance, standsEmpty: boolean, timestamp: bigint): void {
+  /** The machine that stood empty is used after all: the scheduler was late, and it proved nothing. Each time costs a doubling. */
+  private reconsider(row: RowView, allowance: Allowance, inUse: Surroundings['inUse']): void {
+    if (!allowance.givenUp || allowance.witness === undefined || !inUse(allowance.witness)) return;
+    allowance.givenUp = false;
+    allowance.witness = undefined;
+    allowance.doublings++;
+    for (const pod of row.unplaced) this.misfits.delete(pod.requestKey);
+  }
+
+  private grow(row: RowView, allowance: Allowance, empty: EmptyMachine | undefined, timestamp: bigint): void {
     const lasting = row.unplaced.filter((pod) => this.lasts(this.pods.get(pod.requestKey)));
     if (lasting.length === 0) return;
     const since = lasting.reduce((latest, pod) => max(latest, this.pods.get(pod.requestKey)?.since ?? timestamp), allowance.since);
     if (row.satisfied(since) !== true || row.onItsWay()) return;
-    if (standsEmpty || allowance.doublings >= MAX_DOUBLINGS) allowance.givenUp = true;
+    if (!allowance.givenUp && (empty !== undefined || allowance.doublings >= MAX_DOUBLINGS)) {
+      allowance.givenUp = true;
+      allowance.witness = empty?.machineId;
+    }
     if (allowance.givenUp) {
       for (const pod of lasting) this.misfits.set(pod.requestKey, pod.message);
       return;
