@@ -9,6 +9,7 @@ import type { BenchOptions, Suite } from './suite.ts';
 const SUITES: Readonly<Record<string, string>> = {
   engine: 'the decision engine, up to 2.4 million machines',
   shard: 'stalls of a whole shard process with its provider, hub and operators, up to 500,000 machines',
+  burst: 'many Pods at once on an empty cluster of real Kubernetes processes, and all machines given back afterwards',
   provider: 'the provider kit: what it keeps when it is killed, and how fast it answers for 20,000 and 50,000 machines',
   rollup: 'an operator with 100,000 requests: the message that reports them, cold and after changes',
   policy: 'what the policies on demand and disruption cost and bring, on a recorded trace',
@@ -21,6 +22,8 @@ const USAGE = `usage: npm run bench -- SUITE [flags]
   --budget SECONDS  most that a row may spend on samples (default 30; at least 3 samples are taken)
   --slice N         machines per slice where a suite loads in slices (default 2000)
   --trace DIR       a trace, for suites that play one
+  --pods N          Pods, for suites that submit some
+  --pod-demand HOW  direct or requests: how Pods become demand, for the same suites
   --gate            a missed goal fails the run
   -o json           one BenchReport on stdout; progress and table on stderr
   -h, --help
@@ -50,6 +53,8 @@ async function bench(argv: readonly string[]): Promise<number> {
       budget: { type: 'string', default: '30' },
       slice: { type: 'string', default: '2000' },
       trace: { type: 'string' },
+      pods: { type: 'string' },
+      'pod-demand': { type: 'string' },
       gate: { type: 'boolean', default: false },
       output: { type: 'string', short: 'o', default: 'text' },
       help: { type: 'boolean', short: 'h', default: false },
@@ -62,9 +67,12 @@ async function bench(argv: readonly string[]): Promise<number> {
   }
   if (rest.length > 0) throw new UsageError(`one suite at a time; leave out "${rest.join(' ')}"`);
   if (values.output !== 'json' && values.output !== 'text') throw new UsageError(`--output must be json or text, is "${values.output}"`);
+  const podDemand = podDemandOf(values['pod-demand']);
   const options = {
     ...(values.shape !== undefined && { shape: values.shape }),
     ...(values.trace !== undefined && { trace: values.trace }),
+    ...(values.pods !== undefined && { pods: atLeast(1, 'pods', values.pods) }),
+    ...(podDemand !== undefined && { podDemand }),
     samples: atLeast(3, 'samples', values.samples),
     budgetSeconds: atLeast(1, 'budget', values.budget),
     slice: atLeast(1, 'slice', values.slice),
@@ -100,6 +108,11 @@ function listOfSuites(): string {
     .filter(([name]) => existsSync(new URL(`./${name}.ts`, import.meta.url)))
     .map(([name, what]) => `  ${name.padEnd(10)} ${what}`)
     .join('\n');
+}
+
+function podDemandOf(text: string | undefined): BenchOptions['podDemand'] {
+  if (text !== undefined && text !== 'direct' && text !== 'requests') throw new UsageError(`--pod-demand must be direct or requests, is "${text}"`);
+  return text;
 }
 
 function atLeast(least: number, flag: string, text: string): number {

@@ -9,6 +9,10 @@ export interface BenchOptions {
   readonly budgetSeconds: number;
   /** A folder with a trace, for suites that play one. */
   readonly trace?: string;
+  /** Pods of suites that submit some. */
+  readonly pods?: number;
+  /** How Pods become demand, in suites with operators. */
+  readonly podDemand?: 'direct' | 'requests';
   /** Machines per slice where a suite loads in slices. */
   readonly slice: number;
   /** One line of progress, for stderr. */

@@ -1,8 +1,14 @@
 import type { Credentials } from './credentials.ts';
 
+/** Where the API server writes down each request that its policy names. */
+export interface Audit {
+  readonly policyFile: string;
+  readonly logFile: string;
+}
+
 /** Arguments of the API server. Everything is on loopback; `prefix` keeps control planes on one etcd apart. */
-export function apiServerArgs(plane: { etcdUrl: string; prefix: string; port: number; credentials: Credentials }): string[] {
-  const { credentials, etcdUrl, port, prefix } = plane;
+export function apiServerArgs(plane: { etcdUrl: string; prefix: string; port: number; credentials: Credentials; audit?: Audit }): string[] {
+  const { audit, credentials, etcdUrl, port, prefix } = plane;
   return [
     `--etcd-servers=${etcdUrl}`,
     `--etcd-prefix=${prefix}`,
@@ -19,6 +25,7 @@ export function apiServerArgs(plane: { etcdUrl: string; prefix: string; port: nu
     '--advertise-address=127.0.0.1',
     '--endpoint-reconciler-type=none',
     '--allow-privileged=true',
+    ...(audit ? [`--audit-policy-file=${audit.policyFile}`, `--audit-log-path=${audit.logFile}`] : []),
   ];
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ensureBinaries, ensureKwokStages } from '../../hack/control-plane/build.ts';
 import { apiServerArgs, controllerManagerArgs, kwokArgs, schedulerArgs } from './component-args.ts';
 import { createCredentials, readServingCertificate, writeKubeconfig } from './credentials.ts';
+import type { Audit } from './component-args.ts';
 import type { Credentials } from './credentials.ts';
 import { freePort } from './free-port.ts';
 import { GuardedProcess } from './guarded-process.ts';
@@ -37,6 +38,7 @@ export interface RealControlPlaneOptions {
   readonly etcd: { readonly url: string };
   /** With a scheduler and kwok: Pods run. Without: a hub, with the API server and the controller manager only. */
   readonly workload: boolean;
+  readonly audit?: Audit;
   readonly log: (line: string) => void;
 }
 
@@ -66,7 +68,7 @@ export async function startRealControlPlane(options: RealControlPlaneOptions): P
 
   const prefix = `/registry-${name}`;
   const { server, url, ca } = await startApiServer(name, credentials, log, (port) =>
-    launch('kube-apiserver', apiServerArgs({ etcdUrl: options.etcd.url, prefix, port, credentials })),
+    launch('kube-apiserver', apiServerArgs({ etcdUrl: options.etcd.url, prefix, port, credentials, ...(options.audit && { audit: options.audit }) })),
   );
   const processes = new Map<string, GuardedProcess>([['kube-apiserver', server]]);
   const stop = async (): Promise<void> => {
