@@ -13,6 +13,8 @@ export interface PromiseContext {
   readonly log: (line: string) => void;
   /** How often a process is to be paused, where that is what is checked. */
   readonly pauses: number;
+  /** How often some process is to be killed, where many are. */
+  readonly kills: number;
 }
 
 export interface PromiseResult {

@@ -14,6 +14,7 @@ source on first use, which takes minutes and needs Go) or the embedded one.
   --only ID[,ID]        only these promises
   --control-plane NAME  only promises on this kind: processes (real API servers) or embedded
   --pauses N            how often takeover pauses a process; 10 by default
+  --kills N             how many processes kill-anything kills; 24 by default
   --list                print the promises and exit
   --keep                keep the directories with logs, also of promises that hold
   -o, --output FORMAT   text (default) or json: one document on standard output
@@ -32,6 +33,7 @@ function parse() {
         only: { type: 'string' },
         'control-plane': { type: 'string' },
         pauses: { type: 'string', default: '10' },
+        kills: { type: 'string', default: '24' },
         list: { type: 'boolean' },
         keep: { type: 'boolean' },
         output: { type: 'string', short: 'o', default: 'text' },
@@ -53,6 +55,8 @@ const plane = flags['control-plane'];
 if (plane !== undefined && plane !== 'processes' && plane !== 'embedded') usage(`--control-plane: "${plane}" is neither processes nor embedded`);
 const pauses = Number(flags.pauses);
 if (!Number.isSafeInteger(pauses) || pauses < 1) usage(`--pauses: "${flags.pauses}" is not a number of at least 1`);
+const kills = Number(flags.kills);
+if (!Number.isSafeInteger(kills) || kills < 1) usage(`--kills: "${flags.kills}" is not a number of at least 1`);
 const wanted = flags.only?.split(',');
 for (const id of wanted ?? []) if (!promises.some((p) => p.id === id)) usage(`--only: there is no promise "${id}"; --list shows them`);
 const chosen = promises.filter((p) => (!wanted || wanted.includes(p.id)) && (plane === undefined || p.controlPlane === plane));
@@ -72,7 +76,7 @@ for (const promised of chosen) {
   let outcome: PromiseResult['outcome'] = 'passed';
   let detail: string;
   try {
-    detail = await promised.run({ dir, log, pauses });
+    detail = await promised.run({ dir, log, pauses, kills });
   } catch (error) {
     outcome = 'failed';
     detail = error instanceof Error ? error.message : String(error);
