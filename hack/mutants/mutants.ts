@@ -129,6 +129,16 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
+    id: 'group-gives-back-nothing', file: 'facts/group.ts', rule: 'giving back nothing changes nothing',
+    find: 'if (n === 0) return;',
+    replace: 'if (n === 0 && this.#shares !== undefined) this.#shares.pop();',
+  },
+  {
+    id: 'broken-plan', file: 'decide/planner.ts', rule: 'a plan that came to nothing leaves nothing behind',
+    find: 'this.#clustersToPlan(inFull || wasBroken);',
+    replace: 'this.#clustersToPlan(inFull);',
+  },
+  {
     id: 'gang-inside', file: 'decide/same.ts', rule: 'a gang acquires in its domain only',
     find: '=> offers.domainOf(cls) === chosen.value;',
     replace: '=> offers.domainOf(cls) !== undefined;',

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { differenceBetween, kept } from './compare-plans.ts';
+import { Market } from './decide/market.ts';
 import { changesOf, createEngine, planOnce } from './engine.ts';
+import { Inventory } from './facts/inventory.ts';
 import { worlds } from './testing/arbitraries.ts';
 import { amounts, assignmentOf, DOLLAR, machine, need, policy, requirement, T0, world } from './testing/builders.ts';
 import { Coverage } from './testing/coverage.ts';
@@ -49,6 +51,26 @@ describe('an engine that is told bit by bit', { timeout: PATIENCE_MS }, () => {
     for (const [what, times] of Object.entries(met)) expect(times, what).toBeGreaterThan(fleets / 10);
   });
 
+  it('plans what a fresh one plans after a plan that came to nothing, wherever it broke off', () => {
+    let broken = 0;
+    const fleets = overFleets(worlds(), (world, plan, { after, inFull, edited }) => {
+      const engine = createEngine(world.policy);
+      for (const change of changesOf(world)) engine.apply(change);
+      if (edited) engine.apply({ kind: 'memory', changes: engine.plan(T0).memory });
+      const reasons = new Map(engine.plan(T0).machineReasons);
+      if (edited) engine.apply({ kind: 'session', cluster: 'c1', connected: !world.sessions.has('c1') });
+      const expected = edited ? planOnce(engine.snapshot(), T0) : plan;
+      const isBroken = breaksOff(after, () => (inFull ? engine.planInFull(T0) : engine.plan(T0)));
+      if (isBroken) broken++;
+      const next = engine.plan(T0);
+      expect(textOf(next)).toBe(textOf(expected));
+      if (!isBroken) return;
+      const changed = new Set(next.machineReasons.changed);
+      expect(differing(reasons, new Map(next.machineReasons)).filter((id) => !changed.has(id))).toEqual([]);
+    }, { file, also: fc.record({ after: fc.nat(120), inFull: fc.boolean(), edited: fc.boolean() }) });
+    expect(broken).toBeGreaterThan(fleets / 10);
+  });
+
   it('files machines as a fresh one files them when a Need asks about a label that nobody has asked about before', () => {
     let reclaimed = 0;
     const drawn = fc.array(fc.record({ id: fc.integer({ min: 100, max: 999 }), price: fc.integer({ min: 1, max: 9 }), rack: fc.constantFrom('r1', 'r2', 'r3') }), { minLength: 20, maxLength: 40, size: 'max' });
@@ -91,6 +113,32 @@ describe('an engine that is told bit by bit', { timeout: PATIENCE_MS }, () => {
     expect(file.missingOfFile()).toEqual([]);
   });
 });
+
+/** True if `run` came so far that it was ended: after so many steps of some that plans are full of. */
+function breaksOff(steps: number, run: () => unknown): boolean {
+  let left = steps;
+  const step = (): void => {
+    if (left-- === 0) throw new Error('broken off');
+  };
+  const { classOf } = Market.prototype; // eslint-disable-line @typescript-eslint/unbound-method -- called with its own `this`
+  const { id } = Inventory.prototype; // eslint-disable-line @typescript-eslint/unbound-method -- as above
+  vi.spyOn(Market.prototype, 'classOf').mockImplementation(function (this: Market, group) {
+    step();
+    return classOf.call(this, group);
+  });
+  vi.spyOn(Inventory.prototype, 'id').mockImplementation(function (this: Inventory, slot) {
+    step();
+    return id.call(this, slot);
+  });
+  try {
+    run();
+    return false;
+  } catch {
+    return true;
+  } finally {
+    vi.restoreAllMocks();
+  }
+}
 
 function meet(before: Plan, after: Plan): void {
   if (after.actions.length === 0 && after.memory.length === 0) met.quiet++;

@@ -43,6 +43,8 @@ export class Planner {
   #at: Millis = 0;
   /** Under which the last plan was made: how long idle machines are held depends on it. */
   #policy: Policy | undefined;
+  /** The last plan was not finished: what it had noted is no plan's, and what it had forgotten nobody knows. */
+  #isBroken = false;
   readonly #order = new VerdictOrder();
 
   constructor(facts: Facts) {
@@ -71,20 +73,29 @@ export class Planner {
 
   /** Undefined if something was taken where a plan was to be kept: then all have to be made anew. */
   #make(now: Millis, inFull: boolean): Plan | undefined {
-    const facts = this.#facts;
-    const { inventory } = facts;
-    while (inventory.settle(Number.POSITIVE_INFINITY));
-    const clusters = this.#clustersToPlan(inFull);
+    while (this.#facts.inventory.settle(Number.POSITIVE_INFINITY));
+    const wasBroken = this.#isBroken;
+    const clusters = this.#clustersToPlan(inFull || wasBroken);
     const anew = new Set(clusters);
-    const market = new Market(facts, ++this.#serial, (cluster) => !anew.has(cluster));
+    const market = new Market(this.#facts, ++this.#serial, (cluster) => !anew.has(cluster));
     this.#reset(clusters);
+    this.#drawnOn = market.drawnOn;
+    this.#isBroken = true;
+    this.#last = undefined;
+    try {
+      const plan = this.#makeOf(clusters, market, now, wasBroken);
+      this.#isBroken = false;
+      return plan;
+    } finally {
+      market.close();
+    }
+  }
+
+  #makeOf(clusters: readonly Cluster[], market: Market, now: Millis, wasBroken: boolean): Plan | undefined {
+    const facts = this.#facts;
     const turns = new Map(clusters.map((cluster) => [cluster, { rows: this.#folding.rowsOf(cluster), next: 0 }]));
     const tallies = servePass(market, turns);
-    this.#drawnOn = market.drawnOn;
-    if (market.keptWasTaken) {
-      market.close();
-      return undefined;
-    }
+    if (market.keptWasTaken) return undefined;
     this.#at = now;
     const before = this.#reasons.begin();
     const draft = new PlanDraft(now, facts, market, clusters, this.#reasons);
@@ -99,8 +110,7 @@ export class Planner {
 
     const ranks = new Ranks(market, tallies);
     for (const tally of tallies) reportOn(tally, now, ranks);
-    const changed = this.#noteReasons(draft, before);
-    market.close();
+    const changed = this.#noteReasons(draft, wasBroken ? [...before, [...facts.inventory.slots()]] : before);
     closeClusters(clusters, tallies, draft);
     return this.#finish(draft, changed);
   }

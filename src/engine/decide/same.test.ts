@@ -34,6 +34,13 @@ describe('a Same Need', () => {
     expect(plan(spec).verdicts.map((v) => v.reason)).toEqual(['LIMIT_REACHED', undefined]);
   });
 
+  it('is stopped by the limit though another gang was before it, on the same offers', () => {
+    const needs = [need({ priority: 500 }), gang(3), gang(3, { group: 'B' })];
+    const result = plan({ machines: inZone('za', 8, 'Speculative'), needs, policy: policy({ limits: { machines: 2 } }) });
+    expect(actionsOf(result)).toEqual(['Provision za-Speculative-0 c1']);
+    expect(result.verdicts.map((v) => v.reason)).toEqual([undefined, 'LIMIT_REACHED', 'LIMIT_REACHED']);
+  });
+
   it('keeps what it holds while it is incomplete, and says why (D7)', () => {
     const result = plan({ machines: [...inZone('zb', 2, 'Configured'), ...inZone('za', 3, 'Idle')], needs: [gang(5)] });
     expect(result.actions).toEqual([]);

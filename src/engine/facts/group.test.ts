@@ -41,6 +41,20 @@ describe('a group', () => {
     expect(table.group.members).toEqual([1, 3]);
   });
 
+  it('takes back nothing where nothing was taken, and what one holder had without the others', () => {
+    const table = new Table();
+    for (const slot of [1, 2, 3]) table.come(slot);
+    const { group } = table;
+    group.take('a', 1);
+    group.take('b', 2);
+    group.giveBack(2);
+    group.giveBack(0);
+    expect(group.shares).toEqual([{ holder: 'a', end: 1 }]);
+    group.giveBack(1);
+    expect(group.shares).toEqual([]);
+    expect(group.left).toBe(3);
+  });
+
   it('is in order of id whenever it is asked, whatever has come and gone in between', () => {
     const slots = fc.array(fc.integer({ min: 0, max: SLOTS - 1 }), { maxLength: 400 });
     const step = fc.oneof(fc.record({ come: slots }), fc.record({ go: slots }), fc.constant('ask' as const), fc.constant('settle' as const));

@@ -129,14 +129,15 @@ export class Group<H = unknown> {
     else shares.push({ holder, end: this.taken });
   }
 
-  /** Takes back the last `n` machines that were taken, all from one holder. */
+  /** Takes back the last `n` machines that were taken, all from one holder; none is allowed. */
   giveBack(n: number): void {
+    if (n === 0) return;
     this.taken -= n;
     const shares = this.#shares;
     if (this.taken === 0) this.reset();
     else if (shares !== undefined) {
       const { holder } = shares.pop() as Share<H>;
-      if ((shares.at(-1) as Share<H>).end < this.taken) shares.push({ holder, end: this.taken });
+      if ((shares.at(-1)?.end ?? 0) < this.taken) shares.push({ holder, end: this.taken });
     }
   }
 

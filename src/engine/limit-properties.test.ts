@@ -1,0 +1,36 @@
+/** What the limit on purchases (D12) must never do. Worlds in which it is reached: a few machines may still be bought, or none. */
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { planOnce } from './engine.ts';
+import { worlds } from './testing/arbitraries.ts';
+import { T0 } from './testing/builders.ts';
+import { Coverage } from './testing/coverage.ts';
+import { overFleets, PATIENCE_MS } from './testing/over-fleets.ts';
+import type { EngineMachine, Snapshot } from './types.ts';
+
+const file = new Coverage();
+
+/** Everything that is offered is offered three times, so that several Needs choose from the same offers. */
+const limited: fc.Arbitrary<Snapshot> = fc.tuple(worlds(), fc.integer({ min: 0, max: 4 })).map(([drawn, room]) => {
+  const machines = drawn.machines.flatMap((m) => (m.state === 'Speculative' && m.intent === undefined ? ['', '+', '~', '~~'].map((end) => ({ ...m, id: m.id + end })) : [m]));
+  return { ...drawn, machines, policy: { ...drawn.policy, limits: { machines: machines.filter(isPaid).length + room } } };
+});
+
+function isPaid({ state, intent }: EngineMachine): boolean {
+  return state !== 'Failed' && (state !== 'Speculative' || intent?.kind === 'bind');
+}
+
+describe('a limit that is nearly reached', { timeout: PATIENCE_MS }, () => {
+  it('never ends a plan', () => {
+    let stopped = 0;
+    const fleets = overFleets(limited, (world, plan) => {
+      if (plan.verdicts.filter(({ reason }) => reason === 'LIMIT_REACHED').length > 1) stopped++;
+      expect(planOnce(world, T0).verdicts.length).toBe(plan.verdicts.length);
+    }, { file, times: 2 });
+    expect(stopped).toBeGreaterThan(fleets / 20);
+  });
+
+  afterAll(() => {
+    console.log(file.lineOfFile());
+  });
+});
