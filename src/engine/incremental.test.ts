@@ -120,8 +120,8 @@ function breaksOff(steps: number, run: () => unknown): boolean {
   const step = (): void => {
     if (left-- === 0) throw new Error('broken off');
   };
-  const { classOf } = Market.prototype; // eslint-disable-line @typescript-eslint/unbound-method -- called with its own `this`
-  const { id } = Inventory.prototype; // eslint-disable-line @typescript-eslint/unbound-method -- as above
+  const { classOf } = Market.prototype;  
+  const { id } = Inventory.prototype;  
   vi.spyOn(Market.prototype, 'classOf').mockImplementation(function (this: Market, group) {
     step();
     return classOf.call(this, group);
