@@ -14,4 +14,10 @@ it('writes are counted by who makes them, without Leases and without strangers',
   expect(writes.byProcess()).toEqual({ 'bigfleet-operator': { 'patch upcomingnodes/status': 2, 'create upcomingnodes': 1 }, 'bigfleet-shard': { 'create machines': 1 } });
   expect(Object.keys(writes.byProcess()['bigfleet-operator'] ?? {})[0]).toBe('patch upcomingnodes/status');
   expect(writes.total).toBe(4);
+  expect([writes.ofRequests, writes.ofPods]).toEqual([0, 0]);
+  by('bigfleet-operator', 'patch', 'capacityrequests', 'status');
+  by('bigfleet-unschedulable-pod-controller', 'create', 'capacityrequests');
+  by('bigfleet-operator', 'create', 'events');
+  by('bigfleet-shard/shard-0', 'create', 'events');
+  expect([writes.ofRequests, writes.ofPods]).toEqual([2, 3]);
 });

@@ -34,7 +34,23 @@ export class ApiWrites {
     return Object.fromEntries([...this.counts].sort().map(([by, counts]) => [by, Object.fromEntries([...counts].sort(([, a], [, b]) => b - a))]));
   }
 
+  /** Of CapacityRequests, by whomever. */
+  get ofRequests(): number {
+    return this.count((resource) => resource === 'capacityrequests');
+  }
+
+  /** Of what there is for single Pods: requests and the operator's events. */
+  get ofPods(): number {
+    return this.ofRequests + this.count((resource, by) => resource === 'events' && by === 'bigfleet-operator');
+  }
+
   get total(): number {
-    return [...this.counts.values()].flatMap((counts) => [...counts.values()]).reduce((sum, n) => sum + n, 0);
+    return this.count(() => true);
+  }
+
+  private count(counts: (resource: string, by: string) => boolean): number {
+    let sum = 0;
+    for (const [by, writes] of this.counts) for (const [what, n] of writes) if (counts(what.split(/[ /]/)[1] ?? '', by)) sum += n;
+    return sum;
   }
 }

@@ -47,9 +47,9 @@ export class PodTimes {
     const { spec, status } = event.object;
     if (spec.nodeName && times.node !== spec.nodeName) {
       if (times.node !== undefined) this.surprises.push(`Pod ${metadata.name} is on ${spec.nodeName} after ${times.node}`);
+      else this.bound++;
       times.node = spec.nodeName;
-      times.boundAt = now;
-      this.bound++;
+      times.boundAt ??= now;
     }
     if (status?.phase === 'Running' && times.runningAt === undefined) {
       times.runningAt = now;
