@@ -3,6 +3,7 @@ import { UsageError } from '../lib/usage-error.ts';
 import type { AgentOptions } from '../operator/compose.ts';
 import type { OperatorOptions } from '../operator/operator-wiring.ts';
 import type { PodDemandOptions } from '../operator/pod-demand.ts';
+import type { Penalties } from '../operator/pod-request.ts';
 import type { PodControllerOptions } from '../operator/pod-wiring.ts';
 import { addClientFlags, clientOptions, type ClientFlags } from './client-flags.ts';
 import { durationMs, integer } from './flags.ts';
@@ -112,13 +113,18 @@ export async function podControllerOptions(flags: PodControllerFlags): Promise<P
 
 async function podDemandOptions(flags: PodFlags): Promise<PodDemandOptions> {
   const file = flags.priorityClassDefaults;
-  const defaults = file === undefined || file === '' ? undefined : await readText('--priority-class-defaults', file);
-  const parse = defaults === undefined ? undefined : (await import('../operator/priority-class-defaults.ts')).parsePriorityClassDefaults;
   return {
     includeDaemonSetPods: flags.includeDaemonsetPods ?? false,
     foreignNodes: flags.foreignNodes,
-    ...(defaults !== undefined && parse ? { priorityClassDefaults: named('--priority-class-defaults', () => parse(defaults, file ?? '')) } : {}),
+    ...(file === undefined || file === '' ? {} : { priorityClassDefaults: await readPriorityClassDefaults(file) }),
   };
+}
+
+/** Throws a UsageError that names the flag, and what in the file is wrong. */
+export async function readPriorityClassDefaults(file: string): Promise<ReadonlyMap<string, Penalties>> {
+  const text = await readText('--priority-class-defaults', file);
+  const { parsePriorityClassDefaults } = await import('../operator/priority-class-defaults.ts');
+  return named('--priority-class-defaults', () => parsePriorityClassDefaults(text, file));
 }
 
 function required(flag: string, value: string | undefined, hint: string): string {

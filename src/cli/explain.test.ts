@@ -13,7 +13,7 @@ import type { Need, NeedVerdict } from '../engine/types.ts';
 import { systemClock } from '../lib/clock.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { contributionOf, isRejection } from '../operator/contribution.ts';
-import { capacityRequestFor } from '../operator/pod-request.ts';
+import { capacityRequestFor, type PodRequestOptions } from '../operator/pod-request.ts';
 import { silentLog } from '../runtime/types.ts';
 import type { KubeClient } from '../runtime/types.ts';
 import { ShardView } from '../server/shard-view.ts';
@@ -124,11 +124,11 @@ describe('the verbs that ask a shard', () => {
   });
 
   describe('follow a Pod', () => {
-    const follow = async (of: Pod, objects: Record<string, object>, cluster?: string) => {
+    const follow = async (of: Pod, objects: Record<string, object>, cluster?: string, options: PodRequestOptions = {}) => {
       const client = { server: 'http://test', get: (type: { kind: string }, ref: { name: string }) => Promise.resolve(objects[`${type.kind}/${ref.name}`]) } as unknown as KubeClient;
       const peer = new Peer(address, { credentials: credentials.createInsecure() });
       try {
-        const { text, json } = await chainOf(of, client, peer, cluster, 5_000);
+        const { text, json } = await chainOf(of, client, peer, cluster, 5_000, options);
         const { links } = json as { links: { link: string; found: boolean; text: string }[] };
         return { text, missing: links.filter((l) => !l.found).map((l) => l.link), of: Object.fromEntries(links.map((l) => [l.link, l.text])) };
       } finally {
@@ -151,6 +151,12 @@ describe('the verbs that ask a shard', () => {
       const node = { 'Node/node-1': { metadata: { name: 'node-1', labels: { 'bigfleet.lucy.sh/machine-id': 'm-1' } } } };
       const { missing, of } = await follow(pod({ nodeName: 'node-1' }), { ...request(), ...node }, 'east');
       expect([missing, of['machine']]).toEqual([[], `m-1: Serves demand ${verdicts[0]!.need.fingerprint} of cluster west (priority 9, group gang).`]);
+    });
+
+    it('whose penalties the operator gets from a file that we have, too (D33)', async () => {
+      const batch = { ...pod(), spec: { ...pod().spec, priorityClassName: 'batch' } };
+      const priorityClassDefaults = new Map([['batch', { interruptionPenalty: '16' }]]);
+      expect((await follow(batch, {}, undefined, { priorityClassDefaults })).of['row']).not.toBe((await follow(batch, {})).of['row']);
     });
 
     it('and say which link is missing', async () => {

@@ -18,6 +18,7 @@ export interface NeedFlags extends ShardFlags, Output {
 export interface PodFlags extends ShardFlags, Output {
   cluster?: string;
   kubeconfig?: string;
+  priorityClassDefaults?: string;
 }
 
 const help = `
@@ -64,6 +65,7 @@ export function register(program: Command): void {
     .description('what a Pod waits for, or what it runs on: each link from the Pod to the machine')
     .option('--kubeconfig <file>', "the API server of the Pod's cluster; default: $KUBECONFIG, then in-cluster")
     .option('--cluster <id>', 'the id under which the cluster reports to the shard; needed if several report such demand')
+    .option('--priority-class-defaults <file>', 'the file that the operator has, where it reads Pods itself (--pod-demand=direct)')
     .addHelpText('after', `\nExample:\n  bigfleet explain pod default/web-1 --kubeconfig east.kubeconfig --shard 127.0.0.1:7780\n${codes}`)
     .action(async (name: string, flags: PodFlags) => {
       const format = checked(flags);

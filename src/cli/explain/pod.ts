@@ -12,7 +12,7 @@ import { systemClock } from '../../lib/clock.ts';
 import { UsageError } from '../../lib/usage-error.ts';
 import { contributionOf, isRejection } from '../../operator/contribution.ts';
 import type { RowIdentity } from '../../operator/contribution.ts';
-import { capacityRequestFor } from '../../operator/pod-request.ts';
+import { capacityRequestFor, type PodRequestOptions } from '../../operator/pod-request.ts';
 import { createKubeClient, loadKubeConfig } from '../../runtime/index.ts';
 import type { KubeClient } from '../../runtime/index.ts';
 import type { Answer, PodFlags } from '../explain.ts';
@@ -38,24 +38,25 @@ export async function explainPod(name: string, flags: PodFlags): Promise<Answer>
   const [first = '', second, ...rest] = name.split('/');
   if (first === '' || second === '' || rest.length > 0) throw new UsageError(`"${name}" is no Pod; write NAMESPACE/NAME`);
   const ref = second === undefined ? { namespace: 'default', name: first } : { namespace: first, name: second };
+  const options = await penaltyDefaults(flags.priorityClassDefaults);
   const client = createKubeClient({
     config: loadKubeConfig(flags.kubeconfig === undefined ? {} : { path: flags.kubeconfig }), clock: systemClock, random: Math.random, fieldManager: 'bigfleet-cli', userAgent: 'bigfleet-cli',
   });
   try {
     const pod = await client.get<Pod>(PodResource, ref);
     if (!pod) throw new Error(`there is no Pod ${ref.namespace}/${ref.name} at ${client.server}`);
-    return await withShard(flags, (peer, timeoutMs) => chainOf(pod, client, peer, flags.cluster, timeoutMs));
+    return await withShard(flags, (peer, timeoutMs) => chainOf(pod, client, peer, flags.cluster, timeoutMs, options));
   } finally {
     await client.close();
   }
 }
 
 /** From the Pod to its machine; says of each link that is missing what that means. */
-export async function chainOf(pod: Pod, client: KubeClient, peer: Peer, cluster: string | undefined, timeoutMs: number): Promise<Answer> {
+export async function chainOf(pod: Pod, client: KubeClient, peer: Peer, cluster: string | undefined, timeoutMs: number, options: PodRequestOptions = {}): Promise<Answer> {
   const title = `Pod ${pod.metadata.namespace ?? ''}/${pod.metadata.name}`;
   const links: Link[] = [{ link: 'pod', found: true, text: podState(pod) }];
   const machine = await machineOf(pod, client, peer, timeoutMs, links);
-  const verdicts = await verdictsOf(pod, client, peer, cluster ?? machine?.clusterId, timeoutMs, links);
+  const verdicts = await verdictsOf(pod, client, peer, cluster ?? machine?.clusterId, timeoutMs, links, options);
   const order: readonly Link['link'][] = ['pod', 'request', 'row', 'verdict', 'node', 'machine'];
   const chain = links.sort((a, b) => order.indexOf(a.link) - order.indexOf(b.link));
   const details = [...verdicts.map(({ need, sentence }) => needText(need, sentence)), ...(machine ? [machineText(machine)] : [])];
@@ -90,8 +91,8 @@ async function machineOf(pod: Pod, client: KubeClient, peer: Peer, timeoutMs: nu
   return answer?.machine;
 }
 
-async function verdictsOf(pod: Pod, client: KubeClient, peer: Peer, cluster: string | undefined, timeoutMs: number, links: Link[]): Promise<Verdict[]> {
-  const request = await requestOf(pod, client, links);
+async function verdictsOf(pod: Pod, client: KubeClient, peer: Peer, cluster: string | undefined, timeoutMs: number, links: Link[], options: PodRequestOptions): Promise<Verdict[]> {
+  const request = await requestOf(pod, client, links, options);
   if (!request) return [];
   const contribution = contributionOf(request);
   if (isRejection(contribution)) {
@@ -116,9 +117,15 @@ async function verdictsOf(pod: Pod, client: KubeClient, peer: Peer, cluster: str
   return verdicts;
 }
 
+async function penaltyDefaults(file: string | undefined): Promise<PodRequestOptions> {
+  if (file === undefined) return {};
+  const { readPriorityClassDefaults } = await import('../agent-flags.ts');
+  return { priorityClassDefaults: await readPriorityClassDefaults(file) };
+}
+
 /** What the Pod asks for: its request, or what would be its request, for operators that read Pods themselves (D33). */
-async function requestOf(pod: Pod, client: KubeClient, links: Link[]): Promise<CapacityRequest | undefined> {
-  const demand = capacityRequestFor(pod);
+async function requestOf(pod: Pod, client: KubeClient, links: Link[], options: PodRequestOptions): Promise<CapacityRequest | undefined> {
+  const demand = capacityRequestFor(pod, options);
   if (demand.kind !== 'request') {
     links.push({ link: 'request', found: false, text: demand.kind === 'none' ? `it asks for nothing: ${WHY_NOTHING[demand.because]}` : 'not known yet' });
     return undefined;
