@@ -543,6 +543,20 @@ describe('a shard by its composition root', () => {
     await eventually('it serves', isConfigured('m-1'));
   });
 
+  it('answers probes while it waits for a CapacityProvider: it lives, and is not ready', async () => {
+    await world.open({ withProvider: false });
+    world.startShard({ metricsAddress: '127.0.0.1:0' });
+    await eventually('it listens', () => world.probes !== '');
+    const probe = async (path: string): Promise<[number, string]> => {
+      const answer = await fetch(`${world.probes}${path}`);
+      return [answer.status, await answer.text()];
+    };
+    expect(await probe('/healthz')).toEqual([200, 'ok\n']);
+    expect(await probe('/readyz')).toEqual([503, 'start: no CapacityProvider names this shard yet, or the hub does not answer\n']);
+    world.addProvider();
+    await eventually('it is ready', async () => (await probe('/readyz'))[0] === 200);
+  });
+
   it('ends cleanly when it is stopped while it waits for a CapacityProvider', async () => {
     await world.open({ withProvider: false });
     const shard = world.startShard();

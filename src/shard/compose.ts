@@ -186,7 +186,12 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const informersAbort = new AbortController();
   const informersRun = informers.map((informer) => informer.run(informersAbort.signal));
   const start = informersAbort.signal;
+  // Alive and not ready while it waits, so that whoever probes does not end a process that lacks nothing but an object.
+  let starting = 'no CapacityProvider names this shard yet, or the hub does not answer';
+  const health = createHealthServer({ address: options.metricsAddress, log, registry });
+  health.addReadiness('start', () => starting || undefined);
   const disconnect = async (): Promise<void> => {
+    await health.stop();
     informersAbort.abort(new Error('the shard is stopping'));
     await Promise.allSettled(informersRun);
     await client.close();
@@ -197,6 +202,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   if (signal?.aborted) stopStarting();
   let providerObject: CapacityProvider;
   try {
+    await health.start();
     await shardInformer.waitForSync(start);
     providerObject = await waitForProvider(providerInformer, shardId, { clock, log, signal: start });
   } catch (error) {
@@ -373,7 +379,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       ],
     }),
   });
-  const health = createHealthServer({ address: options.metricsAddress, log, registry });
+  starting = '';
   health.addReadiness('fence', () => (room.fenced ? `fenced: ${room.fenced}` : undefined));
   health.addReadiness('provider', () => (room.poller.status.lastListAt > 0 ? undefined : 'no successful List yet'));
 
