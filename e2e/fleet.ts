@@ -25,7 +25,7 @@ export interface Cluster {
 }
 
 /** Two machines that exist already and six that can be created, of 8 cores each. */
-function seedFile(): string {
+export function seedFile(): string {
   const instance = (id: string, capacityType: string, pricePerHour: number, state: string): string =>
     JSON.stringify({
       id, instanceType: 'c8', zone: 'zone-a', capacityType, pricePerHour, state,

@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generateCrdTypes } from './generate-crd-types.ts';
-import { generateChartCrds } from './generate-chart-crds.ts';
+import { generateChartAlerts, generateChartCrds } from './generate-chart-copies.ts';
 import { generateDescriptors } from './generate-descriptors.ts';
 import { generateRbac } from './generate-rbac.ts';
 
@@ -31,3 +31,4 @@ generateDescriptors(join(root, 'src', 'api', 'gen', 'descriptors.ts'));
 await generateCrdTypes(join(root, 'config', 'crd', 'bases'), join(root, 'src', 'api', 'types.gen.ts'));
 generateRbac(root);
 generateChartCrds(root);
+generateChartAlerts(root);

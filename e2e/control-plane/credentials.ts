@@ -36,7 +36,7 @@ export function readServingCertificate({ servingCertificate }: Credentials): str
   return pem.trimEnd().endsWith('-----END CERTIFICATE-----') ? pem : undefined;
 }
 
-/** Writes a kubeconfig of the administrator. JSON is YAML, so any client reads it. */
+/** Writes a kubeconfig of whoever has the token. JSON is YAML, so any client reads it. */
 export function writeKubeconfig(path: string, { name, url, ca, token }: { name: string; url: string; ca: string; token: string }): void {
   const config = {
     apiVersion: 'v1',

@@ -39,6 +39,7 @@ export interface RealControlPlaneOptions {
   /** With a scheduler and kwok: Pods run. Without: a hub, with the API server and the controller manager only. */
   readonly workload: boolean;
   readonly audit?: Audit;
+  readonly apiServerFlags?: readonly string[];
   readonly log: (line: string) => void;
 }
 
@@ -68,7 +69,7 @@ export async function startRealControlPlane(options: RealControlPlaneOptions): P
 
   const prefix = `/registry-${name}`;
   const { server, url, ca } = await startApiServer(name, credentials, log, (port) =>
-    launch('kube-apiserver', apiServerArgs({ etcdUrl: options.etcd.url, prefix, port, credentials, ...(options.audit && { audit: options.audit }) })),
+    launch('kube-apiserver', [...apiServerArgs({ etcdUrl: options.etcd.url, prefix, port, credentials, ...(options.audit && { audit: options.audit }) }), ...(options.apiServerFlags ?? [])]),
   );
   const processes = new Map<string, GuardedProcess>([['kube-apiserver', server]]);
   const stop = async (): Promise<void> => {

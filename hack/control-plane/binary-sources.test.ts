@@ -50,6 +50,11 @@ describe('the sources of binaries', () => {
     expect(missing.find(({ name }) => name === 'kubectl')?.output).toBe(join(cache(), `kubectl-${version}`));
   });
 
+  it('are asked for by name: Helm is none of a control plane', () => {
+    expect(findBinaries({ BIGFLEET_CACHE: dir }).missing.map(({ name }) => name)).not.toContain('helm');
+    expect(findBinaries({ BIGFLEET_CACHE: dir }, ['helm']).missing).toMatchObject([{ name: 'helm', package: 'helm.sh/helm/v4/cmd/helm' }]);
+  });
+
   it('are refused when the assets are no folder', () => {
     expect(() => findBinaries({ KUBEBUILDER_ASSETS: join(dir, 'nowhere') })).toThrow(/KUBEBUILDER_ASSETS is .*nowhere.*unset it/);
   });

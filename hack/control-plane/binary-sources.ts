@@ -31,10 +31,10 @@ export function cacheFolder(env: Env = process.env): string {
 }
 
 /**
- * Looks for each program: first in `$KUBEBUILDER_ASSETS` (usually etcd, kube-apiserver and kubectl only), then in
+ * Looks for each program of `names` (those of a control plane): first in `$KUBEBUILDER_ASSETS` (usually etcd, kube-apiserver and kubectl only), then in
  * the cache under its pinned version. Throws when `$KUBEBUILDER_ASSETS` is set and is no folder.
  */
-export function findBinaries(env: Env = process.env): BinarySources {
+export function findBinaries(env: Env = process.env, names: readonly BinaryName[] = binaryNames): BinarySources {
   const assets = env['KUBEBUILDER_ASSETS'];
   if (assets && !isFolder(assets)) {
     throw new Error(`KUBEBUILDER_ASSETS is ${assets}, which is not a folder; point it to the folder of etcd, kube-apiserver and kubectl, or unset it`);
@@ -43,7 +43,7 @@ export function findBinaries(env: Env = process.env): BinarySources {
   const missing: MissingBinary[] = [];
   for (const upstream of upstreams) {
     const version = pinnedVersion(upstream);
-    for (const name of binaryNames) {
+    for (const name of names) {
       const package_ = upstream.packages[name];
       if (package_ === undefined) continue;
       const output = join(cacheFolder(env), `${name}-${version}`);

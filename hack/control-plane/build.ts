@@ -11,19 +11,29 @@ import type { BinaryName } from './upstreams.ts';
 
 export { ensureKwokStages } from './kwok-stages.ts';
 export type { BinaryName } from './upstreams.ts';
+type ControlPlaneProgram = (typeof binaryNames)[number];
 
 /**
  * Paths of the programs of a real control plane. `KUBEBUILDER_ASSETS` goes first, then the cache; only what neither
  * has is built, which takes about five minutes the first time on two cores. Throws, saying what to install, when
  * something has to be built and there is no Go.
  */
-export async function ensureBinaries({ log }: { log: Log }): Promise<Record<BinaryName, string>> {
-  const { found, missing } = findBinaries();
+export function ensureBinaries({ log }: { log: Log }): Promise<Record<ControlPlaneProgram, string>> {
+  return ensure(binaryNames, log);
+}
+
+/** Path of Helm, which is found or built as the programs of a control plane are; building it takes one or two minutes. */
+export async function ensureHelm({ log }: { log: Log }): Promise<string> {
+  return (await ensure(['helm'], log)).helm;
+}
+
+async function ensure<Name extends BinaryName>(names: readonly Name[], log: Log): Promise<Record<Name, string>> {
+  const { found, missing } = findBinaries(process.env, names);
   const [first] = missing;
   if (first !== undefined) {
     if (!hasGo()) throw new Error(cannotBuildMessage(missing, goVersionNeeded(moduleFolder(first.upstream))));
     await mkdir(cacheFolder(), { recursive: true });
-    log(`${missing.length} of ${binaryNames.length} control-plane programs have to be built once; this takes minutes`);
+    log(`${missing.length} of ${names.length} programs have to be built once; this takes minutes`);
   }
   // One at a time: `go build` uses every core by itself, and what programs share is compiled only once.
   for (const binary of missing) {
@@ -31,23 +41,12 @@ export async function ensureBinaries({ log }: { log: Log }): Promise<Record<Bina
     await goBuild({ folder: moduleFolder(upstream), package: binary.package, ldflags: upstream.ldflags(version), output }, log);
     found[name] = output;
   }
-  return complete(found);
-}
-
-function complete(found: Partial<Record<BinaryName, string>>): Record<BinaryName, string> {
-  const path = (name: BinaryName): string => {
-    const value = found[name];
+  const path = (name: Name): string => {
+    const value: string | undefined = found[name];
     if (value === undefined) throw new Error(`upstreams.ts names no package for ${name}`);
     return value;
   };
-  return {
-    'kube-apiserver': path('kube-apiserver'),
-    'kube-controller-manager': path('kube-controller-manager'),
-    'kube-scheduler': path('kube-scheduler'),
-    kubectl: path('kubectl'),
-    etcd: path('etcd'),
-    kwok: path('kwok'),
-  };
+  return Object.fromEntries(names.map((name) => [name, path(name)])) as Record<Name, string>;
 }
 
 function goVersionNeeded(folder: string): string {

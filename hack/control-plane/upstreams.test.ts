@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { binaryNames, moduleFolder, pinnedVersion, upstreams, versionIn } from './upstreams.ts';
+import { binaryNames, moduleFolder, pinnedVersion, toolNames, upstreams, versionIn } from './upstreams.ts';
 
 const kubernetes = upstreams.find(({ folder }) => folder === 'kubernetes');
 const kubernetesGoMod = kubernetes ? readFileSync(join(moduleFolder(kubernetes), 'go.mod'), 'utf8') : '';
@@ -11,7 +11,7 @@ const kubernetesGoMod = kubernetes ? readFileSync(join(moduleFolder(kubernetes),
 describe('the pinned upstreams', () => {
   it('build each program from exactly one module', () => {
     const built = upstreams.flatMap(({ packages }) => Object.keys(packages));
-    expect(built.sort()).toEqual([...binaryNames].sort());
+    expect(built.sort()).toEqual([...binaryNames, ...toolNames].sort());
   });
 
   it('take every staging module from the minor release of Kubernetes itself', () => {

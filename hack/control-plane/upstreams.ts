@@ -10,7 +10,10 @@ export const binaryNames = [
   'etcd',
   'kwok',
 ] as const;
-export type BinaryName = (typeof binaryNames)[number];
+
+/** Programs that stand beside it, and are needed only where they are what is tried. */
+export const toolNames = ['helm'] as const;
+export type BinaryName = (typeof binaryNames)[number] | (typeof toolNames)[number];
 
 /** One Go module we build programs from. Its folder beside this file pins the version in go.mod and go.sum. */
 export interface Upstream {
@@ -54,6 +57,12 @@ export const upstreams: readonly Upstream[] = [
     module: 'sigs.k8s.io/kwok',
     packages: { kwok: 'sigs.k8s.io/kwok/cmd/kwok' },
     ldflags: (version) => [...stripped, `-X sigs.k8s.io/kwok/pkg/consts.Version=${version}`],
+  },
+  {
+    folder: 'helm',
+    module: 'helm.sh/helm/v4',
+    packages: { helm: 'helm.sh/helm/v4/cmd/helm' },
+    ldflags: (version) => [...stripped, `-X helm.sh/helm/v4/internal/version.version=${version}`],
   },
 ];
 

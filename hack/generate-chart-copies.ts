@@ -18,3 +18,13 @@ export function generateChartCrds(root: string): void {
     for (const file of readdirSync(bases)) if (file.startsWith(`${group}_`)) copyFileSync(join(bases, file), join(crds, file));
   }
 }
+
+const alerts: Readonly<Record<string, string>> = { bigfleet: 'shard-alerts.yaml', 'bigfleet-operator': 'operator-alerts.yaml' };
+
+/** Copies the alerts of config/prometheus into the charts. */
+export function generateChartAlerts(root: string): void {
+  for (const [chart, file] of Object.entries(alerts)) {
+    mkdirSync(join(root, 'charts', chart, 'prometheus'), { recursive: true });
+    copyFileSync(join(root, 'config', 'prometheus', file), join(root, 'charts', chart, 'prometheus', 'alerts.yaml'));
+  }
+}

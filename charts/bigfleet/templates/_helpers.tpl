@@ -1,0 +1,19 @@
+{{- define "bigfleet.namespace" -}}{{ .Values.namespace | default .Release.Namespace }}{{- end -}}
+{{- define "bigfleet.image" -}}{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{- end -}}
+{{- define "bigfleet.serviceAccount" -}}{{ .Values.serviceAccount.name | default "bigfleet-shard" }}{{- end -}}
+
+{{- define "bigfleet.selector" -}}
+app.kubernetes.io/name: bigfleet
+app.kubernetes.io/component: shard
+{{- end -}}
+
+{{- define "bigfleet.labels" -}}
+{{ include "bigfleet.selector" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end -}}
+
+{{/* The address of the provider of a shard: (dict "addr" … "ordinal" …) */}}
+{{- define "bigfleet.providerAddress" -}}{{ .addr | replace "{ordinal}" (toString .ordinal) }}{{- end -}}
