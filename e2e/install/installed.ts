@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TestAuthority } from '../../src/lib/testing/certificates.ts';
 import { bootstrapTemplate } from '../../src/world/bootstrap-blob.ts';
 import { writeKubeconfig } from '../control-plane/credentials.ts';
 import { freePort } from '../control-plane/free-port.ts';
@@ -60,9 +61,9 @@ export class Installed {
   }
 
   /** The first Pod of the StatefulSet, as it was rendered; returns where it serves operators. */
-  async shard(plane: ControlPlane, manifests: readonly Manifest[], more: readonly string[] = []): Promise<string> {
+  async shard(plane: ControlPlane, manifests: readonly Manifest[], more: readonly string[] = [], files: Readonly<Record<string, string>> = {}): Promise<string> {
     const [port, probes] = await Promise.all([freePort(), freePort()]);
-    const flags = { '--listen': `127.0.0.1:${port}`, '--metrics-addr': `127.0.0.1:${probes}`, '--data-dir': join(this.options.dir, 'shard') };
+    const flags = { ...files, '--listen': `127.0.0.1:${port}`, '--metrics-addr': `127.0.0.1:${probes}`, '--data-dir': join(this.options.dir, 'shard') };
     await this.component('bigfleet-shard', plane, manifests, { POD_NAME: 'bigfleet-shard-0' }, flags, probes, more);
     return `127.0.0.1:${port}`;
   }
@@ -82,6 +83,12 @@ export class Installed {
     const path = join(this.options.dir, name);
     writeFileSync(path, text);
     return path;
+  }
+
+  /** The files that a Secret for mTLS would be in a Pod, by the flags that name them. */
+  certificates(name: string, authority: TestAuthority, ...identities: readonly string[]): Record<string, string> {
+    const { cert, key } = authority.issue(...identities);
+    return { '--tls-cert': this.file(`${name}.crt`, cert), '--tls-key': this.file(`${name}.key`, key), '--tls-ca': this.file(`${name}-ca.crt`, authority.cert) };
   }
 
   /** A template with which simulated machines join. */

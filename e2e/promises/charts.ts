@@ -19,7 +19,6 @@ const MONITORING = ['--api-versions=monitoring.coreos.com/v1/ServiceMonitor', '-
 /** Values that cannot work, and words of the sentence that says so. */
 const bad: readonly (readonly [chart: string, values: readonly string[], sentence: string])[] = [
   ['bigfleet', ['coordinator.enabled=true'], 'coordinator.enabled: there is no coordinator yet'],
-  ['bigfleet', ['shard.tls.secretName=tls'], 'shard.tls.secretName: the shard cannot serve TLS yet'],
   ['bigfleet', ['shard.dryRun=true', 'shard.actuationPaused=true'], 'a shard has one mode'],
   ['bigfleet', ['shard.provider.addr=provider'], 'shard.provider.addr: "provider" is not an address; write host:port'],
   ['bigfleet', ['shard.provider.addr=provider:9', 'shard.replicas=2'], 'one provider belongs to one shard, and there are 2'],
@@ -39,6 +38,7 @@ const bad: readonly (readonly [chart: string, values: readonly string[], sentenc
   ['bigfleet-operator', ['shardAddress='], 'shardAddress: is required'],
   ['bigfleet-operator', ['shardAddress=shard'], 'shardAddress: "shard" is not an address; write host:port'],
   ['bigfleet-operator', ['bootstrapTTL=1h'], 'bootstrapTTL: needs bootstrapTemplate'],
+  ['bigfleet-operator', ['podDemand=both'], "'/podDemand'"],
   ['bigfleet-operator', ['rollupInterval=soon'], "'/rollupInterval'"],
   ['bigfleet-pod-controller', ['priorityClassDefaults.high.penalty=8'], 'priorityClassDefaults.high.penalty: is not known'],
   ['bigfleet-pod-controller', ['foreignNodes=maybe'], "'/foreignNodes'"],

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { makeBundle } from '../../hack/bundle.ts';
 import { components } from '../../hack/generate-rbac.ts';
+import { testAuthority } from '../../src/lib/testing/certificates.ts';
 import { bigfleet } from '../bigfleet.ts';
 import { helm, kubectl } from '../control-plane/kubectl.ts';
 import { startEtcd, startRealControlPlane } from '../control-plane/real-control-plane.ts';
@@ -245,19 +246,20 @@ export const helmInstalls: Promised = {
     stops.push(() => installed.stop());
     const address = await installed.provider('east', east);
     const settings = `shard.settings=${JSON.stringify({ ...SHARD_SPEC, mode: undefined })}`;
-    const values = ['--set', `shard.provider.addr=${address}`, '--set-json', settings, '--set-json', `shard.extraArgs=${JSON.stringify(hastyShard)}`];
+    const authority = testAuthority();
+    const values = ['--set', 'shard.tls.secretName=shard-tls', '--set', `shard.provider.addr=${address}`, '--set-json', settings, '--set-json', `shard.extraArgs=${JSON.stringify(hastyShard)}`];
     const hubManifests = await release(hub, 'install', 'bigfleet', values, olderChart(dir));
     await admitted(hub, { shard: 1 });
-    const shard = await installed.shard(hub, hubManifests);
+    const shard = await installed.shard(hub, hubManifests, [], installed.certificates('shard', authority));
     const operatorManifests = await release(east, 'install', 'bigfleet-operator', [
-      '--set', 'clusterID=east', '--set', `shardAddress=${shard}`, '--set', 'rollupInterval=1s', '--set-json', `extraArgs=${JSON.stringify(hastyAgent)}`,
+      '--set', 'clusterID=east', '--set', 'tls.secretName=east-tls', '--set', `shardAddress=${shard}`, '--set', 'rollupInterval=1s', '--set-json', `extraArgs=${JSON.stringify(hastyAgent)}`,
       '--set-file', `bootstrapTemplate=${installed.file('template', installed.bootstrapTemplate('east'))}`,
     ]);
     const podManifests = await release(east, 'install', 'bigfleet-pod-controller', ['--set-json', `extraArgs=${JSON.stringify(['--pending-after=0', ...hastyAgent])}`, '--set', 'priorityClassDefaults.high.interruptionPenalty=8']);
     await admitted(east, { operator: 2, 'pod-controller': 2 });
     log('three charts are installed');
     const configured = (manifests: readonly Manifest[], name: string, key: string): string => installed.file(key, find(manifests, 'ConfigMap', name).data?.[key] ?? '');
-    await installed.operator(east, operatorManifests, { '--bootstrap-template-file': configured(operatorManifests, 'bigfleet-operator-bootstrap-template', 'bootstrap.tmpl') });
+    await installed.operator(east, operatorManifests, { ...installed.certificates('east', authority, 'bigfleet://cluster/east'), '--bootstrap-template-file': configured(operatorManifests, 'bigfleet-operator-bootstrap-template', 'bootstrap.tmpl') });
     await installed.podController(east, podManifests, [`--priority-class-defaults=${configured(podManifests, 'bigfleet-priority-class-defaults', 'priority-class-defaults.yaml')}`]);
     const served = await serves(installed, hub, east, context);
     const roles = await withinRoles([[hub, ['bigfleet-shard']], [east, ['bigfleet-operator', 'bigfleet-pod-controller']]], rare);
