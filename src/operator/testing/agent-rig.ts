@@ -52,7 +52,7 @@ export class AgentRig {
     const abort = new AbortController();
     const options: AgentOptions = {
       kubeconfig: { server: this.cluster.url, token: parts }, metricsAddress: '0', handleSignals: false, syncTimeoutMs: 10_000, graceMs: 2_000,
-      lease: { leaseMs: 1_000, renewDeadlineMs: 700, retryMs: 100 }, qps: 1_000, burst: 2_000, apiMaxBackoffMs: 200,
+      lease: { leaseMs: 10_000, renewDeadlineMs: 8_000, retryMs: 100 }, qps: 1_000, burst: 2_000, apiMaxBackoffMs: 200,
       clock, random: Math.random, log,
       ...(parts !== 'pod-controller' && { operator: {
         clusterId: 'demo', shardAddress: this.shard.address, credentials: () => credentials.createInsecure(), rollupIntervalMs: 50, ackConcurrency: 16,
