@@ -12,7 +12,7 @@ import { MachineLedger } from '../src/up/observer/machine-ledger.ts';
 import { countLeft } from '../src/up/api-questions.ts';
 import { ResourceUsage } from '../src/up/resource-usage.ts';
 import type { PlannedPod } from '../src/world/demand/plan.ts';
-import { podManifest } from '../src/world/demand/pod-manifest.ts';
+import { podManifest, podName } from '../src/world/demand/pod-manifest.ts';
 import { ApiWrites } from './burst/api-writes.ts';
 import { startBurstFleet, type BurstFleet } from './burst/fleet.ts';
 import { MachineRequests } from './burst/machine-requests.ts';
@@ -45,6 +45,7 @@ benches, one after the other:
                    later is for Pods that turned out not to fit beside others (the allowance), once Nodes were there to try
   burst/bound      … until the scheduler has bound it
   burst/running    … until it runs. writesPerPod: writes of CapacityRequests and events by the operator
+  A Pod that is evicted meanwhile is replaced, as its controller would; evicted says how many.
   burst/returned   the Pods are deleted; from the end of the last one until the last machine is given back
 
 API servers, scheduler, controller manager and etcd are those of Kubernetes, kwok plays the kubelets; they, and everything that
@@ -85,6 +86,7 @@ class Burst {
   private readonly machines: MachineLedger;
   private readonly requests: MachineRequests;
   private readonly planned: readonly PlannedPod[];
+  private readonly alive = new Map<string, { readonly planned: PlannedPod; readonly r: number }>();
   private readonly writes = new ApiWrites();
   private readonly usage = new ResourceUsage();
   private readonly tails: readonly FileTail[];
@@ -122,13 +124,17 @@ class Burst {
   async play(rows: BenchRow[]): Promise<void> {
     const { client } = this.fleet;
     const informer = createInformer<Pod>({ client, clock: systemClock, random: Math.random, log: silentLog, type: PodResource, namespace: 'default', project: projectPod });
-    informer.subscribe((event) => this.pods.seen(event, Date.now()));
+    informer.subscribe((event) => {
+      this.pods.seen(event, Date.now());
+      if (event.type === 'deleted' && !this.pods.mayGo) void this.replace(event.old.metadata.name).catch((error: unknown) => this.wrong.push(String(error)));
+    });
     void informer.run(this.over.signal);
     await informer.waitForSync(this.over.signal);
 
     await this.create();
-    await this.until('all Pods run', () => this.pods.running === this.count);
-    this.expect(this.pods.created === this.count && this.pods.bound === this.count, `${this.pods.created} Pods created, ${this.pods.bound} bound, ${this.pods.running} run: expected ${this.count} each`);
+    await this.until('all Pods run', () => this.pods.runningNow === this.count);
+    const { created, bound, running, evicted } = this.pods;
+    this.expect(created === this.count + evicted && bound === created && running <= created, `${created} Pods created, ${bound} bound, ${running} run, ${evicted} evicted: expected ${this.count} each, and one more for each evicted`);
     const used = this.pods.nodesInUse();
     const stranger = [...used].find((node) => this.requests.at(node) === undefined);
     this.expect(stranger === undefined, `Pods run on ${stranger}, which nobody requested of the provider`);
@@ -137,7 +143,7 @@ class Burst {
     const lastMs = Math.max(0, this.requests.lastAt - this.pods.lastCreatedAt);
     const covered = this.requests.coveredAt(this.planned.map((each) => each.requests));
     const afterMs = { lastMs, ...(covered && { coveredMs: Math.max(0, covered.at - this.pods.lastCreatedAt), machinesWhenCovered: covered.machines }) };
-    const bought = { machines: this.requests.count, machinesInUse: used.size, microUsdPerHour: this.machines.microUsdPerHour };
+    const bought = { evicted, machines: this.requests.count, machinesInUse: used.size, microUsdPerHour: this.machines.microUsdPerHour };
     rows.push(
       { bench: 'burst/requested', ...common, ...spreadOf(this.pods.toRequested((node) => this.requests.at(node))), ...afterMs, ...bought, goals: [goal('lastMs', REQUESTED_GOAL_MS, lastMs)] },
       { bench: 'burst/bound', ...common, ...spreadOf(this.pods.toBound()) },
@@ -150,7 +156,7 @@ class Burst {
 
     this.pods.mayGo = true;
     await this.remove();
-    await this.until('all Pods are gone', () => this.pods.gone === this.count);
+    await this.until('all Pods are gone', () => this.pods.gone === this.pods.created);
     await this.until('all machines are given back', () => this.requests.allReturned);
     const returnedMs = this.requests.lastReturnedAt - this.pods.lastGoneAt;
     await this.until('nothing is left in the cluster', async () => (await this.left()) === 0);
@@ -169,18 +175,31 @@ class Burst {
     await Promise.all(Array.from({ length: CALLERS }, async () => {
       for (const each of queue) {
         this.options.signal.throwIfAborted();
-        const { metadata } = await this.fleet.client.create<Pod>(PodResource, { ...podManifest(each, 0), metadata: { name: each.name, namespace: 'default' } });
-        this.pods.createdOne(metadata.uid ?? '', Date.now());
+        await this.submit(each, 0);
         this.read();
       }
     }));
     this.options.progress(`${this.pods.created} Pods created in ${((Date.now() - began) / 1_000).toFixed(1)} s`);
   }
 
+  private async submit(planned: PlannedPod, r: number): Promise<void> {
+    const name = podName(planned, r);
+    this.alive.set(name, { planned, r });
+    const { metadata } = await this.fleet.client.create<Pod>(PodResource, { ...podManifest(planned, r), metadata: { name, namespace: 'default' } });
+    this.pods.createdOne(metadata.uid ?? '', Date.now());
+  }
+
+  /** What a controller would do for a Pod that was evicted. */
+  private async replace(name: string): Promise<void> {
+    const gone = this.alive.get(name);
+    if (!gone || !this.alive.delete(name)) return;
+    await this.submit(gone.planned, gone.r + 1);
+  }
+
   private async remove(): Promise<void> {
-    const queue = this.planned.values();
+    const queue = [...this.alive.keys()].values();
     await Promise.all(Array.from({ length: CALLERS }, async () => {
-      for (const { name } of queue) await this.fleet.client.delete(PodResource, { namespace: 'default', name });
+      for (const name of queue) await this.fleet.client.delete(PodResource, { namespace: 'default', name });
     }));
   }
 

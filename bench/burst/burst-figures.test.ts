@@ -32,7 +32,10 @@ describe('the figures of a burst', () => {
     expect(times.surprises).toEqual([]);
     seen(210, 'p', 'other');
     times.seen({ type: 'deleted', key: 'q', old: pod('q', 'n') }, 220);
-    expect(times.surprises).toEqual(['Pod p is on other after n', 'Pod q went away']);
-    expect([times.bound, times.gone, times.lastGoneAt]).toEqual([2, 1, 220]);
+    expect(times.surprises).toEqual(['Pod p is on other after n']);
+    expect([times.bound, times.gone, times.lastGoneAt, times.evicted]).toEqual([2, 1, 220, 1]);
+    times.mayGo = true;
+    times.seen({ type: 'deleted', key: 'p', old: pod('p', 'n') }, 230);
+    expect([times.gone, times.evicted, times.running, times.runningNow]).toEqual([2, 1, 1, 0]);
   });
 });

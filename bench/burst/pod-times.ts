@@ -14,10 +14,14 @@ export class PodTimes {
   private readonly pods = new Map<string, Times>();
   bound = 0;
   running = 0;
+  /** Of those, the ones that are still there. */
+  runningNow = 0;
   gone = 0;
   lastCreatedAt = 0;
   lastGoneAt = 0;
-  /** Bound to another Node than before, or gone before it was to go. */
+  /** Gone before it was to go: moved off its machine. */
+  evicted = 0;
+  /** Bound to another Node than before. */
   readonly surprises: string[] = [];
   mayGo = false;
 
@@ -40,8 +44,9 @@ export class PodTimes {
     if (event.type === 'deleted') {
       times.goneAt = now;
       this.gone++;
+      if (times.runningAt !== undefined) this.runningNow--;
       this.lastGoneAt = Math.max(this.lastGoneAt, now);
-      if (!this.mayGo) this.surprises.push(`Pod ${metadata.name} went away`);
+      if (!this.mayGo) this.evicted++;
       return;
     }
     const { spec, status } = event.object;
@@ -54,6 +59,7 @@ export class PodTimes {
     if (status?.phase === 'Running' && times.runningAt === undefined) {
       times.runningAt = now;
       this.running++;
+      this.runningNow++;
     }
   }
 

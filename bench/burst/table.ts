@@ -6,12 +6,12 @@ export function burstTable(rows: readonly BenchRow[]): string {
   const requested = rows.find((row) => row.bench === 'burst/requested');
   const last = rows.at(-1);
   if (!requested || !last) return 'nothing was measured';
-  const { controlPlane, kubernetes, machines, machinesInUse, microUsdPerHour, lastMs, coveredMs, machinesWhenCovered } = requested as Readonly<Record<string, unknown>>;
+  const { controlPlane, kubernetes, machines, machinesInUse, microUsdPerHour, lastMs, coveredMs, machinesWhenCovered, evicted } = requested as Readonly<Record<string, unknown>>;
   const dollars = (Number(microUsdPerHour) / 1_000_000).toFixed(2);
   return [
     benchTable(rows), '',
     `control plane: ${controlPlane} (Kubernetes ${kubernetes})${last['loadAverage'] === undefined ? '' : `; load average up to ${last['loadAverage']}`}`,
-    `last machine requested ${lastMs} ms after the last Pod was created, ${machinesWhenCovered ?? '?'} machines with room for the sum of all Pods after ${coveredMs ?? '?'} ms; ${machines} machines, ${machinesInUse} of them used, $${dollars} an hour (invented prices)`,
+    `last machine requested ${lastMs} ms after the last Pod was created, ${machinesWhenCovered ?? '?'} machines with room for the sum of all Pods after ${coveredMs ?? '?'} ms; ${machines} machines, ${machinesInUse} of them used, ${evicted} Pods evicted, $${dollars} an hour (invented prices)`,
     ...writes(rows), ...processes(last),
   ].join('\n');
 }
