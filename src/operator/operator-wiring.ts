@@ -20,6 +20,7 @@ import { DemandIntake } from './demand-intake.ts';
 import { DrainOrders } from './drain-orders.ts';
 import { FateLedger } from './fate-ledger.ts';
 import { isReady, machineIdOfUpcomingNode } from './fleet-nodes.ts';
+import { KeysInTurns } from './keys-in-turns.ts';
 import { CORDONED_ANNOTATION } from './labels.ts';
 import { isOrdered } from './machine-life.ts';
 import { MachineNews } from './machine-news.ts';
@@ -73,11 +74,12 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
   const book = new DemandBook();
   const load = new NodeLoad();
   const news = new MachineNews(clock);
+  const mayBeTold = new KeysInTurns((key) => enqueueIfDue(key));
   const ledger = new FateLedger({
     clock, intervalMs: options.rollupIntervalMs,
-    requestsChanged: (keys) => keys.forEach(enqueueIfDue),
+    requestsChanged: (keys) => mayBeTold.add(keys),
     rowChanged: (statusKey) => {
-      for (const row of book.rowsByStatusKey(statusKey)) row.members.forEach(enqueueIfDue);
+      for (const row of book.rowsByStatusKey(statusKey)) mayBeTold.add(row.members);
     },
     onFallback: (count) => metrics.ackFallbacks.inc(count),
   });
@@ -89,7 +91,7 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
   const planner = options.demandModel === 'requests' ? undefined : new AllowancePlanner({
     book, ledger, load, nodes: nodes.store, upcoming: upcoming.store, fleet,
     requestOf: (pod) => rollups.requestOf(pod),
-    misfitsChanged: (keys) => keys.forEach(enqueueIfDue),
+    misfitsChanged: (keys) => mayBeTold.add(keys),
   });
   const allowanceStore = planner && new AllowanceStore({
     client, namespace: options.namespace, allowances: planner.allowances, clock, log, intervalMs: Math.max(1_000, options.rollupIntervalMs),
