@@ -268,10 +268,15 @@ export const helmInstalls: Promised = {
 
     const columns = () => kubectl(hub, ['get', 'crd', 'machines.control.bigfleet.lucy.sh', '-o', 'jsonpath={.spec.versions[0].additionalPrinterColumns[*].name}']);
     expect(!(await columns()).includes('State'), 'the older definition has no column for the state');
+    const mode = () => kubectl(hub, ['get', 'shard', 'bigfleet-shard-0', '-n', NAMESPACE, '-o', 'jsonpath={.spec.mode}']);
+    await release(hub, 'upgrade', 'bigfleet', [...values, '--set', 'shard.dryRun=true']);
+    expect((await mode()) === 'DryRun', 'shard.dryRun makes it one');
+    await release(hub, 'upgrade', 'bigfleet', values);
+    expect((await mode()) === 'Active', 'without it the shard is Active');
     await kubectl(hub, ['patch', 'shard', 'bigfleet-shard-0', '-n', NAMESPACE, '--type=merge', '-p', '{"spec":{"mode":"Paused"}}']);
     await release(hub, 'upgrade', 'bigfleet', [...values, '--set', 'crds.templated=true', '--take-ownership']);
     expect((await columns()).includes('State'), 'the definition has been upgraded');
-    expect((await kubectl(hub, ['get', 'shard', 'bigfleet-shard-0', '-n', NAMESPACE, '-o', 'jsonpath={.spec.mode}'])) === 'Paused', 'an upgrade does not undo a pause');
+    expect((await mode()) === 'Paused', 'an upgrade does not undo a pause');
     await helm(['uninstall', 'bigfleet', '-n', NAMESPACE], { kubeconfigPath: hub.kubeconfigPath, home: dir });
     const kept = await kubectl(hub, ['get', 'crd,shards,capacityproviders', '-A', '-o', 'name']);
     expect(['customresourcedefinition', 'shard.', 'capacityprovider.'].every((kind) => kept.includes(kind)), `after an uninstall there is still ${kept}`);
