@@ -200,7 +200,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'spread-bound', file: 'decide/spread.ts', rule: 'a spread counts what is bound (X10)',
-    find: 'if (next.domain !== undefined) counts.set(next.domain, countOf(next) + 1);',
+    find: 'if (next.domain !== undefined) counts.set(next.domain, (counts.get(next.domain) as number) + 1);',
     replace: '',
   },
   {
@@ -210,8 +210,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'spread-empty-domain', file: 'decide/spread.ts', rule: 'a domain that has none yet holds the others back',
-    find: '  countSeen(tally, spread.key, counts);\n',
-    replace: '',
+    find: '  let victims: Lot[][] | undefined;\n  countSeen(tally, key, counts);\n',
+    replace: '  let victims: Lot[][] | undefined;\n',
   },
   {
     id: 'spread-seen', file: 'decide/spread.ts', rule: 'a domain that others have to themselves does too (X10)',
@@ -219,9 +219,29 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'for (const cls of fit.classes.filter(({ usable }) => usable.idle + usable.speculative > 0)) {',
   },
   {
+    id: 'spread-lean', file: 'decide/spread.ts', rule: 'within the skew busy machines are credited first (D13)',
+    find: 'Math.max(0, (counts.get(queue.domain) as number) - most)',
+    replace: '(counts.get(queue.domain) as number)',
+  },
+  {
+    id: 'spread-lean-seen', file: 'decide/spread.ts', rule: 'a domain that others have to themselves limits that (X10)',
+    find: '  if (maxSkew > 1) countSeen(tally, key, counts);',
+    replace: '',
+  },
+  {
+    id: 'spread-opened', file: 'decide/spread.ts', rule: 'what a victim opens to a spread is acquired before more is preempted',
+    find: 'const idlePick = cheapestOpen(idle, isOpen);',
+    replace: 'const idlePick = victims === undefined ? cheapestOpen(idle, isOpen) : undefined;',
+  },
+  {
+    id: 'spread-opened-offers', file: 'decide/spread.ts', rule: 'what a victim opens to a spread is bought before a lower Need does',
+    find: 'cheapestOpen(speculative, isOpen);',
+    replace: '(victims === undefined ? cheapestOpen(speculative, isOpen) : undefined);',
+  },
+  {
     id: 'spread-first-in-rank', file: 'decide/spread.ts', rule: 'of domains that have as many the machine that ranks first is kept',
-    find: '(candidate.position - head.position || candidate.rank - head.rank) < 0',
-    replace: '(candidate.rank - head.rank) < 0',
+    find: 'candidate.position < head.position',
+    replace: 'false',
   },
   {
     id: 'spread-reserved', file: 'decide/spread.ts', rule: 'what is on its way to a spread counts in its domain',
@@ -340,8 +360,18 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'limit-closes', file: 'decide/room.ts', rule: 'whoever does not fit closes the room (D12)',
-    find: 'if (n < wanted) this.#closed = true;',
+    find: 'if (n < wanted) this.isClosed = true;',
     replace: '',
+  },
+  {
+    id: 'limit-reopens', file: 'decide/ordered-pass.ts', rule: 'whoever got elsewhere what it could not buy keeps the room closed for nobody',
+    find: 'if (tally.covered && !wasClosed) room.reopen();',
+    replace: '',
+  },
+  {
+    id: 'limit-reopens-own', file: 'decide/ordered-pass.ts', rule: 'nobody opens the room that another one closed',
+    find: 'if (tally.covered && !wasClosed) room.reopen();',
+    replace: 'if (tally.covered) room.reopen();',
   },
   {
     id: 'limit-promised', file: 'decide/room.ts', rule: 'what is to be bought counts',
@@ -449,6 +479,17 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '      lots.push(lot);\n',
   },
   {
+    id: 'victim-shift', file: 'decide/preempt.ts', rule: 'what is taken from one of several who have parts of a group moves the parts of the others',
+    find: '    other.from -= n;\n    other.to -= n;\n',
+    replace: '',
+  },
+  {
+    id: 'victim-contributes', file: 'decide/preempt.ts', rule: 'a victim that adds nothing any more is not taken (X20)',
+    find: ' || !tally.contributes(market.classOf(lot.group))) continue;',
+    replace: ') continue;',
+    hangs: true,
+  },
+  {
     id: 'victim-no-more', file: 'decide/preempt.ts', rule: 'no more is taken than lacks',
     find: 'const n = Math.min(tie.length === 1 ? lot.to - lot.from : 1, tally.wants(market.classOf(lot.group)));',
     replace: 'const n = tie.length === 1 ? lot.to - lot.from : 1;',
@@ -500,8 +541,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'unit-class-skew', file: 'decide/spread.ts', rule: "a strict spread takes another row's machines only within its skew",
-    find: 'for (const ties of [bound, arriving]) creditEvenly(market, tally, ties, { key, counts, maxSkew });',
-    replace: 'for (const ties of [bound, arriving]) creditEvenly(market, tally, ties, { key, counts });',
+    find: 'mayWiden: false }',
+    replace: 'mayWiden: true }',
   },
   {
     id: 'reservation-dropped', file: 'decide/planner.ts', rule: 'a reservation ends when its demand can do without',

@@ -34,7 +34,7 @@ interface Report {
 }
 
 const root = process.cwd();
-const tree = new TreeCopy(root, ['src', 'package.json', 'tsconfig.json', 'vitest.config.ts']);
+const tree = new TreeCopy(root, ['src', 'package.json', 'tsconfig.json', 'vitest.config.ts', join('hack', 'seeded.ts')]);
 const copy = tree.root;
 
 const engine = join('src', 'engine');

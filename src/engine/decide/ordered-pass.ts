@@ -7,7 +7,7 @@ import type { Market } from './market.ts';
 import { acquirePlain, creditOthers, creditPlain } from './plain.ts';
 import { preempt } from './preempt.ts';
 import { serveSame } from './same.ts';
-import { acquireSpread, creditOthersEvenly, creditSpread, preemptSpread } from './spread.ts';
+import { creditOthersEvenly, creditSpread, seekEvenly } from './spread.ts';
 import { Tally } from './tally.ts';
 
 /** Rows of several clusters, each cluster's in order, as one list in the engine's order. `clusters` by name. */
@@ -27,7 +27,7 @@ export function interleave(clusters: readonly (readonly NeedRow[])[]): NeedRow[]
 /** Serves the rows of `turns`. */
 export function servePass(market: Market, turns: ReadonlyMap<Cluster, Turns>): Tally[] {
   const order = interleave([...turns.values()].map(({ rows }) => rows));
-  const { facts } = market;
+  const { facts, room } = market;
   const forecasts = new Forecasts(turns, market, (row, cluster) => creditOnly(market, new Tally(row, cluster, facts.fit(row.asker))));
   market.forecasts = forecasts;
   const tallies: Tally[] = [];
@@ -37,7 +37,9 @@ export function servePass(market: Market, turns: ReadonlyMap<Cluster, Turns>): T
     if (cluster?.name !== row.need.cluster) cluster = facts.clusters.named(row.need.cluster);
     const tally = new Tally(row, cluster, facts.fit(row.asker));
     (turns.get(cluster) as Turns).next++;
+    const wasClosed = room.isClosed;
     serve(market, tally);
+    if (tally.covered && !wasClosed) room.reopen(); // it waits for no money: what it could not buy it has got elsewhere
     forecasts.confirm(tally);
     // Rows of one demand are neighbours.
     if (cluster.promised.size > 0 && order[i + 1]?.demandKey !== row.demandKey) market.closeDemand(tally);
@@ -58,8 +60,7 @@ function serve(market: Market, tally: Tally): void {
   if (tally.covered) return;
   if (!mayAcquire) tally.blocked = 'session';
   else if (spread !== undefined && counts !== undefined) {
-    acquireSpread(market, tally, spread, counts);
-    if (!tally.covered && tally.blocked !== 'limit') preemptSpread(market, tally, spread, counts);
+    seekEvenly(market, tally, spread, counts);
     creditOthersEvenly(market, tally, spread, counts);
   } else {
     acquirePlain(market, tally);

@@ -258,4 +258,19 @@ describe('limits (D12)', () => {
     expect(actionsOf(result)).toEqual(expected);
     if (result.stats.unmet > 0) expect(result.verdicts.find((v) => !v.satisfied)?.reason).toBe('LIMIT_REACHED');
   });
+
+  it('do not keep the money from lower Needs for one that gets elsewhere what it could not buy', () => {
+    const high = need({ priority: 500, requirements: [requirement(ZONE_KEY, 'In', 'zb')] });
+    const low = need({ cluster: 'c3', priority: 5, units: 2 });
+    const victim = machine('victim', 'Configured', { cluster: 'c3', zone: 'zb' });
+    const machines = [{ ...bought('dear', 9 * DOLLAR), zone: 'zb' }, bought('cheap'), victim];
+    const limits = policy({ limits: { microUsdPerHour: 5 * DOLLAR } });
+    expect(actionsOf(plan({ machines, needs: [high, need({ cluster: 'c2' }), low], policy: limits }))).toEqual(['Provision cheap c2', 'Preempt victim c3']);
+    // It lacks one more: the money is kept for it.
+    expect(actionsOf(plan({ machines, needs: [{ ...high, aggregate: amounts({ cpu: 2 }) }, need({ cluster: 'c2' }), low], policy: limits }))).toEqual(['Preempt victim c3']);
+    // Whoever comes later does not open what was closed before.
+    const after = need({ cluster: 'c2', priority: 400, requirements: [requirement(ZONE_KEY, 'In', 'zb')] });
+    const lacking = need({ priority: 600, requirements: [requirement(ZONE_KEY, 'In', 'zc')] });
+    expect(actionsOf(plan({ machines: [...machines, { ...bought('far', 8 * DOLLAR), zone: 'zc' }], needs: [lacking, after, low, need({ cluster: 'c2' })], policy: limits }))).toEqual(['Preempt victim c3']);
+  });
 });

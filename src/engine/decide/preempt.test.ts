@@ -55,6 +55,8 @@ describe('whom a Need may take from', () => {
     ['not what does not match', { machines: [bound('x', 50, { instanceType: 't9' }), bound('y', 50)], needs: [need({ units: 2, requirements: [typeIn('t1')] }), low(50, 2)] }, ['y']],
     ['not what does not cover the smallest unit', { machines: [bound('x', 50), bound('y', 50, { allocatable: amounts({ cpu: 2 }) })], needs: [need({ units: 4, minUnit: amounts({ cpu: 2 }) }), low(50, 3)] }, ['y']],
     ['not what adds nothing to what lacks (X20)', { machines: [bound('x', 50), bound('y', 50, { allocatable: amounts({ cpu: 1, gpu: 1 }) })], needs: [need({ aggregate: amounts({ gpu: 1 }) }), low(50, 2)] }, ['y']],
+    ['no more than adds to what lacks, though something else lacks that nobody has (X20)', { machines: [bound('x', 50), bound('y', 50)], needs: [need({ aggregate: amounts({ cpu: 1, gpu: 1 }) }), low(50, 2)] }, ['x']],
+    ['machines of one kind from two who rank alike', { machines: [bound('x', undefined), bound('y', undefined)], needs: [need({ units: 2 }), low(50, 1, { group: 'g' }), low(50, 1, { group: 'h' })] }, ['x', 'y']],
     ['nobody while something free will do', { machines: [bound('x', 50), machine('i', 'Speculative', { priceMicroUsdPerHour: 900 * DOLLAR })], needs: [need(), low(50)] }, []],
     ['as many as lack and no more', { machines: ['x', 'y', 'z'].map((id) => bound(id, 50)), needs: [need({ units: 2 }), low(50, 3)] }, ['x', 'y']],
     ['whoever there is, if they are not enough', { machines: [bound('x', 50), bound('y', 50)], needs: [need({ units: 5 }), low(50, 2)] }, ['x', 'y']],

@@ -5,7 +5,7 @@ import type { Policy } from '../types.ts';
 export class Room {
   #machines: number;
   #microUsdPerHour: number;
-  #closed = false;
+  isClosed = false;
 
   constructor(inventory: Inventory, limits: Policy['limits']) {
     const { paid, promisedPurchases } = inventory;
@@ -15,16 +15,20 @@ export class Room {
 
   /**
    * Books up to `wanted` machines of one price; returns how many there was room for. The first that does not fit closes
-   * the room for the rest of the plan: else a lower Need's cheaper machine would eat, plan after plan, the money that the
-   * higher one waits for.
+   * the room for the rest of the plan, unless its Need gets elsewhere what it lacks: else a lower Need's cheaper machine would
+   * eat, plan after plan, the money that the higher one waits for.
    */
   book(priceMicroUsdPerHour: number, wanted: number): number {
-    if (this.#closed) return 0;
+    if (this.isClosed) return 0;
     const affordable = priceMicroUsdPerHour > 0 ? Math.floor(this.#microUsdPerHour / priceMicroUsdPerHour) : this.#microUsdPerHour < 0 ? 0 : Infinity;
     const n = Math.max(0, Math.min(wanted, this.#machines, affordable));
     this.#machines -= n;
     this.#microUsdPerHour -= n * priceMicroUsdPerHour;
-    if (n < wanted) this.#closed = true;
+    if (n < wanted) this.isClosed = true;
     return n;
+  }
+
+  reopen(): void {
+    this.isClosed = false;
   }
 }

@@ -36,6 +36,18 @@ describe('a strict spread that takes from others', () => {
     }
   });
 
+  it('acquires what a victim opens to it, before a lower Need buys it and must give it up again', () => {
+    const before = world({ machines: [...inZone('za', 3, 'Speculative'), ...victims('zb', 2)], needs: [spread(5), low] });
+    const first = planOnce(before, T0);
+    expect(actionsOf(first)).toEqual(['Provision za-Speculative-0 c1', 'Provision za-Speculative-1 c1', 'Provision za-Speculative-2 c1', 'Preempt zb-v0 c2', 'Preempt zb-v1 c2']);
+    expect(actionsOf(planOnce(committed(before, first), T0))).toEqual([]);
+  });
+
+  it('takes no more than it takes to open what is free', () => {
+    const result = plan({ machines: [...inZone('za', 2, 'Idle'), ...victims('zb', 3)], needs: [spread(3)] });
+    expect(actionsOf(result).filter((text) => text.endsWith(' c1') || text.startsWith('Preempt'))).toEqual(['Bootstrap za-Idle-0 c1', 'Bootstrap za-Idle-1 c1', 'Preempt zb-v0 c2']);
+  });
+
   it('says that the skew keeps it from taking more', () => {
     const one = plan({ machines: [...victims('za', 4), ...inZone('zb', 1, 'Configured', { assigned: assignmentOf(spread(1)) })], needs: [spread(9)] });
     expect(one.verdicts[0]).toMatchObject({ satisfied: false, reason: 'PREEMPTION_EXHAUSTED', preemption: { victims: 2 } });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { planOnce } from '../engine.ts';
-import { amounts, bindTo, DOLLAR, machine, need, policy, T0, world, zoneSpread } from '../testing/builders.ts';
+import { amounts, bindTo, DOLLAR, hint, machine, need, policy, T0, world, zoneSpread } from '../testing/builders.ts';
 import type { WorldSpec } from '../testing/builders.ts';
 import type { EngineMachine, MachineState, Plan } from '../types.ts';
 
@@ -38,8 +38,22 @@ describe('a strict spread', () => {
     expect(result.actions.map((a) => `${a.kind} ${a.machineId}`)).toEqual(['Reclaim -Configured-0', 'Reclaim za-Configured-2']);
   });
 
-  it('keeps, of domains that have as many, the machine that ranks first in its cluster, not the smallest id', () => {
-    const machines = [machine('a', 'Configured', { zone: 'zb', priceMicroUsdPerHour: DOLLAR }), machine('b', 'Configured', { zone: 'za' })];
+  it.each<[string, WorldSpec, string[]]>([
+    ['the busy as far as the skew allows (D13)', { needs: [spread(3, 5)] }, ['Reclaim zb-Configured-0', 'Reclaim zb-Configured-1']],
+    ['as many in each domain where the skew allows no more', { needs: [spread(4)] }, ['Reclaim za-Configured-2']],
+    ['as many more in one as the skew allows', { needs: [spread(4, 2)] }, ['Reclaim zb-Configured-1']],
+    ['no more than that than in a domain where others have everything (X10)', {
+      needs: [spread(4, 2), need({ cluster: 'c2' })], machines: inZone('zc', 1, 'Configured', { cluster: 'c2' }),
+    }, ['Reclaim za-Configured-2']],
+  ])('keeps of what is bound %s', (_, { machines = [], needs = [] }, expected) => {
+    const own = [...inZone('za', 3, 'Configured'), ...inZone('zb', 2, 'Configured')];
+    const hints = { c1: own.map(({ id, zone }) => hint(id, zone === 'za' ? { pods: 5, disruptionCost: 5 } : { pods: 0, disruptionCost: 0 })) };
+    const result = plan({ machines: [...own, ...machines], needs, hints, policy: policy({ holds: { onDemandMs: 0, spotMs: 0, occupiedExcessMs: 0 } }) });
+    expect(result.actions.map((a) => `${a.kind} ${a.machineId}`)).toEqual(expected);
+  });
+
+  it('keeps, of domains that have as many, the machine that ranks first in its cluster, not the one in the smallest domain', () => {
+    const machines = [machine('a', 'Configured', { zone: 'za', priceMicroUsdPerHour: DOLLAR }), machine('b', 'Configured', { zone: 'zb' })];
     expect(plan({ machines, needs: [spread(1)] }).actions.map((a) => `${a.kind} ${a.machineId}`)).toEqual(['Reclaim a']);
   });
 

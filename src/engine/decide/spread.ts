@@ -17,19 +17,20 @@ import type { Tally } from './tally.ts';
 type SpreadCounts = Map<string, number>;
 
 /**
- * Credits evenly: the domain that has least comes next, so that what is left over is where there is most. What serves
- * already still comes before what is on its way, and counts even where the skew is wide: it is there, and giving it up to
- * buy elsewhere would serve nobody.
+ * Credits in order as far as the skew allows (D13), and beyond it the domain that has least, so that what is left over is
+ * where there is most. What serves already still comes before what is on its way, and counts even where the skew is wide: it
+ * is there, and giving it up to buy elsewhere would serve nobody.
  */
 export function creditSpread(market: Market, tally: Tally, spread: StrictSpread): SpreadCounts {
-  const { key } = spread;
+  const { key, maxSkew } = spread;
   const counts: SpreadCounts = new Map();
+  if (maxSkew > 1) countSeen(tally, key, counts); // else the domain that has least comes next, whatever others have
   const bound = market.bound(tally.cluster, tally.fit);
   const arriving = market.arriving(tally);
   const isReady = (tie: Tie): boolean => tie[0]?.kind === 'configured';
   const stages = [bound.filter(isReady), bound.filter((tie) => !isReady(tie)), arriving];
   const isOthers = market.othersOf(tally);
-  for (const ties of stages) creditEvenly(market, tally, ties, { key, counts, ...(isOthers && { passesOver: isOthers }) });
+  for (const ties of stages) creditEvenly(market, tally, ties, { key, counts, maxSkew, mayWiden: true, ...(isOthers && { passesOver: isOthers }) });
   creditReserved(market, tally, {
     taken: (cls, n) => {
       const domain = attribute(key, cls);
@@ -46,7 +47,7 @@ export function creditOthersEvenly(market: Market, tally: Tally, { key, maxSkew 
   const bound = market.bound(tally.cluster, tally.fit);
   const arriving = market.arriving(tally);
   countSeen(tally, key, counts);
-  for (const ties of [bound, arriving]) creditEvenly(market, tally, ties, { key, counts, maxSkew });
+  for (const ties of [bound, arriving]) creditEvenly(market, tally, ties, { key, counts, maxSkew, mayWiden: false });
 }
 
 /** The machines of one domain, in order; undefined = they lack the label and so are in no domain. */
@@ -68,7 +69,7 @@ class Queue {
   }
 
   /** The next machine's group, its class, and where in the order it stands. */
-  head(): { readonly group: Group<Tally>; readonly cls: MachineClass; readonly position: number; readonly rank: number } | undefined {
+  head(): { readonly group: Group<Tally>; readonly cls: MachineClass; readonly position: number } | undefined {
     const entries = this.#entries;
     const isDone = (i: number): boolean => {
       const entry = entries[i];
@@ -87,7 +88,7 @@ class Queue {
       best = entry;
       rank = at;
     }
-    return { group: best.group, cls: best.cls, position: best.position, rank };
+    return best;
   }
 
   #rankOf(group: Group<Tally>): number {
@@ -98,37 +99,40 @@ class Queue {
 interface Crediting {
   readonly key: string;
   readonly counts: SpreadCounts;
+  readonly maxSkew: number;
+  /** Also what is beyond the skew counts. */
+  readonly mayWiden: boolean;
   readonly passesOver?: (group: Group<Tally>) => boolean;
-  /** Absent = counts do not matter. */
-  readonly maxSkew?: number;
 }
 
-function creditEvenly(market: Market, tally: Tally, ties: readonly Tie[], { key, counts, passesOver, maxSkew }: Crediting): void {
+function creditEvenly(market: Market, tally: Tally, ties: readonly Tie[], { key, counts, maxSkew, mayWiden, passesOver }: Crediting): void {
   if (tally.covered) return;
   const queues = queuesOf(market, tally, passesOver === undefined ? ties : ties.map((tie) => tie.filter((group) => !passesOver(group))), key);
+  for (const { domain } of queues) if (domain !== undefined && !counts.has(domain)) counts.set(domain, 0);
   const credit = crediting(tally);
-  const countOf = ({ domain }: Queue): number => (domain === undefined ? Infinity : (counts.get(domain) ?? 0));
   while (!tally.covered) {
-    const most = maxSkew === undefined ? Infinity : mostAllowed(counts, maxSkew);
+    const most = mostAllowed(counts, maxSkew);
     let next: Queue | undefined;
     let head: ReturnType<Queue['head']>;
+    let least = Infinity;
     for (const queue of queues) {
       const candidate = queue.head();
-      if (candidate === undefined || countOf(queue) > most) continue;
-      if (next === undefined || head === undefined || countOf(queue) < countOf(next)) {
+      if (candidate === undefined) continue;
+      const beyond = queue.domain === undefined ? Infinity : Math.max(0, (counts.get(queue.domain) as number) - most);
+      if (beyond > 0 && !mayWiden) continue;
+      if (head === undefined || beyond < least || (beyond === least && candidate.position < head.position)) {
         next = queue;
         head = candidate;
-      } else if (countOf(queue) === countOf(next) && (candidate.position - head.position || candidate.rank - head.rank) < 0) {
-        next = queue;
-        head = candidate;
+        least = beyond;
       }
     }
     if (next === undefined || head === undefined) return;
     credit(head.group, 1, head.cls);
-    if (next.domain !== undefined) counts.set(next.domain, countOf(next) + 1);
+    if (next.domain !== undefined) counts.set(next.domain, (counts.get(next.domain) as number) + 1);
   }
 }
 
+/** By domain: of machines that stand equally high the one in the smallest is credited and acquired first. */
 function queuesOf(market: Market, tally: Tally, ties: readonly Tie[], key: string): Queue[] {
   const queues = new Map<string | undefined, Queue>();
   ties.forEach((tie, position) => {
@@ -141,22 +145,40 @@ function queuesOf(market: Market, tally: Tally, ties: readonly Tie[], key: strin
       queue.add(position, group, cls);
     }
   });
-  return [...queues.values()];
+  return [...queues.values()].sort((a, b) => compareText(a.domain ?? '', b.domain ?? ''));
 }
 
-export function acquireSpread(market: Market, tally: Tally, spread: StrictSpread, counts: SpreadCounts): void {
-  const idle = domainQueues(market, tally, spread.key, false);
-  const speculative = domainQueues(market, tally, spread.key, true);
-  countSeen(tally, spread.key, counts);
+/**
+ * Acquires, and preempts where nothing free may be taken without widening the skew: each victim may open a domain in which
+ * something is free, which no lower Need may buy meanwhile.
+ */
+export function seekEvenly(market: Market, tally: Tally, { key, maxSkew }: StrictSpread, counts: SpreadCounts): void {
+  const idle = domainQueues(market, tally, key, false);
+  const speculative = domainQueues(market, tally, key, true);
+  const domainOf = (lot: Lot): string | undefined => attribute(key, market.classOf(lot.group));
+  let victims: Lot[][] | undefined;
+  countSeen(tally, key, counts);
   while (!tally.covered) {
-    const idlePick = cheapestEligible(idle, counts, spread.maxSkew);
-    const pick = idlePick ?? cheapestEligible(speculative, counts, spread.maxSkew);
-    if (pick === undefined) {
-      if ([...idle, ...speculative].some((queue) => queue.domain !== undefined && queue.head() !== undefined)) tally.blocked = 'spread';
-      return;
+    const most = mostAllowed(counts, maxSkew);
+    const isOpen = (domain: string | undefined): domain is string => domain !== undefined && (counts.get(domain) ?? 0) <= most;
+    const idlePick = cheapestOpen(idle, isOpen);
+    const pick = idlePick ?? cheapestOpen(speculative, isOpen);
+    let domain: string | undefined;
+    if (pick !== undefined) {
+      if (picking(market, tally, pick !== idlePick)(pick.head.group, 1, pick.head.cls) === 0) return;
+      ({ domain } = pick);
+    } else {
+      victims ??= lotsFor(market, tally);
+      const lot = firstOf(victims, (tie) => smallestHead(market, tally, tie, (candidate) => isOpen(domainOf(candidate))));
+      if (lot === undefined) {
+        const isInDomain = (candidate: Lot): boolean => domainOf(candidate) !== undefined;
+        if ([...idle, ...speculative].some((queue) => queue.head() !== undefined) || victims.some((tie) => smallestHead(market, tally, tie, isInDomain))) tally.blocked = 'spread';
+        return;
+      }
+      takeVictims(market, tally, lot, 1, victims.flat());
+      domain = domainOf(lot) as string;
     }
-    if (picking(market, tally, pick !== idlePick)(pick.head.group, 1, pick.head.cls) === 0) return;
-    counts.set(pick.domain, (counts.get(pick.domain) ?? 0) + 1);
+    counts.set(domain, (counts.get(domain) ?? 0) + 1);
   }
 }
 
@@ -169,17 +191,20 @@ function countSeen({ fit }: Tally, key: string, counts: SpreadCounts): void {
 }
 
 function domainQueues(market: Market, tally: Tally, key: string, speculative: boolean): Queue[] {
-  const queues = queuesOf(market, tally, [...market.free(tally, speculative)], key);
-  return queues.filter(({ domain }) => domain !== undefined).sort((a, b) => compareText(a.domain ?? '', b.domain ?? ''));
+  return queuesOf(market, tally, [...market.free(tally, speculative)], key).filter(({ domain }) => domain !== undefined);
+}
+
+interface Pick {
+  readonly domain: string;
+  readonly head: NonNullable<ReturnType<Queue['head']>>;
 }
 
 /** The cheapest head among the domains that may have one more, then the smallest value. */
-function cheapestEligible(queues: readonly Queue[], counts: SpreadCounts, maxSkew: number): { readonly domain: string; readonly head: NonNullable<ReturnType<Queue['head']>> } | undefined {
-  const most = mostAllowed(counts, maxSkew);
-  let best: { readonly domain: string; readonly head: NonNullable<ReturnType<Queue['head']>> } | undefined;
+function cheapestOpen(queues: readonly Queue[], isOpen: (domain: string | undefined) => domain is string): Pick | undefined {
+  let best: Pick | undefined;
   for (const queue of queues) {
     const { domain } = queue;
-    if (domain === undefined || (counts.get(domain) ?? 0) > most) continue;
+    if (!isOpen(domain)) continue;
     const head = queue.head();
     if (head === undefined) continue;
     if (best === undefined || head.cls.priceMicroUsdPerHour < best.head.cls.priceMicroUsdPerHour) best = { domain, head };
@@ -192,29 +217,6 @@ function mostAllowed(counts: SpreadCounts, maxSkew: number): number {
   let lowest = Infinity;
   for (const count of counts.values()) lowest = Math.min(lowest, count);
   return lowest + maxSkew - 1;
-}
-
-/** What lacks is taken from those who rank below, without widening the skew either. */
-export function preemptSpread(market: Market, tally: Tally, spread: StrictSpread, counts: SpreadCounts): void {
-  const ties = lotsFor(market, tally);
-  const lots = ties.flat();
-  const domainOf = (lot: Lot): string | undefined => attribute(spread.key, market.classOf(lot.group));
-  while (!tally.covered) {
-    const most = mostAllowed(counts, spread.maxSkew);
-    const isAllowed = (candidate: Lot): boolean => {
-      const domain = domainOf(candidate);
-      return domain !== undefined && (counts.get(domain) ?? 0) <= most;
-    };
-    const lot = firstOf(ties, (tie) => smallestHead(market, tally, tie, isAllowed));
-    if (lot === undefined) {
-      const isInDomain = (candidate: Lot): boolean => domainOf(candidate) !== undefined;
-      if (firstOf(ties, (tie) => smallestHead(market, tally, tie, isInDomain)) !== undefined) tally.blocked = 'spread';
-      return;
-    }
-    takeVictims(market, tally, lot, 1, lots);
-    const domain = domainOf(lot) ?? '';
-    counts.set(domain, (counts.get(domain) ?? 0) + 1);
-  }
 }
 
 function firstOf<T, R>(items: readonly T[], find: (item: T) => R | undefined): R | undefined {

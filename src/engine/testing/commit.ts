@@ -42,9 +42,8 @@ export function undecided(world: Snapshot): Snapshot {
  * - `moved`: whoever preempts spares what an equal gang is expected to keep; the gang has just settled somewhere else.
  * - `incomplete`: a gang without a whole place prefers, of places that give it as much, the one with more free supply; the
  *   plan itself has just changed what is free.
- * - `spread`: what a strict spread has just taken, or preempts, raises what its emptiest domain has. That may open another
- *   domain to it, or make superfluous what it took there; and rows of one spread demand in several unit classes are
- *   credited with each other's machines.
+ * - `spread`: a strict spread buys where the price is least (spec: engine 6.6), and is credited with what it bought in order
+ *   of cost, in which interruptions count. The last machine that it bought may so make an earlier one superfluous.
  * - `units`: the same of what was on its way for rows of several unit classes before the plan, where nobody knows for which of
  *   them, or one lacks so much that it takes the other's too: the larger unit comes first.
  */
@@ -56,7 +55,7 @@ export function exceptionFromRest(world: Snapshot, first: Plan, second: Plan): s
   if (second.actions.length > 0 && second.actions.every(({ kind, cluster }) => kind === 'Preempt' && settled.has(cluster))) return 'moved';
   const rows = first.verdicts.map(({ need }) => need);
   const concerns = (of: (need: Need) => boolean): boolean => second.actions.every((action) => rows.some((need) => of(need) && isFor(action, need)));
-  if (concerns(({ profile }) => strictSpread(profile) !== undefined)) return 'spread';
+  if (second.actions.every(({ kind }) => kind === 'Withdraw') && concerns(({ profile }) => strictSpread(profile) !== undefined)) return 'spread';
   const several = (need: Need): boolean => rows.filter((other) => other.cluster === need.cluster && other.fingerprint === need.fingerprint && other.group === need.group).length > 1;
   if (world.machines.some(({ intent }) => intent?.kind === 'bind') && concerns(several)) return 'units';
   return undefined;
