@@ -314,6 +314,16 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if (hold) return ROLE.held;',
   },
   {
+    id: 'role-untrusted', file: 'facts/role.ts', rule: 'what a provider has that is not to be relied on is chosen for nothing',
+    find: 'if (untrusted) return ROLE.held;',
+    replace: '',
+  },
+  {
+    id: 'reclaim-untrusted', file: 'decide/reclaim.ts', rule: 'what a provider has that is not to be relied on is not reclaimed',
+    find: ' || inventory.isUntrusted(slot)) return',
+    replace: ') return',
+  },
+  {
     id: 'preempt-drain-refused', file: 'facts/pools.ts', rule: 'what a person holds, or its provider has just refused to drain, is not preempted',
     find: ' || isKept ? 0 : 1;',
     replace: ' ? 0 : 1;',

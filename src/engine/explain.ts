@@ -37,7 +37,7 @@ export function explainMachine(reason: MachineReason, words = ''): string {
     case 'ArrivingForNobody':
       return 'Nothing is decided for it yet; it is free for all demand once it is idle.';
     case 'SupplyUntrusted':
-      return 'Kept: the provider\'s list of machines cannot be trusted at present, or the shard cannot prove that it holds its Lease, so nothing is taken away.';
+      return 'Left as it is: its provider\'s list of machines cannot be trusted at present, or the shard cannot prove that it holds its Lease, so nothing is taken away.';
     case 'IdleHeld':
       return `Idle; kept for new demand until ${formatInstant(reason.untilMs)}.`;
     case 'IdleKept':

@@ -59,6 +59,8 @@ export interface EngineMachine {
   readonly stuck: boolean;
   /** Its provider refused to drain it: it serves on, and is taken from nobody for a while. */
   readonly drainRefused?: boolean;
+  /** What its provider says cannot be relied on, while others can be: chosen for nothing, taken from nobody; what it serves counts on. */
+  readonly untrusted?: boolean;
 }
 
 /** One demand row of one cluster. Identity is (cluster, fingerprint, group, unitClass); rows of equal identity are summed by `apply`. */

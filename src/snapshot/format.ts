@@ -220,6 +220,7 @@ function writeMachine(machine: EngineMachine, tables: Tables): object {
     ...(machine.hold && { hold: true }),
     ...(machine.stuck && { stuck: true }),
     ...(machine.drainRefused === true && { drainRefused: true }),
+    ...(machine.untrusted === true && { untrusted: true }),
   };
 }
 

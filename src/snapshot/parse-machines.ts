@@ -43,6 +43,7 @@ function readEntry(value: unknown, path: string, tables: MachineTables): EngineM
   const assigned = fields.optional('assigned', tables.assignment(cluster));
   const intent = fields.optional('intent', readIntent(tables, cluster));
   const drainRefused = fields.get('drainRefused', flag, false);
+  const untrusted = fields.get('untrusted', flag, false);
   const like: Omit<EngineMachine, 'id'> = {
     state: fields.get('state', state, 'Idle'),
     cluster,
@@ -58,6 +59,7 @@ function readEntry(value: unknown, path: string, tables: MachineTables): EngineM
     hold: fields.get('hold', flag, false),
     stuck: fields.get('stuck', flag, false),
     ...(drainRefused && { drainRefused }),
+    ...(untrusted && { untrusted }),
   };
   if (cluster === '' && (like.state === 'Configured' || like.state === 'Draining')) {
     throw new SnapshotError(path, `a machine that is ${like.state} needs a cluster; write "cluster": "NAME"`);

@@ -51,7 +51,7 @@ function partsOf({ shares, size }: Group<Tally>, holders: Holders): Stretch[] {
   return parts;
 }
 
-type Machines = Pick<Inventory, 'id' | 'slot' | 'slots' | 'role' | 'state' | 'shape' | 'owner' | 'credited' | 'idleSince'>;
+type Machines = Pick<Inventory, 'id' | 'slot' | 'slots' | 'role' | 'state' | 'shape' | 'owner' | 'credited' | 'idleSince' | 'isHeld'>;
 
 export class ReasonsInPlan implements MachineReasons {
   readonly changed: Iterable<string>;
@@ -108,7 +108,8 @@ export class ReasonsInPlan implements MachineReasons {
     const silent = state === SPECULATIVE;
     switch (role) {
       case ROLE.held:
-        return silent ? undefined : { code: 'HeldByPerson' };
+        if (silent) return undefined;
+        return { code: inventory.isHeld(slot) ? 'HeldByPerson' : 'SupplyUntrusted' };
       case ROLE.stuck:
         return silent ? undefined : { code: 'Stuck', state: STATES[state] as MachineState };
       case ROLE.failed:

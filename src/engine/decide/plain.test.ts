@@ -168,6 +168,13 @@ describe('credit', () => {
       machines: [machine('a', 'Idle', { hold: true }), machine('f', 'Configured', { hold: true, stuck: true }), machine('b', 'Configured', { stuck: true }), machine('c', 'Configured', { intent: { kind: 'unbind' } }), machine('d', 'Draining'), machine('e', 'Idle')],
       needs: [need({ units: 9 })],
     }, { a: 'HeldByPerson', f: 'HeldByPerson', b: 'Stuck', c: 'Leaving', d: 'Leaving', e: 'AcquiredIdle' }],
+    ['machines of a provider that is not to be relied on serve on and come as was decided; free ones are chosen for nothing', {
+      machines: [
+        machine('a', 'Configured', { untrusted: true }), machine('b', 'Creating', { untrusted: true, intent: bindTo(need()) }), machine('c', 'Idle', { untrusted: true }),
+        machine('d', 'Speculative', { untrusted: true }), machine('e', 'Speculative', { priceMicroUsdPerHour: 9 }), machine('f', 'Draining', { untrusted: true }),
+      ],
+      needs: [need({ units: 3 })],
+    }, { a: 'Serving', b: 'InFlight', c: 'SupplyUntrusted', e: 'AcquiredSpeculative', f: 'Leaving' }],
     ['bound machines stay credited without a session (D14)', { machines: [machine('a', 'Configured')], needs: [need()], sessions: [] }, { a: 'Serving' }],
   ])('%s', (_, spec, expected) => {
     expect(codesOf(plan(spec))).toEqual(expected);

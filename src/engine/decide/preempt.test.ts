@@ -48,6 +48,7 @@ describe('whom a Need may take from', () => {
     ['nobody without a session of its own', { machines: [bound('x', 50)], needs: [need(), low(50)], sessions: ['c2'] }, []],
     ['not what must not be disrupted', { machines: [bound('x', 50), bound('y', 50)], needs: [need({ units: 2 }), low(50, 2)], hints: { c2: [hint('x', { doNotDisrupt: true })] } }, ['y']],
     ['not what its provider has just refused to drain', { machines: [bound('x', 50, { drainRefused: true }), bound('y', 50)], needs: [need({ units: 2 }), low(50, 2)] }, ['y']],
+    ['not what is of a provider that is not to be relied on', { machines: [bound('x', 50, { untrusted: true }), bound('y', 50)], needs: [need({ units: 2 }), low(50, 2)] }, ['y']],
     ['not what a person holds', { machines: [bound('x', 50, { hold: true }), bound('y', 50)], needs: [need({ units: 2 }), low(50, 2)] }, ['y']],
     ['not what is stuck', { machines: [bound('x', 50, { stuck: true }), bound('y', 50)], needs: [need({ units: 2 }), low(50, 2)] }, ['y']],
     ['not what is being configured', { machines: [{ ...bound('x', 50), state: 'Configuring' }, bound('y', 50)], needs: [need({ units: 2 }), low(50, 2)] }, ['y']],

@@ -34,6 +34,7 @@ describe('reclaim', () => {
     ['a Pod on it must not be disrupted', { hints: { c1: [hint('m000', { doNotDisrupt: true, pods: 0 })] } }, 'ExcessDoNotDisrupt'],
     ['a person holds it', { machines: configured(1).map((m) => ({ ...m, hold: true })) }, 'HeldByPerson'],
     ['its provider has just refused to drain it', { machines: configured(1).map((m) => ({ ...m, drainRefused: true })) }, 'ExcessDrainRefused'],
+    ['its provider is not to be relied on', { machines: configured(1).map((m) => ({ ...m, untrusted: true })) }, 'SupplyUntrusted'],
     ['it has been left over for less than the patience', { hints: { c1: [hint('m000')] } }, 'ExcessWithinPatience'],
   ])('keeps a machine while %s', (_, spec, code) => {
     const result = plan({ machines: configured(1), ...spec });

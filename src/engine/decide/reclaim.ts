@@ -68,7 +68,7 @@ function obstacleTo(slot: number, { name, demand, connected, hints }: Cluster, d
   const id = inventory.id(slot);
   const since = sinceOf(id, draft);
   draft.rememberLeftOver(id, since);
-  if (!supplyTrusted) return { code: 'SupplyUntrusted' };
+  if (!supplyTrusted || inventory.isUntrusted(slot)) return { code: 'SupplyUntrusted' };
   if (!connected) return { code: 'ExcessNoSession', cluster: name };
   if (inventory.isHeld(slot)) return { code: 'HeldByPerson' };
   if (inventory.isDrainRefused(slot)) return { code: 'ExcessDrainRefused', cluster: name };

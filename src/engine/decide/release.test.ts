@@ -44,7 +44,7 @@ describe('release', () => {
     const spot = { capacityType: 'Spot' } as const;
     const machines = [
       machine('claimed', 'Idle', spot), machine('decided', 'Idle', { ...spot, intent: bindTo(need()) }),
-      machine('held', 'Idle', { ...spot, hold: true }), machine('stuck', 'Idle', { ...spot, stuck: true }),
+      machine('held', 'Idle', { ...spot, hold: true }), machine('untrusted', 'Idle', { ...spot, untrusted: true }), machine('stuck', 'Idle', { ...spot, stuck: true }),
       machine('released', 'Idle', { ...spot, intent: { kind: 'release' } }),
     ];
     const memory = machines.map((m) => idleSince(m.id, T0 - 60 * MINUTE));

@@ -39,6 +39,12 @@ describe('withdrawal (D34)', () => {
     expect(codesOf(result)).toEqual({ a: code });
   });
 
+  it('does not happen to what its provider has begun, while that one is not to be relied on', () => {
+    const result = plan({ machines: [machine('a', 'Creating', { intent: bindTo(gone), untrusted: true }), machine('b', 'Creating', { intent: bindTo(gone) })] });
+    expect(actionsOf(result)).toEqual(['Withdraw b c1']);
+    expect(codesOf(result)).toEqual({ a: 'SupplyUntrusted', b: 'NoLongerNeeded' });
+  });
+
   it('needs no session', () => {
     expect(actionsOf(plan({ machines: [machine('a', 'Idle', { intent: bindTo(gone) })], sessions: [] }))).toEqual(['Withdraw a c1']);
   });

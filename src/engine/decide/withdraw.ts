@@ -26,7 +26,7 @@ function withdraw(slot: number, draft: PlanDraft): void {
   const state = inventory.state(slot);
   // What is held or being configured already is not ours to change.
   if (to === undefined || role === ROLE.held || state === CONFIGURING || state === CONFIGURED) return;
-  const obstacle = obstacleTo(to, draft);
+  const obstacle = obstacleTo(slot, to, draft);
   if (obstacle !== undefined) {
     if (role === ROLE.promised) draft.explain(slot, obstacle);
     return;
@@ -42,9 +42,9 @@ function withdraw(slot: number, draft: PlanDraft): void {
   });
 }
 
-function obstacleTo(to: Assignment, { facts }: PlanDraft): MachineReason | undefined {
+function obstacleTo(slot: number, to: Assignment, { facts }: PlanDraft): MachineReason | undefined {
   if (facts.clusters.find(to.cluster)?.demand === undefined) return { code: 'ExcessNoRollupYet', cluster: to.cluster };
-  return facts.supplyTrusted ? undefined : { code: 'SupplyUntrusted' };
+  return facts.supplyTrusted && !facts.inventory.isUntrusted(slot) ? undefined : { code: 'SupplyUntrusted' };
 }
 
 /** A binding of a machine that counts for nobody is withdrawn because of the machine, not because of the demand. */

@@ -11,7 +11,7 @@ import { FrozenMachines } from './frozen-machines.ts';
 import { IdIndex } from './id-index.ts';
 import { IdOrder } from './id-order.ts';
 import { grown, growBytes, growInstants, growInts } from './int-column.ts';
-import { DRAIN_REFUSED, HOLD, INTENT_SHIFT, MachineColumns, NONE, SENT, STUCK } from './machine-columns.ts';
+import { DRAIN_REFUSED, HOLD, INTENT_SHIFT, MachineColumns, NONE, SENT, STUCK, UNTRUSTED } from './machine-columns.ts';
 import { BIND, CONFIGURED, DRAINING, FAILED, IDLE, NO_INTENT, RELEASE, ROLE, roleOf, SPECULATIVE, STATES, UNBIND } from './role.ts';
 import { boundGroup, promisedGroup, reservedGroup } from './pools.ts';
 import { Shapes } from './shapes.ts';
@@ -339,9 +339,10 @@ export class Inventory extends MachineColumns {
     const flags = this.flags[slot] as number;
     const role = roleOf({
       state: this.state(slot),
-      intent: flags >> INTENT_SHIFT,
+      intent: this.intent(slot),
       hold: (flags & HOLD) !== 0,
       stuck: (flags & STUCK) !== 0,
+      untrusted: (flags & UNTRUSTED) !== 0,
       hasOwner: this.ownerRef(slot) >= 0,
       reserved: this.#reservations.size > 0 && this.#reservations.has(this.id(slot)),
     });
@@ -378,7 +379,7 @@ export class Inventory extends MachineColumns {
         const cluster = this.clusters.at(this.ownerRef(slot));
         const assigned = this.assignedTo[slot] as number;
         const stamp = assigned >= 0 ? assigned : (this.intendedTo[slot] as number);
-        return boundGroup(this, cluster, cls, this.state(slot), stamp, cluster.hints?.get(this.id(slot)), this.isHeld(slot) || this.isDrainRefused(slot));
+        return boundGroup(this, cluster, cls, this.state(slot), stamp, cluster.hints?.get(this.id(slot)), this.isHeld(slot) || this.isDrainRefused(slot) || this.isUntrusted(slot));
       }
       case ROLE.promised: {
         const ref = this.intendedTo[slot] as number;
@@ -435,8 +436,8 @@ function intentTo(machine: EngineMachine): Assignment | undefined {
   return machine.intent?.kind === 'bind' ? machine.intent.to : undefined;
 }
 
-function flagsOf({ hold, stuck, intent, drainRefused }: EngineMachine): number {
+function flagsOf({ hold, stuck, intent, drainRefused, untrusted }: EngineMachine): number {
   const kind = intent === undefined ? NO_INTENT : intent.kind === 'bind' ? BIND : intent.kind === 'unbind' ? UNBIND : RELEASE;
   const sent = intent?.kind === 'bind' && intent.configureSent;
-  return (hold ? HOLD : 0) | (stuck ? STUCK : 0) | (sent ? SENT : 0) | (drainRefused === true ? DRAIN_REFUSED : 0) | (kind << INTENT_SHIFT);
+  return (hold ? HOLD : 0) | (stuck ? STUCK : 0) | (sent ? SENT : 0) | (drainRefused === true ? DRAIN_REFUSED : 0) | (untrusted === true ? UNTRUSTED : 0) | (kind << INTENT_SHIFT);
 }

@@ -8,7 +8,9 @@ export const HOLD = 1;
 export const STUCK = 2;
 export const SENT = 4;
 export const DRAIN_REFUSED = 8;
+export const UNTRUSTED = 64;
 export const INTENT_SHIFT = 4;
+const INTENT_MASK = 3;
 export const NONE = -1;
 
 /** What machines share, by the numbers that the columns hold. */
@@ -84,6 +86,10 @@ export class MachineColumns {
     return ((this.flags[slot] as number) & DRAIN_REFUSED) !== 0;
   }
 
+  isUntrusted(slot: number): boolean {
+    return ((this.flags[slot] as number) & UNTRUSTED) !== 0;
+  }
+
   /** The cluster the machine belongs to or is becoming part of: the provider's word, else what we decided; '' = none. */
   owner(slot: number): string {
     const ref = this.ownerRef(slot);
@@ -107,11 +113,12 @@ export class MachineColumns {
       hold: (flags & HOLD) !== 0,
       stuck: (flags & STUCK) !== 0,
       ...((flags & DRAIN_REFUSED) !== 0 && { drainRefused: true }),
+      ...((flags & UNTRUSTED) !== 0 && { untrusted: true }),
     };
   }
 
   protected intent(slot: number): number {
-    return (this.flags[slot] as number) >> INTENT_SHIFT;
+    return ((this.flags[slot] as number) >> INTENT_SHIFT) & INTENT_MASK;
   }
 
   #intentOf(slot: number): Intent | undefined {

@@ -39,11 +39,12 @@ interface RoleFacts {
   readonly intent: number;
   readonly hold: boolean;
   readonly stuck: boolean;
+  readonly untrusted: boolean;
   readonly hasOwner: boolean;
   readonly reserved: boolean;
 }
 
-export function roleOf({ state, intent, hold, stuck, hasOwner, reserved }: RoleFacts): number {
+export function roleOf({ state, intent, hold, stuck, untrusted, hasOwner, reserved }: RoleFacts): number {
   if (state === FAILED) return ROLE.failed;
   const isServing = (state === CONFIGURED || state === CONFIGURING) && hasOwner;
   // What a person holds is taken from no one: a cluster that has it would otherwise buy it a second time.
@@ -55,6 +56,8 @@ export function roleOf({ state, intent, hold, stuck, hasOwner, reserved }: RoleF
   if (state === CONFIGURED || state === CONFIGURING) return ROLE.pending;
   if (intent === BIND) return ROLE.promised;
   if (state === CREATING) return ROLE.pending;
-  if (state === IDLE) return reserved ? ROLE.reserved : ROLE.idle;
+  if (state === IDLE && reserved) return ROLE.reserved;
+  if (untrusted) return ROLE.held;
+  if (state === IDLE) return ROLE.idle;
   return ROLE.speculative;
 }

@@ -148,7 +148,7 @@ function machineFor(demand: readonly Need[], scarce: boolean, large: boolean, { 
         cluster: bound ? to.cluster : '',
         ...(bound && { assigned: stamp === undefined ? to : { ...to, priority: stamp } }),
         ...(intent && { intent }),
-        ...(refused && state === 'Configured' && { drainRefused: true }),
+        ...(refused && (state === 'Configured' ? { drainRefused: true } : { untrusted: true })),
       });
     });
 }
