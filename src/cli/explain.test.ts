@@ -64,7 +64,7 @@ describe('the verbs that ask a shard', () => {
     engine.apply({ kind: 'machines', upserted: [machine('m-1', 'Idle')], removed: [] });
     const needViews = () => ({ cycle: 7, computedAt: AT, verdicts, ageOf: () => 3 });
     const view = new ShardView({
-      provider: 'metal', needViews, machine: (id) => inventory.get(id), machines: () => inventory.all(), machinesOf: (cluster) => inventory.ofCluster(cluster), hintOf: () => undefined,
+      needViews, machine: (id) => inventory.get(id), machines: () => inventory.all(), machinesOf: (cluster) => inventory.ofCluster(cluster), hintOf: () => undefined,
       nodeNameOf: () => 'node-1', clusterFacts: () => ({ connected: true, lastRollupUnixNanos: 5n, held: false }), plannedState: () => Promise.resolve({ plan: engine.plan(AT), facts: engine.capture() }), withheld: () => [],
     });
     const hub = new SessionHub({

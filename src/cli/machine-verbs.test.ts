@@ -12,7 +12,7 @@ async function hub() {
   const kube = new FakeKube();
   const inventory = new Inventory(new VirtualClock());
   inventory.observe(seen('provider:///Zone/1', 'Idle'), inventory.mark());
-  const object = desiredMachine(inventory.get('provider:///Zone/1')!, { namespace: 'fleet', shard: 's', provider: 'p' });
+  const object = desiredMachine(inventory.get('provider:///Zone/1')!, { namespace: 'fleet', shard: 's' });
   await kube.create({} as never, object);
   return { kube, name: object.metadata.name, now: () => kube.objects.get(object.metadata.name) };
 }

@@ -45,7 +45,7 @@ function planned(needs: readonly Need[], machines: readonly EngineMachine[], mod
   for (const [id, reason] of plan.machineReasons) inventory.explain(id, reason);
   const needViews = (): NeedViews => ({ cycle: 1, computedAt: T0, verdicts: plan.verdicts, ageOf: () => 0, troubles: troubles.current() });
   const view = new ShardView({
-    provider: 'metal', needViews, machine: (id) => inventory.get(id), machines: () => inventory.all(), machinesOf: (of) => inventory.ofCluster(of), hintOf: () => undefined, nodeNameOf: () => undefined,
+    needViews, machine: (id) => inventory.get(id), machines: () => inventory.all(), machinesOf: (of) => inventory.ofCluster(of), hintOf: () => undefined, nodeNameOf: () => undefined,
     clusterFacts: () => ({ connected: true, lastRollupUnixNanos: 1n, held: false }), plannedState: () => Promise.reject(new Error('not asked')), withheld: () => [],
   });
   const explain = async (row: Need) => {
@@ -127,7 +127,7 @@ it('a provider that refuses to drain a machine has its words in the record of th
   t.inventory.update('m', { drainRefusal: { words: 'drain: no way', code: 'UNIMPLEMENTED', until: T0 + 60_000, spells: 1 } });
   const text = 'No demand of cluster c1 needs it; kept for now because its provider refused to drain it (drain: no way).';
   expect(t.why('m')).toMatchObject({ code: 'ExcessDrainRefused', text });
-  const { status } = desiredMachine(t.inventory.get('m')!, { namespace: 'n', shard: 's', provider: 'metal' });
+  const { status } = desiredMachine(t.inventory.get('m')!, { namespace: 'n', shard: 's' });
   expect(status).toMatchObject({ reason: 'ExcessDrainRefused', message: text });
 });
 

@@ -40,12 +40,11 @@ describe('ShardView over a socket', () => {
     troubles = new Map();
     inventory = new Inventory(new VirtualClock(AT));
     verdicts = [verdict(web, { machines: 1 }), verdict(batch, { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 3 }), machines: 0 })];
-    inventory.observe(seen('m-1', 'Configured'), inventory.mark());
+    inventory.observe(seen('m-1', 'Configured'), inventory.mark(), 'metal');
     inventory.explain('m-1', { code: 'Serving', cluster: 'east', fingerprint: web.fingerprint, group: '', unitClass: web.unitClass, priority: 9 });
-    inventory.observe(seen('m-2', 'Idle', { zone: 'zone-b' }), inventory.mark());
+    inventory.observe(seen('m-2', 'Idle', { zone: 'zone-b' }), inventory.mark(), 'metal');
     inventory.explain('m-2', { code: 'IdleHeld', untilMs: AT + 60_000 });
     const view = new ShardView({
-      provider: 'metal',
       needViews: () => ({ cycle: 7, computedAt: AT, verdicts, ageOf: () => 3, troubles }),
       machine: (id) => inventory.get(id),
       machines: () => inventory.all(),
@@ -132,7 +131,7 @@ describe('ShardView over a socket', () => {
     expect((await list({ zone: 'zone-b' })).map((m) => m.id)).toEqual(['m-2']);
     expect((await list({ limit: 1 })).map((m) => m.id)).toEqual(['m-1']);
     expect(await list({ provider: 'other' })).toEqual([]);
-    for (let i = 0; i < 1_200; i++) inventory.observe(seen(`x-${String(i).padStart(4, '0')}`, 'Speculative'), inventory.mark());
+    for (let i = 0; i < 1_200; i++) inventory.observe(seen(`x-${String(i).padStart(4, '0')}`, 'Speculative'), inventory.mark(), 'metal');
     expect(await list()).toHaveLength(1_202);
   });
 

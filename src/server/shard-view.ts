@@ -26,7 +26,6 @@ import type { NeedViews } from './shard-read.ts';
 
 /** What ShardView looks at; everything is as of the last plan or newer. */
 export interface ShardSight {
-  readonly provider: string;
   readonly needViews: () => NeedViews;
   readonly machine: (id: string) => MachineRecord | undefined;
   readonly machines: () => Iterable<MachineRecord>;
@@ -138,7 +137,7 @@ export class ShardView {
         (request.instanceType === '' || seen.instanceType === request.instanceType) &&
         (request.zone === '' || seen.zone === request.zone) &&
         ((request.capacityType as number) === 0 || capacityTypeToWire(seen.capacityType) === request.capacityType) &&
-        (request.provider === '' || request.provider === this.sight.provider);
+        (request.provider === '' || request.provider === record.provider);
       if (fits) fitting.push(record);
     });
     let left = request.limit > 0 ? request.limit : Infinity;
@@ -200,7 +199,7 @@ export class ShardView {
       id: seen.id,
       state: stateToWire(seen.state),
       clusterId: cluster,
-      provider: this.sight.provider,
+      provider: record.provider,
       host: seen.host && { provider: seen.host.provider, ref: seen.host.ref },
       nodeName: this.sight.nodeNameOf(cluster, seen.id) ?? '',
       instanceType: seen.instanceType,

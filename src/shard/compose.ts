@@ -4,7 +4,6 @@ import { CapacityProviderResource, MachineResource, ShardResource } from '../api
 import type { CapacityProvider, Machine, Shard } from '../api/types.ts';
 import { createEngine } from '../engine/engine.ts';
 import type { Plan } from '../engine/types.ts';
-import { sleep } from '../lib/clock.ts';
 import type { ServerTlsFiles } from '../api/tls-listener.ts';
 import type { Clock } from '../lib/clock.ts';
 import { makeFolder } from '../lib/make-folder.ts';
@@ -38,12 +37,11 @@ import type { MachineObjects } from './object-policy.ts';
 import { PlanReport } from './plan-report.ts';
 import { PlannedStates } from './planned-state.ts';
 import { isReleaseRequest, releaseStep } from './release-requests.ts';
-import { createActuation } from './provider/actuation.ts';
-import { ProviderRoom } from './provider/room.ts';
+import { ProviderRooms } from './provider/rooms.ts';
 import { Restoration } from './restoration.ts';
 import { RowTroubles } from './row-troubles.ts';
 import { SourceRows } from './source-rows.ts';
-import { waitForProvider } from './start.ts';
+import { waitForProviders } from './start.ts';
 import { ShardStatusPublisher } from './status-publisher.ts';
 import { Succession } from './succession.ts';
 import { processSurroundings } from './surroundings.ts';
@@ -119,7 +117,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   });
   const guard = new LeaseGuard(election, clock);
   const succession = new Succession({ identity, log, onSucceeded: (error) => guard.close(error) });
-  const mayTakeAway = (): boolean => election.isProven() && guard.isOpen && settings.known && !room.fenced;
+  const mayTakeAway = (): boolean => election.isProven() && guard.isOpen && settings.known && rooms.fenced === '';
 
   const { tlsFiles } = options;
   const rights = tlsFiles && new EdgeRights({
@@ -143,11 +141,11 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     },
     replay: (cluster) => ({
       updates: [...inventory.ofCluster(cluster)].map((m) => nodeStateUpdate(m, cluster)),
-      complete: room.trusted,
+      complete: rooms.areTrusted,
     }),
     onConnected: (cluster) => {
       engine.apply({ kind: 'session', cluster, connected: true });
-      room.setbacks.clusters.succeeded(cluster); // perhaps another process, which may be able to
+      for (const { setbacks } of rooms.all()) setbacks.clusters.succeeded(cluster); // perhaps another process, which may be able to
       needStatus.forget(cluster);
       availableCapacity.forget(cluster);
       metrics.sessions.set(hub.count);
@@ -165,7 +163,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const sourceRows = new SourceRows();
   const refusals = new BindRefusals(clock, sourceRows);
   inventory.onChange((change) => refusals.observe(change));
-  inventory.onChange((change) => room.setbacks.observe(change));
+  inventory.onChange((change) => rooms.observe(change));
   const troubles = new RowTroubles({ clock, inventory, refusals, rows: sourceRows, mode: () => settings.current.mode });
   const needStatus = new NeedStatusPublisher({
     clock,
@@ -200,11 +198,11 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const forgetTermination = !surroundings.handlesSignals ? () => undefined : onTermination(stopStarting);
   signal?.addEventListener('abort', stopStarting, { once: true });
   if (signal?.aborted) stopStarting();
-  let providerObject: CapacityProvider;
+  let providers: readonly CapacityProvider[];
   try {
     await health.start();
     await shardInformer.waitForSync(start);
-    providerObject = await waitForProvider(providerInformer, shardId, { clock, log, signal: start });
+    providers = await waitForProviders(providerInformer, shardId, { clock, log, signal: start });
   } catch (error) {
     const asked = start.aborted;
     await disconnect();
@@ -214,12 +212,12 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     forgetTermination();
     signal?.removeEventListener('abort', stopStarting);
   }
-  /** Listed by our provider, and another shard's by their objects. */
+  /** Listed by a provider of ours, and another shard's by their objects. */
   const foreignMachines = new Set<string>();
-  let recalled: ReturnType<ProviderRoom['recall']> = new Map();
+  let recalled: ReturnType<ProviderRooms['recall']> = new Map();
   /** Machines that a person wants gone. */
   const releasing = new Set<string>();
-  const writer = new MachineWriter({ client, inventory, identity: { namespace, shard: shardId, provider: providerObject.metadata.name }, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, isReleasing: (machineId) => releasing.has(machineId), isAwaited: (machineId) => restoration.awaits(machineId), settleMs: WRITER_SETTLE_MS });
+  const writer = new MachineWriter({ client, inventory, identity: { namespace, shard: shardId }, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, isReleasing: (machineId) => releasing.has(machineId), isAwaited: (machineId) => restoration.awaits(machineId), settleMs: WRITER_SETTLE_MS });
   const restoration = new Restoration({
     clock, shard: shardId, inventory,
     onSettled: (machineId) => {
@@ -227,53 +225,53 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       wakeCycle();
     },
   });
-  const room = new ProviderRoom(providerObject, {
-    client, namespace, shardId, epoch: () => epoch, clock, random, log, inventory,
-    dial: surroundings.provider,
-    objects: providerInformer.store, machineObjects: machineInformer.store,
-    pollMs: options.pollMs,
-    concurrency: () => settings.current.concurrencyPerProvider,
-    isForeign: (machineId) => foreignMachines.has(machineId),
-    onTrust: (_room, trusted) => {
-      wakeCycle();
-      if (trusted) void inTurns(hub.clusters(), (cluster) => hub.replay(cluster), 1);
+  const rooms: ProviderRooms = new ProviderRooms(providers, {
+    room: {
+      client, namespace, shardId, epoch: () => epoch, clock, random, log, inventory,
+      dial: surroundings.provider,
+      objects: providerInformer.store, machineObjects: machineInformer.store,
+      pollMs: options.pollMs,
+      concurrency: () => settings.current.concurrencyPerProvider,
+      isForeign: (machineId) => foreignMachines.has(machineId),
+      onRejected: (reason) => metrics.machinesRejected.inc({ reason }),
+      onOrphan: (machineId) => {
+        restoration.gone(machineId);
+        writer.markGone(machineId);
+      },
+      signal: informersAbort.signal,
     },
-    onRejected: (reason) => metrics.machinesRejected.inc({ reason }),
-    onOrphan: (machineId) => {
-      restoration.gone(machineId);
-      writer.markGone(machineId);
+    onReliance: () => wakeCycle(),
+    onTrusted: () => void inTurns(hub.clusters(), (cluster) => hub.replay(cluster), 1),
+    actuation: {
+      inventory, clock, random, metrics, runtimeMetrics, refusals,
+      isActive: () => settings.current.mode === 'Active',
+      isLeaseProven: mayTakeAway,
+      pass: (callSignal) => guard.pass(callSignal),
+      isConnected: (cluster) => hub.connected(cluster),
+      hasReported: (cluster) => demand.hasReported(cluster),
+      requestBlob: async (cluster, requirements, blobSignal) => {
+        const asked = clock.monotonic();
+        const response = await hub.requestBlob(cluster, wireRequirements(requirements), blobSignal);
+        if (response.error) throw new Error(`operator of cluster ${cluster} cannot make a bootstrap blob: ${response.error}`);
+        metrics.bootstrapSeconds.observe((clock.monotonic() - asked) / 1000);
+        const ttlMs = Number(response.ttlSeconds) * 1000;
+        return { userData: response.userData, expiresAt: ttlMs > 0 ? clock.monotonic() + ttlMs : undefined };
+      },
+      sendReclaim: (machine, intent) => hub.sendReclaim(machine.seen.cluster, {
+        instructionId: surroundings.ids(),
+        nodes: [demand.nodeNameOf(machine.seen.cluster, machine.seen.id) ?? machine.seen.id],
+        gracePeriodSeconds: BigInt(intent.graceSeconds),
+        preemptorPriority: intent.preemptorPriority,
+        machineIds: [machine.seen.id],
+      }),
+      requirementsOf: (to) => demand.requirementsOf(to),
+      written: (machineId, writeSignal) => writer.written(machineId, writeSignal),
     },
-    signal: informersAbort.signal,
-  });
-  const machineController = createActuation(room, {
-    inventory, clock, random, log, metrics, runtimeMetrics, refusals,
-    isActive: () => settings.current.mode === 'Active',
-    isLeaseProven: mayTakeAway,
-    pass: (callSignal) => guard.pass(callSignal),
-    isConnected: (cluster) => hub.connected(cluster),
-    hasReported: (cluster) => demand.hasReported(cluster),
-    requestBlob: async (cluster, requirements, blobSignal) => {
-      const asked = clock.monotonic();
-      const response = await hub.requestBlob(cluster, wireRequirements(requirements), blobSignal);
-      if (response.error) throw new Error(`operator of cluster ${cluster} cannot make a bootstrap blob: ${response.error}`);
-      metrics.bootstrapSeconds.observe((clock.monotonic() - asked) / 1000);
-      const ttlMs = Number(response.ttlSeconds) * 1000;
-      return { userData: response.userData, expiresAt: ttlMs > 0 ? clock.monotonic() + ttlMs : undefined };
-    },
-    sendReclaim: (machine, intent) => hub.sendReclaim(machine.seen.cluster, {
-      instructionId: surroundings.ids(),
-      nodes: [demand.nodeNameOf(machine.seen.cluster, machine.seen.id) ?? machine.seen.id],
-      gracePeriodSeconds: BigInt(intent.graceSeconds),
-      preemptorPriority: intent.preemptorPriority,
-      machineIds: [machine.seen.id],
-    }),
-    requirementsOf: (to) => demand.requirementsOf(to),
-    written: (machineId, writeSignal) => writer.written(machineId, writeSignal),
   });
 
   const report = new PlanReport({
     metrics, inventory, demand, mode: () => settings.current.mode, writeBacklog: () => writer.backlog, troubles: () => troubles.current(),
-    actuation: () => ({ waiting: room.gate.waiting, inFlight: room.gate.inFlight, offersResting: room.setbacks.offers.count }),
+    actuation: () => rooms.actuationNow(),
   });
   const audit = options.auditLog === undefined ? undefined : new AuditLog(options.auditLog, { write: disk.append, ...(options.auditRotation && { rotation: new Rotation(options.auditLog, options.auditRotation) }) });
   const cycleController = createController({
@@ -281,7 +279,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     reconciler: new CycleReconciler({
       engine, inventory, demand, clock, log, audit,
       mode: () => settings.current.mode,
-      mayTakeAway: () => room.trusted && mayTakeAway(),
+      mayTakeAway: () => rooms.isSomeTrusted && mayTakeAway(),
       cycleMs: () => settings.current.cycleMs,
       onPlanDiffers: () => metrics.planDifferences.inc(),
       onPlanned: (plan, facts) => {
@@ -298,14 +296,10 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const plannedStates = new PlannedStates({ capture: () => engine.capture(), wake: wakeCycle });
   const statusPublisher = new ShardStatusPublisher({
     client, namespace, shardId, clock, log,
-    provider: room.name,
     shardObject,
-    providerObject: () => room.current(),
-    inventory,
-    listStatus: () => room.poller.status,
-    providerFacts: () => room.facts(),
+    providers: () => rooms.sights(),
     ...(options.statusMs !== undefined && { intervalMs: options.statusMs }),
-    facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted: room.trusted, fenced: room.fenced, objectsMode, unmetSince: (verdict) => report.unmetSince(verdict), troubles: troubles.current() }),
+    facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted: rooms.areTrusted, isSomeTrusted: rooms.isSomeTrusted, setAside: rooms.setAside, fenced: rooms.fenced, objectsMode, unmetSince: (verdict) => report.unmetSince(verdict), troubles: troubles.current() }),
   });
 
   inventory.onChange((change) => {
@@ -322,7 +316,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     }
     if (change.after) writer.markDirty(change.id);
     else if (!change.before?.hold) writer.markGone(change.id); // a person's word outlasts the machine
-    if (isWork(change)) machineController.enqueue(change.id);
+    if (isWork(change)) rooms.enqueue(change.id);
     if (releasing.has(change.id)) stepRelease(change.id);
     if (isNewsForThePlan(change)) wakeCycle();
     if (change.before?.intent?.kind === 'bind' && change.after?.seen.state === 'Configured' && change.before.seen.state !== 'Configured') {
@@ -332,7 +326,10 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     restoration.observed(change.id);
   });
 
-  providerInformer.subscribe(() => room.look());
+  providerInformer.subscribe((event) => {
+    rooms.look();
+    if (event.type !== 'deleted' && event.object.spec.shardRef === shardId) rooms.add(event.object);
+  });
 
   // Objects of people's making: settings, holds, deletions, machines of other shards.
   shardInformer.subscribe(() => {
@@ -364,7 +361,6 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     ...(tlsFiles && rights && { tls: { files: tlsFiles, rights, onRefused: (reason) => metrics.peersRefused.inc({ reason }) } }),
     needViews: () => report.needViews(),
     view: new ShardView({
-      provider: room.name,
       needViews: () => report.needViews(),
       machine: (machineId) => inventory.get(machineId),
       machines: () => inventory.all(),
@@ -375,13 +371,14 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       plannedState: () => plannedStates.next(),
       withheld: () => [
         ...(settings.current.mode === 'Active' ? [] : [obstacle(settings.current.mode, `The shard is in mode ${settings.current.mode}: it decides and does not act.`)]),
-        ...(room.fenced ? [obstacle('Fenced', room.fenced)] : []),
+        ...(rooms.fenced ? [obstacle('Fenced', rooms.fenced)] : []),
+        ...[...rooms.setAside].map((name) => obstacle('ProviderSetAside', `Provider ${name} cannot be relied on at present: nothing is taken away or chosen of what it has.`)),
       ],
     }),
   });
   starting = '';
-  health.addReadiness('fence', () => (room.fenced ? `fenced: ${room.fenced}` : undefined));
-  health.addReadiness('provider', () => (room.poller.status.lastListAt > 0 ? undefined : 'no successful List yet'));
+  health.addReadiness('fence', () => (rooms.fenced ? `fenced: ${rooms.fenced}` : undefined));
+  health.addReadiness('provider', () => ([...rooms.all()].some((room) => room.poller.status.lastListAt > 0) ? undefined : 'no successful List yet'));
 
   const manager = createManager({
     clock, log, health, graceMs: 10_000, handleSignals: surroundings.handlesSignals,
@@ -389,8 +386,8 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       { name: 'leader', runnables: [election, succession], ready: (s) => waitForLeadership(s) },
       // Whose a machine is must be known before the first List is looked at.
       { name: 'objects', runnables: [], ready: (s) => recall(s) },
-      { name: 'supply', runnables: [statusPublisher, ...room.supply], ready: (s) => waitForSupply(s) },
-      { name: 'actuation', runnables: [writer, machineController] },
+      { name: 'supply', runnables: [statusPublisher, rooms.supply], ready: (s) => waitForSupply(s) },
+      { name: 'actuation', runnables: [writer, rooms.actuation] },
       { name: 'decisions', runnables: [cycleController] },
       { name: 'sessions', runnables: [server] },
     ],
@@ -402,7 +399,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     availableCapacity.stop();
     restoration.stop();
     plannedStates.stop();
-    room.close();
+    rooms.close();
     await disconnect();
   }
 
@@ -419,12 +416,12 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   /** Whose a machine is, and what was decided about it, is known before the first List. */
   async function recall(s: AbortSignal): Promise<void> {
     await machineInformer.waitForSync(s);
-    recalled = room.recall();
+    recalled = rooms.recall();
   }
 
   /** Until the first List has been merged: deciding on an empty inventory would report everything as missing. */
   async function waitForSupply(s: AbortSignal): Promise<void> {
-    while (!room.hasListed()) await sleep(clock, 50, s);
+    await rooms.waitUntilListed(s);
     restoration.begin(machineInformer.store.values(), recalled);
   }
 
@@ -435,7 +432,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       inventory.disown(machineId);
     } else {
       foreignMachines.delete(machineId);
-      room.poller.listFully();
+      rooms.listFully();
     }
     metrics.foreignMachines.set(foreignMachines.size);
   }
@@ -474,7 +471,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     if (before !== mode) log.info({ from: before, to: mode }, 'mode changed');
     engine.apply({ kind: 'policy', policy });
     wakeCycle();
-    void inTurns(inventory.tally.withIntent(), (id) => machineController.enqueue(id));
+    void inTurns(inventory.tally.withIntent(), (id) => rooms.enqueue(id));
   }
 
   /** A short pause gathers what arrives together into one plan. */
@@ -484,7 +481,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
 
   function wakeMachinesOf(cluster: string): void {
     void inTurns(inventory.ofCluster(cluster), ({ seen, intent }) => {
-      if (intent?.kind === 'bind' && intent.to.cluster === cluster) machineController.enqueue(seen.id);
+      if (intent?.kind === 'bind' && intent.to.cluster === cluster) rooms.enqueue(seen.id);
     });
   }
 

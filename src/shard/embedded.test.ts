@@ -69,7 +69,7 @@ describe('against an API server', () => {
     beforeEach(async () => {
       inventory = new Inventory(systemClock);
       const informer = createInformer<Machine>({ client, clock: systemClock, random: () => 0, log: silentLog, type: MachineResource, namespace: NAMESPACE });
-      writer = new MachineWriter({ client, inventory, clock: systemClock, objects: informer.store, identity: { namespace: NAMESPACE, shard: 'shard-0', provider: 'metal' }, log: silentLog, workers: 4, mode: () => 'NonSpeculative', isReleasing: () => false, settleMs: 0 });
+      writer = new MachineWriter({ client, inventory, clock: systemClock, objects: informer.store, identity: { namespace: NAMESPACE, shard: 'shard-0' }, log: silentLog, workers: 4, mode: () => 'NonSpeculative', isReleasing: () => false, settleMs: 0 });
       inventory.onChange(({ id }) => writer.markDirty(id));
       informer.subscribe((event) => {
         const object = event.type === 'deleted' ? event.old : event.object;
@@ -85,7 +85,7 @@ describe('against an API server', () => {
       const states: MachineState[] = ['Speculative', 'Creating', 'Idle', 'Configuring', 'Configured', 'Draining', 'Deleting', 'Failed'];
       for (const state of states) {
         const id = `Machine/${state}`;
-        inventory.observe(seen(id, state), inventory.mark());
+        inventory.observe(seen(id, state), inventory.mark(), 'metal');
         inventory.setIntent(id, state === 'Configured' ? unbind : state === 'Idle' ? { kind: 'release', reason: 'idle', decidedAt: 1 } : bind);
         inventory.explain(id, { code: 'Excess', cluster: 'east', sinceMs: 1_770_000_000_000 });
         inventory.begin(id, { kind: 'Create', operationId: 'op', startedAt: 1_770_000_000_000, attempts: 2, lastError: 'create: quota' });
@@ -103,11 +103,11 @@ describe('against an API server', () => {
     });
 
     it('are written once and not again when the watch echoes them', async () => {
-      inventory.observe(seen('m', 'Idle'), inventory.mark());
+      inventory.observe(seen('m', 'Idle'), inventory.mark(), 'metal');
       await writer.written('m', stop.signal);
       const version = stored()?.metadata.resourceVersion;
       // A second machine's echo comes after the first one's: by then the writer has seen both.
-      inventory.observe(seen('n', 'Idle'), inventory.mark());
+      inventory.observe(seen('n', 'Idle'), inventory.mark(), 'metal');
       await writer.written('n', stop.signal);
       writer.markDirty('m');
       await writer.written('m', stop.signal);
@@ -115,17 +115,17 @@ describe('against an API server', () => {
     });
 
     it('come back when a person deletes them, and go when the machine is a slot again', async () => {
-      inventory.observe(seen('m', 'Idle'), inventory.mark());
+      inventory.observe(seen('m', 'Idle'), inventory.mark(), 'metal');
       await writer.written('m', stop.signal);
       const uid = stored()?.metadata.uid;
       await client.delete(MachineResource, { namespace: NAMESPACE, name: 'm' });
       await becomes<Machine>(MachineResource, 'm', (o) => o !== undefined && o.metadata.uid !== uid && o.status?.phase === 'Idle');
-      inventory.observe(seen('m', 'Speculative'), inventory.mark());
+      inventory.observe(seen('m', 'Speculative'), inventory.mark(), 'metal');
       await becomes<Machine>(MachineResource, 'm', (o) => o === undefined);
     });
 
     it('are repaired when a person edits what is not theirs', async () => {
-      inventory.observe(seen('m', 'Idle'), inventory.mark());
+      inventory.observe(seen('m', 'Idle'), inventory.mark(), 'metal');
       await writer.written('m', stop.signal);
       await client.patch(MachineResource, { namespace: NAMESPACE, name: 'm' }, { metadata: { finalizers: null }, spec: { hold: true, unbind: { reason: 'me', graceSeconds: 0, decidedAt: '2026-01-01T00:00:00Z' } } });
       const repaired = await becomes<Machine>(MachineResource, 'm', (o) => o?.spec.unbind === undefined && (o?.metadata.finalizers ?? []).length === 1);
@@ -133,12 +133,12 @@ describe('against an API server', () => {
     });
 
     it('are written all the same by a server that refuses once and drops an answer once', async () => {
-      inventory.observe(seen('m', 'Idle'), inventory.mark());
+      inventory.observe(seen('m', 'Idle'), inventory.mark(), 'metal');
       await writer.written('m', stop.signal);
       hub.faults.fail({ verb: 'patch', plural: 'machines', code: 409, reason: 'Conflict' });
       hub.faults.drop({ verb: 'create', plural: 'machines', after: true });
-      inventory.observe(seen('m', 'Failed'), inventory.mark());
-      inventory.observe(seen('n', 'Idle'), inventory.mark());
+      inventory.observe(seen('m', 'Failed'), inventory.mark(), 'metal');
+      inventory.observe(seen('n', 'Idle'), inventory.mark(), 'metal');
       await Promise.all([writer.written('m', stop.signal), writer.written('n', stop.signal)]);
       expect([stored()?.status?.phase, stored('n')?.status?.phase]).toEqual(['Failed', 'Idle']);
     });
@@ -150,12 +150,14 @@ describe('against an API server', () => {
       hub.store.create<CapacityProvider>(CapacityProviderResource, { metadata: { name: 'metal', namespace: NAMESPACE }, spec: { address: 'metal:1', shardRef: 'shard-0' } });
       const clock = new VirtualClock(1_770_000_000_000);
       const inventory = new Inventory(clock);
-      inventory.observe(seen('m', 'Speculative'), 0);
+      inventory.observe(seen('m', 'Speculative'), 0, 'metal');
       const publisher = new ShardStatusPublisher({
-        client, namespace: NAMESPACE, shardId: 'shard-0', provider: 'metal', clock, log: silentLog, inventory, providerFacts: () => ({ address: 'metal:1' }),
+        client, namespace: NAMESPACE, shardId: 'shard-0', clock, log: silentLog,
         shardObject: () => hub.store.get<Shard>(ShardResource, { namespace: NAMESPACE, name: 'shard-0' }),
-        providerObject: () => hub.store.get<CapacityProvider>(CapacityProviderResource, { namespace: NAMESPACE, name: 'metal' }),
-        listStatus: () => ({ trusted: true, lastListAt: clock.now(), lastFullListAt: clock.now(), rejected: 1, lastError: '', quarantine: undefined }),
+        providers: () => [{
+          name: 'metal', object: hub.store.get<CapacityProvider>(CapacityProviderResource, { namespace: NAMESPACE, name: 'metal' }), supply: inventory.supplyOf('metal'), facts: { address: 'metal:1' },
+          list: { trusted: true, lastListAt: clock.now(), lastFullListAt: clock.now(), rejected: 1, lastError: '', quarantine: undefined },
+        }],
         facts: () => ({ epoch: 5n, holder: 'me', sessions: 2, leaseProven: true, supplyTrusted: true, fenced: '', objectsMode: 'NonSpeculative' }),
       });
       const wanted = need({ cluster: 'east', requirements: [requirement('zone', 'In', 'a'), requirement('rack', 'Same')] });

@@ -21,7 +21,7 @@ afterEach(async () => {
 
 const nothing: NeedViews = { cycle: 0, computedAt: 0, verdicts: [], ageOf: () => 0 };
 const blind = new ShardView({
-  provider: 'metal', needViews: () => nothing, machine: () => undefined, machines: () => [], machinesOf: () => [], hintOf: () => undefined, nodeNameOf: () => undefined,
+  needViews: () => nothing, machine: () => undefined, machines: () => [], machinesOf: () => [], hintOf: () => undefined, nodeNameOf: () => undefined,
   clusterFacts: () => ({ connected: false, lastRollupUnixNanos: 0n, held: false }), withheld: () => [], plannedState: () => expect.unreachable(),
 });
 

@@ -62,12 +62,12 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((all, one) => all + one, 0);
 }
 
-function told({ tally, ...inventory }: Inventory, names: readonly string[]): ReturnType<typeof counted> {
-  void inventory;
+function told(inventory: Inventory, names: readonly string[]): ReturnType<typeof counted> {
+  const { tally } = inventory;
   return {
     groups: new Map([...tally.groups()].map((g) => [`${g.state}/${g.capacityType}/${g.interruptionBucket}`, g.machines])),
     byState: Object.fromEntries(Object.entries(tally.countByState()).filter(([, n]) => n > 0)),
-    offers: new Map(tally.offers().map(({ instanceType, zone, capacityType, prices }) => [`${instanceType}/${zone}/${capacityType}`, [prices.count, prices.min, prices.max]])),
+    offers: new Map(inventory.supplyOf('').offers().map(({ instanceType, zone, capacityType, prices }) => [`${instanceType}/${zone}/${capacityType}`, [prices.count, prices.min, prices.max]])),
     supply: tally.totalSupply(),
     types: new Map(names.flatMap((name) => {
       const supply = tally.supplyOf(name);

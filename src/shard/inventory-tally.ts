@@ -2,6 +2,7 @@ import type { CapacityType, MachineState } from '../engine/types.ts';
 import { PriceRange } from './price-range.ts';
 import { clusterOf } from './record.ts';
 import type { MachineRecord } from './record.ts';
+import { noMachines } from './supply-tally.ts';
 
 /** Machines that nothing distinguishes in the measures. */
 export interface MachineGroup {
@@ -9,14 +10,6 @@ export interface MachineGroup {
   readonly capacityType: CapacityType;
   readonly interruptionBucket: number;
   readonly machines: number;
-}
-
-/** Speculative machines of one kind. */
-export interface Offer {
-  readonly instanceType: string;
-  readonly zone: string;
-  readonly capacityType: CapacityType;
-  readonly prices: Pick<PriceRange, 'count' | 'min' | 'max'>;
 }
 
 /** What of an instance type is to be had, undecided and held by nobody: counts, and the prices of the Idle machines. */
@@ -32,11 +25,8 @@ const TRANSITIONAL: ReadonlySet<MachineState> = new Set(['Creating', 'Configurin
  * instead of walking it. Groups without a machine are gone.
  */
 export class InventoryTally {
-  private readonly byState: Record<MachineState, number> = {
-    Speculative: 0, Creating: 0, Idle: 0, Configuring: 0, Configured: 0, Draining: 0, Deleting: 0, Failed: 0,
-  };
+  private readonly byState = noMachines();
   private readonly groupsByKey = new Map<string, { -readonly [K in keyof MachineGroup]: MachineGroup[K] }>();
-  private readonly offersByKey = new Map<string, Omit<Offer, 'prices'> & { prices: PriceRange }>();
   private readonly supply = { idle: 0, speculative: 0 };
   private readonly types = new Map<string, { idle: PriceRange; speculative: number }>();
   private readonly clusters = new Map<string, Set<string>>();
@@ -63,11 +53,6 @@ export class InventoryTally {
 
   groups(): Iterable<MachineGroup> {
     return this.groupsByKey.values();
-  }
-
-  /** By instance type, zone and capacity type. */
-  offers(): Offer[] {
-    return [...this.offersByKey.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, offer]) => offer);
   }
 
   /** Undefined: none of the type is to be had. */
@@ -97,18 +82,12 @@ export class InventoryTally {
 
   private add(record: MachineRecord): void {
     const { seen, assigned } = record;
-    const { state, capacityType, instanceType, zone } = seen;
+    const { state, capacityType, instanceType } = seen;
     this.byState[state]++;
     const group = groupKey(record);
     const sameGroup = this.groupsByKey.get(group);
     if (sameGroup) sameGroup.machines++;
     else this.groupsByKey.set(group, { state, capacityType, interruptionBucket: assigned?.interruptionBucket ?? 0, machines: 1 });
-    if (state === 'Speculative') {
-      const key = offerKey(record);
-      let offer = this.offersByKey.get(key);
-      if (!offer) this.offersByKey.set(key, (offer = { instanceType, zone, capacityType, prices: new PriceRange() }));
-      offer.prices.add(seen.priceMicroUsdPerHour);
-    }
     if (isToBeHad(record)) {
       this.supply[state === 'Idle' ? 'idle' : 'speculative']++;
       let type = this.types.get(instanceType);
@@ -125,12 +104,6 @@ export class InventoryTally {
     const group = groupKey(record);
     const sameGroup = this.groupsByKey.get(group);
     if (sameGroup && --sameGroup.machines === 0) this.groupsByKey.delete(group);
-    if (state === 'Speculative') {
-      const key = offerKey(record);
-      const offer = this.offersByKey.get(key);
-      offer?.prices.remove(seen.priceMicroUsdPerHour);
-      if (offer?.prices.count === 0) this.offersByKey.delete(key);
-    }
     const type = this.types.get(instanceType);
     if (type && isToBeHad(record)) {
       this.supply[state === 'Idle' ? 'idle' : 'speculative']--;
@@ -163,8 +136,4 @@ function enlist(set: Set<string>, id: string, belongs: boolean): void {
 
 function groupKey({ seen, assigned }: MachineRecord): string {
   return `${seen.state} ${seen.capacityType} ${assigned?.interruptionBucket ?? 0}`;
-}
-
-function offerKey({ seen }: MachineRecord): string {
-  return `${seen.instanceType}\n${seen.zone}\n${seen.capacityType}`;
 }

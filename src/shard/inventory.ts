@@ -1,10 +1,12 @@
 import type { Clock } from '../lib/clock.ts';
+import { inTurns } from '../lib/turns.ts';
 import type { EngineMachine, MachineReason, Millis } from '../engine/types.ts';
 import type { ProviderMachine } from '../provider/provider-machine.ts';
 import { InventoryTally } from './inventory-tally.ts';
 import { toEngineMachine } from './record.ts';
 import type { MachineIntent, MachineRecord, Operation } from './record.ts';
 import { differs, settleAssignment, settleIntent } from './settle.ts';
+import { SupplyTally } from './supply-tally.ts';
 
 /** What changed about one machine. `before` is absent for a new one, `after` for one that was removed. */
 export interface InventoryChange {
@@ -28,6 +30,10 @@ export function isWork({ before, after }: InventoryChange): boolean {
 export class Inventory {
   /** Counts and lists that are kept up with every change. */
   readonly tally = new InventoryTally();
+  private readonly supplies = new Map<string, SupplyTally>();
+  /** Providers whose machines the engine is told to leave as they are; and those of which it is not told yet what has become so. */
+  private readonly untrusted = new Set<string>();
+  private readonly untold = new Map<string, number>();
   private readonly clock: Clock;
   private readonly isHeld: (id: string) => boolean;
   private readonly records = new Map<string, MachineRecord>();
@@ -86,14 +92,17 @@ export class Inventory {
     return this.touches;
   }
 
-  /** Merges one machine as the provider describes it; `mark` is from before the request. */
-  observe(seen: ProviderMachine, mark: number): void {
+  /**
+   * Merges one machine as its provider describes it; `mark` is from before the request. A machine stays with the provider that
+   * named it first (see `Holdings`).
+   */
+  observe(seen: ProviderMachine, mark: number, provider = ''): void {
     const before = this.records.get(seen.id);
     if (before && (before.busy || (this.touched.get(seen.id) ?? 0) > mark)) {
       if (!before.recheck) this.replace(before, { ...before, recheck: true });
       return;
     }
-    this.adopt(before, seen, before ? { ...before, recheck: false } : undefined);
+    this.adopt(before, seen, before ? { ...before, recheck: false } : undefined, provider);
   }
 
   /** Marks the start of a provider call for the machine. */
@@ -162,22 +171,46 @@ export class Inventory {
     if (before) this.tell({ id, before, after: undefined, disowned: true });
   }
 
-  /** How many machines the engine has not heard of as they are now. */
+  /** What one provider has, and offers. */
+  supplyOf(provider: string): SupplyTally {
+    let supply = this.supplies.get(provider);
+    if (!supply) this.supplies.set(provider, (supply = new SupplyTally()));
+    return supply;
+  }
+
+  /** Whether the machines of a provider are to be left as they are. Its machines are told anew, in turns; no plan is made before that. */
+  async setTrusted(provider: string, trusted: boolean): Promise<void> {
+    if (this.untrusted.has(provider) === !trusted) return;
+    if (trusted) this.untrusted.delete(provider);
+    else this.untrusted.add(provider);
+    this.untold.set(provider, (this.untold.get(provider) ?? 0) + 1);
+    await inTurns(this.supplyOf(provider).ids, (id) => this.dirty.add(id));
+    const left = (this.untold.get(provider) ?? 0) - 1;
+    if (left > 0) this.untold.set(provider, left);
+    else this.untold.delete(provider);
+  }
+
+  /** How many machines the engine has not heard of as they are now, at least. */
   get engineBacklog(): number {
-    return this.dirty.size + this.gone.size;
+    return this.dirty.size + this.gone.size + this.untold.size;
   }
 
   /** Whether the machine has changed since the engine last heard of it. */
   isNewsForTheEngine(id: string): boolean {
-    return this.dirty.has(id) || this.gone.has(id);
+    if (this.dirty.has(id) || this.gone.has(id)) return true;
+    const machine = this.untold.size > 0 ? this.records.get(id) : undefined;
+    return machine !== undefined && this.untold.has(machine.provider);
   }
 
   /** Changes that were not taken yet, of at most so many machines, as the engine wants them; undefined when there are none. */
   takeEngineChanges(limit = Infinity): { upserted: EngineMachine[]; removed: string[] } | undefined {
-    if (this.engineBacklog === 0) return undefined;
+    if (this.dirty.size + this.gone.size === 0) return undefined;
     const now = this.clock.now();
     const removed = take(this.gone, limit).filter((id) => !this.records.has(id));
-    const upserted = take(this.dirty, limit - removed.length).map((id) => toEngineMachine(this.mustGet(id), now));
+    const upserted = take(this.dirty, limit - removed.length).map((id) => {
+      const record = this.mustGet(id);
+      return toEngineMachine(record, now, this.untrusted.has(record.provider));
+    });
     return { upserted, removed };
   }
 
@@ -185,7 +218,7 @@ export class Inventory {
     const before = this.records.get(id);
     if (!before) return undefined;
     this.records.delete(id);
-    this.tally.change(before, undefined);
+    this.count(before, undefined);
     this.touched.delete(id);
     this.dirty.delete(id);
     this.withObstacle.delete(id);
@@ -193,11 +226,12 @@ export class Inventory {
     return before;
   }
 
-  private adopt(before: MachineRecord | undefined, seen: ProviderMachine, base: MachineRecord | undefined): void {
+  private adopt(before: MachineRecord | undefined, seen: ProviderMachine, base: MachineRecord | undefined, provider = ''): void {
     const now: Millis = this.clock.now();
     const sameState = before?.seen.state === seen.state;
     const after: MachineRecord = {
       seen,
+      provider: before?.provider ?? provider,
       assigned: settleAssignment(before, seen),
       intent: settleIntent(base?.intent, seen),
       hold: base?.hold ?? this.isHeld(seen.id),
@@ -219,12 +253,18 @@ export class Inventory {
   private replace(before: MachineRecord | undefined, after: MachineRecord): void {
     const id = after.seen.id;
     this.records.set(id, after);
-    this.tally.change(before, after);
+    this.count(before, after);
     if (after.obstacle) this.withObstacle.add(id);
     else this.withObstacle.delete(id);
     if (before && !matters(before, after)) return;
     this.dirty.add(id);
     this.tell({ id, before, after });
+  }
+
+  private count(before: MachineRecord | undefined, after: MachineRecord | undefined): void {
+    this.tally.change(before, after);
+    const provider = (after ?? before)?.provider;
+    if (provider !== undefined) this.supplyOf(provider).change(before, after);
   }
 
   private tell(change: InventoryChange): void {

@@ -6,14 +6,14 @@ import type { MachineIntent, MachineRecord } from './record.ts';
 import { seen, toEast } from './testing/machines.ts';
 
 const AT = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
-const identity = { namespace: 'fleet', shard: 'shard-0', provider: 'metal' };
+const identity = { namespace: 'fleet', shard: 'shard-0' };
 const bind: MachineIntent = { kind: 'bind', to: { ...toEast, group: 'g' }, requirements: [], reason: 'wanted', decidedAt: AT, configureSent: false };
 const unbind: MachineIntent = { kind: 'unbind', reason: 'excess', graceSeconds: 5, preemptorPriority: 7, decidedAt: AT };
 const release: MachineIntent = { kind: 'release', reason: 'idle', decidedAt: AT };
 
 function record(fields: Partial<MachineRecord> = {}): MachineRecord {
   return {
-    seen: seen('m', 'Idle'), assigned: undefined, intent: undefined, hold: false, since: AT, operation: undefined,
+    seen: seen('m', 'Idle'), provider: 'metal', assigned: undefined, intent: undefined, hold: false, since: AT, operation: undefined,
     busy: false, recheck: false, stuck: false, coolUntil: 0, obstacle: '', missedLists: 0, why: undefined, ...fields,
   };
 }

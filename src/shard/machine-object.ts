@@ -13,12 +13,11 @@ import type { MachineRecord, MachineIntent } from './record.ts';
 export interface MachineIdentity {
   readonly namespace: string;
   readonly shard: string;
-  readonly provider: string;
 }
 
 /** The part of a Machine object that the shard owns: what was decided and what the provider said, as of a generation. Pure. */
 export function desiredMachine(record: MachineRecord, identity: MachineIdentity, generation = 0): Machine {
-  const { seen } = record;
+  const { seen, provider } = record;
   return {
     apiVersion: 'control.bigfleet.lucy.sh/v1alpha1',
     kind: 'Machine',
@@ -27,7 +26,7 @@ export function desiredMachine(record: MachineRecord, identity: MachineIdentity,
       namespace: identity.namespace,
       labels: {
         [MACHINE_LABELS.shard]: labelValue(identity.shard),
-        [MACHINE_LABELS.provider]: labelValue(identity.provider),
+        [MACHINE_LABELS.provider]: labelValue(provider),
         [MACHINE_LABELS.state]: seen.state,
         [MACHINE_LABELS.cluster]: labelValue(seen.cluster),
         [MACHINE_LABELS.instanceType]: labelValue(seen.instanceType),
@@ -36,7 +35,7 @@ export function desiredMachine(record: MachineRecord, identity: MachineIdentity,
       },
       finalizers: [MACHINE_FINALIZER],
     },
-    spec: { machineId: seen.id, providerRef: identity.provider, shardRef: identity.shard, ...intentFields(record) },
+    spec: { machineId: seen.id, providerRef: provider, shardRef: identity.shard, ...intentFields(record) },
     status: statusOf(record, generation),
   };
 }

@@ -32,7 +32,7 @@ function setUp(options: { workers?: number; started?: boolean; mode?: MachineObj
   const kube = new FakeKube();
   const warnings: object[] = [];
   const writer = new MachineWriter({
-    client: kube, inventory, clock, objects: kube.store, identity: { namespace: 'fleet', shard: 'shard-0', provider: 'metal' },
+    client: kube, inventory, clock, objects: kube.store, identity: { namespace: 'fleet', shard: 'shard-0' },
     log: { ...silentLog, warn: (fields) => warnings.push(fields) }, workers: options.workers ?? 4, mode: () => options.mode ?? 'NonSpeculative', isReleasing: () => false, isAwaited: (id) => options.awaited?.has(id) ?? false, settleMs: SETTLE_MS,
   });
   inventory.onChange(({ id, after }) => (after ? writer.markDirty(id) : writer.markGone(id)));
@@ -63,7 +63,7 @@ function setUp(options: { workers?: number; started?: boolean; mode?: MachineObj
 function conditionsOfConfigured(): Condition[] {
   const inventory = new Inventory(new VirtualClock());
   inventory.observe(seen('m', 'Configured'), 0);
-  return desiredMachine(inventory.get('m')!, { namespace: 'fleet', shard: 'shard-0', provider: 'metal' }).status?.conditions ?? [];
+  return desiredMachine(inventory.get('m')!, { namespace: 'fleet', shard: 'shard-0' }).status?.conditions ?? [];
 }
 
 async function state(promise: Promise<unknown>): Promise<string> {

@@ -16,7 +16,7 @@ export function createShardMetrics(registry: Registry) {
     actionsSuppressed: new Counter({ name: 'bigfleet_shard_actions_suppressed_total', help: 'Actions withheld because the shard is paused.', labelNames: ['kind'] as const, registers }),
     actionsDryRun: new Counter({ name: 'bigfleet_shard_actions_dryrun_total', help: 'Actions of a dry run.', labelNames: ['kind'] as const, registers }),
     outcomes: new Counter({ name: 'bigfleet_shard_action_execute_outcomes_total', help: 'Provider calls by outcome.', labelNames: ['kind', 'outcome'] as const, registers }),
-    providerFailures: new Counter({ name: 'bigfleet_shard_provider_failures_total', help: "Definite refusals of provider calls, by what they are about: OutOfStock, Quota, Throttled, Invalid, Unknown.", labelNames: ['kind', 'class'] as const, registers }),
+    providerFailures: new Counter({ name: 'bigfleet_shard_provider_failures_total', help: "Definite refusals of provider calls, by what they are about: OutOfStock, Quota, Throttled, Invalid, Unknown.", labelNames: ['provider', 'kind', 'class'] as const, registers }),
     offersResting: gauge('offers_resting', 'Offers that are not to be had for a while.'),
     callsWaiting: gauge('action_queue_depth', 'Calls that wait for their turn at the provider.'),
     callsInFlight: gauge('execute_inflight', 'Calls to the provider under way.'),

@@ -23,7 +23,8 @@ export interface RestingOffer {
 
 export interface OfferRestsOptions {
   readonly clock: Clock;
-  readonly inventory: Inventory;
+  /** The machines of the provider. */
+  readonly inventory: Pick<Inventory, 'get' | 'all' | 'update' | 'setIntent'>;
   readonly rests: Rests;
   readonly log: Log;
 }

@@ -70,6 +70,8 @@ export interface DrainRefusal {
 export interface MachineRecord {
   /** What the provider last said. */
   readonly seen: ProviderMachine;
+  /** The CapacityProvider that has it; '' where there is only one to speak of. */
+  readonly provider: string;
   /** Whom a bound machine serves. */
   readonly assigned: Assignment | undefined;
   readonly intent: MachineIntent | undefined;
@@ -102,7 +104,8 @@ export function clusterOf(record: MachineRecord): string {
   return record.intent?.kind === 'bind' ? record.intent.to.cluster : '';
 }
 
-export function toEngineMachine(record: MachineRecord, now: Millis): EngineMachine {
+/** `isUntrusted`: its provider's word is not to be relied on, while others' is. */
+export function toEngineMachine(record: MachineRecord, now: Millis, isUntrusted = false): EngineMachine {
   const { seen, intent } = record;
   return {
     id: seen.id,
@@ -126,5 +129,6 @@ export function toEngineMachine(record: MachineRecord, now: Millis): EngineMachi
     // One that is to leave does so all the while: its preemptor waits for it, and nobody counts on it anyway.
     stuck: record.stuck || (record.coolUntil > now && intent?.kind !== 'unbind'),
     ...(record.drainRefusal && record.drainRefusal.until > now && { drainRefused: true }),
+    ...(isUntrusted && { untrusted: true }),
   };
 }

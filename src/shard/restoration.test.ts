@@ -4,13 +4,13 @@ import { VirtualClock } from '../lib/virtual-clock.ts';
 import { Inventory } from './inventory.ts';
 import type { MachineIntent } from './record.ts';
 import { Restoration } from './restoration.ts';
+import { Holdings } from './provider/holdings.ts';
 import { recallMachines } from './start.ts';
 import { seen, toEast } from './testing/machines.ts';
 
 const START = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 const EARLIER = '2026-01-02T03:00:00Z';
 const binding = { clusterId: 'east', needFingerprint: 'fp', group: '', priority: 7, decidedAt: EARLIER };
-const identity = { namespace: 'n', shard: 'shard-0', provider: 'metal' };
 const status = { phase: 'Idle' as const, instanceType: 'c8', labels: { rack: 'r' }, resources: { cpu: '8' }, host: { provider: 'p', ref: 'h' } };
 
 function object(id: string, spec: Partial<Machine['spec']>): Machine {
@@ -68,7 +68,7 @@ describe('what a new process takes over from the objects', () => {
       { ...object('a', { binding }), status }, { ...object('theirs', { shardRef: 'shard-1' }), status }, { ...object('elsewhere', { providerRef: 'cloud' }), status },
       { ...object('offer', {}), status: { phase: 'Speculative' as const } }, object('by-hand', {}),
     ];
-    recallMachines(objects, identity, inventory);
+    recallMachines(objects, 'shard-0', new Holdings(inventory, 'metal'));
     expect([...inventory.all()].map((m) => m.seen.id)).toEqual(['a']);
     expect(inventory.get('a')?.seen).toMatchObject({ state: 'Idle', instanceType: 'c8', labels: { rack: 'r' }, allocatable: [['cpu', 8_000]], host: { ref: 'h' } });
   });
@@ -78,7 +78,7 @@ describe('a binding whose machine the first List does not name', () => {
   it.each([['known from its object', [status]], ['a mere offer by then', []]])('and which is %s is taken over when it is listed, and its object left alone until then', async (_name, described) => {
     const t = setUp();
     const objects = [{ ...object('m', { binding }), ...(described[0] && { status: described[0] }) }];
-    t.restoration.begin(objects, recallMachines(objects, identity, t.inventory));
+    t.restoration.begin(objects, recallMachines(objects, 'shard-0', new Holdings(t.inventory, 'metal')));
     await t.clock.advance(600_000);
     expect([t.intent(), t.restoration.awaits('m'), t.settled]).toEqual([undefined, true, []]);
     t.listed('m', 'Creating');
@@ -90,7 +90,7 @@ describe('a binding whose machine the first List does not name', () => {
   it('is taken over also from a List that says just what its object says', async () => {
     const t = setUp();
     const objects = [{ ...object('m', { binding }), status }];
-    const recalled = recallMachines(objects, identity, t.inventory);
+    const recalled = recallMachines(objects, 'shard-0', new Holdings(t.inventory, 'metal'));
     t.restoration.begin(objects, recalled);
     await t.clock.advance(10_000);
     t.inventory.observe({ ...recalled.get('m')! }, t.inventory.mark());

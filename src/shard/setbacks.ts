@@ -1,8 +1,9 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import type { Log } from '../runtime/types.ts';
-import type { Inventory, InventoryChange } from './inventory.ts';
+import type { InventoryChange } from './inventory.ts';
 import { OfferRests } from './offer-rests.ts';
+import type { OfferRestsOptions } from './offer-rests.ts';
 import { Rests } from './rests.ts';
 
 /** A machine that a provider refused, or that failed on its way. */
@@ -13,7 +14,7 @@ const CLUSTER = { minMs: 1_000, maxMs: 30_000 };
 const OFFER = { minMs: 30_000, maxMs: 300_000 };
 
 /**
- * What failed rests by itself and holds up nobody else (spec: engine 17, 20): the machine, the cluster or the offer, whichever
+ * What failed of one provider rests by itself and holds up nobody else (spec: engine 17, 20): the machine, the cluster or the offer, whichever
  * the failure is about, later and later while it goes on failing. Nothing is ever given up for good. In memory: a restart
  * begins anew.
  */
@@ -22,9 +23,9 @@ export class Setbacks {
   readonly clusters: Rests;
   readonly offers: OfferRests;
   private readonly clock: Clock;
-  private readonly inventory: Inventory;
+  private readonly inventory: OfferRestsOptions['inventory'];
 
-  constructor({ clock, random, inventory, log }: { readonly clock: Clock; readonly random: Random; readonly inventory: Inventory; readonly log: Log }) {
+  constructor({ clock, random, inventory, log }: { readonly clock: Clock; readonly random: Random; readonly inventory: OfferRestsOptions['inventory']; readonly log: Log }) {
     this.clock = clock;
     this.inventory = inventory;
     this.machines = new Rests(clock, random, MACHINE);

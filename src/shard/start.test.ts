@@ -9,7 +9,7 @@ import type { CapacityProvider } from '../api/types.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { silentLog } from '../runtime/types.ts';
 import type { Informer } from '../runtime/types.ts';
-import { checkStart, waitForProvider } from './start.ts';
+import { checkStart, waitForProviders } from './start.ts';
 
 describe('what would fail later fails at once', () => {
   let dir: string;
@@ -38,7 +38,7 @@ describe('what would fail later fails at once', () => {
   });
 });
 
-describe('the provider', () => {
+describe('the providers', () => {
   const provider = (name: string, shardRef: string): CapacityProvider => ({ metadata: { name }, spec: { address: 'a:1', shardRef } });
 
   function informer(objects: Map<string, CapacityProvider>): Informer<CapacityProvider> {
@@ -46,29 +46,28 @@ describe('the provider', () => {
     return { store, hasSynced: true, waitForSync: () => Promise.resolve(), subscribe: () => () => undefined, run: () => Promise.resolve() };
   }
 
-  it('is the one that names the shard; the wait ends when it appears, and says meanwhile what it waits for', async () => {
+  it('are those that name the shard; the wait ends when it appears, and says meanwhile what it waits for', async () => {
     const clock = new VirtualClock();
     const objects = new Map([['other', provider('other', 'shard-9')]]);
     const said: string[] = [];
-    const found = waitForProvider(informer(objects), 'shard-0', { clock, log: { ...silentLog, warn: (_fields, message) => said.push(message) }, signal: new AbortController().signal });
+    const found = waitForProviders(informer(objects), 'shard-0', { clock, log: { ...silentLog, warn: (_fields, message) => said.push(message) }, signal: new AbortController().signal });
     await clock.advance(10_000);
     expect(said).toHaveLength(1);
     objects.set('ours', provider('ours', 'shard-0'));
     await clock.advance(500);
-    expect((await found).metadata.name).toBe('ours');
+    expect((await found).map((p) => p.metadata.name)).toEqual(['ours']);
   });
 
-  it('is the first by name of several, and that is an error in the log', async () => {
-    const errors: object[] = [];
-    const objects = new Map([['b', provider('b', 'shard-0')], ['a', provider('a', 'shard-0')]]);
-    const found = await waitForProvider(informer(objects), 'shard-0', { clock: new VirtualClock(), log: { ...silentLog, error: (fields) => errors.push(fields) }, signal: new AbortController().signal });
-    expect([found.metadata.name, errors]).toEqual(['a', [{ providers: ['a', 'b'] }]]);
+  it('come by name', async () => {
+    const objects = new Map([['b', provider('b', 'shard-0')], ['c', provider('c', 'shard-1')], ['a', provider('a', 'shard-0')]]);
+    const found = await waitForProviders(informer(objects), 'shard-0', { clock: new VirtualClock(), log: silentLog, signal: new AbortController().signal });
+    expect(found.map((p) => p.metadata.name)).toEqual(['a', 'b']);
   });
 
-  it('is waited for no longer when the process is told to stop', async () => {
+  it('are waited for no longer when the process is told to stop', async () => {
     const clock = new VirtualClock();
     const stop = new AbortController();
-    const waiting = waitForProvider(informer(new Map()), 'shard-0', { clock, log: silentLog, signal: stop.signal });
+    const waiting = waitForProviders(informer(new Map()), 'shard-0', { clock, log: silentLog, signal: stop.signal });
     await clock.advance(100);
     stop.abort(new Error('told to stop'));
     await expect(waiting).rejects.toThrow('told to stop');

@@ -6,9 +6,8 @@ import type { Clock } from '../lib/clock.ts';
 import type { ProviderMachine } from '../provider/provider-machine.ts';
 import type { Informer, Log } from '../runtime/types.ts';
 import { checkEpoch } from './epoch.ts';
-import type { Inventory } from './inventory.ts';
 import { machineFromObject } from './machine-object.ts';
-import type { MachineIdentity } from './machine-object.ts';
+import type { Holdings } from './provider/holdings.ts';
 
 export interface StartOptions {
   readonly dataDir: string;
@@ -38,29 +37,28 @@ async function checkFree(flag: string, address: string): Promise<void> {
 const LOOK_MS = 500;
 const REMIND_EVERY = 60;
 
-/** The provider whose spec.shardRef names this shard; waits, and says so, while there is none. Rejects when the signal aborts. */
-export async function waitForProvider(providers: Informer<CapacityProvider>, shardId: string, { clock, log, signal }: { clock: Clock; log: Log; signal: AbortSignal }): Promise<CapacityProvider> {
+/** The providers whose spec.shardRef names this shard, by name; waits, and says so, while there is none. Rejects when the signal aborts. */
+export async function waitForProviders(providers: Informer<CapacityProvider>, shardId: string, { clock, log, signal }: { clock: Clock; log: Log; signal: AbortSignal }): Promise<readonly CapacityProvider[]> {
   await providers.waitForSync(signal);
   for (let looks = 0; ; looks++) {
     const ours = [...providers.store.values()].filter((p) => p.spec.shardRef === shardId).sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
-    if (ours.length > 1) log.error({ providers: ours.map((p) => p.metadata.name) }, 'a shard drives one provider for now: using the first');
-    if (ours[0]) return ours[0];
+    if (ours.length > 0) return ours;
     if (looks % REMIND_EVERY === 0) log.warn({ shard: shardId }, 'no CapacityProvider has a spec.shardRef that names this shard: waiting for one');
     await sleep(clock, LOOK_MS, signal);
   }
 }
 
 /**
- * Puts the machines that the objects describe into the inventory, so that the first List is compared with what an earlier
- * process knew. Returns them as they were put there.
+ * Puts the machines of one provider that the objects describe into the inventory, so that the first List is compared with what
+ * an earlier process knew. Returns them as they were put there.
  */
-export function recallMachines(objects: Iterable<Machine>, { shard, provider }: MachineIdentity, inventory: Inventory): Map<string, ProviderMachine> {
+export function recallMachines(objects: Iterable<Machine>, shard: string, holdings: Holdings): Map<string, ProviderMachine> {
   const recalled = new Map<string, ProviderMachine>();
   for (const object of objects) {
-    if (object.spec.shardRef !== shard || object.spec.providerRef !== provider) continue;
+    if (object.spec.shardRef !== shard || object.spec.providerRef !== holdings.provider) continue;
     const machine = machineFromObject(object);
     if (!machine) continue;
-    inventory.observe(machine, inventory.mark());
+    holdings.observe(machine, holdings.mark());
     recalled.set(machine.id, machine);
   }
   return recalled;

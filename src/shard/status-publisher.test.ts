@@ -4,8 +4,8 @@ import { VirtualClock } from '../lib/virtual-clock.ts';
 import { ApiError } from '../runtime/client/api-error.ts';
 import type { KubeClient } from '../runtime/types.ts';
 import { silentLog } from '../runtime/types.ts';
-import { Inventory } from './inventory.ts';
 import { ShardStatusPublisher } from './status-publisher.ts';
+import { SupplyTally } from './supply-tally.ts';
 import { plan } from './testing/plans.ts';
 
 const shard: Shard = { metadata: { name: 'shard-0', generation: 4 }, spec: {} };
@@ -30,9 +30,8 @@ function setUp(objects: { shard?: Shard; provider?: CapacityProvider } = { shard
     },
   } as unknown as KubeClient;
   const publisher = new ShardStatusPublisher({
-    client, namespace: 'fleet', shardId: 'shard-0', provider: 'metal', clock, log: { ...silentLog, warn: (_f, message) => warnings.push(message) },
-    shardObject: () => objects.shard, providerObject: () => objects.provider, inventory: new Inventory(clock),
-    listStatus: () => list, providerFacts: () => ({ address }),
+    client, namespace: 'fleet', shardId: 'shard-0', clock, log: { ...silentLog, warn: (_f, message) => warnings.push(message) },
+    shardObject: () => objects.shard, providers: () => [{ name: 'metal', object: objects.provider, supply: new SupplyTally(), list, facts: { address } }],
     facts: () => ({ epoch: 5n, holder: 'me', sessions: 2, leaseProven: true, supplyTrusted: true, fenced: '', objectsMode: 'NonSpeculative' }),
   });
   const stop = new AbortController();

@@ -7,25 +7,29 @@ import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
 import type { CycleFacts } from '../reconcilers/shard/cycle.ts';
 import { isConflict, isNotFound } from '../runtime/client/api-error.ts';
 import type { KubeClient, Log, Runnable } from '../runtime/types.ts';
-import type { Inventory } from './inventory.ts';
 import { providerStatus, shardStatus } from './status.ts';
-import type { ProviderFacts, ShardFacts } from './status.ts';
+import type { ProviderFacts, ShardFacts, Supply } from './status.ts';
+
+/** What is told of one provider. */
+export interface ProviderSight {
+  readonly name: string;
+  readonly object: CapacityProvider | undefined;
+  readonly supply: Supply;
+  readonly list: ProviderStatus;
+  readonly facts: ProviderFacts;
+}
 
 export interface ShardStatusPublisherOptions {
   readonly client: KubeClient;
   readonly namespace: string;
   readonly shardId: string;
-  readonly provider: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly shardObject: () => Shard | undefined;
-  readonly providerObject: () => CapacityProvider | undefined;
-  readonly inventory: Inventory;
-  readonly listStatus: () => ProviderStatus;
-  readonly providerFacts: () => ProviderFacts;
+  readonly providers: () => Iterable<ProviderSight>;
   /** Least time between two statuses; 2 s if absent. */
   readonly intervalMs?: number;
-  readonly facts: () => Pick<ShardFacts, 'epoch' | 'holder' | 'sessions' | 'leaseProven' | 'supplyTrusted' | 'fenced' | 'objectsMode' | 'unmetSince' | 'troubles'>;
+  readonly facts: () => Pick<ShardFacts, 'epoch' | 'holder' | 'sessions' | 'leaseProven' | 'supplyTrusted' | 'setAside' | 'isSomeTrusted' | 'fenced' | 'objectsMode' | 'unmetSince' | 'troubles'>;
 }
 
 const INTERVAL_MS = 2_000;
@@ -52,19 +56,17 @@ export class ShardStatusPublisher implements Runnable {
     while (!signal.aborted) {
       const latest = this.latest;
       this.latest = undefined;
-      if (latest || this.isNews()) await this.publish(latest, signal);
+      if (latest || [...this.options.providers()].some((provider) => this.isNews(provider))) await this.publish(latest, signal);
       await sleep(this.options.clock, this.options.intervalMs ?? INTERVAL_MS, signal).catch(() => undefined);
     }
   }
 
   /** Whether the provider's conditions are others than its object says. */
-  private isNews(): boolean {
-    const provider = this.options.providerObject();
-    const list = this.options.listStatus();
+  private isNews({ object, supply, list, facts }: ProviderSight): boolean {
     const isUnasked = list.lastListAt === 0 && list.lastError === '';
-    if (!provider || isUnasked) return false;
-    const said = provider.status?.conditions ?? [];
-    const { conditions = [] } = providerStatus(this.options.inventory, list, provider, this.options.clock.now(), this.options.providerFacts());
+    if (!object || isUnasked) return false;
+    const said = object.status?.conditions ?? [];
+    const { conditions = [] } = providerStatus(supply, list, object, this.options.clock.now(), facts);
     return conditions.some((now) => !said.some((c) => c.type === now.type && c.status === now.status && c.reason === now.reason && c.message === now.message));
   }
 
@@ -72,7 +74,6 @@ export class ShardStatusPublisher implements Runnable {
     const { client, namespace, clock, log } = this.options;
     const at = clock.now();
     const shard = this.options.shardObject();
-    const provider = this.options.providerObject();
     try {
       if (shard && latest) {
         const facts = this.options.facts();
@@ -94,9 +95,10 @@ export class ShardStatusPublisher implements Runnable {
           this.latest ??= latest; // once the object has been seen as it is
         });
       }
-      if (provider) {
-        const status = providerStatus(this.options.inventory, this.options.listStatus(), provider, at, this.options.providerFacts());
-        await client.patch(CapacityProviderResource, { namespace, name: this.options.provider }, { status }, { subresource: 'status', signal });
+      for (const { name, object, supply, list, facts } of this.options.providers()) {
+        if (!object) continue;
+        const status = providerStatus(supply, list, object, at, facts);
+        await client.patch(CapacityProviderResource, { namespace, name }, { status }, { subresource: 'status', signal });
       }
       this.failing = false;
     } catch (error) {

@@ -4,6 +4,7 @@ import { amounts, need, requirement } from '../engine/testing/builders.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
 import { Inventory } from './inventory.ts';
+import type { SupplyTally } from './supply-tally.ts';
 import { rowKey } from './source-rows.ts';
 import { providerStatus, shardStatus } from './status.ts';
 import type { ShardFacts } from './status.ts';
@@ -104,18 +105,18 @@ describe('the status of a CapacityProvider', () => {
   const conditionOf = (status: CapacityProvider['status'], type: string): Condition | undefined => status?.conditions?.find((c) => c.type === type);
   const listed = (fields: Partial<ProviderStatus> = {}): ProviderStatus => ({ trusted: true, lastListAt: AT, lastFullListAt: AT - 60_000, rejected: 2, lastError: '', quarantine: undefined, ...fields });
 
-  function inventoryOf(...machines: ReturnType<typeof seen>[]): Inventory {
+  function supplyOf(...machines: ReturnType<typeof seen>[]): SupplyTally {
     const inventory = new Inventory(new VirtualClock());
-    for (const machine of machines) inventory.observe(machine, 0);
-    return inventory;
+    for (const machine of machines) inventory.observe(machine, 0, 'metal');
+    return inventory.supplyOf('metal');
   }
 
   it('counts Speculative slots as offers by kind, with the range of their prices', () => {
-    const inventory = inventoryOf(
+    const supply = supplyOf(
       seen('a', 'Speculative', { priceMicroUsdPerHour: 5 }), seen('b', 'Speculative', { priceMicroUsdPerHour: 3 }), seen('c', 'Speculative', { priceMicroUsdPerHour: 4 }),
       seen('d', 'Speculative', { zone: 'zone-b' }), seen('e', 'Speculative', { capacityType: 'Spot' }), seen('f', 'Idle'),
     );
-    const status = providerStatus(inventory, listed(), metal, AT);
+    const status = providerStatus(supply, listed(), metal, AT);
     expect(status.offers).toEqual([
       { instanceType: 'c8', zone: 'zone-a', capacityType: 'OnDemand', available: 3, priceMicroUsdPerHour: { min: 3, max: 5 } },
       { instanceType: 'c8', zone: 'zone-a', capacityType: 'Spot', available: 1, priceMicroUsdPerHour: { min: 400_000, max: 400_000 } },
@@ -126,7 +127,7 @@ describe('the status of a CapacityProvider', () => {
 
   it('lists at most 50 offers', () => {
     const slots = Array.from({ length: 60 }, (_, i) => seen(`m${i}`, 'Speculative', { instanceType: `type-${i}` }));
-    expect(providerStatus(inventoryOf(...slots), listed(), metal, AT).offers).toHaveLength(50);
+    expect(providerStatus(supplyOf(...slots), listed(), metal, AT).offers).toHaveLength(50);
   });
 
   it.each<[string, Partial<ProviderStatus>, Record<string, string>]>([
@@ -135,7 +136,7 @@ describe('the status of a CapacityProvider', () => {
     ['stopped answering a moment ago', { lastError: 'refused' }, { Ready: 'False', Reachable: 'False', InventoryTrusted: 'True' }],
     ['lists too little', { trusted: false, quarantine }, { Ready: 'False', Reachable: 'True', InventoryTrusted: 'False' }],
   ])('says so when the provider %s', (_name, fields, expected) => {
-    const status = providerStatus(inventoryOf(), listed(fields), metal, AT, { address: 'metal:2' });
+    const status = providerStatus(supplyOf(), listed(fields), metal, AT, { address: 'metal:2' });
     expect(statusOf(status.conditions)).toEqual(expected);
     if (fields.quarantine) expect(conditionOf(status, 'InventoryTrusted')?.reason).toBe('Quarantined');
     if (fields.lastError) expect(status.conditions?.find((c) => c.type === 'Reachable')?.message).toBe('metal:2: refused');
@@ -146,25 +147,25 @@ describe('the status of a CapacityProvider', () => {
 
   it('says of a quarantine what is missing and the one command that confirms it', () => {
     const message = (missing: string[], object = metal): string | undefined =>
-      conditionOf(providerStatus(inventoryOf(), listed({ trusted: false, quarantine: { ...quarantine, missing } }), object, AT), 'InventoryTrusted')?.message;
+      conditionOf(providerStatus(supplyOf(), listed({ trusted: false, quarantine: { ...quarantine, missing } }), object, AT), 'InventoryTrusted')?.message;
     expect(message(['a', 'b', 'c', 'd'])).toBe(
       'The last List lacks 4 of 20 known machines (a, b, c, ...): nothing is removed or taken away. If they are gone for good, confirm it: ' +
       'kubectl annotate --overwrite -n fleet capacityprovider metal control.bigfleet.lucy.sh/confirm-removal=4-abc',
     );
     expect(message(['a', 'b', 'c'])).toContain('(a, b, c)');
-    expect(conditionOf(providerStatus(inventoryOf(), listed(), metal, AT), 'InventoryTrusted')?.message).toBe('');
+    expect(conditionOf(providerStatus(supplyOf(), listed(), metal, AT), 'InventoryTrusted')?.message).toBe('');
   });
 
   it('is not ready when TLS is asked for, which there is not, whatever was heard of it before', () => {
-    const status = providerStatus(inventoryOf(), listed(), metal, AT, { obstacle: { reason: 'TLSNotReady', message: 'spec.tls names Secret keys: it has not been read yet.' } });
+    const status = providerStatus(supplyOf(), listed(), metal, AT, { obstacle: { reason: 'TLSNotReady', message: 'spec.tls names Secret keys: it has not been read yet.' } });
     for (const type of ['Ready', 'Reachable']) {
       expect(conditionOf(status, type)).toMatchObject({ status: 'False', reason: 'TLSNotReady', message: expect.stringContaining('Secret keys') as string });
     }
   });
 
   it('keeps the time of a condition until its status turns', () => {
-    const first = providerStatus(inventoryOf(), listed(), metal, AT);
-    const second = providerStatus(inventoryOf(), listed({ trusted: false }), { ...metal, status: first }, AT + 60_000);
+    const first = providerStatus(supplyOf(), listed(), metal, AT);
+    const second = providerStatus(supplyOf(), listed({ trusted: false }), { ...metal, status: first }, AT + 60_000);
     expect(['Ready', 'Reachable'].map((type) => conditionOf(second, type)?.lastTransitionTime)).toEqual(['2026-05-06T07:09:09Z', '2026-05-06T07:08:09Z']);
   });
 });

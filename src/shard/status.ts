@@ -6,12 +6,12 @@ import type { Millis, NeedVerdict, Plan } from '../engine/types.ts';
 import { timestamp } from '../lib/timestamp.ts';
 import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
 import type { Quarantine } from '../reconcilers/provider/removal.ts';
-import type { Inventory } from './inventory.ts';
 import { countUnmet, isSatisfied, tellNeed } from './need-telling.ts';
 import type { MachineObjects } from './object-policy.ts';
 import type { RestingOffer } from './offer-rests.ts';
 import type { CallObstacle } from './provider/tls.ts';
 import type { Troubles } from './row-troubles.ts';
+import type { SupplyTally } from './supply-tally.ts';
 
 const MAX_SHORTFALLS = 20;
 const MAX_OFFERS = 50;
@@ -26,7 +26,12 @@ export interface ShardFacts {
   readonly sessions: number;
   readonly withheld: number;
   readonly leaseProven: boolean;
+  /** Every provider's List is believed and fresh. */
   readonly supplyTrusted: boolean;
+  /** Providers that are set aside while others are relied on; absent = none. */
+  readonly setAside?: ReadonlySet<string>;
+  /** At least one provider's List is believed and fresh. */
+  readonly isSomeTrusted?: boolean;
   readonly fenced: string;
   readonly objectsMode: MachineObjects;
   readonly previous: readonly Condition[];
@@ -42,6 +47,8 @@ export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['s
   const condition = conditionMaker(facts.previous, facts.generation, facts.at);
   const unmet = countUnmet(plan, facts.troubles);
   const highest = highestUnmet(plan, facts.troubles);
+  const aside = [...(facts.setAside ?? [])].join(', ');
+  const isDeciding = facts.supplyTrusted || facts.isSomeTrusted === true;
   return {
     epoch: Number(facts.epoch),
     holder: facts.holder,
@@ -57,16 +64,19 @@ export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['s
     dollarsPerHour: (plan.stats.microUsdPerHour / 1_000_000).toFixed(2),
     pausedActions: facts.withheld,
     conditions: [
-      condition('Ready', facts.supplyTrusted && !facts.fenced, facts.fenced ? 'Fenced' : facts.supplyTrusted ? 'Deciding' : 'SupplyUntrusted', ''),
+      condition('Ready', isDeciding && !facts.fenced, facts.fenced ? 'Fenced' : isDeciding ? 'Deciding' : 'SupplyUntrusted', aside && `without ${aside}`),
       condition('Reconciling', plan.actions.length > 0, plan.actions.length > 0 ? 'ActionsDecided' : 'NothingToDo', ''),
       condition('Stalled', facts.fenced !== '', facts.fenced ? 'Fenced' : 'Progressing', facts.fenced),
       condition('Fenced', facts.fenced !== '', facts.fenced ? 'NewerEpochSeen' : 'NotFenced', facts.fenced),
       condition('LeaseProven', facts.leaseProven, facts.leaseProven ? 'Renewed' : 'RenewalOverdue', facts.leaseProven ? '' : 'nothing is taken away until the Lease is renewed'),
       condition('AllMachinesAreObjects', facts.objectsMode === 'NonSpeculative', facts.objectsMode, facts.objectsMode === 'NonSpeculative' ? '' : 'only machines in transition, failed, stuck, held or asked for are kept as objects'),
-      condition('SupplyTrusted', facts.supplyTrusted, facts.supplyTrusted ? 'ListSucceeded' : 'ListStaleOrQuarantined', facts.supplyTrusted ? '' : 'nothing is taken away until the provider lists its machines again'),
+      condition('SupplyTrusted', facts.supplyTrusted, facts.supplyTrusted ? 'ListSucceeded' : 'ListStaleOrQuarantined', facts.supplyTrusted ? '' : aside ? `nothing is taken away or chosen of what these providers have until they list their machines again: ${aside}` : 'nothing is taken away until the provider lists its machines again'),
     ],
   };
 }
+
+/** What the provider has. */
+export type Supply = Pick<SupplyTally, 'countByState' | 'offers'>;
 
 /** What else there is to say of a provider. */
 export interface ProviderFacts {
@@ -75,27 +85,37 @@ export interface ProviderFacts {
   /** Absent: nothing is said of it. */
   readonly resting?: readonly RestingOffer[];
   readonly obstacle?: CallObstacle | undefined;
+  /** It has seen a newer epoch than ours; absent or '' = it has not. */
+  readonly fenced?: string;
+  /** Ids of machines that it lists and another provider had first; absent = none. */
+  readonly disputed?: ReadonlySet<string>;
 }
 
 /** Pure: CapacityProvider.status for its object; Speculative slots are counts per offer. */
-export function providerStatus(inventory: Inventory, list: ProviderStatus, object: CapacityProvider, at: number, { address = object.spec.address, resting, obstacle }: ProviderFacts = {}): NonNullable<CapacityProvider['status']> {
+export function providerStatus(supply: Supply, list: ProviderStatus, object: CapacityProvider, at: number, { address = object.spec.address, resting, obstacle, fenced = '', disputed }: ProviderFacts = {}): NonNullable<CapacityProvider['status']> {
   const condition = conditionMaker(object.status?.conditions ?? [], object.metadata.generation ?? 0, at);
   const reachable = !obstacle && list.lastError === '' && list.lastListAt > 0;
   const message = obstacle?.message ?? list.lastError;
   const answers = reachable ? `It answers at ${address}.` : (obstacle?.message ?? (list.lastError && `${address}: ${list.lastError}`));
   return {
     // The next process learns from them how many machines were known: what is not seen yet must not make them fewer.
-    ...(list.lastListAt > 0 && !list.quarantine?.unnamed && { offers: offers(inventory), machines: inventory.tally.countByState() }),
+    ...(list.lastListAt > 0 && !list.quarantine?.unnamed && { offers: offers(supply), machines: supply.countByState() }),
     ...(list.lastListAt > 0 && { lastListTime: timestamp(list.lastListAt) }),
     ...(list.lastFullListAt > 0 && { lastFullListTime: timestamp(list.lastFullListAt) }),
     rejected: list.rejected,
     conditions: [
-      condition('Ready', reachable && list.trusted, reachable ? (list.trusted ? 'Listed' : 'Untrusted') : (obstacle?.reason ?? 'Unreachable'), message),
+      condition('Ready', reachable && list.trusted && fenced === '', fenced ? 'Fenced' : reachable ? (list.trusted ? 'Listed' : 'Untrusted') : (obstacle?.reason ?? 'Unreachable'), fenced || message),
       condition('Reachable', reachable, reachable ? 'Answered' : (obstacle?.reason ?? 'NoAnswer'), answers),
       condition('InventoryTrusted', list.trusted, list.quarantine ? 'Quarantined' : list.trusted ? 'ListSucceeded' : 'ListStale', list.quarantine ? howToConfirm(list.quarantine, object) : ''),
       ...(resting ? [condition('OffersAvailable', resting.length === 0, resting[0]?.kind ?? 'NothingRefused', resting.slice(0, MAX_NAMED).map(tellResting).join(' ') + (resting.length > MAX_NAMED ? ` And ${resting.length - MAX_NAMED} more.` : ''))] : []),
+      ...(disputed && disputed.size > 0 ? [condition('MachineIdsUnique', false, 'ClaimedByAnother', tellDisputed(disputed))] : []),
     ],
   };
+}
+
+function tellDisputed(ids: ReadonlySet<string>): string {
+  const names = [...ids].sort().slice(0, MAX_NAMED).join(', ') + (ids.size > MAX_NAMED ? ', ...' : '');
+  return `It lists ${ids.size === 1 ? 'a machine' : `${ids.size} machines`} under an id that another provider of this shard had first (${names}): passed over here until the other one no longer lists it. Ids must be unique among the providers of a shard.`;
 }
 
 function tellResting({ offer, words, until }: RestingOffer): string {
@@ -112,8 +132,8 @@ function howToConfirm({ missing, unnamed, known, token }: Quarantine, { metadata
   );
 }
 
-function offers({ tally }: Inventory): CapacityProviderOffer[] {
-  return tally.offers().slice(0, MAX_OFFERS).map(({ instanceType, zone, capacityType, prices }) => ({
+function offers(supply: Supply): CapacityProviderOffer[] {
+  return supply.offers().slice(0, MAX_OFFERS).map(({ instanceType, zone, capacityType, prices }) => ({
     instanceType, zone, capacityType, available: prices.count, priceMicroUsdPerHour: { min: prices.min, max: prices.max },
   }));
 }

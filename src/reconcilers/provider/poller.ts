@@ -33,9 +33,16 @@ export interface ProviderStatus {
   readonly quarantine: Quarantine | undefined;
 }
 
+/** The machines of the provider that is polled, and of no other one. */
+export type PolledMachines = Pick<Inventory, 'size' | 'get' | 'all' | 'inTransition' | 'mark' | 'observe' | 'update' | 'remove'> & {
+  readonly tally: Pick<Inventory['tally'], 'countByState'>;
+  /** Another provider has a machine of this id. */
+  readonly isAnothers?: (id: string) => boolean;
+};
+
 export interface PollerOptions {
   readonly provider: ProviderClient;
-  readonly inventory: Inventory;
+  readonly inventory: PolledMachines;
   readonly settings: () => PollerSettings;
   readonly clock: Clock;
   readonly random: Random;
@@ -50,8 +57,8 @@ export interface PollerOptions {
   readonly knownBefore?: () => KnownBefore;
   readonly onTrust: (trusted: boolean) => void;
   readonly onRejected: (reason: string) => void;
-  /** After a complete List that was believed. */
-  readonly onFullList?: () => void;
+  /** After a complete List that was believed: all that it named. */
+  readonly onFullList?: (named: ReadonlySet<string>) => void;
 }
 
 /** The view is called stale, and nothing is taken away by it, when it is older than so many polls. */
@@ -157,7 +164,7 @@ export class ProviderPoller implements Runnable {
       this.lastFullListAt = clock.now();
       if (!this.quarantine) {
         this.withdrawConfirmation();
-        this.options.onFullList?.();
+        this.options.onFullList?.(named);
       }
     }
     // A provider without cursors sends no revision: then every List is a full one.
@@ -226,7 +233,7 @@ export class ProviderPoller implements Runnable {
     const before = (this.knownBefore ??= this.options.knownBefore?.() ?? NOTHING);
     if (before.machines === 0) return { known: 0, missing: 0 };
     let refused = 0;
-    for (const id of named) if (!inventory.get(id) && !isForeign(id)) refused++;
+    for (const id of named) if (!inventory.get(id) && !isForeign(id) && inventory.isAnothers?.(id) !== true) refused++;
     const { Configuring, Configured, Draining } = inventory.tally.countByState();
     return byNumber(before, { byId: this.known, machines: inventory.size, bound: Configuring + Configured + Draining, refused });
   }
@@ -300,7 +307,7 @@ function isTransitional(state: MachineState): state is 'Creating' | 'Configuring
   return state === 'Creating' || state === 'Configuring' || state === 'Draining' || state === 'Deleting';
 }
 
-function* knownMachines(inventory: Inventory, ids: readonly string[]): Iterable<KnownMachine> {
+function* knownMachines(inventory: PolledMachines, ids: readonly string[]): Iterable<KnownMachine> {
   for (const id of ids) {
     const machine = inventory.get(id);
     if (machine) yield { id, missedLists: machine.missedLists, pending: isPending(machine) };

@@ -18,26 +18,30 @@ const PREPARED_PER_CLUSTER = 32;
 /** What of the shard the steps of machines need, whoever's they are. */
 export interface ActuationOptions extends Pick<
   MachineReconcilerDeps,
-  'inventory' | 'clock' | 'random' | 'log' | 'isActive' | 'isLeaseProven' | 'pass' | 'isConnected' | 'hasReported' | 'requestBlob' | 'sendReclaim' | 'requirementsOf' | 'written'
+  'inventory' | 'clock' | 'random' | 'isActive' | 'isLeaseProven' | 'pass' | 'isConnected' | 'hasReported' | 'requestBlob' | 'sendReclaim' | 'requirementsOf' | 'written'
 > {
   readonly metrics: ShardMetrics;
   readonly runtimeMetrics: RuntimeMetrics;
   readonly refusals: BindRefusals;
 }
 
-/** Carries out what is decided about the machines of one provider, with workers and a queue that no other provider's machines can fill. */
-export function createActuation(room: ProviderRoom, { metrics, runtimeMetrics, refusals, ...shard }: ActuationOptions): Controller {
-  const { clock, log } = shard;
-  const { setbacks } = room;
+/**
+ * Carries out what is decided about the machines of one provider, with workers and a queue that no other provider's machines
+ * can fill. `label`: of its queue and workers in the measures.
+ */
+export function createActuation(room: ProviderRoom, { metrics, runtimeMetrics, refusals, ...shard }: ActuationOptions, label: string): Controller {
+  const { clock } = shard;
+  const { setbacks, log } = room;
   const preparations = new Map<string, Semaphore>();
-  const queue = createWorkQueue({ clock, metrics: runtimeMetrics.queue('machine'), backoff: { minMs: 100, maxMs: 30_000 }, retryQps: 100, retryBurst: 1000 });
+  const queue = createWorkQueue({ clock, metrics: runtimeMetrics.queue(label), backoff: { minMs: 100, maxMs: 30_000 }, retryQps: 100, retryBurst: 1000 });
   return createController({
-    clock, log, workers: MACHINE_WORKERS, deadlineMs: MACHINE_DEADLINE_MS, queue, metrics: runtimeMetrics.controller('machine', MACHINE_WORKERS),
+    clock, log, workers: MACHINE_WORKERS, deadlineMs: MACHINE_DEADLINE_MS, queue, metrics: runtimeMetrics.controller(label, MACHINE_WORKERS),
     reconciler: new MachineReconciler({
       ...shard,
+      log,
       provider: room.provider,
       gate: room.gate,
-      isActive: () => shard.isActive() && !room.fenced,
+      isActive: () => shard.isActive() && room.fenced === '',
       deadlineMs: (kind) => room.deadlineMs(kind),
       inCluster: (cluster, run) => {
         const lane = preparations.get(cluster) ?? new Semaphore(() => PREPARED_PER_CLUSTER);
@@ -48,13 +52,13 @@ export function createActuation(room: ProviderRoom, { metrics, runtimeMetrics, r
       clusterRests: setbacks.clusters,
       onFenced: (machineId, message) => {
         room.fenced = `machine ${machineId}: ${message}`;
-        log.error({ machine: machineId, provider: room.name, error: message }, 'fenced: a provider has seen a newer epoch than ours; this shard acts no more');
+        log.error({ machine: machineId, error: message }, 'fenced: a provider has seen a newer epoch than ours; this shard acts there no more');
       },
       onBindRefused: (machine, operation, refusal) => {
         const restMs = operation === 'Create' ? setbacks.offers.refused(machine.seen, refusal.kind, refusal.words) : 0;
         refusals.refused(machine, refusal, restMs);
       },
-      onFailureClass: (kind, failure) => metrics.providerFailures.inc({ kind, class: failure }),
+      onFailureClass: (kind, failure) => metrics.providerFailures.inc({ provider: room.name, kind, class: failure }),
       onDrainGivenUp: (code) => metrics.drainsGivenUp.inc({ code }),
       onOutcome: (kind, outcome) => metrics.outcomes.inc({ kind, outcome }),
     }),

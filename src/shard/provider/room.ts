@@ -15,6 +15,7 @@ import { recallMachines } from '../start.ts';
 import type { ProviderFacts } from '../status.ts';
 import type { CallKind } from '../record.ts';
 import { ProviderGate } from './gate.ts';
+import { Holdings } from './holdings.ts';
 import { OrphanObjects } from './orphan-objects.ts';
 import { ProviderTls } from './tls.ts';
 
@@ -39,7 +40,10 @@ export interface RoomOptions {
   readonly concurrency: () => number;
   /** True for a machine whose object says that another shard owns it (D15). */
   readonly isForeign: (machineId: string) => boolean;
-  readonly onTrust: (room: ProviderRoom, trusted: boolean) => void;
+  /** The shard has no other provider. */
+  readonly isOnly: () => boolean;
+  /** Whether it can be relied on may have changed. */
+  readonly onReliance: () => void;
   readonly onRejected: (reason: string) => void;
   /** The object describes a machine that no List names any more. */
   readonly onOrphan: (machineId: string) => void;
@@ -53,26 +57,33 @@ export interface RoomOptions {
  */
 export class ProviderRoom {
   readonly name: string;
+  readonly holdings: Holdings;
+  /** Names the provider with everything. */
+  readonly log: Log;
   readonly tls: ProviderTls;
   readonly provider: ProviderClient;
   readonly poller: ProviderPoller;
   readonly setbacks: Setbacks;
   readonly gate: ProviderGate;
-  /** Why nothing is done at this provider any more: it has seen a newer epoch than ours. '' = it has not. */
-  fenced = '';
   private readonly options: RoomOptions;
   private readonly orphans = new OrphanObjects();
   private object: CapacityProvider;
   private dialled: string;
   private isTrusted = false;
+  private fence = '';
   private boundBefore = 0;
 
   constructor(object: CapacityProvider, options: RoomOptions) {
-    const { client, namespace, shardId, clock, random, log, inventory } = options;
+    const { client, namespace, shardId, clock, random } = options;
     this.options = options;
     this.object = object;
     this.name = object.metadata.name;
     this.dialled = object.spec.address;
+    const { name } = this;
+    const log = naming(options.log, name);
+    this.log = log;
+    const inventory = new Holdings(options.inventory, name);
+    this.holdings = inventory;
     const tls = new ProviderTls({ client, namespace, provider: () => this.last(), clock, log });
     this.tls = tls;
     this.provider = options.dial({ address: () => this.last().spec.address, shardId, epoch: options.epoch, clock, tls: () => tls.current(), obstacle: () => tls.obstacle()?.message });
@@ -83,23 +94,41 @@ export class ProviderRoom {
       settings: () => pollerSettingsOf(this.last(), options.pollMs),
       isForeign: options.isForeign,
       confirmation: () => this.current()?.metadata.annotations?.[CONFIRM_REMOVAL_ANNOTATION],
-      withdrawConfirmation: (word) => void withdrawConfirmation(client, { namespace, name: this.name }, word, log, options.signal),
+      withdrawConfirmation: (word) => void withdrawConfirmation(client, { namespace, name }, word, log, options.signal),
       knownBefore: () => {
         const machines = this.current()?.status?.machines ?? {};
         return { machines: Object.values(machines).reduce((sum, count) => sum + count, 0), bound: bound(machines) };
       },
       onTrust: (trusted) => {
         this.isTrusted = trusted;
-        options.onTrust(this, trusted);
+        options.onReliance();
       },
       onRejected: options.onRejected,
-      onFullList: () => this.removeOrphans(),
+      onFullList: (named) => {
+        inventory.named(named);
+        this.removeOrphans();
+      },
     });
   }
 
   /** Until the first List nothing is known about supply, so nothing may be taken away by it. */
   get trusted(): boolean {
     return this.isTrusted;
+  }
+
+  /** Why nothing is done at this provider any more: it has seen a newer epoch than ours. '' = it has not. */
+  get fenced(): string {
+    return this.fence;
+  }
+
+  set fenced(why: string) {
+    this.fence = why;
+    this.options.onReliance();
+  }
+
+  /** What it says of its machines is believed and fresh, and it does what it is asked. */
+  get isReliable(): boolean {
+    return this.isTrusted && this.fence === '';
   }
 
   /** What keeps its word up to date. */
@@ -114,7 +143,7 @@ export class ProviderRoom {
 
   /** What there is to say of it beside what its Lists say. */
   facts(): ProviderFacts {
-    return { address: this.provider.address, resting: this.setbacks.offers.list(), obstacle: this.tls.obstacle() };
+    return { address: this.provider.address, resting: this.setbacks.offers.list(), obstacle: this.tls.obstacle(), fenced: this.fence, disputed: this.holdings.disputed };
   }
 
   /** How long one call may take, in ms. */
@@ -127,16 +156,16 @@ export class ProviderRoom {
     const { address } = this.last().spec;
     this.tls.look();
     if (address === this.dialled) return;
-    this.options.log.info({ provider: this.name, from: this.dialled, to: address }, 'the address of the provider has changed');
+    this.log.info({ from: this.dialled, to: address }, 'the address of the provider has changed');
     this.dialled = address;
     this.poller.listFully(); // a revision of the one says nothing to the other
   }
 
   /** What the objects say is known before the first List is compared with it: a restart must not make a broken List credible. */
   recall(): Map<string, ProviderMachine> {
-    const { machineObjects, namespace, shardId: shard, inventory } = this.options;
+    const { machineObjects, shardId } = this.options;
     this.boundBefore = bound(this.current()?.status?.machines ?? {});
-    return recallMachines(machineObjects.values(), { namespace, shard, provider: this.name }, inventory);
+    return recallMachines(machineObjects.values(), shardId, this.holdings);
   }
 
   /** Whether a List has been merged that may be decided on. */
@@ -150,7 +179,7 @@ export class ProviderRoom {
 
   /** A List that is not believed lacks bound machines, and no object says which: others would be bought in their place. */
   private missesBound(): boolean {
-    return (this.poller.status.quarantine?.unnamed ?? 0) > 0 && isTooMany(this.boundBefore - bound(this.options.inventory.tally.countByState()), this.boundBefore);
+    return (this.poller.status.quarantine?.unnamed ?? 0) > 0 && isTooMany(this.boundBefore - bound(this.holdings.tally.countByState()), this.boundBefore);
   }
 
   /** A deleted object changes nothing about how its provider is called. */
@@ -159,10 +188,19 @@ export class ProviderRoom {
   }
 
   private removeOrphans(): void {
-    const { machineObjects, shardId, inventory, onOrphan } = this.options;
-    const ours = [...machineObjects.values()].filter((object) => object.spec.shardRef === shardId);
+    const { machineObjects, shardId, inventory, isOnly, onOrphan } = this.options;
+    const ours = [...machineObjects.values()].filter(({ spec }) => spec.shardRef === shardId && (isOnly() || spec.providerRef === this.name));
     for (const machineId of this.orphans.afterFullList(ours, (id) => inventory.get(id) !== undefined)) onOrphan(machineId);
   }
+}
+
+function naming(log: Log, provider: string): Log {
+  return {
+    debug: (fields, message) => log.debug({ provider, ...fields }, message),
+    info: (fields, message) => log.info({ provider, ...fields }, message),
+    warn: (fields, message) => log.warn({ provider, ...fields }, message),
+    error: (fields, message) => log.error({ provider, ...fields }, message),
+  };
 }
 
 function bound({ Configuring = 0, Configured = 0, Draining = 0 }: Readonly<Record<string, number>>): number {

@@ -1,0 +1,66 @@
+import type { CapacityType, MachineState } from '../engine/types.ts';
+import { PriceRange } from './price-range.ts';
+import type { MachineRecord } from './record.ts';
+
+/** Speculative machines of one kind. */
+export interface Offer {
+  readonly instanceType: string;
+  readonly zone: string;
+  readonly capacityType: CapacityType;
+  readonly prices: Pick<PriceRange, 'count' | 'min' | 'max'>;
+}
+
+/** Which machines one provider has, how many in each state, and what it offers; kept up with each change of one of them. */
+export class SupplyTally {
+  /** Live: it may be walked in turns while it changes. */
+  readonly ids = new Set<string>();
+  private readonly byState = noMachines();
+  private readonly offersByKey = new Map<string, Omit<Offer, 'prices'> & { prices: PriceRange }>();
+
+  /** One machine changed, came (no `before`) or went (no `after`). */
+  change(before: MachineRecord | undefined, after: MachineRecord | undefined): void {
+    if (before && after && before.seen === after.seen) return;
+    // One that stays keeps its place, so that whoever walks them meanwhile does not meet it twice.
+    if (after) this.ids.add(after.seen.id);
+    else if (before) this.ids.delete(before.seen.id);
+    if (before) this.remove(before);
+    if (after) this.add(after);
+  }
+
+  countByState(): Record<MachineState, number> {
+    return { ...this.byState };
+  }
+
+  /** By instance type, zone and capacity type. */
+  offers(): Offer[] {
+    return [...this.offersByKey.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, offer]) => offer);
+  }
+
+  private add({ seen }: MachineRecord): void {
+    this.byState[seen.state]++;
+    if (seen.state !== 'Speculative') return;
+    const { instanceType, zone, capacityType } = seen;
+    const key = offerKey(seen);
+    let offer = this.offersByKey.get(key);
+    if (!offer) this.offersByKey.set(key, (offer = { instanceType, zone, capacityType, prices: new PriceRange() }));
+    offer.prices.add(seen.priceMicroUsdPerHour);
+  }
+
+  private remove({ seen }: MachineRecord): void {
+    this.byState[seen.state]--;
+    if (seen.state !== 'Speculative') return;
+    const key = offerKey(seen);
+    const offer = this.offersByKey.get(key);
+    offer?.prices.remove(seen.priceMicroUsdPerHour);
+    if (offer?.prices.count === 0) this.offersByKey.delete(key);
+  }
+}
+
+/** Of none in each state. */
+export function noMachines(): Record<MachineState, number> {
+  return { Speculative: 0, Creating: 0, Idle: 0, Configuring: 0, Configured: 0, Draining: 0, Deleting: 0, Failed: 0 };
+}
+
+function offerKey({ instanceType, zone, capacityType }: MachineRecord['seen']): string {
+  return `${instanceType}\n${zone}\n${capacityType}`;
+}
