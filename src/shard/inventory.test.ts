@@ -196,3 +196,24 @@ it('tells the engine of a machine that is gone, and not of one that went and cam
   inventory.observe(seen('n', 'Idle'), inventory.mark());
   expect(inventory.takeEngineChanges()).toMatchObject({ removed: ['m'], upserted: [{ id: 'n' }] });
 });
+
+describe('a provider that is not to be relied on', () => {
+  it('has all its machines told anew, in turns; no plan is made of a part of them, and nothing that was decided of them is carried out', async () => {
+    const inventory = new Inventory(new VirtualClock());
+    for (let i = 0; i < 5_000; i++) inventory.observe(seen(`a${i}`, 'Idle'), 0, 'a');
+    inventory.observe(seen('b', 'Idle'), 0, 'b');
+    while (inventory.takeEngineChanges(2_000));
+    const told = inventory.setTrusted('a', false);
+    expect([inventory.engineBacklog > 0, inventory.isNewsForTheEngine('a4999'), inventory.isNewsForTheEngine('b')]).toEqual([true, true, false]);
+    inventory.takeEngineChanges();
+    expect(inventory.engineBacklog).toBeGreaterThan(0);
+    await told;
+    const last = inventory.takeEngineChanges()!;
+    expect(last.upserted.at(-1)).toMatchObject({ id: 'a4999', untrusted: true });
+    expect([inventory.engineBacklog, inventory.isNewsForTheEngine('a0')]).toEqual([0, false]);
+    await inventory.setTrusted('a', false);
+    expect(inventory.engineBacklog).toBe(0);
+    await inventory.setTrusted('a', true);
+    expect(inventory.takeEngineChanges()!.upserted.filter((m) => m.untrusted !== undefined || m.id === 'b')).toEqual([]);
+  });
+});

@@ -73,12 +73,14 @@ describe('the status of a Shard', () => {
   it.each<[string, Partial<ShardFacts>, Record<string, string>]>([
     ['all is well', {}, { Ready: 'True', Stalled: 'False', Fenced: 'False', LeaseProven: 'True', SupplyTrusted: 'True' }],
     ['the supply is in doubt', { supplyTrusted: false }, { Ready: 'False', Stalled: 'False', SupplyTrusted: 'False' }],
+    ['one of several providers is set aside', { supplyTrusted: false, isSomeTrusted: true, setAside: new Set(['metal']) }, { Ready: 'True', Stalled: 'False', SupplyTrusted: 'False' }],
     ['the Lease is unproven', { leaseProven: false }, { Ready: 'True', LeaseProven: 'False' }],
     ['a newer epoch was seen', { fenced: 'machine m: epoch 4 < 5' }, { Ready: 'False', Stalled: 'True', Fenced: 'True' }],
   ])('says so when %s', (_name, fields, expected) => {
     const status = shardStatus(plan(), facts(fields));
     expect(statusOf(status.conditions)).toMatchObject(expected);
     expect(status.conditions?.every((c) => c.reason !== '' && c.observedGeneration === 3)).toBe(true);
+    if (fields.setAside) expect(status.conditions?.find((c) => c.type === 'SupplyTrusted')?.message).toBe('nothing is taken away or chosen of what these providers have until they list their machines again: metal');
     if (fields.fenced) expect(status.conditions?.find((c) => c.type === 'Fenced')?.message).toBe(fields.fenced);
   });
 
@@ -161,6 +163,15 @@ describe('the status of a CapacityProvider', () => {
     for (const type of ['Ready', 'Reachable']) {
       expect(conditionOf(status, type)).toMatchObject({ status: 'False', reason: 'TLSNotReady', message: expect.stringContaining('Secret keys') as string });
     }
+  });
+
+  it('says that it is fenced, and which ids another provider had first', () => {
+    const fenced = providerStatus(supplyOf(), listed(), metal, AT, { fenced: 'machine m: newer' });
+    expect(conditionOf(fenced, 'Ready')).toMatchObject({ status: 'False', reason: 'Fenced', message: 'machine m: newer' });
+    const disputed = (...ids: string[]): Condition | undefined => conditionOf(providerStatus(supplyOf(), listed(), metal, AT, { disputed: new Set(ids) }), 'MachineIdsUnique');
+    expect(disputed()).toBeUndefined();
+    expect(disputed('m')).toMatchObject({ status: 'False', reason: 'ClaimedByAnother', message: expect.stringContaining('a machine under an id that another provider of this shard had first (m)') as string });
+    expect(disputed('d', 'c', 'b', 'a')?.message).toContain('4 machines under an id that another provider of this shard had first (a, b, c, ...)');
   });
 
   it('keeps the time of a condition until its status turns', () => {

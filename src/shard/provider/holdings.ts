@@ -10,9 +10,12 @@ import type { SupplyTally } from '../supply-tally.ts';
 export class Holdings {
   readonly provider: string;
   private readonly inventory: Inventory;
+  private readonly onDisputed: (id: string, owner: string) => void;
   private readonly claims = new Set<string>();
 
-  constructor(inventory: Inventory, provider: string) {
+  /** `onDisputed` hears of each id once, until the dispute is over. */
+  constructor(inventory: Inventory, provider: string, onDisputed: (id: string, owner: string) => void = () => undefined) {
+    this.onDisputed = onDisputed;
     this.inventory = inventory;
     this.provider = provider;
   }
@@ -59,8 +62,11 @@ export class Holdings {
   }
 
   observe(seen: ProviderMachine, mark: number): void {
-    if (this.isAnothers(seen.id)) {
+    const owner = this.inventory.get(seen.id)?.provider ?? this.provider;
+    if (owner !== this.provider) {
+      if (this.claims.has(seen.id)) return;
       this.claims.add(seen.id);
+      this.onDisputed(seen.id, owner);
       return;
     }
     this.claims.delete(seen.id);

@@ -19,6 +19,9 @@ import { Holdings } from './holdings.ts';
 import { OrphanObjects } from './orphan-objects.ts';
 import { ProviderTls } from './tls.ts';
 
+/** So many disputed ids are logged one by one. */
+const MAX_TOLD = 10;
+
 /** What the shard gives to every room. */
 export interface RoomOptions {
   readonly client: KubeClient;
@@ -82,7 +85,10 @@ export class ProviderRoom {
     const { name } = this;
     const log = naming(options.log, name);
     this.log = log;
-    const inventory = new Holdings(options.inventory, name);
+    const inventory = new Holdings(options.inventory, name, (machine, owner) => {
+      options.onRejected('claimed');
+      if (this.holdings.disputed.size <= MAX_TOLD) log.error({ machine, owner }, 'the provider lists a machine under an id that another provider had first: passed over; ids must be unique among the providers of a shard');
+    });
     this.holdings = inventory;
     const tls = new ProviderTls({ client, namespace, provider: () => this.last(), clock, log });
     this.tls = tls;

@@ -48,6 +48,11 @@ export class FakeProvider implements ProviderClient {
     this.scripts.set(kind, [...(this.scripts.get(kind) ?? []), answer]);
   }
 
+  /** What was scripted for that kind of call is forgotten. */
+  forgive(kind: ProviderCall['kind']): void {
+    this.scripts.delete(kind);
+  }
+
   made(kind?: ProviderCall['kind']): string[] {
     return this.calls.filter((c) => (kind ? c.kind === kind : c.kind !== 'list')).map((c) => `${c.kind} ${c.id}`);
   }

@@ -21,10 +21,19 @@ import { silentLog } from '../../runtime/types.ts';
 import { FakeOperator } from '../../session/server/testing/fake-operator.ts';
 import { runShard } from '../compose.ts';
 import type { ShardOptions } from '../compose.ts';
+import { Meddler } from './meddler.ts';
 import { wireRow } from './needs.ts';
 
 export const NAMESPACE = 'bigfleet-system';
 const crd = (name: string): string => fileURLToPath(new URL(`../../../config/crd/bases/control.bigfleet.lucy.sh_${name}.yaml`, import.meta.url));
+
+/** A provider of the kit beside the first one, and what stands before it. */
+export interface FurtherProvider {
+  readonly name: string;
+  readonly provider: RunningProvider;
+  readonly front: Meddler;
+  readonly calls: CallEvent[];
+}
 
 export interface KitShard {
   readonly id: string;
@@ -51,6 +60,28 @@ export class KitWorld {
   private readonly stops: (() => Promise<unknown>)[] = [];
 
   async open(instances: readonly Partial<Instance>[]): Promise<this> {
+    this.provider = await this.serve(instances, this.calls);
+    this.hub = await startEmbeddedControlPlane({ name: 'hub', crds: ['machines', 'shards', 'capacityproviders'].map(crd), clock: systemClock });
+    this.hub.store.create(NamespaceResource, { metadata: { name: NAMESPACE } });
+    await this.hub.writeKubeconfig(join(this.dir, 'kubeconfig'));
+    this.isOpen = true;
+    return this;
+  }
+
+  /** Another provider of the shard, with an object of its own. */
+  async openFurther(name: string, instances: readonly Partial<Instance>[], shardRef = 'shard-0'): Promise<FurtherProvider> {
+    const calls: CallEvent[] = [];
+    const provider = await this.serve(instances, calls);
+    const front = await new Meddler(`127.0.0.1:${provider.port}`).start();
+    this.stops.unshift(async () => {
+      await front.close();
+      await provider.close();
+    });
+    this.hub.store.create<CapacityProvider>(CapacityProviderResource, { metadata: { name, namespace: NAMESPACE }, spec: { address: front.address, shardRef, fullListSeconds: 1, deadlines: { listSeconds: 2 } } });
+    return { name, provider, front, calls };
+  }
+
+  private serve(instances: readonly Partial<Instance>[], calls: CallEvent[]): Promise<RunningProvider> {
     const work = (kind: 'create' | 'configure' | 'drain' | 'delete' | 'recover'): Promise<void> =>
       this.held.has(kind) ? new Promise((go) => this.waiting.push({ kind, go })) : Promise.resolve();
     const backend: ProviderBackend = {
@@ -63,15 +94,10 @@ export class KitWorld {
       deleteInstance: () => work('delete'),
       recoverInstance: async () => (await work('recover'), 'idle'),
     };
-    this.provider = await serveProvider(backend, {
+    return serveProvider(backend, {
       address: '127.0.0.1:0', store: memoryStore(), reconcileIntervalMs: 0,
-      events: { onCall: (call) => this.calls.push(call), onStateChange: (change) => this.changes.push(change) },
+      events: { onCall: (call) => calls.push(call), onStateChange: (change) => this.changes.push(change) },
     });
-    this.hub = await startEmbeddedControlPlane({ name: 'hub', crds: ['machines', 'shards', 'capacityproviders'].map(crd), clock: systemClock });
-    this.hub.store.create(NamespaceResource, { metadata: { name: NAMESPACE } });
-    await this.hub.writeKubeconfig(join(this.dir, 'kubeconfig'));
-    this.isOpen = true;
-    return this;
   }
 
   /** Lets what was held of one kind go on. */
@@ -149,8 +175,16 @@ export class KitWorld {
   }
 
   /** How many machines of the provider are in the state, of one cluster or of all. */
-  count(state: string, cluster?: string): number {
-    return [...this.provider.machines()].filter((m) => m.state === state && (cluster === undefined || m.cluster === cluster)).length;
+  count(state: string, cluster?: string, provider = this.provider): number {
+    return [...provider.machines()].filter((m) => m.state === state && (cluster === undefined || m.cluster === cluster)).length;
+  }
+
+  providerObject(name: string): CapacityProvider {
+    return this.hub.store.get<CapacityProvider>(CapacityProviderResource, { namespace: NAMESPACE, name })!;
+  }
+
+  shardObject(id: string): Shard {
+    return this.hub.store.get<Shard>(ShardResource, { namespace: NAMESPACE, name: id })!;
   }
 
   /** What a shard says of its machines, by id. */

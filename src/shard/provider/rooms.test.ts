@@ -1,0 +1,256 @@
+import { Registry } from 'prom-client';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { CapacityProvider, Machine } from '../../api/types.ts';
+import { VirtualClock } from '../../lib/virtual-clock.ts';
+import { ProviderError } from '../../provider/client.ts';
+import { createRuntimeMetrics } from '../../runtime/metrics.ts';
+import { silentLog } from '../../runtime/types.ts';
+import type { Store } from '../../runtime/types.ts';
+import { BindRefusals } from '../bind-refusals.ts';
+import { Inventory, isWork } from '../inventory.ts';
+import { createShardMetrics } from '../metrics.ts';
+import type { MachineIntent } from '../record.ts';
+import { SourceRows } from '../source-rows.ts';
+import { FakeKube } from '../testing/fake-kube.ts';
+import { FakeProvider } from '../testing/fake-provider.ts';
+import type { ProviderCall } from '../testing/fake-provider.ts';
+import { seen, toEast } from '../testing/machines.ts';
+import { ProviderRooms } from './rooms.ts';
+
+const bind: MachineIntent = { kind: 'bind', to: toEast, requirements: [], reason: '', decidedAt: 0, configureSent: false };
+const unbind: MachineIntent = { kind: 'unbind', reason: '', graceSeconds: 5, preemptorPriority: 0, decidedAt: 0 };
+const away = (): Promise<never> => Promise.reject(new ProviderError('Unavailable', 'connection refused'));
+/** Until the caller gives up. */
+const never = ({ signal }: ProviderCall): Promise<never> => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new ProviderError('Deadline', 'gave up'))));
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+function storeOf<T>(objects: Map<string, T>): Store<T> {
+  return { get size() { return objects.size; }, get: (key) => objects.get(key), values: () => objects.values(), keys: () => objects.keys(), byIndex: () => [] };
+}
+
+/** Rooms as the shard has them, on providers that the test plays; polled every second. */
+function setUp(...names: string[]) {
+  const clock = new VirtualClock();
+  const inventory = new Inventory(clock);
+  const providers = new Map<string, FakeProvider>();
+  const objects = new Map<string, CapacityProvider>();
+  const machineObjects = new Map<string, Machine>();
+  const orphans: string[] = [];
+  const told = { reliance: 0, trusted: 0 };
+  const errors: object[] = [];
+  const refusals = new BindRefusals(clock, new SourceRows());
+  const registry = new Registry();
+  const objectOf = (name: string): CapacityProvider => {
+    const object: CapacityProvider = { metadata: { name, namespace: 'fleet' }, spec: { address: `${name}:1`, shardRef: 'shard-0', pollSeconds: 1, fullListSeconds: 1 } };
+    objects.set(`fleet/${name}`, object);
+    providers.set(name, new FakeProvider());
+    return object;
+  };
+  const rooms: ProviderRooms = new ProviderRooms(names.map(objectOf), {
+    room: {
+      client: new FakeKube(), namespace: 'fleet', shardId: 'shard-0', epoch: () => 1n, clock, random: () => 0.5, log: { ...silentLog, error: (fields) => errors.push(fields) }, inventory,
+      dial: ({ address }) => providers.get(address().split(':')[0]!)!,
+      objects: storeOf(objects), machineObjects: storeOf(machineObjects), pollMs: undefined, concurrency: () => 1,
+      isForeign: () => false, onRejected: () => undefined, onOrphan: (id) => orphans.push(id), signal: new AbortController().signal,
+    },
+    actuation: {
+      inventory, clock, random: () => 0.5, metrics: createShardMetrics(registry), runtimeMetrics: createRuntimeMetrics(registry), refusals,
+      isActive: () => true, isLeaseProven: () => true, pass: () => Promise.resolve({ notAfterMonotonicMs: 1e9 }), isConnected: () => true, hasReported: () => true,
+      requestBlob: () => Promise.resolve({ userData: new Uint8Array([1]), expiresAt: undefined }), sendReclaim: () => true, requirementsOf: () => [], written: () => Promise.resolve(),
+    },
+    onReliance: () => told.reliance++,
+    onTrusted: () => told.trusted++,
+  });
+  inventory.onChange((change) => rooms.observe(change));
+  inventory.onChange((change) => {
+    if (isWork(change)) rooms.enqueue(change.id);
+  });
+  const stop = new AbortController();
+  const start = async (): Promise<void> => {
+    const running = Promise.all([rooms.supply.run(stop.signal), rooms.actuation.run(stop.signal)]);
+    stops.push(async () => {
+      stop.abort();
+      await clock.advance(60_000); // calls that hang are given up
+      await running;
+    });
+    await clock.advance(0);
+  };
+  const of = (name: string): FakeProvider => providers.get(name)!;
+  const breakDown = (name: string, how: (call: ProviderCall) => Promise<never>): void => {
+    for (const kind of ['list', 'create', 'configure', 'drain', 'delete', 'get'] as const) for (let i = 0; i < 200; i++) of(name).next(kind, how);
+  };
+  const engineHears = () => Object.fromEntries((inventory.takeEngineChanges()?.upserted ?? []).map((m) => [m.id, m.untrusted ?? false]));
+  return { clock, inventory, rooms, machineObjects, orphans, told, errors, objectOf, start, of, breakDown, engineHears };
+}
+
+describe('whose machine it is', () => {
+  it('follows from who listed it first; calls go there and to nobody else', async () => {
+    const t = setUp('a', 'b');
+    t.of('a').set(seen('a-1', 'Speculative'));
+    t.of('b').set(seen('b-1', 'Speculative'));
+    await t.start();
+    expect(['a-1', 'b-1', 'c-1'].map((id) => t.rooms.of(id)?.name)).toEqual(['a', 'b', undefined]);
+    t.inventory.setIntent('b-1', bind);
+    await t.clock.advance(100);
+    expect([t.of('a').made(), t.of('b').made()]).toEqual([[], ['create b-1']]);
+  });
+
+  it('is that of the first when two list the same id; the other one’s is not looked at, is told of, and takes its place once it is gone', async () => {
+    const t = setUp('a', 'b');
+    t.of('a').set(seen('m', 'Configured', { instanceType: 'of-a' }));
+    await t.start();
+    t.of('b').set(seen('m', 'Idle', { instanceType: 'of-b' }));
+    t.of('b').revision = new Uint8Array([1]); // it names only what has changed
+    await t.clock.advance(3_000);
+    expect(t.inventory.get('m')).toMatchObject({ provider: 'a', seen: { state: 'Configured', instanceType: 'of-a' } });
+    expect([[...t.rooms.named('b')!.holdings.disputed], [...t.rooms.named('a')!.holdings.disputed]]).toEqual([['m'], []]);
+    t.of('a').machines.delete('m');
+    await t.clock.advance(4_000);
+    expect(t.inventory.get('m')).toMatchObject({ provider: 'b', seen: { instanceType: 'of-b' } });
+    expect(t.rooms.named('b')!.holdings.disputed.size).toBe(0);
+  });
+
+  it('is disputed no longer when the other one does not list it any more', async () => {
+    const t = setUp('a', 'b');
+    t.of('a').set(seen('m', 'Idle'));
+    await t.start();
+    t.of('b').set(seen('m', 'Idle'));
+    await t.clock.advance(2_000);
+    t.of('b').machines.delete('m');
+    await t.clock.advance(2_000);
+    expect([...t.rooms.named('b')!.holdings.disputed]).toEqual([]);
+    expect(t.inventory.get('m')?.provider).toBe('a');
+  });
+
+  it('is what its object says, after a restart, whoever lists it first', async () => {
+    const t = setUp('a', 'b');
+    const described: Machine = {
+      metadata: { name: 'm', namespace: 'fleet' }, spec: { machineId: 'm', shardRef: 'shard-0', providerRef: 'b' },
+      status: { phase: 'Idle', host: { provider: 'x', ref: 'h' }, instanceType: 'c8', zone: 'a', capacityType: 'OnDemand', resources: { cpu: '8' } },
+    };
+    t.machineObjects.set('fleet/m', described);
+    t.rooms.recall();
+    t.of('a').set(seen('m', 'Idle'));
+    t.of('b').set(seen('m', 'Idle'));
+    await t.start();
+    expect(t.inventory.get('m')?.provider).toBe('b');
+  });
+});
+
+describe('a provider that is out of order', () => {
+  it.each([['answers nothing', never], ['cannot be reached', away]])('and %s: the other one’s calls take no notice; it is set aside, and what was promised of it is free again', async (_, how) => {
+    const t = setUp('a', 'b');
+    for (const name of ['a', 'b']) for (const [i, state] of (['Speculative', 'Speculative', 'Idle', 'Configured', 'Creating'] as const).entries()) t.of(name).set(seen(`${name}-${i}`, state));
+    await t.start();
+    await t.clock.advance(100);
+    t.engineHears();
+    t.breakDown('a', how);
+    // More than its gate and its lane for the cluster take.
+    for (const id of ['a-0', 'a-1', 'a-2', 'a-4']) t.inventory.setIntent(id, bind);
+    t.inventory.setIntent('a-3', unbind);
+    for (const id of ['b-0', 'b-2']) t.inventory.setIntent(id, bind);
+    t.inventory.setIntent('b-3', unbind);
+    await t.clock.advance(1_000);
+    expect(t.of('b').made().filter((call) => !call.startsWith('get')).sort()).toEqual(['configure b-2', 'create b-0', 'drain b-3']);
+    await t.clock.advance(5_000);
+    expect([...t.rooms.setAside]).toEqual(['a']);
+    expect([t.rooms.areTrusted, t.rooms.isSomeTrusted]).toEqual([false, true]);
+    // What was begun goes on, and counts.
+    expect(['a-0', 'a-1', 'a-3', 'a-4'].map((id) => t.inventory.get(id)?.intent?.kind)).toEqual([undefined, undefined, 'unbind', 'bind']);
+    expect(t.engineHears()).toMatchObject({ 'a-0': true, 'a-1': true, 'a-2': true, 'a-3': true, 'a-4': true, 'b-0': false });
+    expect([...t.inventory.all()].filter((m) => m.provider === 'a')).toHaveLength(5);
+  });
+
+  it('is believed again, and everybody hears', async () => {
+    const t = setUp('a', 'b');
+    t.of('a').set(seen('a-1', 'Idle'));
+    await t.start();
+    expect(t.told.trusted).toBe(1);
+    for (let i = 0; i < 4; i++) t.of('a').next('list', away);
+    await t.clock.advance(7_000);
+    expect([...t.rooms.setAside]).toEqual(['a']);
+    t.engineHears();
+    await t.clock.advance(30_000);
+    expect([[...t.rooms.setAside], t.told.trusted, t.engineHears()]).toEqual([[], 2, { 'a-1': false }]);
+  });
+
+  it('and says that a newer epoch was seen is fenced for itself; the shard is only when all are', async () => {
+    const t = setUp('a', 'b');
+    for (const id of ['a-1', 'a-2']) t.of('a').set(seen(id, 'Speculative'));
+    t.of('b').set(seen('b-1', 'Speculative'));
+    await t.start();
+    t.of('a').next('create', () => new ProviderError('Fenced', 'newer'));
+    t.inventory.setIntent('a-1', bind);
+    await t.clock.advance(1_000);
+    expect([t.rooms.fenced, t.rooms.named('a')!.fenced, [...t.rooms.setAside]]).toEqual(['', 'machine a-1: newer', ['a']]);
+    t.inventory.setIntent('a-2', bind);
+    t.of('b').next('create', () => new ProviderError('Fenced', 'newer still'));
+    t.inventory.setIntent('b-1', bind);
+    await t.clock.advance(1_000);
+    expect(t.of('a').made('create')).toEqual(['create a-1']);
+    expect(t.rooms.fenced).toBe('a: machine a-1: newer; b: machine b-1: newer still');
+  });
+
+  it('alone is set aside by nobody: there is nothing else to rely on', async () => {
+    const t = setUp('a');
+    t.of('a').set(seen('a-1', 'Speculative'));
+    await t.start();
+    t.breakDown('a', away);
+    t.inventory.setIntent('a-1', bind);
+    await t.clock.advance(20_000);
+    expect([[...t.rooms.setAside], t.rooms.isSomeTrusted, t.inventory.get('a-1')?.intent?.kind, t.engineHears()]).toEqual([[], false, 'bind', { 'a-1': false }]);
+  });
+});
+
+describe('the start', () => {
+  it('waits for all, and no longer than 15 s after the first for those that do not list; none is waited for while nobody lists', async () => {
+    const t = setUp('a', 'b');
+    for (const name of ['a', 'b']) t.breakDown(name, away);
+    await t.start();
+    let begun = false;
+    void t.rooms.waitUntilListed(new AbortController().signal).then(() => (begun = true));
+    await t.clock.advance(300_000);
+    expect(begun).toBe(false);
+    for (const queue of ['list', 'get'] as const) t.of('a').forgive(queue);
+    await t.clock.advance(12_000);
+    expect([t.rooms.isSomeTrusted, begun]).toEqual([true, false]);
+    await t.clock.advance(16_000);
+    expect([begun, t.errors.at(-1)]).toEqual([true, { providers: ['b'] }]);
+  });
+
+  it('of a second provider while the shard runs: the first is measured by its own word from then on', async () => {
+    const t = setUp('a');
+    t.of('a').set(seen('a-1', 'Idle'));
+    await t.start();
+    t.breakDown('a', away);
+    await t.clock.advance(10_000);
+    const object = t.objectOf('b');
+    t.of('b').set(seen('b-1', 'Speculative'));
+    t.rooms.add(object);
+    t.rooms.add(object);
+    await t.clock.advance(1_000);
+    expect([[...t.rooms.setAside], t.rooms.size, t.rooms.of('b-1')?.name]).toEqual([['a'], 2, 'b']);
+    t.inventory.setIntent('b-1', bind);
+    await t.clock.advance(100);
+    expect(t.of('b').made('create')).toEqual(['create b-1']);
+  });
+});
+
+it('objects of machines that nobody lists go by the word of their own provider; of a stranger’s, by that of the only one', async () => {
+  const object = (id: string, providerRef: string): Machine => ({ metadata: { name: id, namespace: 'fleet' }, spec: { machineId: id, shardRef: 'shard-0', providerRef } });
+  const both = setUp('a', 'b');
+  both.breakDown('b', away);
+  for (const [id, of] of [['m-a', 'a'], ['m-b', 'b'], ['m-x', 'x']] as const) both.machineObjects.set(`fleet/${id}`, object(id, of));
+  await both.start();
+  await both.clock.advance(5_000);
+  expect(new Set(both.orphans)).toEqual(new Set(['m-a']));
+  const one = setUp('a');
+  one.machineObjects.set('fleet/m-x', object('m-x', 'x'));
+  await one.start();
+  await one.clock.advance(5_000);
+  expect(new Set(one.orphans)).toEqual(new Set(['m-x']));
+});
