@@ -284,6 +284,12 @@ describe('against providers that misbehave', () => {
     expect([ack.operationId, ack.machine, ack.rejected?.reason]).toEqual(['op-1', undefined, 'price']);
   });
 
+  it('takes an answer about another machine for no answer about either', async () => {
+    const client = connect(await scripted(() => ({ id: 'other', state: MachineState.MACHINE_STATE_CREATING })));
+    const ack = await client.create('m');
+    expect([ack.machine, ack.rejected]).toEqual([undefined, { id: 'm', reason: 'structural', field: 'id', text: 'is "other", though "m" was asked about' }]);
+  });
+
   it('one bad record of a List spoils nothing else, and an unknown field nothing at all', async () => {
     const server = createGrpcServer();
     const frame = (m: Partial<Machine>): Buffer => {

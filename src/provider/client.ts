@@ -1,5 +1,5 @@
 import { Metadata } from '@grpc/grpc-js';
-import { CapacityProviderService, type TransitionAck } from '../api/gen/bigfleet/v1alpha1/provider.ts';
+import { CapacityProviderService, type Machine as WireMachine, type TransitionAck } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import { Peer, toGrpcError, type CallOptions, type UnaryMethod } from '../api/grpc.ts';
 import type { MachineState } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -11,7 +11,7 @@ import { decodeList, type DecodedList } from './list-decoder.ts';
 import type { Tls } from './list-protocol.ts';
 import { ListThread } from './list-thread.ts';
 import { ProviderError, toProviderError } from './provider-error.ts';
-import { machineFromWire, type ProviderMachine, type RejectedMachine } from './provider-machine.ts';
+import { machineFromWire, type MachineResult, type ProviderMachine, type RejectedMachine } from './provider-machine.ts';
 
 export { ProviderError, type ProviderErrorCode } from './provider-error.ts';
 export { assignmentNotes, type ProviderMachine, type RejectedMachine } from './provider-machine.ts';
@@ -159,7 +159,7 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
     };
     try {
       const { operationId, machine } = await unary(method, { ...request, ...token(limits) } as Q, { ...call, metadata, onMetadata });
-      return { operationId, ...(machine && machineFromWire(machine)) };
+      return { operationId, ...(machine && machineOf((request as { readonly machineId?: string }).machineId ?? '', machine)) };
     } catch (error) {
       const isLate = notAfter !== undefined && then > notAfter && error instanceof ProviderError && error.code === 'Fenced';
       throw isLate ? new ProviderError('Late', error.message, error.cause) : error;
@@ -177,7 +177,7 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
       mutation(CapacityProviderService.drain, { machineId, gracePeriodSeconds: BigInt(Math.ceil(gracePeriodSeconds)) }, limits),
     delete: (machineId, limits = {}) => mutation(CapacityProviderService.delete, { machineId }, limits),
     get: async (id, limits = {}) =>
-      machineFromWire(await unary(CapacityProviderService.get, { id }, callOptions(limits, LIFECYCLE_MS))),
+      machineOf(id, await unary(CapacityProviderService.get, { id }, callOptions(limits, LIFECYCLE_MS))),
     list: async ({ states = [], maxResults = 0, since = new Uint8Array(), isLarge = false, ...limits } = {}) => {
       const filter = { states: states.map(stateToWire), maxResults, sinceRevision: since };
       const call = callOptions(limits, LIST_MS);
@@ -192,6 +192,11 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
       thread.close();
     },
   };
+}
+
+/** Whoever is asked about one machine and answers with another one has said nothing about either. */
+function machineOf(id: string, machine: WireMachine): MachineResult {
+  return machine.id === id ? machineFromWire(machine) : { rejected: { id, reason: 'structural', field: 'id', text: `is ${JSON.stringify(machine.id)}, though ${JSON.stringify(id)} was asked about` } };
 }
 
 function rethrow(error: unknown): never {

@@ -79,12 +79,16 @@ function setUp(...names: string[]) {
     });
     await clock.advance(0);
   };
+  const edit = (name: string, spec: Partial<CapacityProvider['spec']>): void => {
+    const object = objects.get(`fleet/${name}`)!;
+    objects.set(`fleet/${name}`, { ...object, spec: { ...object.spec, ...spec } });
+  };
   const of = (name: string): FakeProvider => providers.get(name)!;
   const breakDown = (name: string, how: (call: ProviderCall) => Promise<never>): void => {
     for (const kind of ['list', 'create', 'configure', 'drain', 'delete', 'get'] as const) for (let i = 0; i < 200; i++) of(name).next(kind, how);
   };
   const engineHears = () => Object.fromEntries((inventory.takeEngineChanges()?.upserted ?? []).map((m) => [m.id, m.untrusted ?? false]));
-  return { clock, inventory, rooms, machineObjects, orphans, told, errors, objectOf, start, of, breakDown, engineHears };
+  return { clock, inventory, rooms, machineObjects, orphans, told, errors, objectOf, edit, start, of, breakDown, engineHears };
 }
 
 describe('whose machine it is', () => {
@@ -101,6 +105,7 @@ describe('whose machine it is', () => {
 
   it('is that of the first when two list the same id; the other one’s is not looked at, is told of, and takes its place once it is gone', async () => {
     const t = setUp('a', 'b');
+    t.edit('b', { fullListSeconds: 3_600 });
     t.of('a').set(seen('m', 'Configured', { instanceType: 'of-a' }));
     await t.start();
     t.of('b').set(seen('m', 'Idle', { instanceType: 'of-b' }));
@@ -108,8 +113,11 @@ describe('whose machine it is', () => {
     await t.clock.advance(3_000);
     expect(t.inventory.get('m')).toMatchObject({ provider: 'a', seen: { state: 'Configured', instanceType: 'of-a' } });
     expect([[...t.rooms.named('b')!.holdings.disputed], [...t.rooms.named('a')!.holdings.disputed]]).toEqual([['m'], []]);
+    const fullLists = (): number => t.of('b').calls.filter((call) => call.kind === 'list' && call.request['since'] === undefined).length;
+    const before = fullLists();
     t.of('a').machines.delete('m');
     await t.clock.advance(4_000);
+    expect(fullLists()).toBe(before + 1);
     expect(t.inventory.get('m')).toMatchObject({ provider: 'b', seen: { instanceType: 'of-b' } });
     expect(t.rooms.named('b')!.holdings.disputed.size).toBe(0);
   });
@@ -203,6 +211,25 @@ describe('a provider that is out of order', () => {
     t.inventory.setIntent('a-1', bind);
     await t.clock.advance(20_000);
     expect([[...t.rooms.setAside], t.rooms.isSomeTrusted, t.inventory.get('a-1')?.intent?.kind, t.engineHears()]).toEqual([[], false, 'bind', { 'a-1': false }]);
+  });
+});
+
+describe('what one provider has gone wrong with', () => {
+  it('rests with it alone: an offer of the same kind, and a cluster where its machines fail, are as good as before elsewhere', async () => {
+    const t = setUp('a', 'b');
+    for (const name of ['a', 'b']) for (const [i, state] of (['Speculative', 'Speculative', 'Idle', 'Idle'] as const).entries()) t.of(name).set(seen(`${name}-${i}`, state));
+    await t.start();
+    t.of('a').next('create', () => new ProviderError('Rejected', '[OutOfStock] no c8'));
+    for (const id of ['a-0', 'a-2']) t.inventory.setIntent(id, bind);
+    await t.clock.advance(100);
+    t.of('a').move('a-2', 'Failed', { lastError: 'never joined' });
+    await t.clock.advance(1_000);
+    expect(t.inventory.get('a-2')?.seen.state).toBe('Failed');
+    expect(['a-1', 'b-0', 'b-1'].map((id) => t.inventory.get(id)!.coolUntil > t.clock.now())).toEqual([true, false, false]);
+    for (const id of ['a-3', 'b-3', 'b-0']) t.inventory.setIntent(id, bind);
+    await t.clock.advance(100);
+    expect(t.of('a').made('configure')).toEqual(['configure a-2']);
+    expect(t.of('b').made().sort()).toEqual(['configure b-3', 'create b-0']);
   });
 });
 
