@@ -47,7 +47,7 @@ beforeEach(async () => {
   });
   const listening = Promise.withResolvers<number>();
   const view = new ShardView({
-    provider: 'metal', needViews: () => ({ cycle: 0, computedAt: 0, verdicts: [], ageOf: () => 0 }), machine: () => undefined, machines: () => [], machinesOf: () => [],
+    needViews: () => ({ cycle: 0, computedAt: 0, verdicts: [], ageOf: () => 0 }), machine: () => undefined, machines: () => [], machinesOf: () => [],
     hintOf: () => undefined, nodeNameOf: () => undefined, clusterFacts: () => ({ connected: false, lastRollupUnixNanos: 0n, held: false }), withheld: () => [],
     plannedState: () => Promise.reject(new GrpcError(9, 'no plan yet')),
   });
