@@ -45,11 +45,12 @@ benches, one after the other:
                    later is for Pods that turned out not to fit beside others (the allowance), once Nodes were there to try
   burst/bound      … until the scheduler has bound it
   burst/running    … until it runs. writesPerPod: writes of CapacityRequests and events by the operator
-  A Pod that is evicted meanwhile is replaced, as its controller would; evicted says how many.
+                   A Pod that is evicted meanwhile is replaced, as its controller would; evicted says how many
   burst/returned   the Pods are deleted; from the end of the last one until the last machine is given back
 
 API servers, scheduler, controller manager and etcd are those of Kubernetes, kwok plays the kubelets; they, and everything that
-starts BigFleet's processes with the demonstration's settings, share this machine's cores. Creation is the answer to it; bound and running are
+starts BigFleet's processes with the demonstration's settings, share this machine's cores.
+Creation is the answer to it; bound and running are
 when a watch tells of it, so that a busy API server shows. Writes are counted by the API servers' audit logs, Leases left out.`;
 
 export async function run(options: BenchOptions): Promise<SuiteResult> {
