@@ -576,13 +576,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'fold-own', file: 'decide/fold.ts', rule: 'gangs fold if a machine of their cluster holds one',
-    find: 'accepts(cluster.bound) || ',
+    find: 'this.#accepts(asker, bound) || ',
     replace: '',
   },
   {
     id: 'fold-keeps', file: 'decide/fold.ts', rule: 'gangs that smaller machines serve in whole keep them (D7)',
-    find: 'fits && served?.has(rows[i] as NeedRow) !== true',
-    replace: 'fits',
+    find: 'folds[i] &&= !served.has(row)',
+    replace: 'folds[i] &&= true',
   },
   {
     id: 'fold-keeps-rest', file: 'decide/served-apart.ts', rule: 'but not if somebody who comes first is served by them',
@@ -601,23 +601,28 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'fold-reserved', file: 'decide/fold.ts', rule: 'gangs stay folded while what was preempted for them as one is draining',
-    find: ' || accepts(cluster.reserved.get(demandKey))',
+    find: '    if (reserved.size > 0 && this.#accepts(asker, reserved.get(demandKey))) return true;\n',
     replace: '',
   },
   {
     id: 'fold-draining', file: 'decide/fold.ts', rule: 'gangs do not fold onto what is still draining for them',
-    find: 'if (accepts(cluster.promised.get(demandKey)) ||',
-    replace: 'if ([...cluster.reserved.values()].some(accepts) || accepts(cluster.promised.get(demandKey)) ||',
+    find: 'this.#accepts(asker, reserved.get(demandKey))',
+    replace: '[...reserved.values()].some((shelf) => this.#accepts(asker, shelf))',
   },
   {
     id: 'fold-decided', file: 'decide/fold.ts', rule: 'gangs stay folded while their machine is being created (D34)',
-    find: 'accepts(cluster.promised.get(demandKey)) || ',
+    find: '    if (promised.size > 0 && this.#accepts(asker, promised.get(demandKey))) return true;\n',
     replace: '',
   },
   {
     id: 'fold-free', file: 'decide/fold.ts', rule: 'gangs fold if a free machine holds one',
     find: 'cls.usable.idle + cls.usable.speculative > 0',
     replace: 'cls.usable.idle + cls.usable.speculative < 0',
+  },
+  {
+    id: 'fold-free-gone', file: 'decide/planner.ts', rule: 'what folds by free machines is planned anew when they come or go',
+    find: ' || (foldsDiffer && c.foldsByFree)',
+    replace: '',
   },
   {
     id: 'fold-min-unit', file: 'facts/need-row.ts', rule: 'folded gangs take only machines that hold a whole one',

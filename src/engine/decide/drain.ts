@@ -99,7 +99,10 @@ function takeNext(offered: readonly Offered[], draining: Draining, mayBeUseless:
  * them, so each of them would have been taken. -1 = there is none, Infinity = all of them: then nobody has to know their order.
  */
 function safeBound(offered: readonly Offered[], tally: Tally, rank: Int32Array): number {
-  if (isSafe(offered, tally, ({ left }) => left)) return Infinity;
+  if (isSafe(offered, tally, leftOf)) return Infinity;
+  let left = 0;
+  for (const { group } of offered) left += group.left;
+  if (left <= FEW) return -1;
   let low = -1;
   let high = -1;
   for (const { group } of offered) high = Math.max(high, (rank[group.members[group.size - 1] as number] as number) + 1);
@@ -110,6 +113,13 @@ function safeBound(offered: readonly Offered[], tally: Tally, rank: Int32Array):
     else high = middle;
   }
   return low;
+}
+
+/** So few machines are sooner taken one by one than searched for a bound. */
+const FEW = 32;
+
+function leftOf({ left }: Group<Tally>): number {
+  return left;
 }
 
 function isSafe(offered: readonly Offered[], tally: Tally, countOf: (group: Group<Tally>) => number): boolean {

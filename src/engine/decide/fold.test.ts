@@ -133,6 +133,17 @@ describe('gangs that fit on one machine', () => {
     expect(actionsOf(engine.plan(T0))).toEqual(['Bootstrap z c1']);
   });
 
+  it('are planned apart again as soon as no free machine holds one, though what was decided for them is on its way and nothing else has changed', () => {
+    const wanted = gang('g1');
+    const engine = createEngine(policy());
+    for (const change of changesOf(world({ machines: [big('a', 'Creating', { intent: bindTo(wanted, true) }), big('z', 'Idle')], needs: [wanted] }))) engine.apply(change);
+    engine.apply({ kind: 'memory', changes: engine.plan(T0).memory });
+    expect(engine.plan(T0).verdicts[0]).toMatchObject({ satisfied: true, machines: 1, foldedAs: expect.any(String) as string });
+    engine.apply({ kind: 'machines', upserted: [], removed: ['z'] });
+    expect(engine.plan(T0).verdicts[0]).not.toHaveProperty('foldedAs');
+    expect(textOf(engine.plan(T0))).toBe(textOf(planOnce(engine.snapshot(), T0)));
+  });
+
   describe('and that several machines serve already', () => {
     const ask = { requirements: [sameZone(), typeIn('t1')] };
     const wanted = gang('g1', 4, ask);

@@ -70,9 +70,10 @@ export class Folding {
       if (gangs === undefined) gangsByKey.set(row.onOneMachine.key, [row]);
       else gangs.push(row);
     });
-    for (const [key, gangs] of gangsByKey) plain.push(this.#folded(cluster, key, gangs));
+    const folded: NeedRow[] = [];
+    for (const [key, gangs] of gangsByKey) folded.push(this.#folded(cluster, key, gangs));
     for (const key of cluster.folded.keys()) if (!gangsByKey.has(key)) cluster.folded.delete(key);
-    return plain.sort(compareRows);
+    return merged(plain, folded.sort(compareRows));
   }
 
   #folded(cluster: Cluster, key: string, gangs: readonly NeedRow[]): NeedRow {
@@ -113,6 +114,25 @@ export class Folding {
   #existsFree(holder: Asker): boolean {
     return this.#facts.fit(holder).classes.some((cls) => cls.usable.idle + cls.usable.speculative > 0);
   }
+}
+
+/** Of two lists in order, the second of which is short. */
+function merged(long: readonly NeedRow[], short: readonly NeedRow[]): NeedRow[] {
+  const all: NeedRow[] = [];
+  let from = 0;
+  for (const row of short) {
+    let low = from;
+    let high = long.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareRows(long[middle] as NeedRow, row) < 0) low = middle + 1;
+      else high = middle;
+    }
+    while (from < low) all.push(long[from++] as NeedRow);
+    all.push(row);
+  }
+  while (from < long.length) all.push(long[from++] as NeedRow);
+  return all;
 }
 
 function equal(a: readonly boolean[], b: readonly boolean[]): boolean {

@@ -259,8 +259,6 @@ function hasRunOut(tie: Tie): boolean {
   return false;
 }
 
-/** A folded row also stands for the demands of its gangs: what was decided for them is decided for it. */
 function demandKeysOf(row: NeedRow): readonly string[] {
-  if (row.gangs === undefined) return [row.demandKey];
-  return [...new Set([row.demandKey, ...row.gangs.map((gang) => gang.demandKey)])];
+  return row.demandKeys ?? [row.demandKey];
 }

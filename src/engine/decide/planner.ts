@@ -3,7 +3,6 @@
  * none. Clusters in which nothing has changed and nothing was left open keep what the last plan gave them: they neither
  * take from the others nor give to them, so leaving them out changes nothing.
  */
-import { compareText } from '../../lib/compare-text.ts';
 import { effectiveCost } from '../cost.ts';
 import type { Cluster } from '../facts/cluster.ts';
 import type { Facts } from '../facts/facts.ts';
@@ -115,11 +114,11 @@ export class Planner {
     return this.#finish(draft, changed);
   }
 
-  #clustersToPlan(inFull: boolean): Cluster[] {
+  /** In order of name. */
+  #clustersToPlan(inFull: boolean): readonly Cluster[] {
     const foldsDiffer = this.#folding.update();
-    const all = this.#facts.clusters.all();
-    const some = inFull ? [...all] : all.filter((c) => c.dirty || !c.closed || (foldsDiffer && c.foldsByFree));
-    return some.sort((a, b) => compareText(a.name, b.name));
+    const all = this.#facts.clusters.inOrder();
+    return inFull ? all : all.filter((c) => c.dirty || !c.closed || (foldsDiffer && c.foldsByFree));
   }
 
   #reset(clusters: readonly Cluster[]): void {

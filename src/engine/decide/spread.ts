@@ -50,13 +50,22 @@ export function creditOthersEvenly(market: Market, tally: Tally, { key, maxSkew 
   for (const ties of [bound, arriving]) creditEvenly(market, tally, ties, { key, counts, maxSkew, mayWiden: false });
 }
 
+interface Head {
+  readonly position: number;
+  readonly group: Group<Tally>;
+  readonly cls: MachineClass;
+}
+
 /** The machines of one domain, in order; undefined = they lack the label and so are in no domain. */
 class Queue {
   readonly domain: string | undefined;
   readonly #market: Market;
   readonly #tally: Tally;
-  readonly #entries: { readonly position: number; readonly group: Group<Tally>; readonly cls: MachineClass }[] = [];
+  readonly #entries: Head[] = [];
   #from = 0;
+  /** As long as nothing was taken from it and the tally lacks the same dimensions. */
+  #head: Head | undefined;
+  #uncovered = -1;
 
   constructor(market: Market, tally: Tally, domain: string | undefined) {
     this.domain = domain;
@@ -69,7 +78,20 @@ class Queue {
   }
 
   /** The next machine's group, its class, and where in the order it stands. */
-  head(): { readonly group: Group<Tally>; readonly cls: MachineClass; readonly position: number } | undefined {
+  head(): Head | undefined {
+    if (this.#uncovered !== this.#tally.uncovered) {
+      this.#uncovered = this.#tally.uncovered;
+      this.#head = this.#find();
+    }
+    return this.#head;
+  }
+
+  /** Its head was taken. */
+  advance(): void {
+    this.#uncovered = -1;
+  }
+
+  #find(): Head | undefined {
     const entries = this.#entries;
     const isDone = (i: number): boolean => {
       const entry = entries[i];
@@ -113,7 +135,7 @@ function creditEvenly(market: Market, tally: Tally, ties: readonly Tie[], { key,
   while (!tally.covered) {
     const most = mostAllowed(counts, maxSkew);
     let next: Queue | undefined;
-    let head: ReturnType<Queue['head']>;
+    let head: Head | undefined;
     let least = Infinity;
     for (const queue of queues) {
       const candidate = queue.head();
@@ -128,6 +150,7 @@ function creditEvenly(market: Market, tally: Tally, ties: readonly Tie[], { key,
     }
     if (next === undefined || head === undefined) return;
     credit(head.group, 1, head.cls);
+    next.advance();
     if (next.domain !== undefined) counts.set(next.domain, (counts.get(next.domain) as number) + 1);
   }
 }
@@ -166,6 +189,7 @@ export function seekEvenly(market: Market, tally: Tally, { key, maxSkew }: Stric
     let domain: string | undefined;
     if (pick !== undefined) {
       if (picking(market, tally, pick !== idlePick)(pick.head.group, 1, pick.head.cls) === 0) return;
+      pick.queue.advance();
       ({ domain } = pick);
     } else {
       victims ??= lotsFor(market, tally);
@@ -195,8 +219,9 @@ function domainQueues(market: Market, tally: Tally, key: string, speculative: bo
 }
 
 interface Pick {
+  readonly queue: Queue;
   readonly domain: string;
-  readonly head: NonNullable<ReturnType<Queue['head']>>;
+  readonly head: Head;
 }
 
 /** The cheapest head among the domains that may have one more, then the smallest value. */
@@ -207,7 +232,7 @@ function cheapestOpen(queues: readonly Queue[], isOpen: (domain: string | undefi
     if (!isOpen(domain)) continue;
     const head = queue.head();
     if (head === undefined) continue;
-    if (best === undefined || head.cls.priceMicroUsdPerHour < best.head.cls.priceMicroUsdPerHour) best = { domain, head };
+    if (best === undefined || head.cls.priceMicroUsdPerHour < best.head.cls.priceMicroUsdPerHour) best = { queue, domain, head };
   }
   return best;
 }

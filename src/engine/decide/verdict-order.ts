@@ -20,8 +20,9 @@ export class VerdictOrder {
   #verdicts: (NeedVerdict | undefined)[] = [];
   /** How many of them are not satisfied: half a million are too many to be asked each time. */
   unmet = 0;
-  /** By cluster index: where its rows stand, in its own order. */
-  #positions: number[][] = [];
+  /** Where each cluster's rows stand, in its own order: those of the cluster with index i lie from #starts[i] to #starts[i + 1]. */
+  #positions = new Int32Array(0);
+  #starts = new Int32Array(1);
   /** By cluster index: its place among the names. */
   #nameRank = new Int32Array(0);
 
@@ -30,20 +31,24 @@ export class VerdictOrder {
     for (const cluster of new Set([...moved, ...planned])) this.#clear(cluster);
     if (moved.size > 0) this.#replace(all, moved);
     else this.#verdicts = this.#verdicts.slice(); // plans that were made keep theirs
+    const verdicts = this.#verdicts;
     for (const cluster of planned) {
-      const positions = this.#positions[cluster.index] ?? [];
+      const start = this.#starts[cluster.index] as number;
       const rows = cluster.demand?.ordered() ?? [];
       for (let i = 0; i < rows.length; i++) {
         const verdict = (rows[i] as NeedRow).verdict as NeedVerdict;
-        this.#verdicts[positions[i] as number] = verdict;
+        verdicts[this.#positions[start + i] as number] = verdict;
         if (!verdict.satisfied) this.unmet++;
       }
     }
-    return this.#verdicts as readonly NeedVerdict[];
+    return verdicts as readonly NeedVerdict[];
   }
 
   #clear({ index }: Cluster): void {
-    for (const position of this.#positions[index] ?? []) if (this.#verdicts[position]?.satisfied === false) this.unmet--;
+    if (index + 1 >= this.#starts.length) return;
+    for (let i = this.#starts[index] as number; i < (this.#starts[index + 1] as number); i++) {
+      if (this.#verdicts[this.#positions[i] as number]?.satisfied === false) this.unmet--;
+    }
   }
 
   #replace(all: readonly Cluster[], moved: ReadonlySet<Cluster>): void {
@@ -60,38 +65,53 @@ export class VerdictOrder {
     for (let i = 0; i < verdicts.length; i++) if (isMoved[before.cluster[i] as number] === 0) staying++;
     const after = placesFor(staying + fresh.length);
     const merged = new Array<NeedVerdict | undefined>(staying + fresh.length);
+    const nameRank = this.#nameRank;
     let to = 0;
     let from = 0;
-    const keepUpTo = (isBefore: (place: number) => boolean): void => {
+    for (let next = 0; next <= fresh.length; next++) {
+      const row = fresh[next];
+      const cluster = row === undefined ? -1 : (clusterOf.get(row.need.cluster) as number);
       for (; from < verdicts.length; from++) {
-        if (isMoved[before.cluster[from] as number] === 1) continue;
-        if (!isBefore(from)) return;
-        after.precedence[to] = before.precedence[from] as number;
-        after.arrival[to] = before.arrival[from] as number;
-        after.cluster[to] = before.cluster[from] as number;
+        const staying = before.cluster[from] as number;
+        if (isMoved[staying] === 1) continue;
+        const precedence = before.precedence[from] as number;
+        const arrival = before.arrival[from] as number;
+        if (row !== undefined) {
+          if (row.precedence > precedence) break;
+          if (row.precedence === precedence && (row.arrival < arrival || (row.arrival === arrival && (nameRank[cluster] as number) < (nameRank[staying] as number)))) break;
+        }
+        after.precedence[to] = precedence;
+        after.arrival[to] = arrival;
+        after.cluster[to] = staying;
         merged[to++] = verdicts[from];
       }
-    };
-    for (const row of fresh) {
-      const cluster = clusterOf.get(row.need.cluster) as number;
-      const rank = this.#nameRank[cluster] as number;
-      keepUpTo((place) => {
-        const byPrecedence = row.precedence - (before.precedence[place] as number);
-        if (byPrecedence !== 0) return byPrecedence < 0;
-        const at = before.arrival[place] as number;
-        if (at !== row.arrival) return at < row.arrival;
-        return (this.#nameRank[before.cluster[place] as number] as number) < rank;
-      });
+      if (row === undefined) break;
       after.precedence[to] = row.precedence;
       after.arrival[to] = row.arrival;
       after.cluster[to] = cluster;
       merged[to++] = row.verdict;
     }
-    keepUpTo(() => true);
     this.#places = after;
     this.#verdicts = merged;
-    this.#positions = all.map(() => []);
-    for (let i = 0; i < to; i++) this.#positions[after.cluster[i] as number]?.push(i);
+    this.#index(all.length);
+  }
+
+  /** Notes where each cluster's rows stand. */
+  #index(clusters: number): void {
+    const { cluster } = this.#places;
+    const starts = new Int32Array(clusters + 1);
+    for (const index of cluster) (starts[index + 1] as number)++;
+    for (let i = 0; i < clusters; i++) starts[i + 1] = (starts[i + 1] as number) + (starts[i] as number);
+    const next = starts.slice();
+    const positions = this.#positions.length === cluster.length ? this.#positions : new Int32Array(cluster.length);
+    for (let i = 0; i < cluster.length; i++) {
+      const index = cluster[i] as number;
+      const at = next[index] as number;
+      next[index] = at + 1;
+      positions[at] = i;
+    }
+    this.#positions = positions;
+    this.#starts = starts;
   }
 }
 

@@ -1,4 +1,5 @@
 /** What is known of one cluster. */
+import { compareText } from '../../lib/compare-text.ts';
 import type { Tally } from '../decide/tally.ts';
 import type { NodeHint } from '../types.ts';
 import type { Demand } from './demand.ts';
@@ -68,6 +69,7 @@ export class Cluster {
 export class Clusters {
   readonly #byName = new Map<string, Cluster>();
   readonly #all: Cluster[] = [];
+  #byRank: readonly Cluster[] | undefined;
 
   /** The cluster of that name, made if it was not known. */
   named(name: string): Cluster {
@@ -76,6 +78,7 @@ export class Clusters {
       cluster = new Cluster(this.#all.length, name);
       this.#all.push(cluster);
       this.#byName.set(name, cluster);
+      this.#byRank = undefined;
     }
     return cluster;
   }
@@ -90,6 +93,11 @@ export class Clusters {
 
   all(): readonly Cluster[] {
     return this.#all;
+  }
+
+  /** All of them in order of name. */
+  inOrder(): readonly Cluster[] {
+    return (this.#byRank ??= [...this.#all].sort((a, b) => compareText(a.name, b.name)));
   }
 
   allDirty(): void {

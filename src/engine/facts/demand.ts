@@ -47,6 +47,8 @@ export class Demand {
   /** Demands of which no plan has been committed yet. */
   readonly unseen = new Set<string>();
   #ordered: readonly NeedRow[] | undefined;
+  /** Nearly in order: the last order, and what is new behind it. */
+  #rough: readonly NeedRow[];
   readonly #byIdentity: ReadonlyMap<string, NeedRow>;
 
   /** Rows that say what `before` said already are kept, and with them what is known of them. */
@@ -58,13 +60,19 @@ export class Demand {
       merged.set(identity, known === undefined ? need : mergeNeeds(known, need));
     }
     const rows = new Map<string, NeedRow>();
+    const kept = new Set<NeedRow>();
+    const fresh: NeedRow[] = [];
     for (const [identity, need] of merged) {
       const known = before === undefined ? undefined : before.#byIdentity.get(identity);
       const same = known !== undefined && equalVectors(known.need.aggregate, need.aggregate) && equalVectors(known.need.minUnit, need.minUnit);
-      rows.set(identity, same ? known : needRow(need, profiles.of(need.profile), dimensions, profiles.askers));
+      const row = same ? known : needRow(need, profiles.of(need.profile), dimensions, profiles.askers);
+      rows.set(identity, row);
+      if (same) kept.add(row);
+      else fresh.push(row);
     }
     this.#byIdentity = rows;
     this.rows = [...rows.values()];
+    this.#rough = before === undefined ? fresh : before.#latest.filter((row) => kept.has(row)).concat(fresh);
     this.hasGangs = this.rows.some((row) => row.onOneMachine !== undefined);
     for (const row of this.rows) {
       const known = this.byDemandKey.get(row.demandKey);
@@ -75,7 +83,15 @@ export class Demand {
 
   /** In the engine's order. */
   ordered(): readonly NeedRow[] {
-    return (this.#ordered ??= [...this.rows].sort(compareRows));
+    if (this.#ordered === undefined) {
+      this.#ordered = [...this.#rough].sort(compareRows);
+      this.#rough = NO_ROWS;
+    }
+    return this.#ordered;
+  }
+
+  get #latest(): readonly NeedRow[] {
+    return this.#ordered ?? this.#rough;
   }
 
   /** `arrivals` are all that are remembered. */
@@ -94,9 +110,12 @@ export class Demand {
     }
     if (at === Number.POSITIVE_INFINITY) this.unseen.add(demandKey);
     else this.unseen.delete(demandKey);
+    this.#rough = this.#latest;
     this.#ordered = undefined;
   }
 }
+
+const NO_ROWS: readonly NeedRow[] = [];
 
 function equalVectors(a: ResourceVector, b: ResourceVector): boolean {
   return a === b || (a.length === b.length && a.every(([name, amount], i) => name === b[i]?.[0] && amount === b[i][1]));

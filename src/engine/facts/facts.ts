@@ -122,10 +122,12 @@ export class Facts {
     switch (change.what) {
       case 'arrival': {
         commitTo(memory.arrival, change.key, change.at);
-        memory.arrivalsToCheck.add(change.key);
         const name = clusterOfArrivalKey(change.key);
         const cluster = name === undefined ? undefined : this.clusters.find(name);
-        if (cluster?.demand?.byDemandKey.has(change.key) !== true) return;
+        if (cluster?.demand?.byDemandKey.has(change.key) !== true) {
+          memory.arrivalsToCheck.add(change.key);
+          return;
+        }
         cluster.demand.setArrival(change.key, change.at ?? Number.POSITIVE_INFINITY);
         cluster.dirty = true;
         this.clustersMoved.add(cluster);

@@ -31,6 +31,8 @@ export interface NeedRow {
   readonly gangs: readonly NeedRow[] | undefined;
   /** Names such a row, within its cluster and for as long as gangs of just this profile and size are planned as one. */
   readonly foldedAs: string | undefined;
+  /** Such a row also stands for the demands of its gangs: what was decided for them is decided for it. Each once. */
+  readonly demandKeys: readonly string[] | undefined;
   /** When it was first seen; +∞ = this is the first plan that sees it (D5). */
   arrival: Millis;
   /** The plan's number for whom its machines serve; -1 = none yet. */
@@ -131,6 +133,7 @@ export function needRow(need: Need, facts: ProfileFacts, dimensions: Dimensions,
     onOneMachine: facts.stripped && foldTarget(need, facts, dimensions, askers),
     gangs: undefined,
     foldedAs: undefined,
+    demandKeys: undefined,
     arrival: Number.POSITIVE_INFINITY,
     holder: -1,
     verdict: undefined,
@@ -187,6 +190,7 @@ export function foldedRow(gangs: readonly NeedRow[], dimensions: Dimensions): Ne
     onOneMachine: undefined,
     gangs,
     foldedAs: `${first.facts.requirementsKey}|${need.fingerprint}|${vectorKey(unit)}`,
+    demandKeys: [...new Set([target.demandKey, ...gangs.map(({ demandKey }) => demandKey)])],
     arrival: gangs.reduce((oldest, gang) => Math.min(oldest, gang.arrival), Number.POSITIVE_INFINITY),
     holder: -1,
     verdict: undefined,
