@@ -44,7 +44,7 @@ export function register(program: Command): void {
     .option('--audit-log-size <size>', 'put the audit log aside as FILE.1 when it holds so much; 0 = never', '100Mi')
     .option('--audit-log-keep <n>', 'so many audit logs that were put aside are kept', '9');
   addTlsFlags(command, {
-    cert: 'certificate, looked at again every 5 s',
+    cert: 'certificate, looked at again every 5 s, and presented to providers whose objects name no other',
     ca: 'authorities of callers: operators need bigfleet://cluster/<their cluster> in their certificates, readers bigfleet://readonly or bigfleet://admin',
   });
   addClientFlags(command, { apiServer: 'the hub', metricsAddress: ':8780', namespace: 'namespace of the Shard, Machine and CapacityProvider objects', qps: 200, burst: 400 })

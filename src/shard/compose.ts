@@ -231,6 +231,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       dial: surroundings.provider,
       objects: providerInformer.store, machineObjects: machineInformer.store,
       pollMs: options.pollMs,
+      ...(tlsFiles && { tlsFiles }),
       concurrency: () => settings.current.concurrencyPerProvider,
       isForeign: (machineId) => foreignMachines.has(machineId),
       onRejected: (reason) => metrics.machinesRejected.inc({ reason }),

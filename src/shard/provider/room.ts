@@ -1,4 +1,5 @@
 import { CONFIRM_REMOVAL_ANNOTATION } from '../../api/constants.ts';
+import type { ServerTlsFiles } from '../../api/tls-listener.ts';
 import type { CapacityProvider, Machine } from '../../api/types.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
@@ -33,6 +34,8 @@ export interface RoomOptions {
   readonly log: Log;
   readonly dial: (options: ProviderClientOptions) => ProviderClient;
   readonly inventory: Inventory;
+  /** For providers whose objects name no certificates. */
+  readonly tlsFiles?: ServerTlsFiles;
   /** CapacityProviders as last seen, by key namespace/name. */
   readonly objects: Store<CapacityProvider>;
   /** Likewise the Machines. */
@@ -90,7 +93,7 @@ export class ProviderRoom {
       if (this.holdings.disputed.size <= MAX_TOLD) log.error({ machine, owner }, 'the provider lists a machine under an id that another provider had first: passed over; ids must be unique among the providers of a shard');
     });
     this.holdings = inventory;
-    const tls = new ProviderTls({ client, namespace, provider: () => this.last(), clock, log });
+    const tls = new ProviderTls({ client, namespace, provider: () => this.last(), clock, log, ...(options.tlsFiles && { files: options.tlsFiles }) });
     this.tls = tls;
     this.provider = options.dial({ address: () => this.last().spec.address, shardId, epoch: options.epoch, clock, tls: () => tls.current(), obstacle: () => tls.obstacle()?.message });
     this.setbacks = new Setbacks({ clock, random, inventory, log });

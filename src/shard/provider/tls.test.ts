@@ -1,4 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { ServerTlsFiles } from '../../api/tls-listener.ts';
 import type { CapacityProvider } from '../../api/types.ts';
 import { testAuthority } from '../../lib/testing/certificates.ts';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
@@ -12,6 +16,7 @@ const whole = { 'tls.crt': base64(one.cert), 'tls.key': base64(one.key), 'ca.crt
 
 let clock: VirtualClock;
 let secretName: string | undefined;
+let files: ServerTlsFiles | undefined;
 let secrets: Record<string, Record<string, string> | Error>;
 let tls: ProviderTls;
 let warnings: number;
@@ -19,7 +24,13 @@ let warnings: number;
 beforeEach(async () => {
   clock = new VirtualClock();
   [secretName, secrets, warnings] = ['keys', {}, 0];
-  tls = new ProviderTls({
+  files = undefined;
+  tls = made();
+});
+
+function made(): ProviderTls {
+  return new ProviderTls({
+    ...(files && { files }),
     namespace: 'fleet', clock, log: { ...silentLog, warn: () => void warnings++ },
     provider: () => ({ spec: { address: 'metal:1', shardRef: 's', ...(secretName !== undefined && { tls: { secretName } }) } }) as Pick<CapacityProvider, 'spec'>,
     client: {
@@ -29,7 +40,7 @@ beforeEach(async () => {
       },
     },
   });
-});
+}
 
 /** Runs until the test is over. */
 async function started(): Promise<void> {
@@ -90,6 +101,28 @@ describe('the certificates for a provider', () => {
     tls.look();
     await clock.advance(0);
     expect(tls.current()).toEqual({ ca: Buffer.from(authority.cert) });
+  });
+
+  it('are the files of the process where the object names none, looked at again, and those of the Secret where it does', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'provider-tls-'));
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(directory, name), text);
+      return join(directory, name);
+    };
+    secretName = undefined;
+    files = { cert: file('crt', one.cert), key: file('key', two.key), ca: file('ca', authority.cert) };
+    tls = made();
+    await started();
+    expect([tls.current(), tls.obstacle()?.message]).toEqual([undefined, expect.stringContaining('the certificates of the shard serve for it') as string]);
+    file('key', one.key);
+    await clock.advance(30_000);
+    expect([Buffer.from(tls.current()!.certificate!).toString(), tls.obstacle()]).toEqual([one.cert, undefined]);
+    [secretName, secrets] = ['keys', { keys: { ...whole, 'tls.crt': base64(two.cert), 'tls.key': base64(two.key) } }];
+    expect(tls.current()).toBeUndefined();
+    tls.look();
+    await clock.advance(0);
+    expect(Buffer.from(tls.current()!.certificate!).toString()).toBe(two.cert);
+    rmSync(directory, { recursive: true });
   });
 
   it('are none where none are asked for', async () => {

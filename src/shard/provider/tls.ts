@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { SecretResource } from '../../api/resources.ts';
+import type { ServerTlsFiles } from '../../api/tls-listener.ts';
 import type { CapacityProvider } from '../../api/types.ts';
 import { sleep } from '../../lib/clock.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -17,13 +19,16 @@ export interface CallObstacle {
   readonly message: string;
 }
 
+/** Base64. */
+type Data = Readonly<Record<string, string>>;
+
 interface Secret extends KubeObject {
-  /** Base64. */
-  readonly data?: Readonly<Record<string, string>>;
+  readonly data?: Data;
 }
 
 interface Material {
-  readonly secretName: string;
+  /** Undefined: of the process's own files. */
+  readonly secretName: string | undefined;
   /** Equal if and only if nothing has changed. */
   readonly text: string;
   readonly tls: Tls;
@@ -33,12 +38,14 @@ export interface ProviderTlsOptions {
   readonly client: Pick<KubeClient, 'get'>;
   readonly namespace: string;
   readonly provider: () => Pick<CapacityProvider, 'spec'>;
+  /** Those of the process, for a provider whose object names none: with them every way that it goes is one with TLS (spec: identity 6). */
+  readonly files?: ServerTlsFiles;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /**
- * What CapacityProvider.spec.tls names, read from its Secret now and then: a client certificate with its key, and the
+ * What CapacityProvider.spec.tls names, read from its Secret now and then, or else the process's own files: a client certificate with its key, and the
  * authority that the provider's certificate must come from. Until it was read nothing is sent; what was read once serves on
  * while the Secret cannot be read, or makes no sense (spec: control-crds, CapacityProvider).
  */
@@ -56,19 +63,20 @@ export class ProviderTls implements Runnable {
   /** For the channel to the provider; undefined = plain text, or an obstacle. The same object as long as nothing has changed. */
   current(): Tls | undefined {
     const { secretName } = this.options.provider().spec.tls ?? {};
-    return this.material?.secretName === secretName ? this.material?.tls : undefined;
+    return this.material && this.material.secretName === secretName ? this.material.tls : undefined;
   }
 
   obstacle(): CallObstacle | undefined {
     const { tls, address } = this.options.provider().spec;
-    if (!tls || this.current()) return undefined;
+    if (!this.isWanted() || this.current()) return undefined;
     const why = this.trouble === '' ? 'it has not been read yet' : this.trouble;
-    return { reason: 'TLSNotReady', message: `spec.tls names Secret ${tls.secretName}: ${why}. Nothing is sent to ${address} before that.` };
+    const what = tls ? `spec.tls names Secret ${tls.secretName}` : 'the certificates of the shard serve for it';
+    return { reason: 'TLSNotReady', message: `${what}: ${why}. Nothing is sent to ${address} before that.` };
   }
 
   /** The CapacityProvider may have changed. */
   look(): void {
-    if (this.options.provider().spec.tls && !this.current()) this.wake();
+    if (this.isWanted() && !this.current()) this.wake();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -83,30 +91,45 @@ export class ProviderTls implements Runnable {
     }
   }
 
+  private isWanted(): boolean {
+    return this.options.provider().spec.tls !== undefined || this.options.files !== undefined;
+  }
+
   private async refresh(signal: AbortSignal): Promise<void> {
-    const { client, namespace, provider, log } = this.options;
+    const { provider, log } = this.options;
+    if (!this.isWanted()) return;
     const secretName = provider().spec.tls?.secretName;
-    if (secretName === undefined) return;
     const before = this.trouble;
     try {
-      const secret = await client.get<Secret>(SecretResource, { namespace, name: secretName }, { signal, timeoutMs: TIMEOUT_MS });
-      if (!secret) throw new Error(`there is none of that name in namespace ${namespace}`);
-      const next = materialOf(secretName, secret);
+      const next = materialOf(secretName, secretName === undefined ? this.ownFiles() : await this.secretData(secretName, signal));
       if (next.text !== this.material?.text || next.secretName !== this.material.secretName) {
-        log.info({ secret: secretName }, 'the provider is called with the certificates of this Secret from now on');
+        log.info({ secret: secretName }, secretName === undefined ? 'the provider is called with the certificates of the shard from now on' : 'the provider is called with the certificates of this Secret from now on');
         this.material = next;
       }
       this.trouble = '';
     } catch (error) {
       if (signal.aborted) return;
       this.trouble = error instanceof Error ? error.message : String(error);
-      if (this.trouble !== before) log.warn({ secret: secretName, error: this.trouble, inUse: this.current() !== undefined }, 'the Secret for the way to the provider cannot be used');
+      if (this.trouble !== before) log.warn({ secret: secretName, error: this.trouble, inUse: this.current() !== undefined }, 'the certificates for the way to the provider cannot be used');
     }
+  }
+
+  private async secretData(name: string, signal: AbortSignal): Promise<Data> {
+    const { client, namespace } = this.options;
+    const secret = await client.get<Secret>(SecretResource, { namespace, name }, { signal, timeoutMs: TIMEOUT_MS });
+    if (!secret) throw new Error(`there is none of that name in namespace ${namespace}`);
+    return secret.data ?? {};
+  }
+
+  /** As a Secret would have them. */
+  private ownFiles(): Data {
+    const { cert, key, ca } = this.options.files as ServerTlsFiles;
+    return { 'tls.crt': readFileSync(cert, 'base64'), 'tls.key': readFileSync(key, 'base64'), 'ca.crt': readFileSync(ca, 'base64') };
   }
 }
 
 /** Throws what is wrong with it, naming the entry. */
-function materialOf(secretName: string, { data = {} }: Secret): Material {
+function materialOf(secretName: string | undefined, data: Data): Material {
   const entry = (name: string): Buffer | undefined => (data[name] === undefined || data[name] === '' ? undefined : Buffer.from(data[name], 'base64'));
   const [certificate, key, ca] = [entry('tls.crt'), entry('tls.key'), entry('ca.crt')];
   if (!ca) throw new Error('it has no ca.crt, the authority that the certificate of the provider must come from');
