@@ -25,10 +25,11 @@ it('the role of a shard allows what it needs, and nothing more', async () => {
   await eventually('there are objects of all machines', () => ids.every((id) => world.machineObject(id)?.status?.phase === 'Configured'));
 
   // Made by somebody else before the informer has seen it.
-  world.hub.faults.delay(300, { verb: 'watch', plural: 'machines' });
+  world.hub.faults.delay(1_500, { verb: 'watch', plural: 'machines' });
   world.hub.faults.closeStreams({ plural: 'machines' });
   world.createMachineObject('m-new');
   world.provider.put('m-new', { state: CONFIGURED, cluster: 'east' });
+  await eventually('it is adopted', () => world.machineObject('m-new')?.status?.phase === 'Configured');
 
   for (const id of ids) world.provider.omitted.add(id);
   const untrusted = () => world.providerObject().status?.conditions?.find((c) => c.type === 'InventoryTrusted' && c.reason === 'Quarantined');
