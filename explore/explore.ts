@@ -7,6 +7,8 @@ export interface ExploreOptions {
   readonly from: number;
   readonly seeds: number;
   readonly workers: number;
+  /** Of the seeds, those that are played before the others. */
+  readonly first?: readonly number[];
   /** Ends with the first world that fails. */
   readonly stopsAtFirst?: boolean;
   readonly onProgress?: (text: string) => void;
@@ -45,17 +47,16 @@ const PATIENCE_MS = 60_000;
 
 /** Plays all of the worlds, on several threads; what comes of them does not depend on the threads. */
 export async function explore(options: ExploreOptions): Promise<ExploreReport> {
-  const { from, seeds, stopsAtFirst = false, onProgress = () => undefined } = options;
+  const { from, seeds, first = [], stopsAtFirst = false, onProgress = () => undefined } = options;
   const started = performance.now();
   const outcomes: RunOutcome[] = [];
-  let next = from;
+  const queue = inOrder(from, seeds, first);
   let isOver = false;
   const progress = setInterval(() => onProgress(`${outcomes.length} of ${seeds} worlds, ${outcomes.filter(hasFailed).length} failed`), PROGRESS_MS);
   const work = async (): Promise<void> => {
     let worker = newWorker();
     try {
-      while (!isOver && next < from + seeds) {
-        const seed = next++;
+      for (let seed = queue.next().value; !isOver && seed !== undefined; seed = queue.next().value) {
         let outcome = await play(worker, seed);
         if (!outcome) {
           await worker.terminate();
@@ -78,6 +79,12 @@ export async function explore(options: ExploreOptions): Promise<ExploreReport> {
   }
   outcomes.sort((a, b) => a.seed - b.seed);
   return summary(from, outcomes, (performance.now() - started) / 1000);
+}
+
+function* inOrder(from: number, seeds: number, first: readonly number[]): Generator<number, undefined> {
+  const early = new Set(first.filter((seed) => seed >= from && seed < from + seeds));
+  yield* early;
+  for (let seed = from; seed < from + seeds; seed++) if (!early.has(seed)) yield seed;
 }
 
 function newWorker(): Worker {

@@ -16,10 +16,11 @@ may have happened that must never happen, and everything must have come to rest 
   --from N        the first seed (default 1)
   --seed N        this one world
   --transcript    with --seed: all that happened in it; equal seeds give equal transcripts, byte for byte
+  --first N[,N]   these of the worlds before the others
   --workers N     threads (default 2)
   --stop-at-first ends with the first world that fails
   --planted [ID…] plants known defects, one after the other, in a copy of the sources; each has to be found within the same
-                  worlds
+                  worlds, of which those that found it before are played first
   -o json         one report on stdout
   -h, --help
 
@@ -46,6 +47,7 @@ async function run(argv: readonly string[]): Promise<number> {
       seeds: { type: 'string', default: '1000' },
       from: { type: 'string', default: '1' },
       seed: { type: 'string' },
+      first: { type: 'string', default: '' },
       transcript: { type: 'boolean', default: false },
       workers: { type: 'string', default: '2' },
       'stop-at-first': { type: 'boolean', default: false },
@@ -70,8 +72,9 @@ async function run(argv: readonly string[]): Promise<number> {
   const extent = { from: whole('--from', values.from), seeds: whole('--seeds', values.seeds), workers: whole('--workers', values.workers) };
   if (values.planted) return planted({ ...extent, only: positionals }, output);
   if (positionals.length > 0) throw new UsageError(`${positionals.join(' ')}: what is that? Only --planted takes names`);
+  const first = values.first === '' ? [] : values.first.split(',').map((text) => whole('--first', text));
   const report = await explore({
-    ...extent, stopsAtFirst: values['stop-at-first'],
+    ...extent, first, stopsAtFirst: values['stop-at-first'],
     onProgress: (text) => process.stderr.write(`${text}\n`),
   });
   process.stdout.write(output === 'json' ? `${JSON.stringify(report)}\n` : reportText(report));

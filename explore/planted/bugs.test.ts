@@ -13,3 +13,7 @@ it.each(PLANTED_BUGS.map((bug) => [bug.id, bug] as const))('%s fits its file, in
   expect(replace).not.toBe(find);
   expect(find.trim().split('\n')).toHaveLength(1);
 });
+
+it('the worlds that found them are among those that are always played', () => {
+  for (const { foundBy } of PLANTED_BUGS) for (const seed of foundBy) expect(seed >= 1 && seed <= 1_000).toBe(true);
+});

@@ -5,64 +5,66 @@ export interface PlantedBug extends Change {
   readonly id: string;
   /** What no longer holds. */
   readonly promise: string;
+  /** Worlds that found it when somebody last looked: they are played first, and then all others. */
+  readonly foundBy: readonly number[];
 }
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
-    id: 'fence-not-persisted', promise: 'a provider that was restarted obeys nobody whom it would have refused before',
+    id: 'fence-not-persisted', promise: 'a provider that was restarted obeys nobody whom it would have refused before', foundBy: [1],
     file: 'src/provider/kit/provider-core.ts', find: '...(fence && { fence }),', replace: '',
   },
   {
-    id: 'drain-acknowledged-early', promise: 'a machine is free only when it has left its cluster',
+    id: 'drain-acknowledged-early', promise: 'a machine is free only when it has left its cluster', foundBy: [4],
     file: 'src/provider/kit/operation-runner.ts', find: 'await backend.drainInstance(', replace: 'void backend.drainInstance(',
   },
   {
-    id: 'ack-before-durable', promise: 'what was acknowledged survives the end of the process',
+    id: 'ack-before-durable', promise: 'what was acknowledged survives the end of the process', foundBy: [9],
     file: 'src/provider/kit/grpc-service.ts', find: '      await durable().catch((error: unknown) => {', replace: '      durable().catch((error: unknown) => {',
   },
   {
-    id: 'sequence-not-raised', promise: 'every attempt carries a token above the last one',
+    id: 'sequence-not-raised', promise: 'every attempt carries a token above the last one', foundBy: [2],
     file: 'src/provider/client.ts', find: '(sequence += 1n)', replace: '(sequence + 1n)',
   },
   {
-    id: 'epoch-not-raised', promise: 'every start acts under an epoch of its own',
+    id: 'epoch-not-raised', promise: 'every start acts under an epoch of its own', foundBy: [1],
     file: 'src/shard/epoch.ts', find: '(stored > floor ? stored : floor) + 1n', replace: '(stored > floor ? stored : floor) || 1n',
   },
   {
-    id: 'binding-forgotten', promise: 'a provider that was restarted knows whom its machines serve',
+    id: 'binding-forgotten', promise: 'a provider that was restarted knows whom its machines serve', foundBy: [11],
     file: 'src/provider/kit/state-codec.ts', find: "cluster: text(record['cluster'], at('cluster')),", replace: "cluster: '',",
   },
   {
-    id: 'quarantine-skipped', promise: 'a List that suddenly lacks most machines takes none of them away',
+    id: 'quarantine-skipped', promise: 'a List that suddenly lacks most machines takes none of them away', foundBy: [28],
     file: 'src/reconcilers/provider/removal.ts', find: 'return missing > Math.max(QUARANTINE_MACHINES, known * QUARANTINE_FRACTION);', replace: 'return missing > 1_000 * (QUARANTINE_MACHINES + known * QUARANTINE_FRACTION);',
   },
   {
-    id: 'reclaim-before-rollup', promise: 'nothing is reclaimed from a cluster that has not said yet what it needs',
+    id: 'reclaim-before-rollup', promise: 'nothing is reclaimed from a cluster that has not said yet what it needs', foundBy: [11],
     file: 'src/engine/decide/reclaim.ts', find: "  if (demand === undefined) return { code: 'ExcessNoRollupYet', cluster: name };\n", replace: '',
   },
   {
-    id: 'replay-starts-twice', promise: 'a repeated call is answered, and nothing is begun again',
+    id: 'replay-starts-twice', promise: 'a repeated call is answered, and nothing is begun again', foundBy: [932],
     file: 'src/provider/kit/provider-core.ts', find: "return { do: 'replay', operationId: recorded };",
     replace: "return { do: 'start', pending: { kind, operationId: `${recorded}-again` }, machine };",
   },
   {
-    id: 'audit-line-dropped', promise: 'nothing is taken without a line in the audit log',
+    id: 'audit-line-dropped', promise: 'nothing is taken without a line in the audit log', foundBy: [4],
     file: 'src/reconcilers/shard/cycle.ts', find: '    this.record(actions, mode, now);\n', replace: "    this.record(actions.filter(({ kind }) => kind !== 'Preempt'), mode, now);\n",
   },
   {
-    id: 'operation-number-not-persisted', promise: 'no operation id is used twice',
+    id: 'operation-number-not-persisted', promise: 'no operation id is used twice', foundBy: [73],
     file: 'src/provider/kit/provider-core.ts', find: '...(started && { machine: started, nextOperation: this.nextOperation + 1 }),', replace: '...(started && { machine: started }),',
   },
   {
-    id: 'not-after-unsent', promise: 'a call of a process that stood still while it was succeeded is refused',
+    id: 'not-after-unsent', promise: 'a call of a process that stood still while it was succeeded is refused', foundBy: [23],
     file: 'src/provider/client.ts', find: 'if (notAfter !== undefined) metadata.set(', replace: 'if (notAfter === 0) metadata.set(',
   },
   {
-    id: 'not-after-unread', promise: 'a provider refuses what comes later than it may',
+    id: 'not-after-unread', promise: 'a provider refuses what comes later than it may', foundBy: [23],
     file: 'src/provider/kit/provider-core.ts', find: 'this.options.clock.now() > notAfterMs)', replace: 'this.options.clock.now() > notAfterMs * 2)',
   },
   {
-    id: 'repair-rests-for-ever', promise: 'a machine that was repaired is used again',
+    id: 'repair-rests-for-ever', promise: 'a machine that was repaired is used again', foundBy: [73],
     file: 'src/shard/setbacks.ts', find: '=== until) this.inventory.update(id, { coolUntil: 0 });', replace: '=== until) return;',
   },
 ];

@@ -26,7 +26,7 @@ export async function findPlanted(options: { readonly seeds: number; readonly fr
   const outcomes: PlantedOutcome[] = [];
   for (const bug of PLANTED_BUGS) {
     if (options.only.length > 0 && !options.only.includes(bug.id)) continue;
-    const found = await tree.changed(bug, () => exploreCopy(tree.root, options));
+    const found = await tree.changed(bug, () => exploreCopy(tree.root, bug, options));
     const outcome = outcomeOf(bug, found);
     outcomes.push(outcome);
     onOutcome(outcome);
@@ -40,8 +40,8 @@ function outcomeOf({ id, promise }: PlantedBug, found: ExploreReport | { readonl
   return { id, promise, worlds, seconds, ...(first && { seed: first.seed, violation: first.violations[0] ?? '' }) };
 }
 
-function exploreCopy(copy: string, { seeds, from, workers }: { readonly seeds: number; readonly from: number; readonly workers: number }): Promise<ExploreReport | { readonly broken: string }> {
-  const args = ['explore/main.ts', '--seeds', String(seeds), '--from', String(from), '--workers', String(workers), '--stop-at-first', '-o', 'json'];
+function exploreCopy(copy: string, { foundBy }: PlantedBug, { seeds, from, workers }: { readonly seeds: number; readonly from: number; readonly workers: number }): Promise<ExploreReport | { readonly broken: string }> {
+  const args = ['explore/main.ts', '--seeds', String(seeds), '--from', String(from), '--workers', String(workers), '--first', foundBy.join(','), '--stop-at-first', '-o', 'json'];
   const child = spawn(process.execPath, args, { cwd: copy, stdio: ['ignore', 'pipe', 'pipe'] });
   let [out, err] = ['', ''];
   child.stdout.on('data', (bytes: Buffer) => (out += bytes.toString()));
