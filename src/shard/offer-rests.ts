@@ -10,6 +10,8 @@ import type { Rests } from './rests.ts';
 
 /** So many slots of one offer refused in a row, for whatever reason: it is the offer. */
 const SAME_OFFER = 3;
+/** For so long one slot of an offer is to be had by itself when its rest is over; demand that needs several at once cannot be tried with one. */
+const TRIAL_MS = 30_000;
 
 export interface RestingOffer {
   /** Instance type, zone and capacity type. */
@@ -31,13 +33,16 @@ export interface OfferRestsOptions {
 
 /**
  * Offers that are not to be had for a while. A provider that is out of stock, or out of quota, would refuse every slot of
- * that kind: so all of them rest, and what was bound to them and not begun is decided anew, elsewhere (spec: engine 20).
+ * that kind: so all of them rest, and what was bound to them and not begun is decided anew, elsewhere (spec: engine 20). Then one
+ * slot tries first, and the others follow when its Create has succeeded.
  */
 export class OfferRests {
   private readonly options: OfferRestsOptions;
   /** Creates refused in a row, by offer. */
   private readonly refusals = new Map<string, number>();
   private readonly resting = new Map<string, RestingOffer>();
+  /** Until when one slot is to be had by itself, by offer. */
+  private readonly trials = new Map<string, Millis>();
 
   constructor(options: OfferRestsOptions) {
     this.options = options;
@@ -62,12 +67,13 @@ export class OfferRests {
     const ms = rests.failed(offer);
     if (!isNew) return ms;
     const until = clock.now() + ms;
+    this.trials.delete(offer);
     this.resting.set(offer, { offer, kind, words, until });
     log.warn({ offer, class: kind, error: words, restMs: ms }, 'an offer is not to be had: its slots rest, and what was meant for them is decided anew');
     void this.forSlots(offer, (id) => this.restSlot(id, until));
     clock.after(ms, () => {
       this.resting.delete(offer);
-      void this.forSlots(offer, (id) => this.wakeSlot(id, until));
+      this.tryOne(offer, until);
     });
     return ms;
   }
@@ -81,15 +87,44 @@ export class OfferRests {
       else if (state === 'Idle') this.succeeded(after.seen);
     }
     if (state !== 'Speculative' || before?.seen.state === 'Speculative') return;
-    const rest = this.resting.get(offerOf(after.seen));
-    if (rest) this.restSlot(after.seen.id, rest.until);
+    const offer = offerOf(after.seen);
+    const until = this.resting.get(offer)?.until ?? this.trials.get(offer);
+    if (until !== undefined) this.restSlot(after.seen.id, until);
   }
 
   private succeeded(machine: ProviderMachine): void {
     const offer = offerOf(machine);
     this.refusals.delete(offer);
     // One that was accepted before the refusal says nothing about now.
-    if (!this.resting.has(offer)) this.options.rests.succeeded(offer);
+    if (this.resting.has(offer)) return;
+    this.options.rests.succeeded(offer);
+    this.open(offer);
+  }
+
+  /** What is still not to be had must not be asked of every slot at once. */
+  private tryOne(offer: string, until: Millis): void {
+    const { clock, inventory } = this.options;
+    const end = clock.now() + TRIAL_MS;
+    this.trials.set(offer, end);
+    let isTried = false;
+    void this.forSlots(offer, (id) => {
+      const machine = inventory.get(id);
+      if (machine?.coolUntil !== until || this.resting.has(offer)) return;
+      const isOver = this.trials.get(offer) !== end;
+      if (!isOver && (isTried || machine.hold)) return inventory.update(id, { coolUntil: end });
+      isTried = true;
+      this.wakeSlot(id, until);
+    });
+    clock.after(TRIAL_MS, () => {
+      if (this.trials.get(offer) === end) this.open(offer);
+    });
+  }
+
+  private open(offer: string): void {
+    const end = this.trials.get(offer);
+    if (end === undefined) return;
+    this.trials.delete(offer);
+    void this.forSlots(offer, (id) => this.wakeSlot(id, end));
   }
 
   private restSlot(id: string, until: number): void {

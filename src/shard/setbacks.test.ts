@@ -104,7 +104,44 @@ describe('an offer', () => {
     is('m', 'Speculative'); // cleaned up
     expect(['new', 'released', 'm'].map(restOf)).toEqual([20_000, 20_000, 20_000]);
     await clock.advance(20_000);
-    expect(['new', 'released', 'm'].map(restOf)).toEqual([0, 0, 0]);
+    expect(['new', 'released', 'm'].map(restOf)).toEqual([30_000, 30_000, 0]);
+    is('late', 'Speculative');
+    expect(restOf('late')).toBe(30_000);
+  });
+
+  describe('whose rest is over', () => {
+    const slots = ['a', 'b', 'c', 'd'];
+    beforeEach(async () => {
+      for (const id of slots) is(id, 'Speculative');
+      failsToCreate('m', '[OutOfStock]');
+      await clock.advance(30_000);
+    });
+
+    it('is tried by one slot; while that fails the others are not, and all rest longer', async () => {
+      expect([slots.map(restOf), setbacks.offers.count]).toEqual([[0, 30_000, 30_000, 30_000], 0]);
+      await clock.advance(10_000);
+      failsToCreate('a', '[OutOfStock]');
+      is('a', 'Speculative');
+      expect([slots.map(restOf), setbacks.offers.count]).toEqual([[60_000, 60_000, 60_000, 60_000], 1]);
+      await clock.advance(59_999);
+      expect(slots.map(restOf)).toEqual([1, 1, 1, 1]);
+      await clock.advance(1);
+      expect(slots.map(restOf)).toEqual([0, 30_000, 30_000, 30_000]);
+    });
+
+    it('is there for all as soon as that one has succeeded', () => {
+      is('a', 'Creating');
+      expect(slots.slice(1).map(restOf)).toEqual([30_000, 30_000, 30_000]);
+      is('a', 'Idle');
+      expect(slots.slice(1).map(restOf)).toEqual([0, 0, 0]);
+    });
+
+    it('is there for all after 30 s: what needs several at once cannot be tried with one', async () => {
+      inventory.takeEngineChanges();
+      await clock.advance(30_000);
+      expect(slots.map(restOf)).toEqual([0, 0, 0, 0]);
+      expect(inventory.takeEngineChanges()?.upserted.map((m) => [m.id, m.stuck])).toEqual([['b', false], ['c', false], ['d', false]]);
+    });
   });
 
   it('that rests frees what was bound to its slots and not begun; calls under way end on their own', () => {
