@@ -20,6 +20,7 @@ import { Rotation } from './audit-rotation.ts';
 import type { RotationLimits } from './audit-rotation.ts';
 import { AvailableCapacityPublisher } from './available-capacity.ts';
 import { BindRefusals } from './bind-refusals.ts';
+import { measureChange } from './change-metrics.ts';
 import { claimEpoch } from './claim-epoch.ts';
 import { Demand } from './demand.ts';
 import { EdgeRights } from './edge-rights.ts';
@@ -37,6 +38,7 @@ import type { MachineObjects } from './object-policy.ts';
 import { PlanReport } from './plan-report.ts';
 import { PlannedStates } from './planned-state.ts';
 import { isReleaseRequest, releaseStep } from './release-requests.ts';
+import { measureProviders } from './provider/metrics.ts';
 import { ProviderRooms } from './provider/rooms.ts';
 import { Restoration } from './restoration.ts';
 import { RowTroubles } from './row-troubles.ts';
@@ -270,6 +272,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     },
   });
 
+  measureProviders(registry, () => rooms.all());
   const report = new PlanReport({
     metrics, inventory, demand, mode: () => settings.current.mode, writeBacklog: () => writer.backlog, troubles: () => troubles.current(),
     actuation: () => rooms.actuationNow(),
@@ -311,7 +314,6 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       wakeCycle();
       return;
     }
-    const changed = change.after ?? change.before;
     for (const { cluster, left, update } of framesFor(change.before, change.after)) {
       hub.sendNodeState(cluster, left && hub.additions(cluster) ? asGone(update) : update);
     }
@@ -320,10 +322,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     if (isWork(change)) rooms.enqueue(change.id);
     if (releasing.has(change.id)) stepRelease(change.id);
     if (isNewsForThePlan(change)) wakeCycle();
-    if (change.before?.intent?.kind === 'bind' && change.after?.seen.state === 'Configured' && change.before.seen.state !== 'Configured') {
-      metrics.provisioningSeconds.observe((clock.now() - change.before.intent.decidedAt) / 1000);
-    }
-    if (change.before?.seen.state === 'Deleting' && changed?.seen.state === 'Speculative') metrics.idleReleases.inc();
+    measureChange(change, metrics, clock);
     restoration.observed(change.id);
   });
 

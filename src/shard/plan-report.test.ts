@@ -128,7 +128,7 @@ describe('the measures', () => {
 it('the instruments keep the names and labels that dashboards know', async () => {
   const { registry } = setUp();
   const public_ = [
-    'cycle_duration_seconds', 'provisioning_latency_seconds', 'request_bootstrap_seconds', 'inventory_machines', 'demand_machines', 'shortfalls', 'rollup_quarantined',
+    'cycle_duration_seconds', 'provisioning_latency_seconds', 'request_bootstrap_seconds', 'configure_phase_seconds', 'drain_phase_seconds', 'reclaims_capped_total', 'inventory_machines', 'demand_machines', 'shortfalls', 'rollup_quarantined',
     'actuation_paused', 'active_sessions', 'actions_total', 'action_execute_outcomes_total', 'actions_suppressed_total', 'actions_dryrun_total', 'idle_releases_total',
     'machines_rejected_total', 'rollups_rejected_total', 'session_lifecycle_total', 'session_identity_rejected_total',
   ];

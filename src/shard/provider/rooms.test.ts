@@ -15,6 +15,7 @@ import { FakeKube } from '../testing/fake-kube.ts';
 import { FakeProvider } from '../testing/fake-provider.ts';
 import type { ProviderCall } from '../testing/fake-provider.ts';
 import { seen, toEast } from '../testing/machines.ts';
+import { measureProviders } from './metrics.ts';
 import { ProviderRooms } from './rooms.ts';
 
 const bind: MachineIntent = { kind: 'bind', to: toEast, requirements: [], reason: '', decidedAt: 0, configureSent: false };
@@ -65,6 +66,7 @@ function setUp(...names: string[]) {
     onReliance: () => told.reliance++,
     onTrusted: () => told.trusted++,
   });
+  measureProviders(registry, () => rooms.all());
   inventory.onChange((change) => rooms.observe(change));
   inventory.onChange((change) => {
     if (isWork(change)) rooms.enqueue(change.id);
@@ -88,7 +90,9 @@ function setUp(...names: string[]) {
     for (const kind of ['list', 'create', 'configure', 'drain', 'delete', 'get'] as const) for (let i = 0; i < 200; i++) of(name).next(kind, how);
   };
   const engineHears = () => Object.fromEntries((inventory.takeEngineChanges()?.upserted ?? []).map((m) => [m.id, m.untrusted ?? false]));
-  return { clock, inventory, rooms, machineObjects, orphans, told, errors, objectOf, edit, start, of, breakDown, engineHears };
+  const measured = async (name: string): Promise<Record<string, number>> =>
+    Object.fromEntries((await registry.getSingleMetric(`bigfleet_shard_provider_${name}`)!.get()).values.map(({ labels, value }) => [String(labels['provider']), value]));
+  return { clock, measured, inventory, rooms, machineObjects, orphans, told, errors, objectOf, edit, start, of, breakDown, engineHears };
 }
 
 describe('whose machine it is', () => {
@@ -113,6 +117,7 @@ describe('whose machine it is', () => {
     await t.clock.advance(3_000);
     expect(t.inventory.get('m')).toMatchObject({ provider: 'a', seen: { state: 'Configured', instanceType: 'of-a' } });
     expect([[...t.rooms.named('b')!.holdings.disputed], [...t.rooms.named('a')!.holdings.disputed]]).toEqual([['m'], []]);
+    expect([await t.measured('disputed_machines'), await t.measured('machines'), await t.measured('reliable')]).toEqual([{ a: 0, b: 1 }, { a: 1, b: 0 }, { a: 1, b: 1 }]);
     const fullLists = (): number => t.of('b').calls.filter((call) => call.kind === 'list' && call.request['since'] === undefined).length;
     const before = fullLists();
     t.of('a').machines.delete('m');
@@ -166,6 +171,7 @@ describe('a provider that is out of order', () => {
     expect(t.of('b').made().filter((call) => !call.startsWith('get')).sort()).toEqual(['configure b-2', 'create b-0', 'drain b-3']);
     await t.clock.advance(5_000);
     expect([...t.rooms.setAside]).toEqual(['a']);
+    expect(await t.measured('reliable')).toEqual({ a: 0, b: 1 });
     expect([t.rooms.areTrusted, t.rooms.isSomeTrusted]).toEqual([false, true]);
     // What was begun goes on, and counts.
     expect(['a-0', 'a-1', 'a-3', 'a-4'].map((id) => t.inventory.get(id)?.intent?.kind)).toEqual([undefined, undefined, 'unbind', 'bind']);
