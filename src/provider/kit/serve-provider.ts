@@ -113,6 +113,9 @@ export async function serveProvider(backend: ProviderBackend, options: ProviderO
     return giveUp(error);
   });
 
+  if (!backend.confirmNodeReady) {
+    events.onWarning?.('the backend has no confirmNodeReady: a machine is told as CONFIGURED as soon as configureInstance has returned, whether or not its Node is Ready by then');
+  }
   const interval = options.reconcileIntervalMs ?? 60_000;
   let cancelTimer = (): void => {};
   const reconcile = (): Promise<void> => discovery.reconcile(stopping.signal).then(

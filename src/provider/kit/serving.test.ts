@@ -95,6 +95,16 @@ describe('health', () => {
   });
 });
 
+describe('the start', () => {
+  it('says when nobody waits for Nodes to be Ready', async () => {
+    h = await serveScripted(new ScriptedBackend());
+    expect(h.warnings).toEqual([expect.stringContaining('no confirmNodeReady')]);
+    await h.close();
+    h = await serveScripted(new ScriptedBackend({ confirms: true }));
+    expect(h.warnings).toEqual([]);
+  });
+});
+
 describe('reflection', () => {
   it('tells a tool all that it needs to call the provider', async () => {
     h = await serveScripted(new ScriptedBackend());

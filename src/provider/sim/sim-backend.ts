@@ -56,6 +56,11 @@ export class SimBackend implements ProviderBackend {
     );
   }
 
+  /** Nodes of simulated hosts are Ready once they have joined. */
+  confirmNodeReady(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async drainInstance({ machine, gracePeriodSeconds, operationId }: DrainInstance, signal: AbortSignal): Promise<void> {
     await this.options.nodeAgent.leave(machine.id, Number(gracePeriodSeconds), signal);
     await this.elapse(this.options.drain, operationId, signal);
