@@ -46,8 +46,8 @@ export class Installed {
     this.operationLog = join(options.dir, 'operations.jsonl');
   }
 
-  /** A simulated provider, whose machines join `cluster`, and its address. */
-  async provider(clusterId: string, cluster: ControlPlane): Promise<string> {
+  /** A simulated provider, whose machines join `cluster`, and its address; with files of `certificates` it serves TLS. */
+  async provider(clusterId: string, cluster: ControlPlane, files: Readonly<Record<string, string>> = {}): Promise<string> {
     const { dir } = this.options;
     const [port, admin, agent] = await Promise.all([freePort(), freePort(), freePort()]);
     const seeds = join(dir, 'seeds.jsonl');
@@ -55,7 +55,7 @@ export class Installed {
     this.launch('node-agent', ['node-agent', '--listen', `127.0.0.1:${agent}`, '--cluster', `${clusterId}=${cluster.kubeconfigPath}`]);
     this.launch('provider', [
       'provider', 'sim', '--i-know-this-is-simulated', '--listen', `127.0.0.1:${port}`, '--admin-listen', `127.0.0.1:${admin}`,
-      '--seed-file', seeds, '--data-dir', join(dir, 'provider'), '--operation-log', this.operationLog, '--node-agent', `http://127.0.0.1:${agent}`,
+      '--seed-file', seeds, '--data-dir', join(dir, 'provider'), '--operation-log', this.operationLog, '--node-agent', `http://127.0.0.1:${agent}`, ...Object.entries(files).flat(),
     ]);
     return `127.0.0.1:${port}`;
   }

@@ -246,13 +246,13 @@ export const helmInstalls: Promised = {
 
     const installed = new Installed({ dir, main, log });
     stops.push(() => installed.stop());
-    const address = await installed.provider('east', east);
-    const settings = `shard.settings=${JSON.stringify({ ...SHARD_SPEC, mode: undefined })}`;
     const authority = testAuthority();
+    const address = await installed.provider('east', east, installed.certificates('provider', authority));
+    const settings = `shard.settings=${JSON.stringify({ ...SHARD_SPEC, mode: undefined })}`;
     const values = ['--set', 'shard.tls.secretName=shard-tls', '--set', `shard.provider.addr=${address}`, '--set-json', settings, '--set-json', `shard.extraArgs=${JSON.stringify(hastyShard)}`];
     const hubManifests = await release(hub, 'install', 'bigfleet', values, olderChart(dir));
     await admitted(hub, { shard: 1 });
-    const shard = await installed.shard(hub, hubManifests, [], installed.certificates('shard', authority));
+    const shard = await installed.shard(hub, hubManifests, [], installed.certificates('shard', authority, 'bigfleet://shard/bigfleet-shard-0'));
     const operatorManifests = await release(east, 'install', 'bigfleet-operator', [
       '--set', 'clusterID=east', '--set', 'tls.secretName=east-tls', '--set', `shardAddress=${shard}`, '--set', 'rollupInterval=1s', '--set-json', `extraArgs=${JSON.stringify(hastyAgent)}`,
       '--set-file', `bootstrapTemplate=${installed.file('template', installed.bootstrapTemplate('east'))}`,
