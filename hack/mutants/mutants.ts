@@ -586,13 +586,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'fold-keeps-rest', file: 'decide/served-apart.ts', rule: 'but not if somebody who comes first is served by them',
-    find: 'if (isSeated === undefined) trial.credit(row);',
-    replace: 'if (isSeated === undefined) return;',
+    find: 'if (!gangs.has(row)) creditOnly(this.market, this.tally(row));',
+    replace: 'if (!gangs.has(row)) return;',
   },
   {
     id: 'fold-seats', file: 'decide/served-apart.ts', rule: 'and not if they share a larger one already',
-    find: '[[row, seats.take(row.onOneMachine)]]',
-    replace: '[[row, false]]',
+    find: 'trial.seats.take(onOneMachine as FoldTarget)',
+    replace: 'onOneMachine === undefined',
   },
   {
     id: 'fold-keeps-until-moved', file: 'decide/plain.ts', rule: 'gangs keep what they have until larger machines serve them',
@@ -788,5 +788,30 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'trust-before-session', file: 'decide/reclaim.ts', rule: 'that supply is not trusted is said before that a session is missing',
     find: "  if (!supplyTrusted) return { code: 'SupplyUntrusted' };\n  if (!connected) return { code: 'ExcessNoSession', cluster: name };\n",
     replace: "  if (!connected) return { code: 'ExcessNoSession', cluster: name };\n  if (!supplyTrusted) return { code: 'SupplyUntrusted' };\n",
+  },
+  {
+    id: 'fold-name', file: 'facts/need-row.ts', rule: 'what is bound for gangs that share machines is told from what is bound for demand without Same',
+    find: 'demandKey: arrivalKey(need.cluster, need.fingerprint, ANY_GANG),',
+    replace: "demandKey: arrivalKey(need.cluster, stripped.fingerprint, ''),",
+  },
+  {
+    id: 'fold-decided-for', file: 'decide/served-apart.ts', rule: 'what was decided for gangs that nothing smaller serves is not given to those before them',
+    find: 'new Set(gangs.filter(({ onOneMachine }) => crowded.has(onOneMachine?.key)))',
+    replace: 'new Set(standing)',
+  },
+  {
+    id: 'fold-holds-itself', file: 'decide/served-apart.ts', rule: 'a gang that has all it needs is given no reason to share, another none to take it',
+    find: ' && !this.#isAnothers(group, row)',
+    replace: '',
+  },
+  {
+    id: 'fold-sitting', file: 'decide/served-apart.ts', rule: 'as many gangs share a larger machine as it holds',
+    find: 'if (first.length === 0) return served;',
+    replace: 'return served;',
+  },
+  {
+    id: 'fold-sitting-own', file: 'decide/served-apart.ts', rule: 'who has smaller machines of its own is the last to share a larger one',
+    find: '.sort((a, b) => Number(trial.holdsItself(a)) - Number(trial.holdsItself(b)))',
+    replace: '',
   },
 ];

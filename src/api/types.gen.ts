@@ -381,7 +381,7 @@ export interface MachineBinding {
    */
   needFingerprint?: string;
   /**
-   * Gang of that need, empty if none.
+   * Gang of that need, empty if none; an asterisk for gangs that share machines.
    */
   group?: string;
   priority?: number;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { sameRequirement } from '../api/profile.ts';
 import { planOnce } from './engine.ts';
+import { ANY_GANG } from './facts/need-row.ts';
 import { attribute, ZONE_KEY } from './match.ts';
 import { worlds } from './testing/arbitraries.ts';
 import { need, T0 } from './testing/builders.ts';
@@ -196,7 +197,7 @@ afterAll(() => {
 
 function isAsked(to: { readonly cluster: string; readonly fingerprint: string; readonly group: string }, world: Snapshot): boolean {
   const asked = world.needs.get(to.cluster) ?? [];
-  return asked.some((n) => (n.fingerprint === to.fingerprint && n.group === to.group) || (to.group === '' && sameRequirement(n.profile) !== undefined));
+  return asked.some((n) => n.fingerprint === to.fingerprint && (n.group === to.group || (to.group === ANY_GANG && sameRequirement(n.profile) !== undefined)));
 }
 
 /** Of one class: no Need can tell them apart. */

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { fingerprint, sameRequirement, withoutSame } from '../api/profile.ts';
+import { sameRequirement } from '../api/profile.ts';
 import { changesOf, createEngine, planOnce } from './engine.ts';
 import { explainMachine, explainNeed } from './explain.ts';
+import { ANY_GANG } from './facts/need-row.ts';
 import { deepFreeze, worlds } from './testing/arbitraries.ts';
 import { need, T0 } from './testing/builders.ts';
 import { committed, exceptionFromRest, freesSupply, undecided } from './testing/commit.ts';
@@ -109,8 +110,8 @@ describe('a plan', { timeout: PATIENCE_MS }, () => {
       for (const { kind, to } of note(plan).actions) {
         if (kind !== 'Bootstrap' && kind !== 'Provision') continue;
         expect(world.sessions.has(to?.cluster ?? '')).toBe(true);
-        const isFor = ({ profile, fingerprint: asked, group }: Need): boolean =>
-          (asked === to?.fingerprint && group === to.group) || (sameRequirement(profile) !== undefined && fingerprint(withoutSame(profile)) === to?.fingerprint && to.group === '');
+        const isFor = ({ profile, fingerprint, group }: Need): boolean =>
+          fingerprint === to?.fingerprint && (group === to.group || (sameRequirement(profile) !== undefined && to.group === ANY_GANG));
         expect(world.needs.get(to?.cluster ?? '')?.some(isFor)).toBe(true);
       }
     }, { file });
@@ -122,7 +123,7 @@ describe('a plan', { timeout: PATIENCE_MS }, () => {
       for (const { row, slots, victims, machine } of served(world)) {
         if (row.sameKey !== undefined || slots.length + victims.length === 0) continue;
         // Gangs that were planned as one keep what they were bound each for itself until what holds them whole has arrived.
-        const isOwn = (slot: number): boolean => row.gangs?.some(({ need: of }) => machine(slot).assigned?.fingerprint === of.fingerprint) === true;
+        const isOwn = (slot: number): boolean => row.gangs?.some(({ need: of }) => machine(slot).assigned?.fingerprint === of.fingerprint && machine(slot).assigned?.group === of.group) === true;
         const all = [...slots, ...victims].filter((slot) => !isOwn(slot)).map((slot) => new Map(machine(slot).allocatable));
         if (all.length === 0) continue;
         checked++;

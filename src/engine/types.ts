@@ -19,6 +19,7 @@ export type CapacityType = 'Unspecified' | 'BareMetal' | 'Reserved' | 'OnDemand'
 export interface Assignment {
   readonly cluster: string;
   readonly fingerprint: string;
+  /** `*` = gangs of that profile that share machines, none in particular. */
   readonly group: string;
   readonly priority: number;
   readonly interruptionBucket: number;

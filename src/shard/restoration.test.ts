@@ -48,6 +48,10 @@ describe('what a new process takes over from the objects', () => {
     expect(restored(state, { binding })).toMatchObject({ kind: 'bind', configureSent: false, to: { cluster: 'east', fingerprint: 'fp', priority: 7 } });
   });
 
+  it.each(['', 'g', '*'])('for whom it was: group %j', (group) => {
+    expect(restored('Idle', { binding: { ...binding, group } })).toMatchObject({ to: { fingerprint: 'fp', group } });
+  });
+
   it.each(['Configuring', 'Configured', 'Draining', 'Failed'] as const)('no binding of one that is %s: the provider knows better', (state) => {
     expect(restored(state, { binding })).toBeUndefined();
   });

@@ -1,18 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { changesOf, createEngine, planOnce } from '../engine.ts';
-import { fingerprint, withoutSame } from '../../api/profile.ts';
+import { ANY_GANG } from '../facts/need-row.ts';
 import { amounts, assignmentOf, bindTo, machine, machinesChange, need, policy, sameZone, T0, typeIn, world, zoneSpread } from '../testing/builders.ts';
 import type { NeedSpec, WorldSpec } from '../testing/builders.ts';
 import { committed } from '../testing/commit.ts';
 import { Simulation } from '../testing/simulation.ts';
 import { actionsOf, idsOf, textOf } from '../testing/summary.ts';
-import type { EngineMachine, MachineState, MemoryChange } from '../types.ts';
+import type { Assignment, EngineMachine, MachineState, MemoryChange, Need } from '../types.ts';
 
 const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
 /** A gang of `cpus` × 1 cpu. */
 const gang = (group: string, cpus = 4, over: NeedSpec = {}) => need({ units: cpus, group, requirements: [sameZone()], ...over });
 const big = (id: string, state: MachineState, over: Partial<EngineMachine> = {}): EngineMachine => machine(id, state, { allocatable: amounts({ cpu: 8 }), ...over });
 const small = (id: string, state: MachineState, over: Partial<EngineMachine> = {}): EngineMachine => machine(id, state, { allocatable: amounts({ cpu: 2 }), ...over });
+/** For whom machines are bound that gangs of this kind share. */
+const sharedBy = (of: Need): Assignment => ({ ...assignmentOf(of), group: ANY_GANG });
 const isFolded = (spec: WorldSpec): boolean => plan(spec).verdicts[0]?.sharedBy === 2;
 
 describe('gangs that fit on one machine', () => {
@@ -35,11 +37,10 @@ describe('gangs that fit on one machine', () => {
     expect(actionsOf(plan({ machines: elsewhere, needs: ['g1', 'g2'].map((g) => gang(g, 4, { requirements: [only] })) }))).toEqual(['Bootstrap b c1']);
   });
 
-  it('are bound for the Need without Same and without a group', () => {
+  it('are bound for gangs of their profile in general, with the requirements of the Need without Same', () => {
     const asked = gang('g1');
-    const plain = withoutSame(asked.profile);
     const [action] = plan({ machines: [big('a', 'Idle')], needs: [asked, gang('g2')] }).actions;
-    expect(action?.to).toMatchObject({ cluster: 'c1', group: '', fingerprint: fingerprint(plain), priority: 100 });
+    expect(action?.to).toMatchObject({ cluster: 'c1', group: ANY_GANG, fingerprint: asked.fingerprint, priority: 100 });
     expect(action?.need).toMatchObject({ profile: { requirements: [] }, minUnit: [['cpu', 4000]], aggregate: [['cpu', 8000]] });
   });
 
@@ -183,7 +184,7 @@ describe('gangs that fit on one machine', () => {
 
     it('stay on the larger machine that they share, though smaller ones that nobody needs any more would serve one of them', () => {
       const needs = [wanted, gang('g2', 4, ask)];
-      const shared: EngineMachine = big('z', 'Configured', { assigned: { ...assignmentOf(need({ ...ask, requirements: [typeIn('t1')] })) } });
+      const shared: EngineMachine = big('z', 'Configured', { assigned: sharedBy(wanted) });
       const result = plan({ machines: [shared, ...['a', 'b'].map((id) => small(id, 'Configured', { assigned: assignmentOf(need({ priority: 7 })) }))], needs });
       expect(result.verdicts.map((v) => [v.sharedBy, v.machines])).toEqual([[2, 1], [2, 1]]);
     });
@@ -200,6 +201,54 @@ describe('gangs that fit on one machine', () => {
     });
   });
 
+  it('keep apart from demand without Same that asks for the same: what serves that is none of theirs', () => {
+    const web = need({ units: 1, minUnit: amounts({ cpu: 2 }) });
+    const wanted = gang('g', 2);
+    const machines = [
+      small('large', 'Configured', { assigned: assignmentOf(web) }), ...['s1', 's2'].map((id) => machine(id, 'Configured', { assigned: assignmentOf(wanted) })), small('offer', 'Speculative'),
+    ];
+    const result = plan({ machines, needs: [web, wanted] });
+    expect(actionsOf(result)).toEqual([]);
+    expect(result.machineReasons.get('large')).toMatchObject({ code: 'Serving', fingerprint: web.fingerprint });
+  });
+
+  describe('where a larger machine was decided for one of two, and smaller ones serve the other', () => {
+    const oneCpu = { requirements: [typeIn('t1')], units: 2 };
+    const needs = [gang('g1', 2), need(oneCpu), gang('g2', 2)];
+    const memory = needs.map(({ fingerprint, group }, i): MemoryChange => ({ what: 'arrival', key: JSON.stringify(['c1', fingerprint, group]), at: T0 - 100 + i }));
+    const smalls = (assigned: Assignment | undefined) => ['s1', 's2'].map((id) => machine(id, 'Configured', assigned && { assigned }));
+    const first = gang('g1', 2);
+
+    it.each<[string, Assignment | undefined]>([
+      ['which were bound for it', assignmentOf(first)],
+      ['of which nobody knows for whom they were bound', undefined],
+    ])('the one without them has it, though it comes later: %s', (_, assigned) => {
+      const before = world({ machines: [...smalls(assigned), small('large', 'Idle', { instanceType: 't2' })], needs, memory });
+      const decision = planOnce(before, T0);
+      expect(actionsOf(decision)).toEqual(['Bootstrap large c1']);
+      const after = planOnce(committed(before, decision), T0);
+      expect(actionsOf(after)).toEqual([]);
+      expect(after.verdicts.map((v) => [v.need.group, v.satisfied, v.machines])).toEqual([['g1', true, 2], ['', false, 0], ['g2', true, 1]]);
+    });
+
+    it.each<[string, Assignment, string]>([
+      ['though it comes later, if they were bound for it', assignmentOf(gang('g2', 2)), 'g2'],
+      ['though it comes first, if they were bound for it', assignmentOf(first), 'g1'],
+    ])('the one with them keeps them, %s', (_, assigned, owner) => {
+      const machines = [...smalls(assigned), small('large', 'Configured', { instanceType: 't2', assigned: sharedBy(first) })];
+      const { verdicts, machineReasons } = plan({ machines, needs: [gang('g1', 2), gang('g2', 2)], memory });
+      expect(verdicts.map((v) => v.satisfied)).toEqual([true, true]);
+      expect(machineReasons.get('s1')).toMatchObject({ code: 'Serving', group: owner });
+    });
+
+    it.each([['g1'], ['g2']])('it is for as many as it holds, though smaller ones would do; who has smaller ones of its own keeps them: %s', (owner) => {
+      const machines = Array.from({ length: 8 }, (_, i) => machine(`s${String(i)}`, 'Configured', { assigned: assignmentOf(i < 4 ? gang(owner) : need({ priority: 7 })) }));
+      const result = plan({ machines: [...machines, big('large', 'Configured', { instanceType: 't2', assigned: sharedBy(first) })], needs: ['g1', 'g2', 'g3'].map((g) => gang(g)) });
+      expect(result.verdicts.map((v) => (v.sharedBy === undefined ? v.need.group : ''))).toEqual(['g1', 'g2', 'g3'].map((g) => (g === owner ? g : '')));
+      expect(idsOf(result, 'Reclaim')).toEqual(['s4', 's5', 's6', 's7']);
+    });
+  });
+
   it('do not fold onto what is preempted for them and still draining: they keep what serves them', () => {
     const wanted = gang('g1', 5);
     const low = need({ cluster: 'c2', priority: 1, units: 8, requirements: [typeIn('t2')] });
@@ -212,8 +261,7 @@ describe('gangs that fit on one machine', () => {
 
   it('stay folded while what was preempted for them as one is draining, though no other machine holds one', () => {
     const needs = [gang('g1'), gang('g2')];
-    const plain = need({ units: 8, priority: needs[0]?.profile.priority ?? 0 });
-    const memory: MemoryChange[] = [{ what: 'reservation', key: 'z', to: assignmentOf(plain) }];
+    const memory: MemoryChange[] = [{ what: 'reservation', key: 'z', to: sharedBy(gang('g1')) }];
     const result = plan({ machines: [big('z', 'Draining', { cluster: 'c2' })], needs, reported: ['c2'], memory });
     expect(result.verdicts.map((v) => [v.sharedBy, v.reason])).toEqual([[2, 'PREEMPTION_IN_PROGRESS'], [2, 'PREEMPTION_IN_PROGRESS']]);
   });

@@ -38,6 +38,12 @@ export class Seats {
     for (const lots of this.#lots.values()) for (const { group, left } of lots) if (left < group.size) yield [group, group.size - left];
   }
 
+  /** Groups of machines that were bound for this demand. */
+  boundFor(demandKey: string): readonly Group<Tally>[] {
+    this.#boundFor ??= this.#byDemand();
+    return this.#boundFor.get(demandKey) ?? [];
+  }
+
   #openNext({ demandKey, asker }: FoldTarget): number {
     const { accepts } = this.#facts.fit(asker);
     const lot = this.#lotsFor(demandKey).find(({ group, left }) => left > 0 && accepts[group.classIndex] === 1);
@@ -51,8 +57,7 @@ export class Seats {
     let lots = this.#lots.get(demandKey);
     if (lots === undefined) {
       const { promised, reserved } = this.#cluster;
-      this.#boundFor ??= this.#byDemand();
-      const groups = [...(this.#boundFor.get(demandKey) ?? []), ...(promised.get(demandKey)?.groups() ?? []), ...(reserved.get(demandKey)?.groups() ?? [])];
+      const groups = [...this.boundFor(demandKey), ...(promised.get(demandKey)?.groups() ?? []), ...(reserved.get(demandKey)?.groups() ?? [])];
       lots = groups.map((group) => ({ group, left: group.size }));
       this.#lots.set(demandKey, lots);
     }

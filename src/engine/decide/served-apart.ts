@@ -6,7 +6,7 @@
 import type { Cluster } from '../facts/cluster.ts';
 import type { Facts } from '../facts/facts.ts';
 import type { Group } from '../facts/group.ts';
-import type { NeedRow } from '../facts/need-row.ts';
+import type { FoldTarget, NeedRow } from '../facts/need-row.ts';
 import { attribute } from '../match.ts';
 import { addUpTo } from './gang-domain.ts';
 import { Market } from './market.ts';
@@ -15,36 +15,59 @@ import { Seats } from './seats.ts';
 import type { Smaller, SmallerMachines } from './smaller-machines.ts';
 import { Tally } from './tally.ts';
 
-/** `folding`: row by row, whether some machine holds the whole gang. No group of the cluster is taken from before and after. */
+/**
+ * `folding`: row by row, whether some machine holds the whole gang. No group of the cluster is taken from before and after.
+ *
+ * Who shares a larger machine already has nothing smaller to give up. But who does is known of their number only: where gangs
+ * are more than have room there, it is those that nothing smaller serves.
+ */
 export function servedApart(facts: Facts, cluster: Cluster, rows: readonly NeedRow[], folding: readonly boolean[], smaller: SmallerMachines): ReadonlySet<NeedRow> | undefined {
   if (cluster.bound.size === 0) return undefined;
   const trial = new Trial(facts, cluster, smaller);
-  if (!rows.some((row, i) => folding[i] === true && trial.mightServe(row))) return undefined;
-  const served = new Set<NeedRow>();
-  // Who shares a larger machine already has nothing smaller to give up.
-  const seats = new Seats(cluster, facts);
-  const gangs = new Map(rows.flatMap((row, i) => (folding[i] === true && row.onOneMachine !== undefined ? [[row, seats.take(row.onOneMachine)]] : [])));
-  if (![...gangs].some(([row, isSeated]) => !isSeated && trial.mightServe(row))) return undefined;
+  const gangs = rows.filter((_, i) => folding[i] === true);
+  if (!gangs.some((row) => trial.mightServe(row))) return undefined;
+  const seated = gangs.filter(({ onOneMachine }) => trial.seats.take(onOneMachine as FoldTarget));
+  const standing = new Set(gangs);
+  for (const row of seated) standing.delete(row);
+  if (![...standing].some((row) => trial.mightServe(row))) return undefined;
 
-  for (const [group, n] of seats.taken()) group.take(trial.tally(rows[0] as NeedRow), n);
-  rows.forEach((row, i) => {
-    const isSeated = gangs.get(row);
-    if (isSeated === undefined) trial.credit(row);
-    else if (!isSeated && trial.serve(row)) served.add(row);
-    if (rows[i + 1]?.demandKey !== row.demandKey) trial.market.closeDemand(trial.tally(row));
+  const crowded = new Set([...standing].map(({ onOneMachine }) => onOneMachine?.key));
+  const tried = new Set(gangs.filter(({ onOneMachine }) => crowded.has(onOneMachine?.key)));
+  const served = trial.servedOf(tried, rows, new Set(gangs));
+  const first = sitting(tried, served, seated, trial);
+  if (first.length === 0) return served;
+  for (const row of first) served.delete(row);
+  return new Trial(facts, cluster, smaller, trial.seats).servedOf(served, rows, new Set(gangs));
+}
+
+/** More have room on larger machines than those whom nothing smaller serves: whom it serves with what is not its own sits there first. */
+function sitting(tried: ReadonlySet<NeedRow>, served: ReadonlySet<NeedRow>, seated: readonly NeedRow[], trial: Trial): NeedRow[] {
+  const room = new Map<string | undefined, number>();
+  const count = ({ onOneMachine }: NeedRow, by: number): unknown => room.set(onOneMachine?.key, (room.get(onOneMachine?.key) ?? 0) + by);
+  for (const row of seated) count(row, 1);
+  for (const row of tried) if (!served.has(row)) count(row, -1);
+  if (![...room.values()].some((n) => n > 0)) return [];
+  const inTurn = [...served].sort((a, b) => Number(trial.holdsItself(a)) - Number(trial.holdsItself(b)));
+  return inTurn.filter((row) => {
+    const isFree = (room.get(row.onOneMachine?.key) ?? 0) > 0;
+    if (isFree) count(row, -1);
+    return isFree;
   });
-  for (const shelf of cluster.shelves()) for (const group of shelf.groups()) group.reset();
-  return served;
 }
 
 class Trial {
   readonly market: Market;
+  readonly seats: Seats;
   readonly #facts: Facts;
   readonly #cluster: Cluster;
   readonly #smaller: SmallerMachines;
   readonly #might = new Map<Smaller, boolean>();
+  /** Those that are tried, by demand; whether each holds what it needs. */
+  readonly #gangs = new Map<string, NeedRow>();
+  readonly #holds = new Map<NeedRow, boolean>();
 
-  constructor(facts: Facts, cluster: Cluster, smaller: SmallerMachines) {
+  constructor(facts: Facts, cluster: Cluster, smaller: SmallerMachines, seats = new Seats(cluster, facts)) {
+    this.seats = seats;
     this.#smaller = smaller;
     this.#facts = facts;
     this.#cluster = cluster;
@@ -56,8 +79,29 @@ class Trial {
     return new Tally(row, this.#cluster, this.#facts.fit(row.asker));
   }
 
-  credit(row: NeedRow): void {
-    creditOnly(this.market, this.tally(row));
+  /** Of the gangs that are `tried`, those that are served apart while the others of `gangs` share larger machines. */
+  servedOf(tried: ReadonlySet<NeedRow>, rows: readonly NeedRow[], gangs: ReadonlySet<NeedRow>): Set<NeedRow> {
+    const served = new Set<NeedRow>();
+    for (const row of tried) this.#gangs.set(row.demandKey, row);
+    for (const [group, n] of this.seats.taken()) group.take(this.tally(rows[0] as NeedRow), n);
+    rows.forEach((row, i) => {
+      if (!gangs.has(row)) creditOnly(this.market, this.tally(row));
+      else if (tried.has(row) && this.#serve(row)) served.add(row);
+      if (rows[i + 1]?.demandKey !== row.demandKey) this.market.closeDemand(this.tally(row));
+    });
+    for (const shelf of this.#cluster.shelves()) for (const group of shelf.groups()) group.reset();
+    return served;
+  }
+
+  /** What was bound or decided for the gang itself is all of it. */
+  holdsItself(row: NeedRow): boolean {
+    let answer = this.#holds.get(row);
+    if (answer === undefined) {
+      const small = this.#smaller.of(row);
+      answer = small !== undefined && this.#isWhole(row, small, [...this.seats.boundFor(row.demandKey), ...(this.#cluster.promised.get(row.demandKey)?.groups() ?? [])]);
+      this.#holds.set(row, answer);
+    }
+    return answer;
   }
 
   /** False: even if nobody else took anything, the cluster could not serve the gang with smaller machines. */
@@ -72,16 +116,21 @@ class Trial {
     return answer;
   }
 
-  /** Credits the gang with what serves it if that is all of it, and no machine that holds all of it. */
-  serve(row: NeedRow): boolean {
+  /** Credits the gang with what serves it if that is all of it, no machine that holds all of it, and none of a gang that has all it needs. */
+  #serve(row: NeedRow): boolean {
     if (!this.mightServe(row)) return false;
     const tally = this.tally(row);
     creditOnly(this.market, tally);
     const taken = [...this.#takenFor(tally)];
     const small = this.#smaller.of(row);
-    if (tally.covered && taken.every(([group]) => small?.[group.classIndex] === 1)) return true;
+    if (tally.covered && taken.every(([group]) => small?.[group.classIndex] === 1 && !this.#isAnothers(group, row))) return true;
     for (const [group, n] of taken) this.market.giveBack(group, n);
     return false;
+  }
+
+  #isAnothers({ assigned }: Group<Tally>, row: NeedRow): boolean {
+    const owner = assigned < 0 ? undefined : this.#gangs.get(this.#facts.inventory.assignments.at(assigned).demandKey);
+    return owner !== undefined && owner.demandKey !== row.demandKey && this.holdsItself(owner);
   }
 
   /** Of each group, if the tally was the last to take something. */
@@ -99,11 +148,11 @@ class Trial {
     const { shapes } = this.#facts.inventory;
     const held = new Map<string, number[]>();
     for (const group of groups) {
-      const cls = small[group.classIndex] === 1 && group.left > 0 ? shapes.class(group.classIndex) : undefined;
+      const cls = small[group.classIndex] === 1 ? shapes.class(group.classIndex) : undefined;
       const domain = cls && attribute(row.sameKey ?? '', cls);
       if (cls === undefined || domain === undefined) continue;
       const sums = held.get(domain) ?? row.dims.map(() => 0);
-      held.set(domain, sums.map((sum, i) => addUpTo(sum, group.left, cls.amounts[row.dims[i] as number] ?? 0)));
+      held.set(domain, sums.map((sum, i) => addUpTo(sum, group.size, cls.amounts[row.dims[i] as number] ?? 0)));
     }
     return [...held.values()].some((sums) => row.wanted.every((wanted, i) => (sums[i] as number) >= wanted));
   }

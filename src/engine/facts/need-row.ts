@@ -44,13 +44,21 @@ export interface NeedRow {
 /** What a gang that fits on one machine asks for (spec: engine 5). */
 export interface FoldTarget {
   readonly profile: Profile;
+  /** Of that profile, without Same. */
   readonly fingerprint: string;
+  /** What machines are bound for that gangs share. */
   readonly demandKey: string;
   /** Of machines that hold the whole gang, and are in a place that its Same names: elsewhere it could not stay once it is no longer planned so. */
   readonly asker: Asker;
   /** Gangs of one cluster with equal keys are planned as one Need. */
   readonly key: string;
 }
+
+/**
+ * In place of a gang's name: bound for gangs of a profile that share machines, and for none of them in particular. Told apart
+ * from the gangs, whose names are made of texts that this is none of, and from demand without Same that asks for the same.
+ */
+export const ANY_GANG = '*';
 
 const BUCKETS = 28;
 
@@ -147,7 +155,7 @@ function foldTarget(need: Need, { profile, requirementsKey, stripped }: ProfileF
   return {
     profile: stripped.profile,
     fingerprint: stripped.fingerprint,
-    demandKey: arrivalKey(need.cluster, stripped.fingerprint, ''),
+    demandKey: arrivalKey(need.cluster, need.fingerprint, ANY_GANG),
     asker: askers.of(requirementsKey + aggregate, () => ({ profile, ...indexed(wanted, dimensions) })),
     key: `${stripped.fingerprint}\u0000${requirementsKey}\u0000${aggregate}`,
   };
@@ -186,7 +194,7 @@ export function foldedRow(gangs: readonly NeedRow[], dimensions: Dimensions): Ne
     wanted: need.aggregate.map(([, amount]) => amount),
     sameKey: undefined,
     spread: strictSpreadOf(target.profile),
-    assignment: assignmentOf(need, target.profile),
+    assignment: { ...assignmentOf(need, target.profile), fingerprint: first.need.fingerprint, group: ANY_GANG },
     onOneMachine: undefined,
     gangs,
     foldedAs: `${first.facts.requirementsKey}|${need.fingerprint}|${vectorKey(unit)}`,

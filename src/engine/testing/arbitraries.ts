@@ -1,6 +1,7 @@
 /** Random worlds: small, so that everything meets everything, and mostly short of something. */
 import fc from 'fast-check';
-import { fingerprint, unitClass, withoutSame } from '../../api/profile.ts';
+import { unitClass } from '../../api/profile.ts';
+import { ANY_GANG } from '../facts/need-row.ts';
 import { amounts, assignmentOf, GIB, machine, need, policy, requirement, sameZone, T0, typeIn, zoneSpread } from './builders.ts';
 import type { Assignment, EngineMachine, Intent, MachineState, MemoryChange, Need, NodeHint, Policy, ResourceVector, Snapshot } from '../types.ts';
 
@@ -155,7 +156,7 @@ function machineFor(demand: readonly Need[], scarce: boolean, large: boolean, { 
 
 /** For whom machines are bound that serve a gang which fits on one machine. */
 function foldedAssignment(of: Need): Assignment {
-  return { ...assignmentOf(of), fingerprint: fingerprint(withoutSame(of.profile)), group: '' };
+  return { ...assignmentOf(of), group: ANY_GANG };
 }
 
 function intentFor(decision: string, state: MachineState, to: Assignment): Intent | undefined {
