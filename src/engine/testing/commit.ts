@@ -42,10 +42,13 @@ export function undecided(world: Snapshot): Snapshot {
  * - `moved`: whoever preempts spares what an equal gang is expected to keep; the gang has just settled somewhere else.
  * - `incomplete`: a gang without a whole place prefers, of places that give it as much, the one with more free supply; the
  *   plan itself has just changed what is free.
+ * - `folding`: gangs share a machine if their cluster has one that holds them, or one is free. The plan itself has just taken the
+ *   last one back, or given it to somebody who ranks above.
  * - `spread`: a strict spread buys where the price is least (spec: engine 6.6), and is credited with what it bought in order
  *   of cost, in which interruptions count. The last machine that it bought may so make an earlier one superfluous.
  * - `units`: the same of what was on its way for rows of several unit classes before the plan, where nobody knows for which of
- *   them, or one lacks so much that it takes the other's too: the larger unit comes first.
+ *   them, or one lacks so much that it takes the other's too: the larger unit comes first. Nothing more is decided for that, or
+ *   what nobody knows the class of is bought anew.
  */
 export function exceptionFromRest(world: Snapshot, first: Plan, second: Plan): string | undefined {
   const pairs = first.verdicts.map((verdict, i) => [verdict, second.verdicts[i] as NeedVerdict] as const);
@@ -53,11 +56,13 @@ export function exceptionFromRest(world: Snapshot, first: Plan, second: Plan): s
   if (gangs.some(([a, b]) => a.sameSatisfiable === false && (a.sameDomain !== b.sameDomain || a.machines !== b.machines))) return 'incomplete';
   const settled = new Set(gangs.filter(([a]) => a.satisfied && a.bootstraps + a.provisions > 0).map(([{ need }]) => need.cluster));
   if (second.actions.length > 0 && second.actions.every(({ kind, cluster }) => kind === 'Preempt' && settled.has(cluster))) return 'moved';
+  if (pairs.some(([a, b]) => a.foldedAs !== b.foldedAs)) return 'folding';
   const rows = first.verdicts.map(({ need }) => need);
   const concerns = (of: (need: Need) => boolean): boolean => second.actions.every((action) => rows.some((need) => of(need) && isFor(action, need)));
-  if (second.actions.every(({ kind }) => kind === 'Withdraw') && concerns(({ profile }) => strictSpread(profile) !== undefined)) return 'spread';
+  if (second.actions.length > 0 && second.actions.every(({ kind }) => kind === 'Withdraw') && concerns(({ profile }) => strictSpread(profile) !== undefined)) return 'spread';
   const several = (need: Need): boolean => rows.filter((other) => other.cluster === need.cluster && other.fingerprint === need.fingerprint && other.group === need.group).length > 1;
-  if (world.machines.some(({ intent }) => intent?.kind === 'bind') && concerns(several)) return 'units';
+  const lost = pairs.flatMap(([a, b]) => (a.satisfied && !b.satisfied ? [a.need] : []));
+  if (second.actions.length === 0 ? lost.length > 0 && lost.every(several) : world.machines.some(({ intent }) => intent?.kind === 'bind') && concerns(several)) return 'units';
   return undefined;
 }
 
