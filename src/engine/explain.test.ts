@@ -32,7 +32,7 @@ describe('sentences about machines', () => {
 describe('sentences about Needs', () => {
   it('say what lacks and why', () => {
     const lacking = planOnce(world({ machines: [machine('a', 'Idle', { allocatable: amounts({ cpu: 1, memory: 1 }) })], needs: [need({ aggregate: amounts({ cpu: 1, memory: 3 }) })] }), T0);
-    expect(lacking.verdicts.map(explainNeed)).toEqual(['Lacks memory 2Gi: every machine that matches is in use already.']);
+    expect(lacking.verdicts.map(explainNeed)).toEqual(['Lacks memory 2Gi: every machine that matches is in use already, or has nothing of what lacks.']);
   });
 
   it('say what serves and what is on its way', () => {

@@ -75,7 +75,7 @@ const UNMET: Readonly<Record<UnmetReason, string>> = {
   TOPOLOGY_UNSATISFIABLE: 'no single domain has room for the whole gang',
   PREEMPTION_EXHAUSTED: 'all that may be preempted frees too little',
   PREEMPTION_IN_PROGRESS: 'machines preempted for it are still being drained',
-  SUPPLY_EXHAUSTED: 'every machine that matches is in use already',
+  SUPPLY_EXHAUSTED: 'every machine that matches is in use already, or has nothing of what lacks',
   SPREAD_UNSATISFIABLE: 'more machines would violate the spread over the topology',
   LIMIT_REACHED: 'the shard\'s limit on machines or spending is reached',
   NO_SESSION: 'the cluster is not connected',

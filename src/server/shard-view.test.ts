@@ -101,7 +101,7 @@ describe('ShardView over a socket', () => {
     const { needs } = await explainNeed({ clusterId: 'east' });
     expect(needs.map(({ why }) => why?.code)).toEqual(['Satisfied', 'SUPPLY_EXHAUSTED']);
     expect(needs[0]?.machines.map((m) => m.id)).toEqual(['m-1']);
-    expect(needs[1]?.why?.text).toBe('Lacks cpu 3: every machine that matches is in use already.');
+    expect(needs[1]?.why?.text).toBe('Lacks cpu 3: every machine that matches is in use already, or has nothing of what lacks.');
     expect(needs[1]?.ahead.map((v) => v.profileFingerprint)).toEqual([web.fingerprint]);
     expect(needs[1]?.need?.ageCyclesUnmet).toBe(3);
     expect((await explainNeed({ clusterId: 'east', fingerprint: web.fingerprint })).needs).toHaveLength(1);

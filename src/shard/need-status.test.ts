@@ -54,7 +54,7 @@ describe('need statuses', () => {
     await t.clock.advance(1_000);
     await t.plan(verdict(small), verdict(large, { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 1 }) }));
     expect(t.sent.map((s) => s.rows)).toEqual([[[small.fingerprint, true], [large.fingerprint, true]], [[large.fingerprint, false]]]);
-    expect(t.sent[1]?.items[0]).toMatchObject({ reason: 102, reasonText: expect.stringMatching(/^Lacks .*: every machine that matches is in use already\.$/) as string });
+    expect(t.sent[1]?.items[0]).toMatchObject({ reason: 102, reasonText: expect.stringMatching(/^Lacks .*: every machine that matches is in use already, or has nothing of what lacks\.$/) as string });
   });
 
   it('do not call a row satisfied by a machine that cannot come, and say why', async () => {
@@ -114,7 +114,7 @@ describe('need statuses', () => {
     inventory.update('m', { obstacle: 'no blob' });
     t.hindered.push(...inventory.hindered());
     await t.plan(verdict(small, { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 1 }) }));
-    expect(t.sent[0]?.items.map((i) => i.reasonText)).toEqual(['Lacks cpu 1: every machine that matches is in use already.']);
+    expect(t.sent[0]?.items.map((i) => i.reasonText)).toEqual(['Lacks cpu 1: every machine that matches is in use already, or has nothing of what lacks.']);
   });
 
   it.each<[string, Partial<NeedVerdict>]>([

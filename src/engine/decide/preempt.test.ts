@@ -26,6 +26,8 @@ describe('whom a Need may take from', () => {
     ['what was bound for an equal and serves a lower one (X3)', { machines: [bound('x', 100)], needs: [need(), low(50)] }, ['x']],
     ['what was bound for a higher one and serves nobody (X24)', { machines: [bound('x', 500)], needs: [need()], reported: ['c2'] }, ['x']],
     ['not what was bound for one that is not lower and serves nobody while Pods run on it (D32)', { machines: [bound('x', 100)], needs: [need()], reported: ['c2'], hints: { c2: [hint('x')] } }, []],
+    ['not that either if nobody says what its Pods cost', { machines: [bound('x', 100)], needs: [need()], reported: ['c2'], hints: { c2: [hint('x', { disruptionCost: 0 })] } }, []],
+    ['it if it runs no Pod, whatever is said of the cost', { machines: [bound('x', 100)], needs: [need()], reported: ['c2'], hints: { c2: [hint('x', { pods: 0 })] } }, ['x']],
     ['what was bound for a lower one and serves nobody, though Pods run on it (D32)', { machines: [bound('x', 99)], needs: [need()], reported: ['c2'], hints: { c2: [hint('x')] } }, ['x']],
     [
       'who ranks below, though somebody before found nobody: it was of their own cluster',

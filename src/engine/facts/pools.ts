@@ -17,7 +17,7 @@ export interface PoolFiling extends Filing<Tally> {
 export function boundGroup(filing: PoolFiling, cluster: Cluster, cls: MachineClass, state: number, stamp: number, hint: NodeHint | undefined, isKept: boolean): Group<Tally> {
   const stage = state === CONFIGURED ? 0 : 1;
   const disruptable = hint?.doNotDisrupt === true || isKept ? 0 : 1;
-  const cost = hint?.disruptionCost ?? 0;
+  const cost = hint === undefined || hint.pods === 0 ? 0 : Math.max(1, hint.disruptionCost); // a Pod counts as one at least
   const key = groupKey(cls.index, stamp, stage * 2 + disruptable, cost);
   const known = cluster.bound.find(key);
   if (known !== undefined) return known;
