@@ -125,7 +125,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-gives-back', file: 'decide/same.ts', rule: 'what a gang cannot have in whole it leaves to others',
-    find: 'group.giveBack(n);',
+    find: 'market.giveBack(group, n);',
     replace: '',
   },
   {
@@ -140,8 +140,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-inside', file: 'decide/same.ts', rule: 'a gang acquires in its domain only',
-    find: '=> offers.domainOf(cls) === chosen.value;',
-    replace: '=> offers.domainOf(cls) !== undefined;',
+    find: '(_group, cls) => offers.domainOf(cls) === domain;\n  const before',
+    replace: '(_group, cls) => offers.domainOf(cls) !== undefined;\n  const before',
   },
   {
     id: 'gang-rule-1', file: 'decide/gang-domain.ts', rule: 'whole beats not whole',
@@ -165,28 +165,93 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-rule-4', file: 'decide/gang-domain.ts', rule: 'then the one that wastes less',
-    find: ' || compareSlack(a, b, wanted)',
+    find: ' || compareSlack(a, b, wanted, isHeld)',
     replace: '',
   },
   {
     id: 'gang-sticky', file: 'decide/gang-domain.ts', rule: 'a gang does not move to another incomplete place (D7)',
-    find: ': -compareCapped(a.creditable, b.creditable, wanted) || -compareCapped(a.total, b.total, wanted);',
-    replace: ': -compareCapped(a.total, b.total, wanted) || -compareCapped(a.creditable, b.creditable, wanted);',
+    find: ': -compareCapped(a.own, b.own, wanted) || -compareCapped(a.creditable, b.creditable, wanted);\n  if',
+    replace: ': -compareCapped(a.total, b.total, wanted) || -compareCapped(a.creditable, b.creditable, wanted);\n  if',
   },
   {
     id: 'gang-rule-7', file: 'decide/gang-domain.ts', rule: 'then the one with more machines',
-    find: 'return rest || b.count - a.count || ',
-    replace: 'return rest || ',
+    find: 'return byFree || (isHeld ? 0 : b.count - a.count) || ',
+    replace: 'return byFree || ',
   },
   {
     id: 'gang-rule-8', file: 'decide/gang-domain.ts', rule: 'then the smallest value',
-    find: 'b.count - a.count || compareText(a.value, b.value);',
-    replace: 'b.count - a.count || compareText(b.value, a.value);',
+    find: 'b.count - a.count) || compareText(a.value, b.value);',
+    replace: 'b.count - a.count) || compareText(b.value, a.value);',
   },
   {
     id: 'gang-keeps-elsewhere', file: 'decide/same.ts', rule: 'an incomplete gang keeps its members elsewhere',
-    find: 'if (!whole) keepOwnElsewhere(market, tally, offers);',
+    find: 'keepOwn(market, tally, offers, (_group, cls) => offers.domainOf(cls) !== undefined);',
     replace: '',
+  },
+  {
+    id: 'gang-own-first-place', file: 'decide/gang-domain.ts', rule: 'of incomplete places the one with most of its own',
+    find: ': -compareCapped(a.own, b.own, wanted) || -compareCapped(a.creditable',
+    replace: ': -compareCapped(a.creditable',
+  },
+  {
+    id: 'gang-stays', file: 'decide/gang-domain.ts', rule: 'what a gang gives back does not move it',
+    find: 'if (covers(a.own, wanted)) return compareText(a.value, b.value);',
+    replace: '',
+  },
+  {
+    id: 'gang-beyond-whole', file: 'decide/gang-domain.ts', rule: 'where all is held what else is free decides',
+    find: 'isHeld ? x - (a.creditable[i] as number) - y + (b.creditable[i] as number) : x - y',
+    replace: 'x - y',
+  },
+  {
+    id: 'gang-takes-no-stranger', file: 'decide/same.ts', rule: 'an incomplete gang takes nothing that others can use',
+    find: 'admits: (group, cls) => offers.isOwn(group) && isInside(group, cls) });',
+    replace: 'admits: isInside });',
+  },
+  {
+    id: 'gang-left-over', file: 'decide/ordered-pass.ts', rule: 'an incomplete gang keeps what nobody else needs',
+    find: 'if (tally.row.sameKey !== undefined) keepLeftOver(market, tally, tally.row.sameKey);',
+    replace: 'void tally;',
+  },
+  {
+    id: 'gang-moves-late', file: 'decide/same.ts', rule: 'nothing that serves is given up for what is on its way',
+    find: "(group) => group.kind === 'configured');",
+    replace: '() => false);',
+  },
+  {
+    id: 'gang-moves', file: 'decide/same.ts', rule: 'what is elsewhere is given up once the gang is whole',
+    find: 'if (tally.arriving + tally.acquired + tally.reserved > 0) keepOwn',
+    replace: 'keepOwn',
+  },
+  {
+    id: 'gang-limit-elsewhere', file: 'decide/same.ts', rule: 'a gang that the limit stops is whole elsewhere if it can',
+    find: 'if (!offers.forbidPurchases(chosen)) break;',
+    replace: 'break;',
+  },
+  {
+    id: 'gang-limit-room', file: 'decide/same.ts', rule: 'what is not bought after all leaves its room to others',
+    find: 'market.room.backTo(room);',
+    replace: '',
+  },
+  {
+    id: 'gang-limit-closes', file: 'decide/same.ts', rule: 'nobody buys what a gang waits for',
+    find: 'if (tally.satisfiable) market.room.isClosed = true;\n  else if',
+    replace: 'if',
+  },
+  {
+    id: 'gang-limit-preempts', file: 'decide/same.ts', rule: 'a gang preempts what it may not buy',
+    find: "if (tally.blocked === 'limit' && !wouldCover",
+    replace: "if (tally.blocked === 'limit' || !wouldCover",
+  },
+  {
+    id: 'gang-limit-known', file: 'decide/gang-offers.ts', rule: 'it says that the limit stops it',
+    find: "return 'limit';",
+    replace: "return 'topology';",
+  },
+  {
+    id: 'fold-keeps-matching', file: 'decide/plain.ts', rule: 'gangs that share machines keep none that does not match them',
+    find: 'of.accepts[group.classIndex] === 1 && attribute',
+    replace: 'attribute',
   },
   {
     id: 'gang-own-first', file: 'decide/same.ts', rule: 'a gang is credited with its own machines first',
@@ -195,8 +260,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-arrived', file: 'decide/same.ts', rule: 'an incomplete gang gives back what has arrived for it',
-    find: "(whole || group.kind === 'leaving') && ",
-    replace: '',
+    find: "{ admits: (group, cls) => group.kind === 'leaving' && isInside(group, cls) }",
+    replace: "{ admits: isInside }",
   },
   {
     id: 'spread-bound', file: 'decide/spread.ts', rule: 'a spread counts what is bound (X10)',
@@ -675,9 +740,9 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "'PREEMPTION_EXHAUSTED'",
   },
   {
-    id: 'reason-undisruptable-gang', file: 'decide/same.ts', rule: 'and for a gang that would be whole (D13)',
-    find: "some(wouldBeWhole) ? 'disruption' : 'topology'",
-    replace: "some(() => false) ? 'disruption' : 'topology'",
+    id: 'reason-undisruptable-gang', file: 'decide/gang-offers.ts', rule: 'and for a gang that would be whole (D13)',
+    find: "sums)) ? 'disruption' : 'topology'",
+    replace: "sums) && false) ? 'disruption' : 'topology'",
   },
   {
     id: 'reason-starved', file: 'decide/verdict.ts', rule: 'only who ranks above starves somebody',
@@ -761,8 +826,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-limit-arrived', file: 'decide/same.ts', rule: 'a gang that the limit stops binds nothing that has arrived for it',
-    find: 'taken: (_cls, n, group) => taken.push([group, n]),',
-    replace: '',
+    find: '{ admits: isInside, taken: (_cls, n, group) => taken.push([group, n]) }',
+    replace: '{ admits: isInside }',
   },
   {
     id: 'label-classes', file: 'facts/shapes.ts', rule: 'a label that nobody asked about before files machines anew, not among others',

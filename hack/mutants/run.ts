@@ -10,7 +10,7 @@ import type { Mutant } from './mutants.ts';
 import { TreeCopy } from './tree-copy.ts';
 
 /** Searches of random fleets: asked only when no table objects. */
-const SLOW = ['properties.test.ts', 'preemption-properties.test.ts', 'incremental.test.ts', 'oscillation.test.ts'];
+const SLOW = ['properties.test.ts', 'preemption-properties.test.ts', 'gang-properties.test.ts', 'limit-properties.test.ts', 'incremental.test.ts', 'oscillation.test.ts'];
 /** Says nothing about the rules. */
 const UNRELATED = ['facts/id-index.test.ts'];
 /** Far more than they need: whatever takes longer goes round in circles. */

@@ -30,6 +30,18 @@ describe('a limit that is nearly reached', { timeout: PATIENCE_MS }, () => {
     expect(stopped).toBeGreaterThan(fleets / 20);
   });
 
+  it('does not stop a gang that could be whole if there were nothing to buy', () => {
+    let stopped = 0;
+    const fleets = overFleets(limited, (world, plan) => {
+      const [highest] = plan.verdicts;
+      if (highest?.reason !== 'LIMIT_REACHED' || highest.sameDomain === undefined) return;
+      stopped++;
+      const without = planOnce({ ...world, machines: world.machines.filter(({ state, intent }) => state !== 'Speculative' || intent !== undefined) }, T0);
+      expect(['LIMIT_REACHED', 'TOPOLOGY_UNSATISFIABLE', 'DISRUPTION_BLOCKED', 'NO_MATCHING_SUPPLY']).toContain(without.verdicts[0]?.reason);
+    }, { file, times: 2 });
+    expect(stopped).toBeGreaterThan(fleets / 400);
+  });
+
   afterAll(() => {
     console.log(file.lineOfFile());
   });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { planOnce } from './engine.ts';
-import { amounts, DOLLAR, hint, machine, MINUTE, need, policy, RAILS_OFF, T0, world } from './testing/builders.ts';
+import { amounts, assignmentOf, DOLLAR, hint, machine, MINUTE, need, policy, RAILS_OFF, sameZone, T0, world } from './testing/builders.ts';
 import { worlds } from './testing/arbitraries.ts';
 import type { Subject } from './testing/coverage.ts';
 import { overFleets, PATIENCE_MS } from './testing/over-fleets.ts';
@@ -51,6 +51,15 @@ describe('constant demand', { timeout: PATIENCE_MS }, () => {
     console.log(`  of ${String(fleets)} fleets ${String(busy)} were acted on`);
     expect(busy).toBeGreaterThan(fleets / 3);
     expect(preempting).toBeGreaterThan(fleets / 10);
+  });
+
+  it.each([0, 2, 3, 5])('leaves a gang where it is while what it holds beyond the whole is given back, one machine at a time, each in %i cycles', (k) => {
+    const gang = need({ units: 2, group: 'g', requirements: [sameZone()] });
+    const own = (zone: string, n: number, priceMicroUsdPerHour: number): EngineMachine[] =>
+      Array.from({ length: n }, (_, i) => machine(`${zone}-${String(i)}`, 'Configured', { zone, priceMicroUsdPerHour, assigned: assignmentOf(gang) }));
+    const loop = new Simulation(world({ machines: [...own('za', 3, 0), ...own('zb', 4, 1000)], needs: [gang], policy: policy({ reclaimCapFraction: 0.05 }) }), T0, { delay: () => k });
+    for (let i = 0; i < 40; i++) expect(loop.step().verdicts[0]).toMatchObject({ satisfied: true, sameDomain: 'za' });
+    expect(loop.machines().filter((m) => m.state === 'Configured').map(({ id }) => id)).toEqual(['za-0', 'za-1']);
   });
 
   it.each([0, 1, 2, 5])('buys each missing machine exactly once when Creates and Configures take %i cycles', (k) => {

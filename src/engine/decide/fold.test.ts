@@ -287,4 +287,15 @@ describe('gangs that fit on one machine', () => {
     const loop = new Simulation(world({ machines: [big('a', 'Speculative')], needs: [gang('g1'), gang('g2')] }), T0, { delay: () => k });
     expect(loop.run(30)).toEqual({ Provision: 1 });
   });
+
+  it('keep nothing that they were bound and that does not match them any more', () => {
+    const wanted = gang('g1', 1, { requirements: [typeIn('a'), sameZone()] });
+    const machines = [
+      machine('m', 'Configured', { instanceType: 'c', assigned: assignmentOf(wanted) }), machine('n', 'Configured', { instanceType: 'a', zone: '', assigned: assignmentOf(wanted) }),
+      machine('offer-a', 'Speculative', { instanceType: 'a' }), machine('offer-c', 'Speculative', { instanceType: 'c' }),
+    ];
+    const result = plan({ machines, needs: [wanted, need({ priority: 10, units: 2 })] });
+    expect(actionsOf(result)).toEqual(['Provision offer-a c1']);
+    expect(result.verdicts.map((v) => v.machines)).toEqual([1, 2]);
+  });
 });

@@ -9,15 +9,17 @@ export interface DomainOffer {
   readonly value: string;
   /** Machines. */
   count: number;
-  /** Creditable and free together. */
+  /** Creditable and free together, but for what the limit on purchases forbids. */
   readonly total: number[];
   readonly creditable: number[];
   /** The part of `creditable` that was bound for this very gang. */
   readonly own: number[];
   /** What could be preempted there; absent = was not looked for. */
   victims?: number[];
-  /** The exact sum of creditable, free and victims, for those who must tell how much is too much. */
-  readonly exactTotal: () => readonly bigint[];
+  /** What the limit forbids to buy there; absent = nothing. */
+  forbidden?: number[];
+  /** The exact sum of creditable (if asked for), free and victims, for those who must tell how much is too much. */
+  readonly exactTotal: (withHeld: boolean) => readonly bigint[];
 }
 
 export const MOST = Number.MAX_SAFE_INTEGER;
@@ -46,6 +48,16 @@ export function chooseDomain(offers: readonly DomainOffer[], wanted: readonly nu
   return best;
 }
 
+/** The choice rests on what is held alone: nothing that others leave or take changes it. */
+export function isSettled(chosen: DomainOffer, offers: readonly DomainOffer[], wanted: readonly number[]): boolean {
+  if (!covers(chosen.creditable, wanted)) return false;
+  return covers(chosen.own, wanted) || offers.every((offer) => offer === chosen || compareHeld(chosen, offer, wanted) < 0);
+}
+
+function covers(have: readonly number[], wanted: readonly number[]): boolean {
+  return wanted.every((w, i) => (have[i] as number) >= w);
+}
+
 /** Ranks by what is held already: nothing that others leave or take changes it. */
 export function compareHeld(a: DomainOffer, b: DomainOffer, wanted: readonly number[]): number {
   return -compareCapped(a.creditable, b.creditable, wanted) || -compareCapped(a.own, b.own, wanted);
@@ -54,10 +66,13 @@ export function compareHeld(a: DomainOffer, b: DomainOffer, wanted: readonly num
 function compareOffers(a: DomainOffer, b: DomainOffer, wanted: readonly number[]): number {
   const whole = isWholeWithVictims(a, wanted);
   if (whole !== isWholeWithVictims(b, wanted)) return whole ? -1 : 1;
-  const rest = whole
-    ? compareHeld(a, b, wanted) || Number(isWhole(b, wanted)) - Number(isWhole(a, wanted)) || compareSlack(a, b, wanted)
-    : -compareCapped(a.creditable, b.creditable, wanted) || -compareCapped(a.total, b.total, wanted);
-  return rest || b.count - a.count || compareText(a.value, b.value);
+  const byHeld = whole ? compareHeld(a, b, wanted) : -compareCapped(a.own, b.own, wanted) || -compareCapped(a.creditable, b.creditable, wanted);
+  if (byHeld !== 0) return byHeld;
+  // What it holds beyond the whole is about to be given back: it must not move the gang while it goes.
+  if (covers(a.own, wanted)) return compareText(a.value, b.value);
+  const isHeld = covers(a.creditable, wanted);
+  const byFree = whole ? Number(isWhole(b, wanted)) - Number(isWhole(a, wanted)) || compareSlack(a, b, wanted, isHeld) : -compareCapped(a.total, b.total, wanted);
+  return byFree || (isHeld ? 0 : b.count - a.count) || compareText(a.value, b.value);
 }
 
 /** Compares Σ min(have, want) / want. Where one has less of nothing no sums are needed. */
@@ -75,20 +90,21 @@ function compareCapped(a: readonly number[], b: readonly number[], wanted: reado
   return compareRatios(cap(a), cap(b), wanted);
 }
 
-/** The least over-commitment first. */
-function compareSlack(a: DomainOffer, b: DomainOffer, wanted: readonly number[]): number {
+/** The least over-commitment first; where all is held already, of what else there is. */
+function compareSlack(a: DomainOffer, b: DomainOffer, wanted: readonly number[], isHeld: boolean): number {
   let more = false;
   let less = false;
   for (let i = 0; i < wanted.length; i++) {
     if (wanted[i] === 0) continue;
     const x = (a.total[i] as number) + (a.victims?.[i] ?? 0);
     const y = (b.total[i] as number) + (b.victims?.[i] ?? 0);
-    if (x >= MOST || y >= MOST) return compareRatios(a.exactTotal(), b.exactTotal(), wanted);
-    if (x > y) more = true;
-    else if (x < y) less = true;
+    if (x >= MOST || y >= MOST) return compareRatios(a.exactTotal(!isHeld), b.exactTotal(!isHeld), wanted);
+    const difference = isHeld ? x - (a.creditable[i] as number) - y + (b.creditable[i] as number) : x - y;
+    if (difference > 0) more = true;
+    else if (difference < 0) less = true;
   }
   if (!more || !less) return Number(more) - Number(less);
-  return compareRatios(a.exactTotal(), b.exactTotal(), wanted);
+  return compareRatios(a.exactTotal(!isHeld), b.exactTotal(!isHeld), wanted);
 }
 
 function compareRatios(a: readonly bigint[], b: readonly bigint[], wanted: readonly number[]): number {

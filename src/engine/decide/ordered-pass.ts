@@ -6,7 +6,7 @@ import type { Turns } from './forecast.ts';
 import type { Market } from './market.ts';
 import { acquirePlain, creditOthers, creditPlain } from './plain.ts';
 import { preempt } from './preempt.ts';
-import { serveSame } from './same.ts';
+import { keepLeftOver, serveSame } from './same.ts';
 import { creditOthersEvenly, creditSpread, seekEvenly } from './spread.ts';
 import { Tally } from './tally.ts';
 
@@ -45,6 +45,7 @@ export function servePass(market: Market, turns: ReadonlyMap<Cluster, Turns>): T
     if (cluster.promised.size > 0 && order[i + 1]?.demandKey !== row.demandKey) market.closeDemand(tally);
     tallies.push(tally);
   }
+  for (const tally of tallies) if (tally.row.sameKey !== undefined) keepLeftOver(market, tally, tally.row.sameKey);
   return tallies;
 }
 

@@ -1,6 +1,7 @@
 /** A Need without topology: credit what its cluster has, then acquire the cheapest (spec: engine 6.1, 6.5). */
 import type { Group } from '../facts/group.ts';
 import type { MachineClass } from '../facts/shapes.ts';
+import { attribute } from '../match.ts';
 import { drainTies } from './drain.ts';
 import type { Draining } from './drain.ts';
 import type { Market } from './market.ts';
@@ -42,15 +43,23 @@ export function creditOthers(market: Market, tally: Tally): void {
   drainTies(market.arriving(tally), draining);
 }
 
-/** Until there are machines that hold whole gangs, gangs keep what they were bound, though it holds none whole (D7). */
+/** Until there are machines that hold whole gangs, gangs keep those of what they were bound that serve them, though it holds none whole (D7). */
 function keepUntilMoved(market: Market, tally: Tally): void {
-  const { assignments } = market.facts.inventory;
-  let gangs: Set<string> | undefined;
+  const { facts } = market;
+  const { gangs = [] } = tally.row;
+  let accepts: Map<string, Serves[]> | undefined;
   for (const group of tally.cluster.bound.groups()) {
     if (group.left <= 0 || group.assigned < 0) continue;
-    gangs ??= new Set(tally.row.gangs?.map(({ demandKey }) => demandKey));
-    if (gangs.has(assignments.at(group.assigned).demandKey)) tally.keep(group);
+    accepts ??= Map.groupBy(gangs.map(({ demandKey, asker, sameKey = '' }): Serves => ({ demandKey, sameKey, accepts: facts.fit(asker).accepts })), ({ demandKey }) => demandKey);
+    const serves = accepts.get(facts.inventory.assignments.at(group.assigned).demandKey);
+    if (serves?.some((of) => of.accepts[group.classIndex] === 1 && attribute(of.sameKey, market.classOf(group)) !== undefined) === true) tally.keep(group);
   }
+}
+
+interface Serves {
+  readonly demandKey: string;
+  readonly sameKey: string;
+  readonly accepts: Uint8Array;
 }
 
 interface ReservedOptions {

@@ -31,4 +31,21 @@ export class Room {
   reopen(): void {
     this.isClosed = false;
   }
+
+  mark(): RoomMark {
+    return { machines: this.#machines, microUsdPerHour: this.#microUsdPerHour, isClosed: this.isClosed };
+  }
+
+  /** What has been booked since is not bought after all. */
+  backTo({ machines, microUsdPerHour, isClosed }: RoomMark): void {
+    this.#machines = machines;
+    this.#microUsdPerHour = microUsdPerHour;
+    this.isClosed = isClosed;
+  }
+}
+
+interface RoomMark {
+  readonly machines: number;
+  readonly microUsdPerHour: number;
+  readonly isClosed: boolean;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { changesOf, createEngine, planOnce } from '../engine.ts';
-import { assignmentOf, bindTo, machine, machinesChange, need, policy, sameZone, T0, world } from '../testing/builders.ts';
+import { amounts, assignmentOf, bindTo, machine, machinesChange, need, policy, sameZone, T0, world } from '../testing/builders.ts';
 import type { NeedSpec, WorldSpec } from '../testing/builders.ts';
 import { actionsOf, codesOf, idsOf } from '../testing/summary.ts';
 import type { EngineMachine, MachineState } from '../types.ts';
@@ -55,11 +55,98 @@ describe('a Same Need', () => {
     expect(result.verdicts[0]?.deficit).toEqual([['cpu', 3000]]);
   });
 
-  it('moves when its place cannot be made whole and another can', () => {
+  it('moves when its place cannot be made whole and another can, and gives up what serves it once the others do', () => {
     const own = { assigned: assignmentOf(gang(3)) };
-    const result = plan({ machines: [...inZone('za', 2, 'Configured', own), ...inZone('zb', 3, 'Idle')], needs: [gang(3)] });
-    expect(idsOf(result, 'Bootstrap')).toEqual(['zb-Idle-0', 'zb-Idle-1', 'zb-Idle-2']);
-    expect(idsOf(result, 'Reclaim')).toEqual(['za-Configured-0', 'za-Configured-1']);
+    const members = inZone('za', 2, 'Configured', own);
+    const moving = plan({ machines: [...members, ...inZone('zb', 3, 'Idle')], needs: [gang(3)] });
+    expect(actionsOf(moving)).toEqual(['Bootstrap zb-Idle-0 c1', 'Bootstrap zb-Idle-1 c1', 'Bootstrap zb-Idle-2 c1']);
+    expect(moving.verdicts[0]).toMatchObject({ satisfied: true, sameDomain: 'zb', machines: 5, inFlight: 3 });
+    expect(plan({ machines: [...members, ...inZone('zb', 2, 'Configured', own), ...inZone('zb', 1, 'Configuring', own)], needs: [gang(3)] }).actions).toEqual([]);
+    const there = plan({ machines: [...members, ...inZone('zb', 3, 'Configured', own)], needs: [gang(3)] });
+    expect(actionsOf(there)).toEqual(['Reclaim za-Configured-0 c1', 'Reclaim za-Configured-1 c1']);
+  });
+
+  it('withdraws what is on its way to where it no longer moves', () => {
+    const wanted = gang(2);
+    const machines = [...inZone('za', 2, 'Configured', { assigned: assignmentOf(wanted) }), ...inZone('zb', 1, 'Creating', { intent: bindTo(wanted) })];
+    expect(actionsOf(plan({ machines, needs: [wanted] }))).toEqual(['Withdraw zb-Creating-0 c1']);
+  });
+
+  it('stays where it is while what it holds beyond the whole is given back', () => {
+    const own = { assigned: assignmentOf(gang(2)) };
+    const machines = (left: number): EngineMachine[] => [...inZone('za', 3, 'Configured', own), ...inZone('zb', left, 'Configured', own)];
+    for (const left of [4, 3, 2]) expect(plan({ machines: machines(left), needs: [gang(2)] }).verdicts[0]?.sameDomain).toBe('za');
+  });
+
+  describe('without a whole place', () => {
+    const web = need({ units: 2, priority: 10 });
+    const free = inZone('zb', 2, 'Speculative');
+
+    it('takes no machine that others of its cluster need', () => {
+      const result = plan({ machines: [...inZone('za', 2, 'Configured', { assigned: assignmentOf(web) }), ...free], needs: [web, gang(50)] });
+      expect(result.actions).toEqual([]);
+      expect(result.verdicts.map(({ machines, reason }) => [machines, reason])).toEqual([[0, 'TOPOLOGY_UNSATISFIABLE'], [2, undefined]]);
+    });
+
+    it('keeps those that nobody needs, and its own before them', () => {
+      const wanted = gang(50);
+      const machines = [...inZone('za', 3, 'Configured', { assigned: assignmentOf(web) }), ...inZone('zb', 1, 'Configured', { assigned: assignmentOf(wanted) })];
+      const atOwn = plan({ machines, needs: [web, wanted] });
+      expect(atOwn.verdicts[0]).toMatchObject({ sameDomain: 'zb', machines: 1 });
+      expect(idsOf(atOwn, 'Reclaim')).toEqual(['za-Configured-2']);
+      const nowhere = plan({ machines: machines.slice(0, 3), needs: [web, wanted] });
+      expect(nowhere.verdicts[0]).toMatchObject({ sameDomain: 'za', machines: 1, deficit: [['cpu', 49_000]] });
+      expect(nowhere.actions).toEqual([]);
+    });
+  });
+
+  describe('under a limit on purchases', () => {
+    const limited = (machines: number) => policy({ limits: { machines } });
+    const own = { assigned: assignmentOf(gang(3)) };
+
+    it('keeps what it holds if nothing may be bought where it would be whole (D7)', () => {
+      const result = plan({ machines: [...inZone('za', 2, 'Configured', own), ...inZone('zb', 3, 'Speculative')], needs: [gang(3)], policy: limited(2) });
+      expect(result.actions).toEqual([]);
+      expect(result.verdicts[0]).toMatchObject({ reason: 'LIMIT_REACHED', sameDomain: 'za', machines: 2, deficit: [['cpu', 1000]] });
+    });
+
+    it.each<[string, WorldSpec, string[]]>([
+      [
+        'is whole with Idle machines elsewhere',
+        { machines: [...inZone('za', 4, 'Idle'), ...inZone('zb', 3, 'Speculative')], needs: [gang(3)], policy: limited(4) },
+        ['Bootstrap za-Idle-0 c1', 'Bootstrap za-Idle-1 c1', 'Bootstrap za-Idle-2 c1'],
+      ],
+      [
+        'is whole where fewer machines are enough',
+        { machines: [...inZone('za', 3, 'Speculative'), ...inZone('zb', 2, 'Speculative', { allocatable: amounts({ cpu: 2 }) })], needs: [gang(3)], policy: limited(2) },
+        ['Provision zb-Speculative-0 c1', 'Provision zb-Speculative-1 c1'],
+      ],
+      [
+        'leaves the room to others as it was if it has got what it lacks elsewhere',
+        { machines: [...inZone('za', 3, 'Speculative'), ...inZone('zb', 4, 'Idle')], needs: [gang(3), need({ priority: 5, units: 3 })], policy: limited(6) },
+        ['Bootstrap zb-Idle-0 c1', 'Bootstrap zb-Idle-1 c1', 'Bootstrap zb-Idle-2 c1', 'Bootstrap zb-Idle-3 c1', 'Provision za-Speculative-0 c1', 'Provision za-Speculative-1 c1'],
+      ],
+      [
+        'and lets nobody after it buy what it waits for (B2)',
+        { machines: inZone('za', 3, 'Speculative'), needs: [gang(3), need({ priority: 5 })], policy: limited(2) },
+        [],
+      ],
+      [
+        'preempts what it may not buy, if that is enough',
+        {
+          machines: [...inZone('za', 2, 'Speculative'), machine('v', 'Configured', { cluster: 'c2' }), machine('w', 'Configured', { cluster: 'c2' })],
+          needs: [gang(3), need({ cluster: 'c2', priority: 5, units: 2 })], policy: limited(3),
+        },
+        ['Provision za-Speculative-0 c1', 'Preempt v c2', 'Preempt w c2'],
+      ],
+      [
+        'and nothing if that is not enough',
+        { machines: [...inZone('za', 3, 'Speculative'), machine('v', 'Configured', { cluster: 'c2' })], needs: [gang(3), need({ cluster: 'c2', priority: 5 })], policy: limited(2) },
+        [],
+      ],
+    ])('%s', (_, spec, expected) => {
+      expect(actionsOf(plan(spec))).toEqual(expected);
+    });
   });
 
   it('credits its own machines before others of its domain', () => {

@@ -8,11 +8,13 @@ import type { MachineClass } from '../facts/shapes.ts';
 import { attribute } from '../match.ts';
 import type { DomainCoverage } from '../types.ts';
 import { drainTies } from './drain.ts';
-import { addUpTo, chooseDomain, compareHeld, isWhole, isWholeWithVictims } from './gang-domain.ts';
+import { addUpTo, chooseDomain, compareHeld, isSettled, isWhole, isWholeWithVictims } from './gang-domain.ts';
 import type { DomainOffer } from './gang-domain.ts';
-import type { Market, Tie } from './market.ts';
+import { Offers } from './gang-offers.ts';
+import type { Market } from './market.ts';
 import { crediting, creditReserved, picking } from './plain.ts';
 import { lotsFor, preempt } from './preempt.ts';
+import type { Lot } from './preempt.ts';
 import type { Tally } from './tally.ts';
 
 const MOST_CANDIDATES = 5;
@@ -20,205 +22,68 @@ const MOST_CANDIDATES = 5;
 /** `mayAcquire`: else it is only credited with what its cluster has. */
 export function serveSame(market: Market, tally: Tally, key: string, mayAcquire: boolean): void {
   if (tally.covered) return;
-  const wanted = tally.row.wanted;
+  const { wanted } = tally.row;
   const offers = new Offers(market, tally, key);
   if (mayAcquire) offers.addFree();
-  const chosen = choose(offers, market, tally, wanted, mayAcquire);
+  let chosen = choose(offers, wanted, mayAcquire);
   tally.open = chosen === undefined || !isSettled(chosen, offers.all(), wanted);
-  if (chosen === undefined) {
-    tally.blocked = mayAcquire ? offers.whatBlocks(wanted) : 'session';
-    tally.satisfiable = false;
-    return;
+  while (chosen !== undefined && isWholeWithVictims(chosen, wanted)) {
+    tally.domain = chosen.value;
+    tally.satisfiable = true;
+    if (serveIn(chosen.value, market, tally, offers)) return;
+    // Without what it may not buy there, another place may be better, or none whole.
+    if (!offers.forbidPurchases(chosen)) break;
+    chosen = choose(offers, wanted, mayAcquire);
   }
-  const whole = isWholeWithVictims(chosen, wanted);
-  tally.domain = chosen.value;
-  tally.satisfiable = whole;
-  if (!whole) tally.candidates = coverages(offers.all(), wanted);
-  const isInside: Admits = (_group, cls) => offers.domainOf(cls) === chosen.value;
-  creditInside(market, tally, offers, isInside);
-  const before = tally.mark();
-  const taken: Taken[] = [];
-  // An incomplete gang takes nothing new: what has arrived for it is given back.
-  creditReserved(market, tally, {
-    admits: (group, cls) => (whole || group.kind === 'leaving') && isInside(group, cls),
-    taken: (_cls, n, group) => taken.push([group, n]),
-  });
-  if (!whole) keepOwnElsewhere(market, tally, offers);
-  if (tally.covered) return;
-  if (!mayAcquire) tally.blocked = 'session';
-  else if (!whole) tally.blocked = offers.whatBlocks(wanted);
-  else if (!acquireInside(market, tally, isInside, taken)) {
-    for (const [group, n] of taken.reverse()) group.giveBack(n);
-    tally.backTo(before);
-    creditReserved(market, tally, { admits: (group, cls) => group.kind === 'leaving' && isInside(group, cls) });
-  }
+  keepIncomplete(chosen?.value, market, tally, offers);
+  tally.blocked = mayAcquire ? offers.whatBlocks(wanted) : 'session';
+  tally.satisfiable = tally.blocked === 'limit';
+  if (tally.satisfiable) market.room.isClosed = true;
+  else if (chosen !== undefined) tally.candidates = coverages(offers.all(), wanted);
 }
 
-type Taken = readonly [group: Group<Tally>, n: number];
 type Admits = (group: Group<Tally>, cls: MachineClass) => boolean;
 
-/** What could be preempted is looked for only where it could change the choice. */
-function choose(offers: Offers, market: Market, tally: Tally, wanted: readonly number[], mayAcquire: boolean): DomainOffer | undefined {
-  const best = chooseDomain(offers.all(), wanted);
-  if (!mayAcquire) return best;
-  const settled = best !== undefined && isWhole(best, wanted);
-  const rivals = offers.all().some((offer) => !isWhole(offer, wanted) && best !== undefined && compareHeld(offer, best, wanted) < 0);
-  if (settled && !rivals) return best;
-  if (!offers.addVictims(lotsFor(market, tally))) return best;
-  return chooseDomain(offers.all(), wanted);
+/** Everything in one domain that is whole. False, and nothing has happened, if the limit stops it there. */
+function serveIn(domain: string, market: Market, tally: Tally, offers: Offers): boolean {
+  const isInside: Admits = (_group, cls) => offers.domainOf(cls) === domain;
+  const before = tally.mark();
+  const room = market.room.mark();
+  const taken: Taken[] = [];
+  const noting = (take: Take): Take => (group, n, cls) => {
+    const got = take(group, n, cls);
+    taken.push([group, got]);
+    return got;
+  };
+  creditInside(market, tally, offers, { take: noting(crediting(tally)), admits: isInside });
+  creditReserved(market, tally, { admits: isInside, taken: (_cls, n, group) => taken.push([group, n]) });
+  if (!acquireInside(market, tally, isInside, noting)) {
+    for (const [group, n] of taken.reverse()) market.giveBack(group, n);
+    market.room.backTo(room);
+    tally.backTo(before);
+    tally.blocked = undefined;
+    return false;
+  }
+  // Nothing that serves is given up for what is on its way.
+  if (tally.arriving + tally.acquired + tally.reserved > 0) keepOwn(market, tally, offers, (group) => group.kind === 'configured');
+  return true;
 }
 
-/** The choice rests on what the gang holds alone. */
-function isSettled(chosen: DomainOffer, offers: readonly DomainOffer[], wanted: readonly number[]): boolean {
-  if (!wanted.every((w, i) => (chosen.creditable[i] as number) >= w)) return false;
-  return offers.every((offer) => offer === chosen || compareHeld(chosen, offer, wanted) < 0);
-}
-
-/** What each domain has to offer. */
-class Offers {
-  readonly #market: Market;
-  readonly #tally: Tally;
-  readonly #key: string;
-  readonly #offers = new Map<string, DomainOffer>();
-  readonly #all: DomainOffer[] = [];
-  readonly #parts = new Map<string, [cls: MachineClass, count: number][]>();
-  /** What the cluster has bound, and what is on its way to it. */
-  readonly held: readonly (readonly Tie[])[];
-
-  constructor(market: Market, tally: Tally, key: string) {
-    this.#market = market;
-    this.#tally = tally;
-    this.#key = key;
-    this.held = [market.bound(tally.cluster, tally.fit), market.arriving(tally)];
-    for (const ties of this.held) this.#addCreditable(ties, (group) => this.isOwn(group));
-    const mayTakeArrived = tally.cluster.connected;
-    this.#addCreditable(
-      market.reserved(tally).map((tie) => tie.filter((group) => group.kind === 'leaving' || mayTakeArrived)),
-      () => true,
-    );
-  }
-
-  all(): readonly DomainOffer[] {
-    return this.#all;
-  }
-
-  domainOf(cls: MachineClass): string | undefined {
-    return attribute(this.#key, cls);
-  }
-
-  /** Bound, or decided, for this very gang. */
-  isOwn(group: Group<Tally>): boolean {
-    const stamp = this.#market.stampOf(group);
-    const { need } = this.#tally.row;
-    return stamp !== undefined && stamp.fingerprint === need.fingerprint && stamp.group === need.group;
-  }
-
-  addFree(): void {
-    const { inventory } = this.#market.facts;
-    for (const cls of this.#tally.fit.classes) {
-      const free = (inventory.idle(cls.index)?.left ?? 0) + (inventory.speculative(cls.index)?.left ?? 0);
-      const offer = free > 0 ? this.#offerOf(cls) : undefined;
-      if (offer === undefined) continue;
-      offer.count += free;
-      this.#add(offer.total, cls, free);
-      this.#parts.get(offer.value)?.push([cls, free]);
-    }
-  }
-
-  /** False if there is nothing to be had. */
-  addVictims(lots: ReturnType<typeof lotsFor>): boolean {
-    for (const { group, from, to } of lots.flat()) {
-      const cls = this.#market.classOf(group);
-      const offer = this.#offerOf(cls);
-      if (offer === undefined) continue;
-      offer.count += to - from;
-      offer.victims ??= this.#zeros();
-      this.#add(offer.victims, cls, to - from);
-      this.#parts.get(offer.value)?.push([cls, to - from]);
-    }
-    return lots.length > 0;
-  }
-
-  /** What keeps every domain from being whole: the topology, unless one would be but for machines that must not be disrupted (D13). */
-  whatBlocks(wanted: readonly number[]): 'topology' | 'disruption' {
-    const protectedIn = new Map<string, number[]>();
-    for (const [cls, count] of this.#tally.undisruptable) {
-      const domain = this.domainOf(cls);
-      if (domain === undefined) continue;
-      const sums = protectedIn.get(domain) ?? this.#zeros();
-      this.#add(sums, cls, count);
-      protectedIn.set(domain, sums);
-    }
-    const wouldBeWhole = ([domain, sums]: [string, readonly number[]]): boolean => {
-      const offer = this.#offers.get(domain);
-      return wanted.every((w, i) => (offer?.total[i] ?? 0) + (offer?.victims?.[i] ?? 0) + (sums[i] as number) >= w);
-    };
-    return [...protectedIn].some(wouldBeWhole) ? 'disruption' : 'topology';
-  }
-
-  #addCreditable(ties: readonly Tie[], isOwn: (group: Group<Tally>) => boolean): void {
-    for (const tie of ties) {
-      for (const group of tie) {
-        if (group.left <= 0 || this.#tally.fit.accepts[group.classIndex] !== 1) continue;
-        const cls = this.#market.classOf(group);
-        const offer = this.#offerOf(cls);
-        if (offer === undefined) continue;
-        offer.count += group.left;
-        this.#add(offer.total, cls, group.left);
-        this.#add(offer.creditable, cls, group.left);
-        if (isOwn(group)) this.#add(offer.own, cls, group.left);
-        this.#parts.get(offer.value)?.push([cls, group.left]);
-      }
-    }
-  }
-
-  #offerOf(cls: MachineClass): DomainOffer | undefined {
-    const value = this.domainOf(cls);
-    if (value === undefined) return undefined;
-    let offer = this.#offers.get(value);
-    if (offer === undefined) {
-      const parts: [MachineClass, number][] = [];
-      const { dims } = this.#tally.row;
-      const exactTotal = (): bigint[] => dims.map((dim) => parts.reduce((sum, [of, count]) => sum + BigInt(count) * BigInt(of.amounts[dim] ?? 0), 0n));
-      offer = { value, count: 0, total: this.#zeros(), creditable: this.#zeros(), own: this.#zeros(), exactTotal };
-      this.#offers.set(value, offer);
-      this.#all.push(offer);
-      this.#parts.set(value, parts);
-    }
-    return offer;
-  }
-
-  #zeros(): number[] {
-    return this.#tally.row.dims.map(() => 0);
-  }
-
-  #add(to: number[], cls: MachineClass, count: number): void {
-    this.#tally.row.dims.forEach((dim, i) => (to[i] = addUpTo(to[i] as number, count, cls.amounts[dim] ?? 0)));
-  }
-}
+type Take = (group: Group<Tally>, n: number, cls: MachineClass) => number;
+type Taken = readonly [group: Group<Tally>, n: number];
 
 /**
- * Own machines first: one that has just become ready must not push a serving one out (spec: engine 6.2). But what is not
- * bound yet comes after everything that is (D34): it takes over once it is there.
+ * Nothing is taken from a gang that has nowhere whole to go, and it takes nothing new: what has arrived for it is given back,
+ * and machines of others are for whoever of its cluster can use them (`keepLeftOver`).
  */
-function creditInside(market: Market, tally: Tally, offers: Offers, isInside: Admits): void {
-  const take = crediting(tally);
-  for (const ties of offers.held) {
-    for (const own of [true, false]) {
-      drainTies(ties, { market, tally, take, admits: (group, cls) => offers.isOwn(group) === own && isInside(group, cls) });
-    }
-  }
-}
-
-/** Members outside the chosen domain serve nothing yet, but nothing is taken from a gang that has nowhere whole to go. */
-function keepOwnElsewhere(market: Market, tally: Tally, offers: Offers): void {
-  const { accepts } = tally.fit;
-  for (const ties of offers.held) {
-    for (const group of ties.flat()) {
-      if (group.left <= 0 || accepts[group.classIndex] !== 1 || !offers.isOwn(group) || offers.domainOf(market.classOf(group)) === undefined) continue;
-      tally.keep(group);
-    }
-  }
+function keepIncomplete(domain: string | undefined, market: Market, tally: Tally, offers: Offers): void {
+  if (domain === undefined) return;
+  tally.domain = domain;
+  const isInside: Admits = (_group, cls) => offers.domainOf(cls) === domain;
+  for (const ties of offers.held) drainTies(ties, { market, tally, take: crediting(tally), admits: (group, cls) => offers.isOwn(group) && isInside(group, cls) });
+  creditReserved(market, tally, { admits: (group, cls) => group.kind === 'leaving' && isInside(group, cls) });
+  // Members elsewhere serve nothing yet.
+  keepOwn(market, tally, offers, (_group, cls) => offers.domainOf(cls) !== undefined);
   for (const group of market.reserved(tally).flat()) {
     if (group.kind !== 'leaving' || group.left <= 0) continue;
     tally.reserved += group.left;
@@ -226,26 +91,70 @@ function keepOwnElsewhere(market: Market, tally: Tally, offers: Offers): void {
   }
 }
 
-/** All that lacks: Idle, then Speculative, then what others must give up. False if the limit stops it; what it took meanwhile is in `taken`. */
-function acquireInside(market: Market, tally: Tally, isInside: Admits, taken: Taken[]): boolean {
-  for (const speculative of [false, true]) {
-    const pick = picking(market, tally, speculative);
-    drainTies(market.free(tally, speculative), {
-      market,
-      tally,
-      inOrder: true,
-      admits: isInside,
-      take: (group, n, cls) => {
-        const got = pick(group, n, cls);
-        taken.push([group, got]);
-        return got;
-      },
-    });
+/** After everybody's turn: what nobody else of its cluster needs an incomplete gang keeps, where most of it is. */
+export function keepLeftOver(market: Market, tally: Tally, key: string): void {
+  const { domain } = tally;
+  if (tally.covered || domain === undefined) return;
+  drainTies(market.bound(tally.cluster, tally.fit), { market, tally, take: crediting(tally), admits: (_group, cls) => attribute(key, cls) === domain });
+}
+
+/** What could be preempted is looked for only where it could change the choice. */
+function choose(offers: Offers, wanted: readonly number[], mayAcquire: boolean): DomainOffer | undefined {
+  const best = chooseDomain(offers.all(), wanted);
+  if (!mayAcquire) return best;
+  const settled = best !== undefined && isWhole(best, wanted);
+  const rivals = offers.all().some((offer) => !isWhole(offer, wanted) && best !== undefined && compareHeld(offer, best, wanted) < 0);
+  if (settled && !rivals) return best;
+  if (!offers.addVictims()) return best;
+  return chooseDomain(offers.all(), wanted);
+}
+
+/**
+ * Own machines first: one that has just become ready must not push a serving one out (spec: engine 6.2). But what is not
+ * bound yet comes after everything that is (D34): it takes over once it is there.
+ */
+function creditInside(market: Market, tally: Tally, offers: Offers, { take, admits }: { readonly take: Take; readonly admits: Admits }): void {
+  for (const ties of offers.held) {
+    for (const own of [true, false]) {
+      drainTies(ties, { market, tally, take, admits: (group, cls) => offers.isOwn(group) === own && admits(group, cls) });
+    }
   }
-  if (tally.blocked === 'limit') return false;
-  preempt(market, tally, ({ group }) => isInside(group, market.classOf(group)));
+}
+
+/** Members that serve nothing where they are. */
+function keepOwn(market: Market, tally: Tally, offers: Offers, admits: Admits): void {
+  const { accepts } = tally.fit;
+  for (const ties of offers.held) {
+    for (const group of ties.flat()) {
+      if (group.left > 0 && accepts[group.classIndex] === 1 && offers.isOwn(group) && admits(group, market.classOf(group))) tally.keep(group);
+    }
+  }
+}
+
+/**
+ * All that lacks: Idle, then Speculative as far as the limit goes, then what others must give up. False if the limit has
+ * stopped it and they cannot make up for it. `noting` = who is told of what was taken.
+ */
+function acquireInside(market: Market, tally: Tally, admits: Admits, noting: (take: Take) => Take): boolean {
+  if (tally.covered) return true;
+  for (const speculative of [false, true]) {
+    drainTies(market.free(tally, speculative), { market, tally, inOrder: true, admits, take: noting(picking(market, tally, speculative)) });
+  }
+  if (tally.covered) return true;
+  const isInside = ({ group }: Lot): boolean => admits(group, market.classOf(group));
+  if (tally.blocked === 'limit' && !wouldCover(market, tally, lotsFor(market, tally).flat().filter(isInside))) return false;
+  preempt(market, tally, isInside);
   if (!tally.covered) throw new Error(`gang ${tally.row.demandKey}: domain "${String(tally.domain)}" is whole but has run out`);
   return true;
+}
+
+function wouldCover(market: Market, { remaining, row: { dims } }: Tally, lots: readonly Lot[]): boolean {
+  const sums = remaining.map(() => 0);
+  for (const { group, from, to } of lots) {
+    const { amounts } = market.classOf(group);
+    for (let i = 0; i < sums.length; i++) sums[i] = addUpTo(sums[i] as number, to - from, amounts[dims[i] as number] ?? 0);
+  }
+  return remaining.every((lack, i) => (sums[i] as number) >= lack);
 }
 
 /** The best covered domains, for people (spec: engine 16). */

@@ -20,6 +20,8 @@ interface Victim {
 export interface TallyMark {
   readonly remaining: readonly number[];
   readonly lacking: readonly number[] | undefined;
+  readonly credited: number;
+  readonly arriving: number;
   readonly idle: number;
   readonly bought: number;
   readonly reserved: number;
@@ -169,15 +171,17 @@ export class Tally {
     });
   }
 
-  /** What it lacks, acquires and has preempted for it now. Groups keep count of what was taken from them themselves. */
+  /** What it lacks, is credited with, acquires and has preempted for it now. Groups keep count of what was taken from them themselves. */
   mark(): TallyMark {
-    return { remaining: this.remaining.slice(), lacking: this.#lacking?.slice(), idle: this.idle.length, bought: this.bought.length, reserved: this.reserved, freed: this.freed?.slice() };
+    return { remaining: this.remaining.slice(), lacking: this.#lacking?.slice(), credited: this.credited, arriving: this.arriving, idle: this.idle.length, bought: this.bought.length, reserved: this.reserved, freed: this.freed?.slice() };
   }
 
-  backTo({ remaining, lacking, idle, bought, reserved, freed }: TallyMark): void {
+  backTo({ remaining, lacking, credited, arriving, idle, bought, reserved, freed }: TallyMark): void {
     remaining.forEach((amount, i) => (this.remaining[i] = amount));
     this.#uncovered = remaining.filter((amount) => amount > 0).length;
     this.#lacking = lacking?.slice();
+    this.credited = credited;
+    this.arriving = arriving;
     if (this.#idle !== undefined) this.#idle.length = idle;
     if (this.#bought !== undefined) this.#bought.length = bought;
     this.reserved = reserved;

@@ -1,0 +1,161 @@
+/** What each domain has to offer to a Same Need. */
+import type { Group } from '../facts/group.ts';
+import type { MachineClass } from '../facts/shapes.ts';
+import { attribute } from '../match.ts';
+import { addUpTo } from './gang-domain.ts';
+import type { DomainOffer } from './gang-domain.ts';
+import type { Market, Tie } from './market.ts';
+import { lotsFor } from './preempt.ts';
+import type { Tally } from './tally.ts';
+
+/** Machines that a domain has to offer: the cluster has them, or they are Idle, would have to be bought, or taken from others. */
+type Part = readonly [cls: MachineClass, count: number, how: 'held' | 'idle' | 'bought' | 'taken'];
+
+export class Offers {
+  readonly #market: Market;
+  readonly #tally: Tally;
+  readonly #key: string;
+  readonly #offers = new Map<string, DomainOffer>();
+  readonly #all: DomainOffer[] = [];
+  readonly #parts = new Map<string, Part[]>();
+  #lots: ReturnType<typeof lotsFor> | undefined;
+  /** What the cluster has bound, and what is on its way to it. */
+  readonly held: readonly (readonly Tie[])[];
+
+  constructor(market: Market, tally: Tally, key: string) {
+    this.#market = market;
+    this.#tally = tally;
+    this.#key = key;
+    this.held = [market.bound(tally.cluster, tally.fit), market.arriving(tally)];
+    for (const ties of this.held) this.#addCreditable(ties, (group) => this.isOwn(group));
+    const mayTakeArrived = tally.cluster.connected;
+    this.#addCreditable(
+      market.reserved(tally).map((tie) => tie.filter((group) => group.kind === 'leaving' || mayTakeArrived)),
+      () => true,
+    );
+  }
+
+  all(): readonly DomainOffer[] {
+    return this.#all;
+  }
+
+  domainOf(cls: MachineClass): string | undefined {
+    return attribute(this.#key, cls);
+  }
+
+  /** Bound, or decided, for this very gang. */
+  isOwn(group: Group<Tally>): boolean {
+    const stamp = this.#market.stampOf(group);
+    const { need } = this.#tally.row;
+    return stamp !== undefined && stamp.fingerprint === need.fingerprint && stamp.group === need.group;
+  }
+
+  addFree(): void {
+    const { inventory } = this.#market.facts;
+    for (const cls of this.#tally.fit.classes) {
+      this.#addFree(cls, inventory.idle(cls.index)?.left ?? 0, 'idle');
+      this.#addFree(cls, inventory.speculative(cls.index)?.left ?? 0, 'bought');
+    }
+    if (this.#market.room.isClosed) for (const offer of this.#all) this.forbidPurchases(offer);
+  }
+
+  #addFree(cls: MachineClass, free: number, how: Part[2]): void {
+    const offer = free > 0 ? this.#offerOf(cls) : undefined;
+    if (offer === undefined) return;
+    offer.count += free;
+    this.#add(offer.total, cls, free);
+    this.#parts.get(offer.value)?.push([cls, free, how]);
+  }
+
+  /** From now on the domain offers what is to be had without buying. False if it did already. */
+  forbidPurchases(offer: DomainOffer): boolean {
+    if (offer.forbidden !== undefined) return false;
+    const parts = this.#parts.get(offer.value) as Part[];
+    const all = parts.splice(0);
+    const forbidden = (offer.forbidden = this.#zeros());
+    offer.total.fill(0);
+    for (const part of all) {
+      const [cls, count, how] = part;
+      if (how !== 'taken') this.#add(how === 'bought' ? forbidden : offer.total, cls, count);
+      if (how === 'bought') offer.count -= count;
+      else parts.push(part);
+    }
+    return true;
+  }
+
+  /** False if there is nothing to be had. */
+  addVictims(): boolean {
+    if (this.#lots !== undefined) return this.#lots.length > 0;
+    this.#lots = lotsFor(this.#market, this.#tally);
+    for (const { group, from, to } of this.#lots.flat()) {
+      const cls = this.#market.classOf(group);
+      const offer = this.#offerOf(cls);
+      if (offer === undefined) continue;
+      offer.count += to - from;
+      offer.victims ??= this.#zeros();
+      this.#add(offer.victims, cls, to - from);
+      this.#parts.get(offer.value)?.push([cls, to - from, 'taken']);
+    }
+    return this.#lots.length > 0;
+  }
+
+  /**
+   * What keeps every domain from being whole: the topology, unless one would be but for the limit on purchases (D12), or for
+   * machines that must not be disrupted (D13).
+   */
+  whatBlocks(wanted: readonly number[]): 'topology' | 'limit' | 'disruption' {
+    const isWholeWith = (offer: DomainOffer | undefined, more: readonly number[]): boolean =>
+      wanted.every((w, i) => (offer?.total[i] ?? 0) + (offer?.victims?.[i] ?? 0) + (more[i] as number) >= w);
+    if (this.#all.some((offer) => offer.forbidden !== undefined && isWholeWith(offer, offer.forbidden))) return 'limit';
+    const protectedIn = new Map<string, number[]>();
+    for (const [cls, count] of this.#tally.undisruptable) {
+      const domain = this.domainOf(cls);
+      if (domain === undefined) continue;
+      const sums = protectedIn.get(domain) ?? this.#zeros();
+      this.#add(sums, cls, count);
+      protectedIn.set(domain, sums);
+    }
+    return [...protectedIn].some(([domain, sums]) => isWholeWith(this.#offers.get(domain), sums)) ? 'disruption' : 'topology';
+  }
+
+  #addCreditable(ties: readonly Tie[], isOwn: (group: Group<Tally>) => boolean): void {
+    for (const tie of ties) {
+      for (const group of tie) {
+        if (group.left <= 0 || this.#tally.fit.accepts[group.classIndex] !== 1) continue;
+        const cls = this.#market.classOf(group);
+        const offer = this.#offerOf(cls);
+        if (offer === undefined) continue;
+        offer.count += group.left;
+        this.#add(offer.total, cls, group.left);
+        this.#add(offer.creditable, cls, group.left);
+        if (isOwn(group)) this.#add(offer.own, cls, group.left);
+        this.#parts.get(offer.value)?.push([cls, group.left, 'held']);
+      }
+    }
+  }
+
+  #offerOf(cls: MachineClass): DomainOffer | undefined {
+    const value = this.domainOf(cls);
+    if (value === undefined) return undefined;
+    let offer = this.#offers.get(value);
+    if (offer === undefined) {
+      const parts: Part[] = [];
+      const { dims } = this.#tally.row;
+      const exactTotal = (withHeld: boolean): bigint[] =>
+        dims.map((dim) => parts.reduce((sum, [of, count, how]) => (withHeld || how !== 'held' ? sum + BigInt(count) * BigInt(of.amounts[dim] ?? 0) : sum), 0n));
+      offer = { value, count: 0, total: this.#zeros(), creditable: this.#zeros(), own: this.#zeros(), exactTotal };
+      this.#offers.set(value, offer);
+      this.#all.push(offer);
+      this.#parts.set(value, parts);
+    }
+    return offer;
+  }
+
+  #zeros(): number[] {
+    return this.#tally.row.dims.map(() => 0);
+  }
+
+  #add(to: number[], cls: MachineClass, count: number): void {
+    this.#tally.row.dims.forEach((dim, i) => (to[i] = addUpTo(to[i] as number, count, cls.amounts[dim] ?? 0)));
+  }
+}
