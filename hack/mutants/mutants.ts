@@ -185,7 +185,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-keeps-elsewhere', file: 'decide/same.ts', rule: 'an incomplete gang keeps its members elsewhere',
-    find: 'keepOwn(market, tally, offers, (_group, cls) => offers.domainOf(cls) !== undefined);',
+    find: 'keepOwn(market, tally, offers, isSomewhere);',
     replace: '',
   },
   {

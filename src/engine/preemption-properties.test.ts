@@ -9,7 +9,7 @@ import { need, T0 } from './testing/builders.ts';
 import { committed, exceptionFromRest, undecided } from './testing/commit.ts';
 import { Coverage } from './testing/coverage.ts';
 import { overFleets, PATIENCE_MS } from './testing/over-fleets.ts';
-import { served } from './testing/served.ts';
+import { isIncomplete, served } from './testing/served.ts';
 import { idsOf } from './testing/summary.ts';
 import type { Action, EngineMachine, MachineReason, Need, Plan, Snapshot } from './types.ts';
 
@@ -133,7 +133,7 @@ describe('a preemption', { timeout: PATIENCE_MS }, () => {
       const highest = Math.max(...[...world.needs.values()].flat().map((n) => n.profile.priority));
       // From whom they take may change, and so what becomes of those between: what nobody needs goes first.
       // Of what is not its own an incomplete gang has what is left over.
-      const lacks = (plan: Plan): unknown[] => plan.verdicts.filter((v) => v.need.profile.priority === highest).map((v) => (v.sameSatisfiable === false ? undefined : v.deficit));
+      const lacks = (plan: Plan): unknown[] => plan.verdicts.filter((v) => v.need.profile.priority === highest).map((v) => (isIncomplete(v) ? undefined : v.deficit));
       const before = planOnce(world, T0);
       if (takings(world, before).length > 0) checked++;
       expect(lacks(planOnce(added, T0))).toEqual(lacks(before));

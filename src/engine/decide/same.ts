@@ -83,9 +83,10 @@ function keepIncomplete(domain: string | undefined, market: Market, tally: Tally
   for (const ties of offers.held) drainTies(ties, { market, tally, take: crediting(tally), admits: (group, cls) => offers.isOwn(group) && isInside(group, cls) });
   creditReserved(market, tally, { admits: (group, cls) => group.kind === 'leaving' && isInside(group, cls) });
   // Members elsewhere serve nothing yet.
-  keepOwn(market, tally, offers, (_group, cls) => offers.domainOf(cls) !== undefined);
+  const isSomewhere: Admits = (_group, cls) => offers.domainOf(cls) !== undefined;
+  keepOwn(market, tally, offers, isSomewhere);
   for (const group of market.reserved(tally).flat()) {
-    if (group.kind !== 'leaving' || group.left <= 0) continue;
+    if (group.kind !== 'leaving' || group.left <= 0 || tally.fit.accepts[group.classIndex] !== 1 || !isSomewhere(group, market.classOf(group))) continue;
     tally.reserved += group.left;
     group.take(tally, group.left);
   }
@@ -121,7 +122,7 @@ function creditInside(market: Market, tally: Tally, offers: Offers, { take, admi
   }
 }
 
-/** Members that serve nothing where they are. */
+/** Credits members although they cover nothing of what lacks. */
 function keepOwn(market: Market, tally: Tally, offers: Offers, admits: Admits): void {
   const { accepts } = tally.fit;
   for (const ties of offers.held) {

@@ -7,7 +7,7 @@ import type { Tally } from '../decide/tally.ts';
 import { Facts } from '../facts/facts.ts';
 import type { Group } from '../facts/group.ts';
 import type { NeedRow } from '../facts/need-row.ts';
-import type { EngineMachine, Snapshot } from '../types.ts';
+import type { EngineMachine, NeedVerdict, Snapshot } from '../types.ts';
 
 export interface Served {
   readonly row: NeedRow;
@@ -19,6 +19,11 @@ export interface Served {
   /** Nothing is to be found any more. */
   readonly covered: boolean;
   readonly machine: (slot: number) => EngineMachine;
+}
+
+/** A gang that has no whole place, or may not buy what it lacks there. */
+export function isIncomplete({ sameDomain, satisfied, preemption }: Pick<NeedVerdict, 'sameDomain' | 'satisfied' | 'preemption'>): boolean {
+  return sameDomain !== undefined && !satisfied && preemption === undefined;
 }
 
 export function served(world: Snapshot): Served[] {
