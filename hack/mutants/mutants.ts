@@ -165,7 +165,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-rule-4', file: 'decide/gang-domain.ts', rule: 'then the one that wastes less',
-    find: ' || compareSlack(a, b, wanted, isHeld)',
+    find: ' || compareSlack(a, b, wanted)',
     replace: '',
   },
   {
@@ -175,13 +175,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-rule-7', file: 'decide/gang-domain.ts', rule: 'then the one with more machines',
-    find: 'return byFree || (isHeld ? 0 : b.count - a.count) || ',
+    find: 'return byFree || b.count - a.count || ',
     replace: 'return byFree || ',
   },
   {
     id: 'gang-rule-8', file: 'decide/gang-domain.ts', rule: 'then the smallest value',
-    find: 'b.count - a.count) || compareText(a.value, b.value);',
-    replace: 'b.count - a.count) || compareText(b.value, a.value);',
+    find: 'b.count - a.count || compareText(a.value, b.value);',
+    replace: 'b.count - a.count || compareText(b.value, a.value);',
   },
   {
     id: 'gang-keeps-elsewhere', file: 'decide/same.ts', rule: 'an incomplete gang keeps its members elsewhere',
@@ -197,11 +197,6 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'gang-stays', file: 'decide/gang-domain.ts', rule: 'what a gang gives back does not move it',
     find: 'if (covers(a.own, wanted)) return compareText(a.value, b.value);',
     replace: '',
-  },
-  {
-    id: 'gang-beyond-whole', file: 'decide/gang-domain.ts', rule: 'where all is held what else is free decides',
-    find: 'isHeld ? x - (a.creditable[i] as number) - y + (b.creditable[i] as number) : x - y',
-    replace: 'x - y',
   },
   {
     id: 'gang-takes-no-stranger', file: 'decide/same.ts', rule: 'an incomplete gang takes nothing that others can use',

@@ -18,8 +18,8 @@ export interface DomainOffer {
   victims?: number[];
   /** What the limit forbids to buy there; absent = nothing. */
   forbidden?: number[];
-  /** The exact sum of creditable (if asked for), free and victims, for those who must tell how much is too much. */
-  readonly exactTotal: (withHeld: boolean) => readonly bigint[];
+  /** The exact sum of creditable, free and victims, for those who must tell how much is too much. */
+  readonly exactTotal: () => readonly bigint[];
 }
 
 export const MOST = Number.MAX_SAFE_INTEGER;
@@ -70,9 +70,8 @@ function compareOffers(a: DomainOffer, b: DomainOffer, wanted: readonly number[]
   if (byHeld !== 0) return byHeld;
   // What it holds beyond the whole is about to be given back: it must not move the gang while it goes.
   if (covers(a.own, wanted)) return compareText(a.value, b.value);
-  const isHeld = covers(a.creditable, wanted);
-  const byFree = whole ? Number(isWhole(b, wanted)) - Number(isWhole(a, wanted)) || compareSlack(a, b, wanted, isHeld) : -compareCapped(a.total, b.total, wanted);
-  return byFree || (isHeld ? 0 : b.count - a.count) || compareText(a.value, b.value);
+  const byFree = whole ? Number(isWhole(b, wanted)) - Number(isWhole(a, wanted)) || compareSlack(a, b, wanted) : -compareCapped(a.total, b.total, wanted);
+  return byFree || b.count - a.count || compareText(a.value, b.value);
 }
 
 /** Compares Σ min(have, want) / want. Where one has less of nothing no sums are needed. */
@@ -90,21 +89,20 @@ function compareCapped(a: readonly number[], b: readonly number[], wanted: reado
   return compareRatios(cap(a), cap(b), wanted);
 }
 
-/** The least over-commitment first; where all is held already, of what else there is. */
-function compareSlack(a: DomainOffer, b: DomainOffer, wanted: readonly number[], isHeld: boolean): number {
+/** The least over-commitment first. */
+function compareSlack(a: DomainOffer, b: DomainOffer, wanted: readonly number[]): number {
   let more = false;
   let less = false;
   for (let i = 0; i < wanted.length; i++) {
     if (wanted[i] === 0) continue;
     const x = (a.total[i] as number) + (a.victims?.[i] ?? 0);
     const y = (b.total[i] as number) + (b.victims?.[i] ?? 0);
-    if (x >= MOST || y >= MOST) return compareRatios(a.exactTotal(!isHeld), b.exactTotal(!isHeld), wanted);
-    const difference = isHeld ? x - (a.creditable[i] as number) - y + (b.creditable[i] as number) : x - y;
-    if (difference > 0) more = true;
-    else if (difference < 0) less = true;
+    if (x >= MOST || y >= MOST) return compareRatios(a.exactTotal(), b.exactTotal(), wanted);
+    if (x > y) more = true;
+    else if (x < y) less = true;
   }
   if (!more || !less) return Number(more) - Number(less);
-  return compareRatios(a.exactTotal(!isHeld), b.exactTotal(!isHeld), wanted);
+  return compareRatios(a.exactTotal(), b.exactTotal(), wanted);
 }
 
 function compareRatios(a: readonly bigint[], b: readonly bigint[], wanted: readonly number[]): number {

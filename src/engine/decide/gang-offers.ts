@@ -8,8 +8,8 @@ import type { Market, Tie } from './market.ts';
 import { lotsFor } from './preempt.ts';
 import type { Tally } from './tally.ts';
 
-/** Machines that a domain has to offer: the cluster has them, or they are Idle, would have to be bought, or taken from others. */
-type Part = readonly [cls: MachineClass, count: number, how: 'held' | 'idle' | 'bought' | 'taken'];
+/** Machines that a domain has to offer: they are there, would have to be bought, or taken from others. */
+type Part = readonly [cls: MachineClass, count: number, how: 'there' | 'bought' | 'taken'];
 
 export class Offers {
   readonly #market: Market;
@@ -53,7 +53,7 @@ export class Offers {
   addFree(): void {
     const { inventory } = this.#market.facts;
     for (const cls of this.#tally.fit.classes) {
-      this.#addFree(cls, inventory.idle(cls.index)?.left ?? 0, 'idle');
+      this.#addFree(cls, inventory.idle(cls.index)?.left ?? 0, 'there');
       this.#addFree(cls, inventory.speculative(cls.index)?.left ?? 0, 'bought');
     }
     if (this.#market.room.isClosed) for (const offer of this.#all) this.forbidPurchases(offer);
@@ -129,7 +129,7 @@ export class Offers {
         this.#add(offer.total, cls, group.left);
         this.#add(offer.creditable, cls, group.left);
         if (isOwn(group)) this.#add(offer.own, cls, group.left);
-        this.#parts.get(offer.value)?.push([cls, group.left, 'held']);
+        this.#parts.get(offer.value)?.push([cls, group.left, 'there']);
       }
     }
   }
@@ -141,8 +141,7 @@ export class Offers {
     if (offer === undefined) {
       const parts: Part[] = [];
       const { dims } = this.#tally.row;
-      const exactTotal = (withHeld: boolean): bigint[] =>
-        dims.map((dim) => parts.reduce((sum, [of, count, how]) => (withHeld || how !== 'held' ? sum + BigInt(count) * BigInt(of.amounts[dim] ?? 0) : sum), 0n));
+      const exactTotal = (): bigint[] => dims.map((dim) => parts.reduce((sum, [of, count]) => sum + BigInt(count) * BigInt(of.amounts[dim] ?? 0), 0n));
       offer = { value, count: 0, total: this.#zeros(), creditable: this.#zeros(), own: this.#zeros(), exactTotal };
       this.#offers.set(value, offer);
       this.#all.push(offer);
