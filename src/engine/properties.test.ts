@@ -100,7 +100,7 @@ describe('a plan', { timeout: PATIENCE_MS }, () => {
 
   it('credits a Need with what matches it', () => {
     let folded = 0;
-    overFleets(worlds(), (world) => {
+    const fleets = overFleets(worlds(), (world) => {
       for (const { row, slots, victims, machine } of served(world)) {
         const asked = [row.need, ...(row.gangs ?? []).map((gang) => gang.need)];
         if (row.gangs !== undefined && slots.length > 0) folded++;
@@ -108,7 +108,7 @@ describe('a plan', { timeout: PATIENCE_MS }, () => {
         expect(strange.map(({ id }) => id)).toEqual([]);
       }
     }, { file });
-    expect(folded).toBeGreaterThan(100);
+    expect(folded).toBeGreaterThan(fleets / 40);
   });
 
   it('names each machine at most once, and only machines that exist', () => {
