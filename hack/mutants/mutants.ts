@@ -135,8 +135,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'broken-plan', file: 'decide/planner.ts', rule: 'a plan that came to nothing leaves nothing behind',
-    find: 'this.#clustersToPlan(inFull || wasBroken);',
-    replace: 'this.#clustersToPlan(inFull);',
+    find: 'wasBroken ? [...before, [...facts.inventory.slots()]] : before',
+    replace: 'before',
   },
   {
     id: 'gang-inside', file: 'decide/same.ts', rule: 'a gang acquires in its domain only',
@@ -330,8 +330,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'trust-reclaim', file: 'decide/reclaim.ts', rule: 'nothing is reclaimed while supply is not trusted',
-    find: "if (!supplyTrusted) return { code: 'SupplyUntrusted' };",
-    replace: '',
+    find: "if (!supplyTrusted || inventory.isUntrusted(slot)) return { code: 'SupplyUntrusted' };",
+    replace: "if (inventory.isUntrusted(slot)) return { code: 'SupplyUntrusted' };",
   },
   {
     id: 'trust-preempt', file: 'decide/preempt.ts', rule: 'nothing is preempted while supply is not trusted',
@@ -345,8 +345,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'trust-withdraw', file: 'decide/withdraw.ts', rule: 'nothing is withdrawn while supply is not trusted',
-    find: "return facts.supplyTrusted ? undefined : { code: 'SupplyUntrusted' };",
-    replace: 'return undefined;',
+    find: 'return facts.supplyTrusted && !facts.inventory.isUntrusted(slot)',
+    replace: 'return !facts.inventory.isUntrusted(slot)',
   },
   {
     id: 'reclaim-patience', file: 'decide/reclaim.ts', rule: 'patience with occupied machines ends on time (D32)',
@@ -626,8 +626,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'reservation-arrived', file: 'facts/role.ts', rule: "what has arrived is its preemptor's",
-    find: 'if (state === IDLE) return reserved ? ROLE.reserved : ROLE.idle;',
-    replace: 'if (state === IDLE) return ROLE.idle;',
+    find: 'if (state === IDLE && reserved) return ROLE.reserved;',
+    replace: '',
   },
   {
     id: 'reservation-session', file: 'decide/plain.ts', rule: 'what has arrived is not bound without a session',
@@ -846,8 +846,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'trust-before-session', file: 'decide/reclaim.ts', rule: 'that supply is not trusted is said before that a session is missing',
-    find: "  if (!supplyTrusted) return { code: 'SupplyUntrusted' };\n  if (!connected) return { code: 'ExcessNoSession', cluster: name };\n",
-    replace: "  if (!connected) return { code: 'ExcessNoSession', cluster: name };\n  if (!supplyTrusted) return { code: 'SupplyUntrusted' };\n",
+    find: "  if (!supplyTrusted || inventory.isUntrusted(slot)) return { code: 'SupplyUntrusted' };\n  if (!connected) return { code: 'ExcessNoSession', cluster: name };\n",
+    replace: "  if (!connected) return { code: 'ExcessNoSession', cluster: name };\n  if (!supplyTrusted || inventory.isUntrusted(slot)) return { code: 'SupplyUntrusted' };\n",
   },
   {
     id: 'fold-name', file: 'facts/need-row.ts', rule: 'what is bound for gangs that share machines is told from what is bound for demand without Same',
