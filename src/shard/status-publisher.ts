@@ -75,13 +75,11 @@ export class ShardStatusPublisher implements Runnable {
     const at = clock.now();
     const shard = this.options.shardObject();
     try {
-      if (shard && latest) {
-        const facts = this.options.facts();
-        const known = BigInt(shard.status?.epoch ?? 0);
+      const facts = this.options.facts();
+      // Whoever was succeeded, and does not know it yet, says nothing: under its name the successor would take itself for succeeded.
+      if (shard && latest && !isSucceeded(shard, facts)) {
         const status = shardStatus(latest.plan, {
           ...facts,
-          // Whoever was succeeded, and does not know it yet, must not make its successor's successor begin below it.
-          epoch: facts.epoch > known ? facts.epoch : known,
           cycle: latest.facts.cycle,
           withheld: latest.facts.withheld,
           at,
@@ -107,4 +105,10 @@ export class ShardStatusPublisher implements Runnable {
       this.failing = true;
     }
   }
+}
+
+/** Another process has led the shard under an epoch that is not below ours. */
+function isSucceeded({ status }: Shard, { epoch, holder }: Pick<ShardFacts, 'epoch' | 'holder'>): boolean {
+  const published = BigInt(status?.epoch ?? 0);
+  return published > epoch || (published === epoch && status?.holder !== undefined && status.holder !== '' && status.holder !== holder);
 }
