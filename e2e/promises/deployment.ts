@@ -5,23 +5,9 @@ import { startRealFleet } from '../fleet.ts';
 import type { Cluster, Fleet } from '../fleet.ts';
 import { eventually, expect } from '../promise.ts';
 import type { Promised } from '../promise.ts';
+import { webDeployment } from '../web-deployment.ts';
 
 const REPLICAS = 20; // of 2 cores: five machines of 8, more than the two that exist
-
-const deployment = `
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web, namespace: default }
-spec:
-  replicas: ${REPLICAS}
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-        - { name: web, image: example/web, resources: { requests: { cpu: "2", memory: 1Gi } } }
-`;
 
 interface Item {
   metadata: { name: string; labels?: Record<string, string>; uid: string };
@@ -44,7 +30,7 @@ export const deploymentGetsMachines: Promised = {
     const fleet = await startRealFleet(dir, log);
     try {
       expect((await list(fleet.east, 'nodes')).length === 0, 'the cluster was to have no Nodes at the start');
-      writeFileSync(join(dir, 'web.yaml'), deployment);
+      writeFileSync(join(dir, 'web.yaml'), webDeployment(REPLICAS));
       await kubectl(fleet.east, ['apply', '-f', join(dir, 'web.yaml')]);
       log(`Deployment of ${REPLICAS} Pods submitted`);
 

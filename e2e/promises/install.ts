@@ -14,25 +14,11 @@ import { find, manifestsOf } from '../install/manifests.ts';
 import type { Manifest } from '../install/manifests.ts';
 import { eventually, expect } from '../promise.ts';
 import type { PromiseContext, Promised } from '../promise.ts';
+import { webDeployment } from '../web-deployment.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const chart = (name: string): string => join(root, 'charts', name);
 const REPLICAS = 14; // of 2 cores: four machines of 8, more than the two that exist
-
-const workload = `
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web, namespace: default }
-spec:
-  replicas: ${REPLICAS}
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-        - { name: web, image: example/web, resources: { requests: { cpu: "2", memory: 1Gi } } }
-`;
 
 /** What the components say something about, change and take back. */
 const oddities = `
@@ -66,7 +52,7 @@ async function list(cluster: ControlPlane, what: string): Promise<Item[]> {
 
 /** What a fleet is for, whoever installed it: a Deployment gets machines, one is released under it, and all goes back. */
 async function serves(installed: Installed, hub: ControlPlane, east: ControlPlane, { dir, log }: PromiseContext): Promise<string> {
-  writeFileSync(join(dir, 'web.yaml'), workload);
+  writeFileSync(join(dir, 'web.yaml'), webDeployment(REPLICAS));
   writeFileSync(join(dir, 'odd.yaml'), oddities);
   await kubectl(east, ['apply', '-f', join(dir, 'web.yaml'), '-f', join(dir, 'odd.yaml')]);
   const running = () => eventually('all Pods run', 120, async () => {

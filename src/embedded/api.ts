@@ -3,7 +3,7 @@
  * `startEmbeddedControlPlane` in control-plane.ts builds it. spec: design 6.
  */
 import type { Clock } from '../lib/clock.ts';
-import type { DeleteOptions, KubeObject, ObjectRef, ResourceType, StoreEvent } from '../runtime/types.ts';
+import type { AccessRequest, DeleteOptions, KubeObject, ObjectRef, ResourceType, StoreEvent } from '../runtime/types.ts';
 import type { Faults } from './faults.ts';
 
 export interface EmbeddedControlPlaneOptions {
@@ -23,16 +23,6 @@ export interface EmbeddedControlPlaneOptions {
   readonly tuning?: Partial<Tuning>;
   /** Refuses requests over HTTP, as RBAC would. Nobody is asked who he is, so the bearer token is all there is to tell callers apart. */
   readonly authorize?: (request: AccessRequest, token: string | undefined) => boolean;
-}
-
-/** What a request would do. Empty: the core group, the object itself, all namespaces or none, no single object. */
-export interface AccessRequest {
-  readonly verb: string;
-  readonly group: string;
-  readonly plural: string;
-  readonly subresource: string;
-  readonly namespace: string;
-  readonly name: string;
 }
 
 export interface Tuning {

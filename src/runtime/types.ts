@@ -219,3 +219,13 @@ export interface Runnable {
   /** Resolves when stopped by the signal; a rejection stops the manager with that error. */
   run(signal: AbortSignal): Promise<void>;
 }
+
+/** What a request to an API server would do, as its authorizer is asked. Empty: the core group, the object itself, all namespaces or none, no single object. */
+export interface AccessRequest {
+  readonly verb: string;
+  readonly group: string;
+  readonly plural: string;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
+}

@@ -9,6 +9,7 @@ import { isConflict, isNotFound } from '../runtime/client/api-error.ts';
 import type { KubeClient, Log, Runnable } from '../runtime/types.ts';
 import { providerStatus, shardStatus } from './status.ts';
 import type { ProviderFacts, ShardFacts, Supply } from './status.ts';
+import { isSucceeded } from './succession.ts';
 
 /** What is told of one provider. */
 export interface ProviderSight {
@@ -105,10 +106,4 @@ export class ShardStatusPublisher implements Runnable {
       this.failing = true;
     }
   }
-}
-
-/** Another process has led the shard under an epoch that is not below ours. */
-function isSucceeded({ status }: Shard, { epoch, holder }: Pick<ShardFacts, 'epoch' | 'holder'>): boolean {
-  const published = BigInt(status?.epoch ?? 0);
-  return published > epoch || (published === epoch && status?.holder !== undefined && status.holder !== '' && status.holder !== holder);
 }

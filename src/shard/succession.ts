@@ -6,6 +6,12 @@ export class SucceededError extends Error {
   override readonly name = 'SucceededError';
 }
 
+/** Whether the object names another process that has led the shard under an epoch that is not below ours. */
+export function isSucceeded(shard: Shard | undefined, { epoch, holder }: { readonly epoch: bigint; readonly holder: string }): boolean {
+  const { epoch: published = 0, holder: other = '' } = shard?.status ?? {};
+  return BigInt(published) > epoch || (BigInt(published) === epoch && other !== '' && other !== holder);
+}
+
 export interface SuccessionOptions {
   /** Ours, as in Shard.status.holder. */
   readonly identity: string;
@@ -33,12 +39,9 @@ export class Succession implements Runnable {
 
   /** The Shard object has changed, or our epoch has. `epoch`: ours; 0 while there is none. */
   look(epoch: bigint, shard: Shard | undefined): void {
-    if (this.isOver || epoch === 0n) return;
-    const { epoch: published = 0, holder = '' } = shard?.status ?? {};
-    const isAbove = BigInt(published) > epoch;
-    const isShared = BigInt(published) === epoch && holder !== '' && holder !== this.options.identity;
-    if (!isAbove && !isShared) return;
+    if (this.isOver || epoch === 0n || !isSucceeded(shard, { epoch, holder: this.options.identity })) return;
     this.isOver = true;
+    const { epoch: published, holder = '' } = shard?.status ?? {};
     const error = new SucceededError(`the Shard object names epoch ${published} of "${holder}", and this process acts under ${epoch}: it was succeeded and must be started again`);
     this.options.log.error({ epoch: String(epoch), published, holder }, 'another process has led this shard since: stopping at once');
     this.options.onSucceeded(error);

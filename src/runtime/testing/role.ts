@@ -1,14 +1,5 @@
 import type { Permission } from '../permission.ts';
-
-/** A request as an API server asks its authorizer about it. */
-export interface AccessRequest {
-  readonly verb: string;
-  readonly group: string;
-  readonly plural: string;
-  readonly subresource: string;
-  readonly namespace: string;
-  readonly name: string;
-}
+import type { AccessRequest } from '../types.ts';
 
 /** Decides as RBAC does about a ServiceAccount that has these permissions and no others, and remembers what was asked. */
 export class Role {
