@@ -2,7 +2,8 @@
 export interface Promised {
   readonly id: string;
   readonly promise: string;
-  readonly controlPlane: 'processes' | 'embedded';
+  /** none: it starts no API server. */
+  readonly controlPlane: 'processes' | 'embedded' | 'none';
   /** Returns what was seen, for the report. */
   run(context: PromiseContext): Promise<string>;
 }
@@ -25,6 +26,18 @@ export interface PromiseResult {
   readonly outcome: 'passed' | 'failed' | 'skipped';
   readonly ms: number;
   readonly detail: string;
+}
+
+/** Runs a check and makes a result of what it returns or throws. */
+export async function judge(named: Pick<PromiseResult, 'id' | 'promise' | 'controlPlane'>, run: () => Promise<{ detail: string; kubernetes?: string }>): Promise<PromiseResult> {
+  const started = performance.now();
+  const ms = (): number => Math.round(performance.now() - started);
+  try {
+    const seen = await run();
+    return { ...named, ...seen, outcome: 'passed', ms: ms() };
+  } catch (error) {
+    return { ...named, outcome: 'failed', ms: ms(), detail: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 /** Repeats `check` until it returns without throwing; after `seconds` throws its last error with what was waited for. */

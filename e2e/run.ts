@@ -3,16 +3,22 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { promises } from './promises/index.ts';
+import { kubernetesVersion } from '../src/embedded/http/discovery.ts';
+import { promises, rigPromises } from './promises/index.ts';
+import { judge } from './promise.ts';
 import type { PromiseResult } from './promise.ts';
+import { checkOnRig } from './rig/rig-promise.ts';
+import type { ControlPlaneKind } from './rig/sites.ts';
 
 const help = `npm run e2e -- [flags]
 
 Checks what BigFleet promises, end to end, with real processes and sockets. The control planes are real ones (built from
-source on first use, which takes minutes and needs Go) or the embedded one.
+source on first use, which takes minutes and needs Go) or the embedded one. Most promises share one running fleet, each with
+machines and a namespace of its own.
 
   --only ID[,ID]        only these promises
-  --control-plane NAME  only promises on this kind: processes (real API servers) or embedded
+  --control-plane NAME  only promises on this kind: processes (real API servers), embedded, or none (they start no API server)
+  --at-once N           how many promises check the shared fleet at a time; 4 by default
   --pauses N            how often takeover pauses a process; 10 by default
   --kills N             how many processes kill-anything kills; 24 by default
   --list                print the promises and exit
@@ -32,6 +38,7 @@ function parse() {
       options: {
         only: { type: 'string' },
         'control-plane': { type: 'string' },
+        'at-once': { type: 'string', default: '4' },
         pauses: { type: 'string', default: '10' },
         kills: { type: 'string', default: '24' },
         list: { type: 'boolean' },
@@ -52,40 +59,64 @@ if (flags.help) {
 }
 if (flags.output !== 'text' && flags.output !== 'json') usage(`--output: "${flags.output}" is neither text nor json`);
 const plane = flags['control-plane'];
-if (plane !== undefined && plane !== 'processes' && plane !== 'embedded') usage(`--control-plane: "${plane}" is neither processes nor embedded`);
-const pauses = Number(flags.pauses);
-if (!Number.isSafeInteger(pauses) || pauses < 1) usage(`--pauses: "${flags.pauses}" is not a number of at least 1`);
-const kills = Number(flags.kills);
-if (!Number.isSafeInteger(kills) || kills < 1) usage(`--kills: "${flags.kills}" is not a number of at least 1`);
+if (plane !== undefined && plane !== 'processes' && plane !== 'embedded' && plane !== 'none') usage(`--control-plane: "${plane}" is neither processes nor embedded nor none`);
+function count(flag: 'pauses' | 'kills' | 'at-once'): number {
+  const value = Number(flags[flag]);
+  if (!Number.isSafeInteger(value) || value < 1) usage(`--${flag}: "${flags[flag]}" is not a number of at least 1`);
+  return value;
+}
+const [pauses, kills, atOnce] = [count('pauses'), count('kills'), count('at-once')];
 const wanted = flags.only?.split(',');
-for (const id of wanted ?? []) if (!promises.some((p) => p.id === id)) usage(`--only: there is no promise "${id}"; --list shows them`);
-const chosen = promises.filter((p) => (!wanted || wanted.includes(p.id)) && (plane === undefined || p.controlPlane === plane));
-if (chosen.length === 0) usage('no promise fits these flags');
+for (const id of wanted ?? []) if (![...promises, ...rigPromises].some((p) => p.id === id)) usage(`--only: there is no promise "${id}"; --list shows them`);
+const isWanted = ({ id }: { id: string }): boolean => wanted === undefined || wanted.includes(id);
+const kinds: readonly ControlPlaneKind[] = ['embedded', 'processes'];
+const chosen = promises.filter((p) => isWanted(p) && (plane === undefined || p.controlPlane === plane));
+const chosenOnRig = kinds.filter((kind) => plane === undefined || plane === kind)
+  .map((kind) => ({ kind, promises: rigPromises.filter((p) => isWanted(p) && p.on.includes(kind)) })).filter(({ promises: some }) => some.length > 0);
+if (chosen.length === 0 && chosenOnRig.length === 0) usage('no promise fits these flags');
 if (flags.list) {
-  for (const { id, controlPlane, promise } of chosen) process.stdout.write(`${id.padEnd(18)} ${controlPlane.padEnd(10)} ${promise}\n`);
+  const line = (id: string, kind: string, promise: string): string => `${id.padEnd(18)} ${kind.padEnd(10)} ${promise}\n`;
+  for (const { id, controlPlane, promise } of chosen) process.stdout.write(line(id, controlPlane, promise));
+  for (const { kind, promises: some } of chosenOnRig) for (const { id, promise } of some) process.stdout.write(line(id, kind, promise));
   process.exit(0);
 }
 
 const results: PromiseResult[] = [];
+const started = performance.now();
+const log = (line: string): void => void process.stderr.write(`  ${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
+const add = (result: PromiseResult): void => {
+  results.push(result);
+  log(`${result.id} (${result.controlPlane}): ${result.outcome} in ${Math.round(result.ms / 1000)} s: ${result.detail}`);
+};
+/** Removes the folder if nothing in it is of interest. */
+function leave(dir: string, isOfInterest: boolean): void {
+  if (isOfInterest || flags.keep) log(`logs are in ${dir}`);
+  else rmSync(dir, { recursive: true, force: true });
+}
+
 for (const promised of chosen) {
   const { id, promise, controlPlane } = promised;
   const dir = mkdtempSync(join(tmpdir(), `bigfleet-e2e-${id}-`));
-  const started = performance.now();
-  const log = (line: string): void => void process.stderr.write(`  ${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
-  process.stderr.write(`${id} (${controlPlane}): ${promise}\n`);
-  let outcome: PromiseResult['outcome'] = 'passed';
-  let detail: string;
+  log(`${id} (${controlPlane}): ${promise}`);
+  const result = await judge({ id, promise, controlPlane }, async () => {
+    const detail = await promised.run({ dir, log, pauses, kills });
+    const kubernetes = controlPlane === 'embedded' ? kubernetesVersion.gitVersion : /Kubernetes (v[\d.]+)/.exec(detail)?.[1];
+    return { detail, ...(kubernetes !== undefined && { kubernetes }) };
+  });
+  add(result);
+  leave(dir, result.outcome !== 'passed');
+}
+for (const { kind, promises: some } of chosenOnRig) {
+  const dir = mkdtempSync(join(tmpdir(), `bigfleet-e2e-${kind}-`));
+  let isOfInterest = true;
   try {
-    detail = await promised.run({ dir, log, pauses, kills });
+    isOfInterest = await checkOnRig(some, { kind, dir, atOnce, log, onResult: add });
   } catch (error) {
-    outcome = 'failed';
-    detail = error instanceof Error ? error.message : String(error);
+    // No rig could be started, or it could not be ended: then none of what has no result holds.
+    const detail = error instanceof Error ? error.message : String(error);
+    for (const { id, promise } of some) if (!results.some((r) => r.id === id && r.controlPlane === kind)) add({ id, promise, controlPlane: kind, outcome: 'failed', ms: 0, detail });
   }
-  const version = /Kubernetes (v[\d.]+)/.exec(detail)?.[1];
-  results.push({ id, promise, controlPlane, ...(version !== undefined && { kubernetes: version }), outcome, ms: Math.round(performance.now() - started), detail });
-  log(`${outcome}: ${detail}`);
-  if (outcome === 'passed' && !flags.keep) rmSync(dir, { recursive: true, force: true });
-  else log(`logs are in ${dir}`);
+  leave(dir, isOfInterest);
 }
 
 const passed = results.filter((r) => r.outcome === 'passed').length;

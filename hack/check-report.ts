@@ -13,7 +13,7 @@ interface UpReport {
   peakRssBytes: number;
   wallSeconds: number;
 }
-interface E2eReport { kind: string; passed: number; failed: number; skipped: number; results: { id: string; outcome: string; detail: string }[] }
+interface E2eReport { kind: string; passed: number; failed: number; skipped: number; results: { id: string; controlPlane: string; kubernetes?: string; outcome: string; detail: string }[] }
 
 const [file = '', what = ''] = process.argv.slice(2);
 const report = JSON.parse(readFileSync(file, 'utf8')) as UpReport | E2eReport;
@@ -32,7 +32,10 @@ process.exit(failed === 0 && checks.length > 0 ? 0 : 1);
 function checkE2e({ kind, passed, failed, skipped, results }: E2eReport): void {
   check('kind', kind === 'E2eReport', kind);
   check('promises held', passed >= 1 && failed === 0 && skipped === 0 && results.length === passed, { passed, failed, skipped });
-  for (const { id, outcome, detail } of results) check(id, outcome === 'passed', detail);
+  for (const { id, controlPlane, outcome, kubernetes, detail } of results) {
+    const isNamed = controlPlane === 'none' || /^v1\.\d+\.\d+/.test(kubernetes ?? '');
+    check(`${id} (${kubernetes ?? controlPlane})`, outcome === 'passed' && isNamed, isNamed ? detail : 'the version of the API server is not named');
+  }
 }
 
 function checkUp(r: UpReport, source: 'builtin' | 'trace'): void {

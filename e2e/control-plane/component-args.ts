@@ -44,12 +44,12 @@ export function schedulerArgs({ kubeconfigPath }: { kubeconfigPath: string }): s
   return [`--kubeconfig=${kubeconfigPath}`, ...withoutElectionOrPort, ...busyClient];
 }
 
-/** kwok makes every Node live, its Lease included, and every Pod bound to one run at once. */
-export function kwokArgs({ kubeconfigPath, stages }: { kubeconfigPath: string; stages: readonly string[] }): string[] {
+/** kwok makes every Node live (or those with the annotation `kubelets`), its Lease included, and every Pod bound to one run at once. */
+export function kwokArgs({ kubeconfigPath, stages, kubelets }: { kubeconfigPath: string; stages: readonly string[]; kubelets?: string }): string[] {
   return [
     `--kubeconfig=${kubeconfigPath}`,
     ...stages.map((path) => `--config=${path}`),
-    '--manage-all-nodes',
+    kubelets === undefined ? '--manage-all-nodes' : `--manage-nodes-with-annotation-selector=${kubelets}`,
     '--node-lease-duration-seconds=40',
     '--node-port=0', // otherwise it listens on one fixed port of every address
   ];

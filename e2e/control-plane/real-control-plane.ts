@@ -26,6 +26,10 @@ export interface ControlPlane {
   readonly kubeconfigPath: string;
   /** Process id of each program, by its name. */
   readonly pids: Readonly<Record<string, number>>;
+  /** Ends the API server alone; whoever calls it is refused. */
+  stopApiServer(): Promise<void>;
+  /** Starts it again at the same address, with what it had stored, and waits until it is ready. */
+  startApiServer(): Promise<void>;
   /** Ends every process. Resolves when they are gone; may be called again. */
   stop(): Promise<void>;
 }
@@ -38,6 +42,8 @@ export interface RealControlPlaneOptions {
   readonly etcd: { readonly url: string };
   /** With a scheduler and kwok: Pods run. Without: a hub, with the API server and the controller manager only. */
   readonly workload: boolean;
+  /** kwok is the kubelet of Nodes with this annotation (`key=value`) only; default: of all Nodes. */
+  readonly kubelets?: string;
   readonly audit?: Audit;
   readonly apiServerFlags?: readonly string[];
   readonly log: (line: string) => void;
@@ -68,9 +74,9 @@ export async function startRealControlPlane(options: RealControlPlaneOptions): P
     });
 
   const prefix = `/registry-${name}`;
-  const { server, url, ca } = await startApiServer(name, credentials, log, (port) =>
-    launch('kube-apiserver', [...apiServerArgs({ etcdUrl: options.etcd.url, prefix, port, credentials, ...(options.audit && { audit: options.audit }) }), ...(options.apiServerFlags ?? [])]),
-  );
+  const launchServer = (port: number): GuardedProcess =>
+    launch('kube-apiserver', [...apiServerArgs({ etcdUrl: options.etcd.url, prefix, port, credentials, ...(options.audit && { audit: options.audit }) }), ...(options.apiServerFlags ?? [])]);
+  const { server, url, ca } = await startApiServer(name, credentials, log, launchServer);
   const processes = new Map<string, GuardedProcess>([['kube-apiserver', server]]);
   const stop = async (): Promise<void> => {
     await Promise.all([...processes.values()].map((process) => process.stop()));
@@ -82,13 +88,19 @@ export async function startRealControlPlane(options: RealControlPlaneOptions): P
     processes.set('kube-controller-manager', launch('kube-controller-manager', controllerManagerArgs({ kubeconfigPath, credentials })));
     if (workload) {
       processes.set('kube-scheduler', launch('kube-scheduler', schedulerArgs({ kubeconfigPath })));
-      processes.set('kwok', launch('kwok', kwokArgs({ kubeconfigPath, stages })));
+      processes.set('kwok', launch('kwok', kwokArgs({ kubeconfigPath, stages, ...(options.kubelets !== undefined && { kubelets: options.kubelets }) })));
     }
     // The controller manager creates this account; before that, the API server refuses every Pod.
     const account = { url: `${url}/api/v1/namespaces/default/serviceaccounts/default`, ca: () => ca, token: credentials.token };
     await untilReady(`${name}: the default service account`, account, [...processes.values()]);
     const pids = Object.fromEntries([...processes].map(([program, { pid }]) => [program, pid]));
-    return { name, url, kubeconfigPath, pids, stop };
+    const stopApiServer = async (): Promise<void> => processes.get('kube-apiserver')?.stop();
+    const restartApiServer = async (): Promise<void> => {
+      const again = launchServer(Number(new URL(url).port));
+      processes.set('kube-apiserver', again);
+      await untilReady(`${name}: the API server`, { url: `${url}/readyz`, ca: () => readServingCertificate(credentials), token: credentials.token }, [again]);
+    };
+    return { name, url, kubeconfigPath, pids, stopApiServer, startApiServer: restartApiServer, stop };
   } catch (error) {
     await stop();
     throw error;

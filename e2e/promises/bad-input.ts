@@ -51,7 +51,7 @@ function cases(dir: string, portInUse: number): Case[] {
 export const badInputIsNamed: Promised = {
   id: 'bad-input',
   promise: 'bad input ends with an exit code that is not 0 and a message that names the file or flag, and nothing is started',
-  controlPlane: 'embedded',
+  controlPlane: 'none',
   async run({ dir, log }) {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));

@@ -47,7 +47,7 @@ const bad: readonly (readonly [chart: string, values: readonly string[], sentenc
 export const chartsRender: Promised = {
   id: 'charts',
   promise: 'charts and kustomize render the same roles and workloads, and a value that cannot work is named',
-  controlPlane: 'processes',
+  controlPlane: 'none',
   async run({ dir, log }) {
     const kustomized = manifestsOf(await kubectl({ kubeconfigPath: join(dir, 'none') }, ['kustomize', join(root, 'config', 'default')]));
     for (const { name, chart: of } of components) {

@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import type { SeedInstance } from '../../src/world/seed-instance.ts';
+import { judge } from '../promise.ts';
+import type { PromiseResult } from '../promise.ts';
+import { Ground } from './ground.ts';
+import { startRig } from './rig.ts';
+import type { Rig } from './rig.ts';
+import type { ControlPlaneKind } from './sites.ts';
+
+/** A promise that needs a running fleet, and is content with one that others use, too. */
+export interface RigPromise {
+  /** Also the name of its machines and of its namespace. */
+  readonly id: string;
+  readonly promise: string;
+  /** Those that need only Pods hold on the embedded control plane as well. */
+  readonly on: readonly ControlPlaneKind[];
+  readonly machines: readonly SeedInstance[];
+  /** It stops what the others stand on, so it runs when they have ended. */
+  readonly alone?: boolean;
+  /** Returns what was seen. Workloads may be left running: they are ended, and what they got has to be given back. */
+  run(ground: Ground): Promise<string>;
+}
+
+export interface OnRig {
+  readonly kind: ControlPlaneKind;
+  readonly dir: string;
+  /** How many that are content with each other run at a time. */
+  readonly atOnce: number;
+  readonly log: (line: string) => void;
+  readonly onResult: (result: PromiseResult) => void;
+}
+
+/** Checks all of these on one rig, those that disturb others last and each for itself; a rig that one of them broke is replaced. Resolves to whether logs are worth keeping. */
+export async function checkOnRig(promises: readonly RigPromise[], { kind, dir, atOnce, log, onResult }: OnRig): Promise<boolean> {
+  let rig: Rig | undefined;
+  let rigs = 0;
+  let failures = 0;
+  const start = async (): Promise<Rig> => startRig({
+    kind, dir: join(dir, `${kind}-${++rigs}`), machines: promises.flatMap(({ machines }) => machines), namespaces: promises.map(({ id }) => id), log,
+  });
+  const check = async (promised: RigPromise): Promise<boolean> => {
+    const { id, promise, machines } = promised;
+    log(`${id} (${kind}): ${promise}`);
+    const result = await judge({ id, promise, controlPlane: kind }, async () => {
+      const on = (rig ??= await start());
+      const ground = new Ground(on, id, machines, (line) => log(`${id}: ${line}`));
+      try {
+        const detail = await promised.run(ground);
+        await ground.clear();
+        return { detail, kubernetes: on.kubernetes };
+      } finally {
+        ground.abandon();
+      }
+    });
+    if (result.outcome !== 'passed') failures++;
+    onResult(result);
+    return result.outcome === 'passed';
+  };
+  const stop = async (): Promise<void> => {
+    await rig?.stop();
+    rig = undefined;
+  };
+  try {
+    const together = promises.filter(({ alone }) => alone !== true);
+    if (together.length > 0) rig = await start();
+    await Promise.all(Array.from({ length: atOnce }, async () => {
+      for (let next = together.shift(); next; next = together.shift()) await check(next);
+    }));
+    for (const promised of promises.filter(({ alone }) => alone === true)) if (!(await check(promised))) await stop();
+  } finally {
+    await stop();
+  }
+  return failures > 0;
+}
