@@ -56,7 +56,7 @@ export function contributionOf(request: CapacityRequest): Contribution | Rejecti
   }
 }
 
-export function isRejection(outcome: Contribution | Rejection): outcome is Rejection {
+export function isRejection(outcome: object): outcome is Rejection {
   return 'problem' in outcome;
 }
 

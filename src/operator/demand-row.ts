@@ -3,6 +3,28 @@ import { OPERATOR_NUMBER, WHEN_UNSATISFIABLE_NUMBER } from '../api/profile.ts';
 import { formatQuantity, fromBaseUnits, isByteDimension } from '../api/quantity.ts';
 import { compareText } from '../lib/compare-text.ts';
 import { statusKey, type ExactAmounts, type RowIdentity } from './contribution.ts';
+import { nanosPerUnit, type Amount } from './known-amounts.ts';
+
+/** A request in its row. */
+export interface Member {
+  readonly key: string;
+  readonly amounts: readonly Amount[];
+  /** Its place among the row's members; the row's own to write. */
+  place: number;
+}
+
+/** What the members have of one dimension. */
+interface Column {
+  readonly dimension: string;
+  /** The sum is `units` base units and `nanos` billionths: numbers are fast, and some amounts do not fit in any. */
+  units: number;
+  nanos: bigint;
+  members: number;
+  /** A largest one; undefined = to be found anew. */
+  largest: Amount | undefined;
+  /** How many members have as much as the largest. */
+  holders: number;
+}
 
 /**
  * One row of the roll-up: the sum and the per-dimension maximum of its members, kept exact while members come and go.
@@ -11,12 +33,8 @@ import { statusKey, type ExactAmounts, type RowIdentity } from './contribution.t
 export class DemandRow {
   readonly identity: RowIdentity;
   readonly statusKey: string;
-  readonly members = new Set<string>();
-  private readonly sums = new Map<string, bigint>();
-  /** How many members have which amounts; alike ones mostly share theirs. The maximum survives the removal of its holder. */
-  private readonly sizes = new Map<ExactAmounts, number>();
-  /** The per-dimension maximum; undefined = to be found anew. */
-  private largest: Map<string, bigint> | undefined = new Map();
+  private readonly all: Member[] = [];
+  private columns: Column[] = [];
   private readonly allowance = new Map<string, bigint>();
   private need: CapacityNeed | undefined;
 
@@ -25,43 +43,41 @@ export class DemandRow {
     this.statusKey = statusKey(identity);
   }
 
-  add(member: string, amounts: ExactAmounts): void {
-    this.members.add(member);
-    this.need = undefined;
-    for (const [dimension, nanos] of amounts) this.sums.set(dimension, (this.sums.get(dimension) ?? 0n) + nanos);
-    const alike = this.sizes.get(amounts) ?? 0;
-    this.sizes.set(amounts, alike + 1);
-    if (alike === 0 && this.largest) raise(this.largest, amounts);
+  get size(): number {
+    return this.all.length;
   }
 
-  remove(member: string, amounts: ExactAmounts): void {
-    this.members.delete(member);
+  /** The keys of the members, in no particular order. */
+  get members(): string[] {
+    return this.all.map(({ key }) => key);
+  }
+
+  add(member: Member): void {
+    member.place = this.all.length;
+    this.all.push(member);
     this.need = undefined;
-    for (const [dimension, nanos] of amounts) {
-      const rest = (this.sums.get(dimension) ?? 0n) - nanos;
-      if (rest === 0n) this.sums.delete(dimension);
-      else this.sums.set(dimension, rest);
+    for (const amount of member.amounts) raise(this.columnOf(amount.dimension), amount);
+  }
+
+  /** The member must be one, with the amounts with which it came. */
+  remove(member: Member): void {
+    const last = this.all.pop() as Member;
+    if (last !== member) {
+      this.all[member.place] = last;
+      last.place = member.place;
     }
-    const left = (this.sizes.get(amounts) ?? 0) - 1;
-    if (left > 0) {
-      this.sizes.set(amounts, left);
-      return;
-    }
-    this.sizes.delete(amounts);
-    if (amounts.some(([dimension, nanos]) => nanos === this.largest?.get(dimension))) this.largest = undefined;
+    this.need = undefined;
+    for (const amount of member.amounts) lower(this.columnOf(amount.dimension), amount);
+    if (this.columns.some((column) => column.members === 0)) this.columns = this.columns.filter((column) => column.members > 0);
   }
 
   /** Σ requests, without the allowance. */
   requests(): ExactAmounts {
-    return sorted(this.sums);
+    return this.sorted(sumOf);
   }
 
   minUnit(): ExactAmounts {
-    if (!this.largest) {
-      this.largest = new Map();
-      for (const amounts of this.sizes.keys()) raise(this.largest, amounts);
-    }
-    return sorted(this.largest);
+    return this.sorted((column) => this.largestOf(column).nanos);
   }
 
   /** What the row reports beyond its requests (D3). */
@@ -78,13 +94,41 @@ export class DemandRow {
     return (this.need ??= this.buildNeed());
   }
 
+  private columnOf(dimension: string): Column {
+    for (const column of this.columns) if (column.dimension === dimension) return column;
+    const column: Column = { dimension, units: 0, nanos: 0n, members: 0, largest: undefined, holders: 0 };
+    this.columns.push(column);
+    return column;
+  }
+
+  private largestOf(column: Column): Amount {
+    if (column.largest) return column.largest;
+    let largest: Amount | undefined;
+    let holders = 0;
+    for (const { amounts } of this.all) {
+      for (const amount of amounts) {
+        if (amount.dimension !== column.dimension) continue;
+        const more = largest ? compare(amount, largest) : 1;
+        if (more > 0) [largest, holders] = [amount, 1];
+        else if (more === 0) holders++;
+      }
+    }
+    if (!largest) throw new Error(`no member of ${this.identity.key} has any ${column.dimension}`);
+    column.holders = holders;
+    return (column.largest = largest);
+  }
+
+  private sorted(of: (column: Column) => bigint): ExactAmounts {
+    return this.columns.map((column) => [column.dimension, of(column)] as const).sort(byDimension);
+  }
+
   private buildNeed(): CapacityNeed {
     const { profile, group } = this.identity;
-    const aggregate = new Map(this.sums);
+    const aggregate = new Map(this.requests());
     for (const [dimension, nanos] of this.allowance) aggregate.set(dimension, (aggregate.get(dimension) ?? 0n) + nanos);
     return {
       requirements: profile.requirements.map((r) => ({ key: r.key, operator: OPERATOR_NUMBER[r.operator] as 1, values: [...r.values] })),
-      aggregateResources: printed(sorted(aggregate)),
+      aggregateResources: printed([...aggregate].sort(byDimension)),
       priority: profile.priority,
       spread: profile.spread.map((s) => ({
         topologyKey: s.topologyKey, maxSkew: s.maxSkew, whenUnsatisfiable: WHEN_UNSATISFIABLE_NUMBER[s.whenUnsatisfiable] as 1,
@@ -97,15 +141,43 @@ export class DemandRow {
   }
 }
 
-function raise(largest: Map<string, bigint>, amounts: ExactAmounts): void {
-  for (const [dimension, nanos] of amounts) {
-    const before = largest.get(dimension);
-    if (before === undefined || nanos > before) largest.set(dimension, nanos);
+function raise(column: Column, amount: Amount): void {
+  column.members++;
+  const sum = column.units + amount.units;
+  if (Number.isSafeInteger(sum)) column.units = sum;
+  else column.nanos += amount.nanos;
+  const { largest } = column;
+  if (!largest && column.members > 1) return; // still to be found anew
+  const more = largest ? compare(amount, largest) : 1;
+  if (more > 0) {
+    column.largest = amount;
+    column.holders = 1;
+  } else if (more === 0) {
+    column.holders++;
   }
 }
 
-function sorted(amounts: ReadonlyMap<string, bigint>): ExactAmounts {
-  return [...amounts].sort(([a], [b]) => compareText(a, b));
+function lower(column: Column, amount: Amount): void {
+  column.members--;
+  const sum = column.units - amount.units;
+  if (Number.isSafeInteger(sum)) column.units = sum;
+  else column.nanos -= amount.nanos;
+  if (column.largest && compare(amount, column.largest) === 0 && --column.holders === 0) column.largest = undefined;
+}
+
+function sumOf({ dimension, units, nanos }: Column): bigint {
+  return BigInt(units) * nanosPerUnit(dimension) + nanos;
+}
+
+function compare(a: Amount, b: Amount): number {
+  if (a === b) return 0;
+  const difference = a.units - b.units;
+  if (!Number.isNaN(difference)) return difference;
+  return a.nanos === b.nanos ? 0 : a.nanos < b.nanos ? -1 : 1;
+}
+
+function byDimension([a]: readonly [string, bigint], [b]: readonly [string, bigint]): number {
+  return compareText(a, b);
 }
 
 /** Canonical text whatever the members wrote: equal amounts are equal bytes. */

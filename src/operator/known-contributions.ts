@@ -1,76 +1,109 @@
 /** What requests contribute, worked out once for all that are alike: a cluster has many Pods of few kinds. */
-import type { UnitClass } from '../api/profile.ts';
-import type { CapacityRequest, CapacityRequestSpec } from '../api/types.ts';
-import { classOf, contributionOf, isRejection, type Contribution, type ExactAmounts, type Rejection, type RowIdentity } from './contribution.ts';
-
-interface Size {
-  readonly amounts: ExactAmounts;
-  readonly unit: UnitClass;
-}
+import type { CapacityRequest, LabelSelector } from '../api/types.ts';
+import { contributionOf, isRejection, type Rejection, type RowIdentity } from './contribution.ts';
+import { KnownAmounts, ONE_MILLI_CPU, type Amount } from './known-amounts.ts';
+import { WordTree } from './word-tree.ts';
 
 /** Requests that differ in their resources only. */
 interface Kind {
   readonly isGang: boolean;
-  readonly rows: Map<UnitClass, RowIdentity>;
+  /** By the unit classes of the single amounts; of a gang there is one row. */
+  readonly rows: WordTree<RowIdentity>;
 }
 
-/** So many sizes and kinds are remembered; then it begins anew. */
-const MOST = 20_000;
+export interface KnownContribution {
+  readonly row: RowIdentity;
+  /** As they were written, without those of nothing; never empty. */
+  readonly amounts: readonly Amount[];
+}
+
+/** So much is remembered; then it begins anew. */
+const MOST_AMOUNTS = 20_000;
+const MOST_KINDS = 20_000;
+const NOTHING: readonly Amount[] = [ONE_MILLI_CPU];
 
 /**
- * The same as `contributionOf`, faster for what was met before. Requests of equal texts share amounts and row, which are
- * the same objects then; those of other texts may not, though they mean the same.
+ * The same as `contributionOf`, faster for what was met before. Equal texts give the same objects; those of other texts may
+ * be others, though they mean the same.
  */
 export class KnownContributions {
-  private readonly sizes = new Map<string, Size>();
-  private readonly kinds = new Map<string, Kind>();
+  private readonly amounts = new KnownAmounts();
+  /** Used over again, so that what is kept of each request is no longer than it must be. */
+  private readonly asked: Amount[] = [];
+  private kinds = new WordTree<Kind>();
+  private kindsAsked = 0;
 
-  of(request: CapacityRequest): Contribution | Rejection {
-    const sizeText = textOfSize(request.spec);
-    const kindText = textOfKind(request);
-    const size = this.sizes.get(sizeText);
-    const kind = this.kinds.get(kindText);
-    const row = size && kind?.rows.get(kind.isGang ? '' : size.unit);
-    if (size && row) return { row, amounts: size.amounts };
+  of(request: CapacityRequest): KnownContribution | Rejection {
+    const place = placeOf(this.kinds, request);
+    const kind = place.value;
+    const amounts = kind && this.amountsOf(request);
+    const row = amounts && rowOf(kind, amounts).value;
+    return row ? { row, amounts } : this.learn(request, place);
+  }
+
+  private amountsOf({ spec: { resources } }: CapacityRequest): readonly Amount[] | undefined {
+    const amounts = this.asked;
+    let count = 0;
+    for (const dimension in resources) {
+      const amount = this.amounts.get(dimension, resources[dimension] as string | number);
+      if (!amount) return undefined;
+      if (amount.units !== 0) amounts[count++] = amount;
+    }
+    return count > 0 ? amounts.slice(0, count) : NOTHING;
+  }
+
+  private learn(request: CapacityRequest, place: WordTree<Kind>): KnownContribution | Rejection {
     const outcome = contributionOf(request);
+    // What is refused leaves its place in the tree behind: it counts, too.
+    if (!place.value && ++this.kindsAsked > MOST_KINDS) this.forget();
     if (isRejection(outcome)) return outcome;
-    if (!size) remember(this.sizes, sizeText, { amounts: outcome.amounts, unit: classOf(outcome.amounts) });
-    if (kind) kind.rows.set(outcome.row.unitClass, outcome.row);
-    else remember(this.kinds, kindText, { isGang: outcome.row.group !== '', rows: new Map([[outcome.row.unitClass, outcome.row]]) });
-    return { row: outcome.row, amounts: size?.amounts ?? outcome.amounts };
+    if (this.amounts.size > MOST_AMOUNTS) this.amounts.clear();
+    const { resources } = request.spec;
+    for (const dimension in resources) {
+      const text = resources[dimension] as string | number;
+      if (!this.amounts.get(dimension, text)) this.amounts.learn(dimension, text);
+    }
+    const kind = (place.value ??= { isGang: outcome.row.group !== '', rows: new WordTree() });
+    const amounts = this.amountsOf(request) ?? NOTHING;
+    return { row: (rowOf(kind, amounts).value ??= outcome.row), amounts };
+  }
+
+  private forget(): void {
+    this.kinds = new WordTree();
+    this.kindsAsked = 0;
   }
 }
 
-function remember<T>(known: Map<string, T>, text: string, value: T): void {
-  if (known.size >= MOST) known.clear();
-  known.set(text, value);
+function rowOf({ isGang, rows }: Kind, amounts: readonly Amount[]): WordTree<RowIdentity> {
+  let place = rows;
+  if (!isGang) for (const { unit } of amounts) place = place.next(unit);
+  return place;
 }
 
-function textOfSize({ resources }: CapacityRequestSpec): string {
-  let text = '';
-  for (const dimension in resources) text += part(dimension) + amount(resources[dimension]);
-  return text;
-}
-
-/** Everything but the resources. */
-function textOfKind({ metadata, spec }: CapacityRequest): string {
-  const { requirements = [], topologySpread, coLocation } = spec;
-  let text = `${spec.priority};${amount(spec.interruptionPenalty)}${amount(spec.reclamationPenalty)}`;
-  for (const { key, operator, values = [] } of requirements) {
-    text += part(key) + part(operator);
-    for (const value of values) text += part(value);
-    text += ';';
+/** Where everything but the resources leads. What differs most comes last. */
+function placeOf(root: WordTree<Kind>, { metadata, spec }: CapacityRequest): WordTree<Kind> {
+  const { requirements, topologySpread, coLocation } = spec;
+  let place = root.next(spec.priority).next(spec.interruptionPenalty).next(spec.reclamationPenalty).next(requirements?.length ?? 0);
+  if (requirements) {
+    for (const { key, operator, values } of requirements) {
+      place = place.next(key).next(operator).next(values?.length ?? 0);
+      if (values) for (const value of values) place = place.next(value);
+    }
   }
-  if (topologySpread) text += JSON.stringify(topologySpread);
-  if (coLocation) text += part(metadata.namespace ?? '') + JSON.stringify(coLocation);
-  return text;
+  place = place.next(topologySpread?.length ?? 0);
+  if (topologySpread) for (const { topologyKey, maxSkew, whenUnsatisfiable } of topologySpread) place = place.next(topologyKey).next(maxSkew).next(whenUnsatisfiable);
+  if (!coLocation) return place.next(undefined);
+  place = place.next(coLocation.topologyKey).next(metadata.namespace ?? '');
+  return coLocation.labelSelector ? placeOfSelector(place, coLocation.labelSelector) : place.next(undefined);
 }
 
-/** With its length before it no text can pass for another. */
-function part(text: string): string {
-  return `${text.length}:${text}`;
-}
-
-function amount(value: string | number | undefined): string {
-  return value === undefined ? '-' : typeof value === 'number' ? `${value};` : part(value);
+function placeOfSelector<T>(root: WordTree<T>, { matchLabels, matchExpressions }: LabelSelector): WordTree<T> {
+  let place = root.next(matchExpressions?.length ?? 0);
+  for (const { key, operator, values } of matchExpressions ?? []) {
+    place = place.next(key).next(operator).next(values?.length ?? 0);
+    for (const value of values ?? []) place = place.next(value);
+  }
+  // These need no number before them: nothing follows.
+  for (const label in matchLabels) place = place.next(label).next(matchLabels[label]);
+  return place;
 }

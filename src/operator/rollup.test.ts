@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CapacityNeed } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
 import type { CapacityRequest, CapacityRequestSpec } from '../api/types.ts';
-import { statusKeyOfNeed } from './contribution.ts';
+import { contributionOf, isRejection, statusKeyOfNeed } from './contribution.ts';
 import { DemandBook } from './rollup.ts';
 
 const SAME = 5;
@@ -153,17 +153,23 @@ describe('the roll-up', () => {
     expect(need?.aggregateResources.get('memory')).toBe('9007199254740991');
   });
 
-  it('follows updates, removals and reuse of a name exactly: incremental equals fresh', () => {
+  it('follows updates, removals and reuse of a name exactly: incremental equals fresh, and both equal sums made apart', () => {
     const spec = fc.record({
       priority: fc.integer({ min: 0, max: 1 }),
-      // Several within one unit class: the largest is the row's smallest unit until it goes.
-      resources: fc.record({ cpu: fc.constantFrom('1', '1010m', '1020m', '64'), memory: fc.constantFrom('3Gi', '4Gi') }, { requiredKeys: ['cpu'] }),
-    });
-    const step = fc.record({ key: fc.integer({ min: 0, max: 5 }), spec: fc.option(spec, { nil: undefined }) });
+      // Several within one unit class: the largest is the row's smallest unit until it goes. Some mean the same, some are no
+      // whole number of base units, some sums are beyond any number, some are refused.
+      resources: fc.oneof(
+        fc.record({ cpu: fc.constantFrom('1', '1000m', '1010m', '1.0205', '64', '0', '-1'), memory: fc.constantFrom('3Gi', '3072Mi', '4Gi', '3Pi', '2.5Pi', '0') }, { requiredKeys: ['cpu'] }),
+        fc.record({ memory: fc.constantFrom('3Gi', '7Pi', '6.9Pi', '4294967296.5'), cpu: fc.constantFrom('1', '1.0001', 1), gpu: fc.constantFrom('1', '2') }, { requiredKeys: ['memory'] }),
+      ),
+      coLocation: fc.record({ topologyKey: fc.constant('rack'), labelSelector: fc.record({ matchLabels: fc.record({ job: fc.constantFrom('a', 'b') }) }) }),
+    }, { requiredKeys: ['priority', 'resources'] }) as fc.Arbitrary<CapacityRequestSpec>;
+    const step = fc.record({ key: fc.integer({ min: 0, max: 5 }), spec: fc.option(spec, { nil: undefined }), reads: fc.boolean() });
+    let [beyond, refused] = [0, 0];
     fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const book = new DemandBook();
       const truth = new Map<string, CapacityRequest>();
-      steps.forEach(({ key, spec: wanted }, generation) => {
+      steps.forEach(({ key, spec: wanted, reads }, generation) => {
         if (!wanted) {
           book.remove(`k-${key}`);
           truth.delete(`k-${key}`);
@@ -172,13 +178,17 @@ describe('the roll-up', () => {
         const next: CapacityRequest = { metadata: { name: `k-${key}`, uid: 'u', generation }, spec: wanted };
         book.set(`k-${key}`, next);
         truth.set(`k-${key}`, next);
-        book.needs(); // reading in between must not disturb what is kept
+        if (reads) book.needs(); // reading in between must not disturb what is kept
       });
       const fresh = new DemandBook();
       for (const [key, value] of [...truth].reverse()) fresh.set(key, value);
       expect(bytes(book.needs())).toEqual(bytes(fresh.needs()));
       expect(book.size).toBe(truth.size);
-    }));
+      expect(rowsOf(book)).toEqual(addedUp(truth));
+      for (const key of truth.keys()) if (book.rejectionOf(key)) refused++;
+      for (const row of book.sortedRows()) if (row.requests().some(([, nanos]) => nanos / 1_000_000_000n > Number.MAX_SAFE_INTEGER)) beyond++;
+    }), { numRuns: 400 });
+    expect([beyond > 20, refused > 20]).toEqual([true, true]);
   });
 
   it('does not look at a request again for a new status', () => {
@@ -192,4 +202,27 @@ describe('the roll-up', () => {
 
 function bytes(needs: readonly CapacityNeed[]): string[] {
   return needs.map((need) => Buffer.from(CapacityNeed.encode(need).finish()).toString('hex'));
+}
+
+interface PlainRow { requests: Record<string, bigint>; largest: Record<string, bigint>; members: string[] }
+
+function rowsOf(book: DemandBook): Record<string, PlainRow> {
+  return Object.fromEntries(book.sortedRows().map((row) =>
+    [row.identity.key, { requests: Object.fromEntries(row.requests()), largest: Object.fromEntries(row.minUnit()), members: row.members.sort() }]));
+}
+
+/** Request by request, with nothing kept. */
+function addedUp(requests: ReadonlyMap<string, CapacityRequest>): Record<string, PlainRow> {
+  const rows: Record<string, PlainRow> = {};
+  for (const [key, one] of requests) {
+    const outcome = contributionOf(one);
+    if (isRejection(outcome)) continue;
+    const row = (rows[outcome.row.key] ??= { requests: {}, largest: {}, members: [] });
+    row.members = [...row.members, key].sort();
+    for (const [dimension, nanos] of outcome.amounts) {
+      row.requests[dimension] = (row.requests[dimension] ?? 0n) + nanos;
+      if (nanos > (row.largest[dimension] ?? 0n)) row.largest[dimension] = nanos;
+    }
+  }
+  return rows;
 }

@@ -2,15 +2,20 @@ import type { CapacityNeed } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
 import { compareUnitClassDescending } from '../api/profile.ts';
 import type { CapacityRequest } from '../api/types.ts';
 import { compareText } from '../lib/compare-text.ts';
-import { isRejection, type Contribution, type Rejection } from './contribution.ts';
-import { DemandRow } from './demand-row.ts';
+import { isRejection, type ExactAmounts, type Rejection, type RowIdentity } from './contribution.ts';
+import { DemandRow, type Member } from './demand-row.ts';
+import type { Amount } from './known-amounts.ts';
 import { KnownContributions } from './known-contributions.ts';
 
-interface Entry {
+/** One request, and what it contributes to which row, or why it does not. */
+interface Entry extends Member {
   readonly uid: string | undefined;
   readonly generation: number | undefined;
-  readonly outcome: Contribution | Rejection;
+  readonly row: DemandRow | undefined;
+  readonly rejection: Rejection | undefined;
 }
+
+const NOTHING: readonly Amount[] = [];
 
 /**
  * The cluster's demand, request by request (spec: cluster-operator 4.1; D2, D4). A change costs what changed; reading the
@@ -37,9 +42,12 @@ export class DemandBook {
     const known = this.entries.get(key);
     if (known && generation !== undefined && known.generation === generation && known.uid === uid) return false;
     const outcome = this.contributions.of(request);
-    if (known) this.detach(key, known.outcome);
-    this.entries.set(key, { uid, generation, outcome });
-    if (!isRejection(outcome)) this.attach(key, outcome);
+    if (known) this.detach(known);
+    const entry: Entry = isRejection(outcome)
+      ? { key, uid, generation, row: undefined, rejection: outcome, amounts: NOTHING, place: -1 }
+      : { key, uid, generation, row: this.rowFor(outcome.row), rejection: undefined, amounts: outcome.amounts, place: -1 };
+    this.entries.set(key, entry);
+    entry.row?.add(entry);
     return true;
   }
 
@@ -47,7 +55,7 @@ export class DemandBook {
     const known = this.entries.get(key);
     if (!known) return;
     this.entries.delete(key);
-    this.detach(key, known.outcome);
+    this.detach(known);
   }
 
   has(key: string): boolean {
@@ -55,18 +63,16 @@ export class DemandBook {
   }
 
   rejectionOf(key: string): Rejection | undefined {
-    const outcome = this.entries.get(key)?.outcome;
-    return outcome && isRejection(outcome) ? outcome : undefined;
+    return this.entries.get(key)?.rejection;
   }
 
   rowOf(key: string): DemandRow | undefined {
-    const outcome = this.entries.get(key)?.outcome;
-    return outcome && !isRejection(outcome) ? this.rows.get(outcome.row.key) : undefined;
+    return this.entries.get(key)?.row;
   }
 
-  amountsOf(key: string): Contribution['amounts'] {
-    const outcome = this.entries.get(key)?.outcome;
-    return outcome && !isRejection(outcome) ? outcome.amounts : [];
+  amountsOf(key: string): ExactAmounts {
+    const amounts = this.entries.get(key)?.amounts ?? NOTHING;
+    return amounts.map(({ dimension, nanos }) => [dimension, nanos] as const).sort(([a], [b]) => compareText(a, b));
   }
 
   /** The rows that a NeedStatus is about; more than one only if their fingerprints look alike. */
@@ -84,26 +90,24 @@ export class DemandBook {
     return this.sortedRows().map((row) => row.toNeed());
   }
 
-  private attach(key: string, { row: identity, amounts }: Contribution): void {
-    let row = this.rows.get(identity.key);
-    if (!row) {
-      row = new DemandRow(identity);
-      this.rows.set(identity.key, row);
-      const alike = this.byStatusKey.get(row.statusKey);
-      if (alike) alike.add(row);
-      else this.byStatusKey.set(row.statusKey, new Set([row]));
-      this.order = undefined;
-    }
-    row.add(key, amounts);
+  private rowFor(identity: RowIdentity): DemandRow {
+    const known = this.rows.get(identity.key);
+    if (known) return known;
+    const row = new DemandRow(identity);
+    this.rows.set(identity.key, row);
+    const alike = this.byStatusKey.get(row.statusKey);
+    if (alike) alike.add(row);
+    else this.byStatusKey.set(row.statusKey, new Set([row]));
+    this.order = undefined;
+    return row;
   }
 
-  private detach(key: string, outcome: Contribution | Rejection): void {
-    if (isRejection(outcome)) return;
-    const row = this.rows.get(outcome.row.key);
+  private detach(entry: Entry): void {
+    const { row } = entry;
     if (!row) return;
-    row.remove(key, outcome.amounts);
-    if (row.members.size > 0) return;
-    this.rows.delete(outcome.row.key);
+    row.remove(entry);
+    if (row.size > 0) return;
+    this.rows.delete(row.identity.key);
     const alike = this.byStatusKey.get(row.statusKey);
     alike?.delete(row);
     if (alike?.size === 0) this.byStatusKey.delete(row.statusKey);
