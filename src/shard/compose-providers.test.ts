@@ -73,6 +73,52 @@ describe('a shard with two providers, of which the cheaper one', () => {
   }, 2 * BOUND_MS);
 });
 
+describe('a shard that keeps no objects of the machines that serve, and starts anew while one of its providers is away', () => {
+  const EXCEPTIONAL = { machineObjects: 'Exceptional', cycleSeconds: 1, rails: { emptyRollupGuard: false, reclaimCapFraction: '1' } } as const;
+  const UNSEEN = '12 machines of provider cheap that served have not been listed since this shard started';
+
+  async function startAnew() {
+    const first = await world.shard('shard-0', EXCEPTIONAL);
+    const before = await world.operator(first);
+    world.wants(before, 'east', 12);
+    await eventually('twelve of the cheap ones serve', () => inCheap('Configured') === 12, BOUND_MS);
+    await eventually('the status of the provider says so', () => world.providerObject('cheap').status?.machines?.['Configured'] === 12, BOUND_MS);
+    await first.stop();
+    cheap.front.meddling = 'unavailable';
+    const shard = await world.shard('shard-0', EXCEPTIONAL, { providerPatienceMs: 200, statusMs: 50 });
+    const east = await world.operator(shard);
+    world.wants(east, 'east', 12);
+    await eventually('operators are told why nothing is taken', () =>
+      east.received.some((frame) => frame.$case === 'needStatus' && frame.value.items.some(({ satisfied, reasonText }) => !satisfied && reasonText.includes(UNSEEN))), IN_TIME_MS);
+    await eventually('conditions say so', () => ofShard('SupplyTrusted')?.reason === 'BoundMachinesUnseen' && ofProvider('cheap', 'InventoryTrusted')?.reason === 'BoundMachinesUnseen', IN_TIME_MS);
+    expect(ofShard('SupplyTrusted')?.message).toContain(UNSEEN);
+    expect(world.calls).toEqual([]);
+    return { shard, east };
+  }
+
+  it('buys nothing in their place: they are seen, and serve, when it comes back', async () => {
+    const { east } = await startAnew();
+    cheap.front.meddling = 'none';
+    await eventually('it is relied on again', () => ofShard('SupplyTrusted')?.status === 'True', BOUND_MS);
+    world.wants(east, 'east', 13);
+    await eventually('what is asked for beyond them is bought', () => inCheap('Configured') === 13, BOUND_MS);
+    expect(world.calls).toEqual([]);
+  }, 3 * BOUND_MS);
+
+  it.each([
+    ['confirms that they are gone', () => {
+      const command = ofProvider('cheap', 'InventoryTrusted')?.message ?? '';
+      const [, key = '', token = ''] = /kubectl annotate --overwrite -n bigfleet-system capacityprovider cheap (\S+)=(\S+)$/.exec(command) ?? [];
+      world.annotateProvider('cheap', { [key]: token });
+    }],
+    ['deletes the CapacityProvider', () => world.deleteProvider('cheap')],
+  ])('buys others once a person %s', async (_, act) => {
+    await startAnew();
+    act();
+    await eventually('the other one serves', () => world.count('Configured', 'east') === 12, BOUND_MS);
+  }, 3 * BOUND_MS);
+});
+
 it('a provider that is added while the shard runs is used as well; an id that another one has is refused, with an alarm', async () => {
   const shard = await world.shard();
   const east = await world.operator(shard);

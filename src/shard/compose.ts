@@ -39,6 +39,7 @@ import { PlanReport } from './plan-report.ts';
 import { PlannedStates } from './planned-state.ts';
 import { isReleaseRequest, releaseStep } from './release-requests.ts';
 import { measureProviders } from './provider/metrics.ts';
+import { tellUnseen } from './provider/unseen.ts';
 import { ProviderRooms } from './provider/rooms.ts';
 import { Restoration } from './restoration.ts';
 import { RowTroubles } from './row-troubles.ts';
@@ -63,6 +64,8 @@ export interface ShardOptions {
   /** Finer than CapacityProvider.spec.pollSeconds can say. */
   readonly pollMs?: number;
   readonly minCycleMs: number;
+  /** Once one provider has listed, the others are waited for so long before the first plan; 15 s if absent. */
+  readonly providerPatienceMs?: number;
   /** Least time between two statuses of the Shard and its CapacityProvider; 2 s if absent. */
   readonly statusMs?: number;
   /** Graces other than the default ones. */
@@ -166,7 +169,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const refusals = new BindRefusals(clock, sourceRows);
   inventory.onChange((change) => refusals.observe(change));
   inventory.onChange((change) => rooms.observe(change));
-  const troubles = new RowTroubles({ clock, inventory, refusals, rows: sourceRows, mode: () => settings.current.mode });
+  const troubles = new RowTroubles({ clock, inventory, refusals, rows: sourceRows, mode: () => settings.current.mode, obstacle: () => tellUnseen(rooms.unseen) });
   const needStatus = new NeedStatusPublisher({
     clock,
     clusters: () => hub.clusters(),
@@ -234,6 +237,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       objects: providerInformer.store, machineObjects: machineInformer.store,
       pollMs: options.pollMs,
       ...(tlsFiles && { tlsFiles }),
+      wereAllObjects: () => shardObject()?.status?.conditions?.some((c) => c.type === 'AllMachinesAreObjects' && c.status === 'True') ?? false,
       concurrency: () => settings.current.concurrencyPerProvider,
       isForeign: (machineId) => foreignMachines.has(machineId),
       onRejected: (reason) => metrics.machinesRejected.inc({ reason }),
@@ -244,6 +248,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       signal: informersAbort.signal,
     },
     onReliance: () => wakeCycle(),
+    ...(options.providerPatienceMs !== undefined && { patienceMs: options.providerPatienceMs }),
     onTrusted: () => void inTurns(hub.clusters(), (cluster) => hub.replay(cluster), 1),
     actuation: {
       inventory, clock, random, metrics, runtimeMetrics, refusals,
@@ -284,6 +289,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       engine, inventory, demand, clock, log, audit,
       mode: () => settings.current.mode,
       mayTakeAway: () => rooms.isSomeTrusted && mayTakeAway(),
+      mayAcquire: () => rooms.unseen.size === 0,
       cycleMs: () => settings.current.cycleMs,
       onPlanDiffers: () => metrics.planDifferences.inc(),
       onPlanned: (plan, facts) => {
@@ -303,7 +309,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     shardObject,
     providers: () => rooms.sights(),
     ...(options.statusMs !== undefined && { intervalMs: options.statusMs }),
-    facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted: rooms.areTrusted, isSomeTrusted: rooms.isSomeTrusted, setAside: rooms.setAside, fenced: rooms.fenced, objectsMode, unmetSince: (verdict) => report.unmetSince(verdict), troubles: troubles.current() }),
+    facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted: rooms.areTrusted, isSomeTrusted: rooms.isSomeTrusted, setAside: rooms.setAside, unseen: rooms.unseen, fenced: rooms.fenced, objectsMode, unmetSince: (verdict) => report.unmetSince(verdict), troubles: troubles.current() }),
   });
 
   inventory.onChange((change) => {
@@ -372,6 +378,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       withheld: () => [
         ...(settings.current.mode === 'Active' ? [] : [obstacle(settings.current.mode, `The shard is in mode ${settings.current.mode}: it decides and does not act.`)]),
         ...(rooms.fenced ? [obstacle('Fenced', rooms.fenced)] : []),
+        ...(rooms.unseen.size > 0 ? [obstacle('BoundMachinesUnseen', `Nothing is acquired: ${tellUnseen(rooms.unseen)}.`)] : []),
         ...[...rooms.setAside].map((name) => obstacle('ProviderSetAside', `Provider ${name} cannot be relied on at present: nothing is taken away or chosen of what it has.`)),
       ],
     }),

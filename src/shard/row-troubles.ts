@@ -31,6 +31,8 @@ export interface RowTroublesDeps {
   readonly refusals: { current(): ReadonlyMap<string, Trouble> };
   readonly rows: Pick<SourceRows, 'of'>;
   readonly mode: () => Mode;
+  /** Why nothing is acquired, whatever the mode; absent or '' = there is no reason. */
+  readonly obstacle?: () => string;
 }
 
 /** All that is in the way of rows now, for everybody who tells of rows: what they print is the same. */
@@ -56,7 +58,8 @@ export class RowTroubles {
     }
     this.said = said;
     const mode = this.deps.mode();
-    return mode === 'Active' ? troubles : Object.assign(troubles, { withheld: `the shard is in mode ${mode}` });
+    const withheld = mode === 'Active' ? (this.deps.obstacle?.() ?? '') : `the shard is in mode ${mode}`;
+    return withheld === '' ? troubles : Object.assign(troubles, { withheld });
   }
 
   /** What was said last, as long as it is the same trouble and not too old. */

@@ -30,7 +30,7 @@ export interface ShardStatusPublisherOptions {
   readonly providers: () => Iterable<ProviderSight>;
   /** Least time between two statuses; 2 s if absent. */
   readonly intervalMs?: number;
-  readonly facts: () => Pick<ShardFacts, 'epoch' | 'holder' | 'sessions' | 'leaseProven' | 'supplyTrusted' | 'setAside' | 'isSomeTrusted' | 'fenced' | 'objectsMode' | 'unmetSince' | 'troubles'>;
+  readonly facts: () => Pick<ShardFacts, 'epoch' | 'holder' | 'sessions' | 'leaseProven' | 'supplyTrusted' | 'setAside' | 'unseen' | 'isSomeTrusted' | 'fenced' | 'objectsMode' | 'unmetSince' | 'troubles'>;
 }
 
 const INTERVAL_MS = 2_000;

@@ -74,13 +74,15 @@ describe('the status of a Shard', () => {
     ['all is well', {}, { Ready: 'True', Stalled: 'False', Fenced: 'False', LeaseProven: 'True', SupplyTrusted: 'True' }],
     ['the supply is in doubt', { supplyTrusted: false }, { Ready: 'False', Stalled: 'False', SupplyTrusted: 'False' }],
     ['one of several providers is set aside', { supplyTrusted: false, isSomeTrusted: true, setAside: new Set(['metal']) }, { Ready: 'True', Stalled: 'False', SupplyTrusted: 'False' }],
+    ['machines that served are not seen yet', { supplyTrusted: false, isSomeTrusted: true, setAside: new Set(['metal']), unseen: new Map([['metal', 4]]) }, { Ready: 'True', Stalled: 'False', SupplyTrusted: 'False' }],
     ['the Lease is unproven', { leaseProven: false }, { Ready: 'True', LeaseProven: 'False' }],
     ['a newer epoch was seen', { fenced: 'machine m: epoch 4 < 5' }, { Ready: 'False', Stalled: 'True', Fenced: 'True' }],
   ])('says so when %s', (_name, fields, expected) => {
     const status = shardStatus(plan(), facts(fields));
     expect(statusOf(status.conditions)).toMatchObject(expected);
     expect(status.conditions?.every((c) => c.reason !== '' && c.observedGeneration === 3)).toBe(true);
-    if (fields.setAside) expect(status.conditions?.find((c) => c.type === 'SupplyTrusted')?.message).toBe('nothing is taken away or chosen of what these providers have until they list their machines again: metal');
+    if (fields.unseen) expect(status.conditions?.find((c) => c.type === 'SupplyTrusted')).toMatchObject({ reason: 'BoundMachinesUnseen', message: 'nothing is acquired: 4 machines of provider metal that served have not been listed since this shard started' });
+    else if (fields.setAside) expect(status.conditions?.find((c) => c.type === 'SupplyTrusted')?.message).toBe('nothing is taken away or chosen of what these providers have until they list their machines again: metal');
     if (fields.fenced) expect(status.conditions?.find((c) => c.type === 'Fenced')?.message).toBe(fields.fenced);
   });
 

@@ -10,12 +10,14 @@ import { countUnmet, isSatisfied, tellNeed } from './need-telling.ts';
 import type { MachineObjects } from './object-policy.ts';
 import type { RestingOffer } from './offer-rests.ts';
 import type { CallObstacle } from './provider/tls.ts';
+import { tellUnseen, unseenToken } from './provider/unseen.ts';
 import type { Troubles } from './row-troubles.ts';
 import type { SupplyTally } from './supply-tally.ts';
 
 const MAX_SHORTFALLS = 20;
 const MAX_OFFERS = 50;
 const MAX_NAMED = 3;
+const NONE_UNSEEN: ReadonlyMap<string, number> = new Map();
 
 export interface ShardFacts {
   readonly generation: number;
@@ -32,6 +34,8 @@ export interface ShardFacts {
   readonly setAside?: ReadonlySet<string>;
   /** At least one provider's List is believed and fresh. */
   readonly isSomeTrusted?: boolean;
+  /** How many machines that served are not seen yet, by provider; absent = none. */
+  readonly unseen?: ReadonlyMap<string, number>;
   readonly fenced: string;
   readonly objectsMode: MachineObjects;
   readonly previous: readonly Condition[];
@@ -48,6 +52,7 @@ export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['s
   const unmet = countUnmet(plan, facts.troubles);
   const highest = highestUnmet(plan, facts.troubles);
   const aside = [...(facts.setAside ?? [])].join(', ');
+  const unseen = tellUnseen(facts.unseen ?? NONE_UNSEEN);
   const isDeciding = facts.supplyTrusted || facts.isSomeTrusted === true;
   return {
     epoch: Number(facts.epoch),
@@ -70,7 +75,7 @@ export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['s
       condition('Fenced', facts.fenced !== '', facts.fenced ? 'NewerEpochSeen' : 'NotFenced', facts.fenced),
       condition('LeaseProven', facts.leaseProven, facts.leaseProven ? 'Renewed' : 'RenewalOverdue', facts.leaseProven ? '' : 'nothing is taken away until the Lease is renewed'),
       condition('AllMachinesAreObjects', facts.objectsMode === 'NonSpeculative', facts.objectsMode, facts.objectsMode === 'NonSpeculative' ? '' : 'only machines in transition, failed, stuck, held or asked for are kept as objects'),
-      condition('SupplyTrusted', facts.supplyTrusted, facts.supplyTrusted ? 'ListSucceeded' : 'ListStaleOrQuarantined', facts.supplyTrusted ? '' : aside ? `nothing is taken away or chosen of what these providers have until they list their machines again: ${aside}` : 'nothing is taken away until the provider lists its machines again'),
+      condition('SupplyTrusted', facts.supplyTrusted, facts.supplyTrusted ? 'ListSucceeded' : unseen ? 'BoundMachinesUnseen' : 'ListStaleOrQuarantined', facts.supplyTrusted ? '' : unseen ? `nothing is acquired: ${unseen}` : aside ? `nothing is taken away or chosen of what these providers have until they list their machines again: ${aside}` : 'nothing is taken away until the provider lists its machines again'),
     ],
   };
 }
@@ -89,10 +94,12 @@ export interface ProviderFacts {
   readonly fenced?: string;
   /** Ids of machines that it lists and another provider had first; absent = none. */
   readonly disputed?: ReadonlySet<string>;
+  /** So many of its machines served when an earlier process looked, and are not seen yet; absent = none. */
+  readonly unseen?: number;
 }
 
 /** Pure: CapacityProvider.status for its object; Speculative slots are counts per offer. */
-export function providerStatus(supply: Supply, list: ProviderStatus, object: CapacityProvider, at: number, { address = object.spec.address, resting, obstacle, fenced = '', disputed }: ProviderFacts = {}): NonNullable<CapacityProvider['status']> {
+export function providerStatus(supply: Supply, list: ProviderStatus, object: CapacityProvider, at: number, { address = object.spec.address, resting, obstacle, fenced = '', disputed, unseen = 0 }: ProviderFacts = {}): NonNullable<CapacityProvider['status']> {
   const condition = conditionMaker(object.status?.conditions ?? [], object.metadata.generation ?? 0, at);
   const reachable = !obstacle && list.lastError === '' && list.lastListAt > 0;
   const message = obstacle?.message ?? list.lastError;
@@ -106,7 +113,7 @@ export function providerStatus(supply: Supply, list: ProviderStatus, object: Cap
     conditions: [
       condition('Ready', reachable && list.trusted && fenced === '', fenced ? 'Fenced' : reachable ? (list.trusted ? 'Listed' : 'Untrusted') : (obstacle?.reason ?? 'Unreachable'), fenced || message),
       condition('Reachable', reachable, reachable ? 'Answered' : (obstacle?.reason ?? 'NoAnswer'), answers),
-      condition('InventoryTrusted', list.trusted, list.quarantine ? 'Quarantined' : list.trusted ? 'ListSucceeded' : 'ListStale', list.quarantine ? howToConfirm(list.quarantine, object) : ''),
+      condition('InventoryTrusted', list.trusted, list.quarantine ? 'Quarantined' : list.trusted ? 'ListSucceeded' : unseen > 0 ? 'BoundMachinesUnseen' : 'ListStale', list.quarantine ? howToConfirm(list.quarantine, object) : unseen > 0 ? howToGoOn(unseen, object) : ''),
       ...(resting ? [condition('OffersAvailable', resting.length === 0, resting[0]?.kind ?? 'NothingRefused', resting.slice(0, MAX_NAMED).map(tellResting).join(' ') + (resting.length > MAX_NAMED ? ` And ${resting.length - MAX_NAMED} more.` : ''))] : []),
       ...(disputed && disputed.size > 0 ? [condition('MachineIdsUnique', false, 'ClaimedByAnother', tellDisputed(disputed))] : []),
     ],
@@ -125,11 +132,21 @@ function tellResting({ offer, words, until }: RestingOffer): string {
 function howToConfirm({ missing, unnamed, known, token }: Quarantine, { metadata }: CapacityProvider): string {
   const others = unnamed === 0 ? [] : [`${unnamed} known only by their number`];
   const names = [...missing.slice(0, MAX_NAMED), ...(missing.length > MAX_NAMED ? ['...'] : []), ...others].join(', ');
-  const where = metadata.namespace === undefined ? '' : ` -n ${metadata.namespace}`;
   return (
     `The last List lacks ${missing.length + unnamed} of ${known} known machines (${names}): nothing is removed or taken away. ` +
-    `If they are gone for good, confirm it: kubectl annotate --overwrite${where} capacityprovider ${metadata.name} ${CONFIRM_REMOVAL_ANNOTATION}=${token}`
+    `If they are gone for good, confirm it: ${confirm(metadata, token)}`
   );
+}
+
+function howToGoOn(unseen: number, { metadata }: CapacityProvider): string {
+  return (
+    `Of its machines that served, ${unseen} ${unseen === 1 ? 'has' : 'have'} not been listed since the shard started: until then the shard acquires nothing, since what they serve looks unmet. ` +
+    `If they are gone for good, delete this CapacityProvider or confirm it: ${confirm(metadata, unseenToken(unseen))}`
+  );
+}
+
+function confirm({ name, namespace }: CapacityProvider['metadata'], token: string): string {
+  return `kubectl annotate --overwrite${namespace === undefined ? '' : ` -n ${namespace}`} capacityprovider ${name} ${CONFIRM_REMOVAL_ANNOTATION}=${token}`;
 }
 
 function offers(supply: Supply): CapacityProviderOffer[] {

@@ -31,12 +31,13 @@ function setUp(options: { engine?: Engine; audit?: AuditLog } = {}) {
   const audited: [cycle: number, kinds: string[], outcome: AuditOutcome][] = [];
   const told: { plan: Plan; facts: CycleFacts }[] = [];
   const counted = { differences: 0 };
-  const settings = { mode: 'Active' as Mode, cycleMs: 10_000, mayTakeAway: true };
+  const settings = { mode: 'Active' as Mode, cycleMs: 10_000, mayTakeAway: true, mayAcquire: true };
   const reconciler = new CycleReconciler({
     engine: options.engine ?? createEngine(policy()), inventory, demand, clock, log,
     audit: options.audit ?? ({ append: (_now: number, cycle: number, actions: readonly Action[], outcome: AuditOutcome) => audited.push([cycle, actions.map((a) => a.kind), outcome]) } as unknown as AuditLog),
     mode: () => settings.mode,
     mayTakeAway: () => settings.mayTakeAway,
+    mayAcquire: () => settings.mayAcquire,
     cycleMs: () => settings.cycleMs,
     onPlanned: (planned, facts) => told.push({ plan: planned, facts }),
     onPlanDiffers: () => { counted.differences++; },
@@ -252,6 +253,21 @@ describe('the next cycle', () => {
     t.settings.mayTakeAway = true;
     expect(await t.cycle()).toEqual({ requeueAfterMs: 10_000 });
   });
+});
+
+it('takes nothing for demand while machines that serve are not known, neither free nor from others; what else is decided is done', async () => {
+  const actions = (['Bootstrap', 'Provision', 'Preempt', 'Reclaim', 'Delete'] as const).map((kind, i) => action({ kind, machineId: `m-${i}`, to: toEast }));
+  const t = setUp({ engine: scripted(actions).engine });
+  for (const [i, state] of (['Idle', 'Speculative', 'Configured', 'Configured', 'Idle'] as const).entries()) t.inventory.observe(seen(`m-${i}`, state), 0);
+  t.inventory.takeEngineChanges();
+  t.settings.mayAcquire = false;
+  await t.cycle();
+  expect(actions.map(({ machineId }) => t.inventory.get(machineId)?.intent?.kind)).toEqual([undefined, undefined, undefined, 'unbind', 'release']);
+  expect(t.audited).toEqual([[1, ['Reclaim', 'Delete'], 'decided'], [1, ['Bootstrap', 'Provision', 'Preempt'], 'suppressed']]);
+  expect(t.told[0]?.facts.withheld).toBe(3);
+  t.settings.mayAcquire = true;
+  await t.cycle();
+  expect(t.inventory.get('m-0')?.intent?.kind).toBe('bind');
 });
 
 describe('a shard that is not Active', () => {

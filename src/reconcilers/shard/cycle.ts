@@ -1,11 +1,11 @@
 import type { Clock } from '../../lib/clock.ts';
 import { differenceBetween, kept } from '../../engine/compare-plans.ts';
 import { explainMachine } from '../../engine/explain.ts';
-import type { Action, Engine, Plan } from '../../engine/types.ts';
+import type { Action, ActionKind, Engine, Plan } from '../../engine/types.ts';
 import { PER_TURN, inTurns, nextTurn } from '../../lib/turns.ts';
 import { after } from '../../runtime/types.ts';
 import type { Log, ReconcileContext, Reconciler, Result } from '../../runtime/types.ts';
-import type { AuditLog } from '../../shard/audit-log.ts';
+import type { AuditLog, AuditOutcome } from '../../shard/audit-log.ts';
 import type { Demand, DemandChange } from '../../shard/demand.ts';
 import type { Inventory } from '../../shard/inventory.ts';
 import type { MachineIntent } from '../../shard/record.ts';
@@ -23,6 +23,9 @@ export const DECISIONS_PER_TURN = 250;
 /** While nothing may be taken away it is looked again so soon. */
 export const WITHHELD_MS = 1_000;
 
+/** What a plan does for demand that looks unmet. */
+const ACQUIRING: ReadonlySet<ActionKind> = new Set(['Bootstrap', 'Provision', 'Preempt']);
+
 /** For so many turns the demand of one cluster is told per turn. */
 const PATIENT_TURNS = 1_000;
 
@@ -36,6 +39,8 @@ export interface CycleDeps {
   readonly mode: () => Mode;
   /** Whether supply is known well enough, and the shard safe enough in its office, to take machines away. */
   readonly mayTakeAway: () => boolean;
+  /** Whether all that serves is known; else demand may look unmet that is not, and neither free machines nor others' are taken for it. Absent = it is. */
+  readonly mayAcquire?: () => boolean;
   readonly cycleMs: () => number;
   /** In the turn of the plan, before another roll-up can be accepted; its actions are being decided. */
   readonly onPlanned: (plan: Plan, facts: CycleFacts) => void;
@@ -46,7 +51,7 @@ export interface CycleDeps {
 export interface CycleFacts {
   readonly cycle: number;
   readonly seconds: number;
-  /** Actions that the mode withheld. */
+  /** Actions that were withheld: by the mode, or since machines that serve are not known yet. */
   readonly withheld: number;
 }
 
@@ -78,10 +83,12 @@ export class CycleReconciler implements Reconciler {
     this.cycle++;
     const plan = this.plan(now);
     const mode = this.deps.mode();
+    const mayAcquire = this.deps.mayAcquire?.() ?? true;
+    const isWithheld = ({ kind }: Action): boolean => mode !== 'Active' || (!mayAcquire && ACQUIRING.has(kind));
     this.deps.onPlanned(plan, {
       cycle: this.cycle,
       seconds: (clock.monotonic() - started) / 1000,
-      withheld: mode === 'Active' ? 0 : plan.actions.length,
+      withheld: mode === 'Active' && mayAcquire ? 0 : plan.actions.filter(isWithheld).length,
     });
     // Until all of it is committed and decided no other plan is made; what happens meanwhile, the next one hears.
     for (const { part, isFirst } of slices(plan.memory, PER_TURN)) {
@@ -90,7 +97,7 @@ export class CycleReconciler implements Reconciler {
     }
     for (const { part, isFirst } of slices(plan.actions, DECISIONS_PER_TURN)) {
       if (!isFirst) await nextTurn();
-      this.carryOut(part, mode, now);
+      this.carryOut(part, { isWithheld, mode }, now);
     }
     const { machineReasons } = plan;
     await inTurns(machineReasons.changed, (id) => this.deps.inventory.explain(id, machineReasons.get(id)));
@@ -142,15 +149,18 @@ export class CycleReconciler implements Reconciler {
     }
   }
 
-  private carryOut(actions: readonly Action[], mode: Mode, now: number): void {
-    this.record(actions, mode, now);
-    if (mode === 'Active') for (const action of actions) this.decide(action, now);
+  private carryOut(actions: readonly Action[], { isWithheld, mode }: { readonly isWithheld: (action: Action) => boolean; readonly mode: Mode }, now: number): void {
+    const decided = actions.filter((action) => !isWithheld(action));
+    this.record(decided, 'decided', now);
+    this.record(actions.filter(isWithheld), mode === 'DryRun' ? 'dryrun' : 'suppressed', now);
+    for (const action of decided) this.decide(action, now);
   }
 
   /** A full disk must not stop the fleet: the decisions count, the record of them is lost with an error. */
-  private record(actions: readonly Action[], mode: Mode, now: number): void {
+  private record(actions: readonly Action[], outcome: AuditOutcome, now: number): void {
+    if (actions.length === 0) return;
     try {
-      this.deps.audit?.append(now, this.cycle, actions, mode === 'Active' ? 'decided' : mode === 'DryRun' ? 'dryrun' : 'suppressed');
+      this.deps.audit?.append(now, this.cycle, actions, outcome);
     } catch (error) {
       this.deps.log.error({ cycle: this.cycle, actions: actions.length, error: String(error) }, 'cannot write the audit log');
     }

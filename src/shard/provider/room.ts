@@ -6,7 +6,6 @@ import type { Random } from '../../lib/random.ts';
 import type { ProviderClient, ProviderClientOptions } from '../../provider/client.ts';
 import type { ProviderMachine } from '../../provider/provider-machine.ts';
 import { ProviderPoller } from '../../reconcilers/provider/poller.ts';
-import { isTooMany } from '../../reconcilers/provider/removal.ts';
 import { withdrawConfirmation } from '../../reconcilers/provider/withdraw-confirmation.ts';
 import type { KubeClient, Log, Runnable, Store } from '../../runtime/types.ts';
 import type { Inventory } from '../inventory.ts';
@@ -19,6 +18,7 @@ import { ProviderGate } from './gate.ts';
 import { Holdings } from './holdings.ts';
 import { OrphanObjects } from './orphan-objects.ts';
 import { ProviderTls } from './tls.ts';
+import { confirmsUnseen, unseenBound } from './unseen.ts';
 
 /** So many disputed ids are logged one by one. */
 const MAX_TOLD = 10;
@@ -42,6 +42,8 @@ export interface RoomOptions {
   readonly machineObjects: Store<Machine>;
   /** Finer than the object can say. */
   readonly pollMs: number | undefined;
+  /** Whether an earlier process kept an object of each machine that serves. */
+  readonly wereAllObjects: () => boolean;
   /** So many calls at a time; asked each time. */
   readonly concurrency: () => number;
   /** True for a machine whose object says that another shard owns it (D15). */
@@ -78,6 +80,7 @@ export class ProviderRoom {
   private isTrusted = false;
   private fence = '';
   private boundBefore = 0;
+  private wereObjects = false;
 
   constructor(object: CapacityProvider, options: RoomOptions) {
     const { client, namespace, shardId, clock, random } = options;
@@ -152,7 +155,7 @@ export class ProviderRoom {
 
   /** What there is to say of it beside what its Lists say. */
   facts(): ProviderFacts {
-    return { address: this.provider.address, resting: this.setbacks.offers.list(), obstacle: this.tls.obstacle(), fenced: this.fence, disputed: this.holdings.disputed };
+    return { address: this.provider.address, resting: this.setbacks.offers.list(), obstacle: this.tls.obstacle(), fenced: this.fence, disputed: this.holdings.disputed, unseen: this.unseen };
   }
 
   /** How long one call may take, in ms. */
@@ -173,22 +176,30 @@ export class ProviderRoom {
   /** What the objects say is known before the first List is compared with it: a restart must not make a broken List credible. */
   recall(): Map<string, ProviderMachine> {
     const { machineObjects, shardId } = this.options;
+    this.wereObjects = this.options.wereAllObjects();
     this.boundBefore = bound(this.current()?.status?.machines ?? {});
     return recallMachines(machineObjects.values(), shardId, this.holdings);
   }
 
   /** Whether a List has been merged that may be decided on. */
   hasListed(): boolean {
-    return this.poller.status.lastListAt > 0 && !this.missesBound();
+    return this.poller.status.lastListAt > 0 && this.unseen === 0;
+  }
+
+  /**
+   * How many of its machines served when an earlier process looked, and neither an object nor a List names them: what they serve would
+   * be bought elsewhere. 0 once a List is believed, its object is gone, or a person confirmed that they are.
+   */
+  get unseen(): number {
+    const { lastListAt, quarantine } = this.poller.status;
+    const object = this.current();
+    if (!object || (lastListAt > 0 && !quarantine?.unnamed)) return 0;
+    const unseen = unseenBound({ before: this.boundBefore, known: bound(this.holdings.tally.countByState()), areObjects: this.wereObjects || lastListAt > 0 });
+    return confirmsUnseen(object.metadata.annotations?.[CONFIRM_REMOVAL_ANNOTATION], unseen) ? 0 : unseen;
   }
 
   close(): void {
     this.provider.close();
-  }
-
-  /** A List that is not believed lacks bound machines, and no object says which: others would be bought in their place. */
-  private missesBound(): boolean {
-    return (this.poller.status.quarantine?.unnamed ?? 0) > 0 && isTooMany(this.boundBefore - bound(this.holdings.tally.countByState()), this.boundBefore);
   }
 
   /** A deleted object changes nothing about how its provider is called. */

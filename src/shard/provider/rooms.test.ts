@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
+import { CONFIRM_REMOVAL_ANNOTATION } from '../../api/constants.ts';
 import type { CapacityProvider, Machine } from '../../api/types.ts';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
 import { ProviderError } from '../../provider/client.ts';
@@ -42,6 +43,7 @@ function setUp(...names: string[]) {
   const machineObjects = new Map<string, Machine>();
   const orphans: string[] = [];
   const told = { reliance: 0, trusted: 0 };
+  const t = { wereAllObjects: false };
   const errors: object[] = [];
   const refusals = new BindRefusals(clock, new SourceRows());
   const registry = new Registry();
@@ -55,7 +57,7 @@ function setUp(...names: string[]) {
     room: {
       client: new FakeKube(), namespace: 'fleet', shardId: 'shard-0', epoch: () => 1n, clock, random: () => 0.5, log: { ...silentLog, error: (fields) => errors.push(fields) }, inventory,
       dial: ({ address }) => providers.get(address().split(':')[0]!)!,
-      objects: storeOf(objects), machineObjects: storeOf(machineObjects), pollMs: undefined, concurrency: () => 1,
+      objects: storeOf(objects), machineObjects: storeOf(machineObjects), pollMs: undefined, wereAllObjects: () => t.wereAllObjects, concurrency: () => 1,
       isForeign: () => false, onRejected: () => undefined, onOrphan: (id) => orphans.push(id), signal: new AbortController().signal,
     },
     actuation: {
@@ -92,7 +94,7 @@ function setUp(...names: string[]) {
   const engineHears = () => Object.fromEntries((inventory.takeEngineChanges()?.upserted ?? []).map((m) => [m.id, m.untrusted ?? false]));
   const measured = async (name: string): Promise<Record<string, number>> =>
     Object.fromEntries((await registry.getSingleMetric(`bigfleet_shard_provider_${name}`)!.get()).values.map(({ labels, value }) => [String(labels['provider']), value]));
-  return { clock, measured, inventory, rooms, machineObjects, orphans, told, errors, objectOf, edit, start, of, breakDown, engineHears };
+  return { clock, earlier: t, objects, measured, inventory, rooms, machineObjects, orphans, told, errors, objectOf, edit, start, of, breakDown, engineHears };
 }
 
 describe('whose machine it is', () => {
@@ -236,6 +238,69 @@ describe('what one provider has gone wrong with', () => {
     await t.clock.advance(100);
     expect(t.of('a').made('configure')).toEqual(['configure a-2']);
     expect(t.of('b').made().sort()).toEqual(['configure b-3', 'create b-0']);
+  });
+});
+
+describe('machines that served before the start, on a provider that is away, without an object of each', () => {
+  function awayWith(machines: Record<string, number>) {
+    const t = setUp('a', 'b');
+    const key = 'fleet/b';
+    t.objects.set(key, { ...t.objects.get(key)!, status: { machines } });
+    t.breakDown('b', away);
+    return t;
+  }
+  const unseen = (t: ReturnType<typeof setUp>) => Object.fromEntries(t.rooms.unseen);
+
+  it('are known by their number until a List names them', async () => {
+    const t = awayWith({ Configured: 2, Configuring: 1, Idle: 1, Speculative: 5 });
+    t.rooms.recall();
+    await t.start();
+    await t.clock.advance(60_000);
+    expect(unseen(t)).toEqual({ b: 3 });
+    expect(await t.measured('unseen_machines')).toEqual({ a: 0, b: 3 });
+    t.of('b').forgive('list');
+    for (const id of ['b-1', 'b-2', 'b-3']) t.of('b').set(seen(id, 'Configured'));
+    const before = t.told.reliance;
+    await t.clock.advance(30_000);
+    expect([unseen(t), t.told.reliance > before]).toEqual([{}, true]);
+  });
+
+  it('are not seen in a List that is not believed for lack of them', async () => {
+    const t = awayWith({ Configured: 40 });
+    t.rooms.recall();
+    await t.start();
+    t.of('b').forgive('list');
+    await t.clock.advance(30_000);
+    expect(t.rooms.named('b')!.poller.status.quarantine).toMatchObject({ unnamed: 40 });
+    expect(unseen(t)).toEqual({ b: 40 });
+  });
+
+  it.each<[string, (t: ReturnType<typeof setUp>) => void, Record<string, number>]>([
+    ['confirms that they are gone', (t) => t.objects.set('fleet/b', { ...t.objects.get('fleet/b')!, metadata: { name: 'b', namespace: 'fleet', annotations: { [CONFIRM_REMOVAL_ANNOTATION]: 'unseen-3' } } }), {}],
+    ['confirms that fewer are gone', (t) => t.objects.set('fleet/b', { ...t.objects.get('fleet/b')!, metadata: { name: 'b', namespace: 'fleet', annotations: { [CONFIRM_REMOVAL_ANNOTATION]: 'unseen-2' } } }), { b: 3 }],
+    ['deletes the CapacityProvider', (t) => t.objects.delete('fleet/b'), {}],
+  ])('a person %s', async (_, act, expected) => {
+    const t = awayWith({ Configured: 3 });
+    t.rooms.recall();
+    await t.start();
+    t.rooms.look();
+    const before = t.told.reliance;
+    act(t);
+    t.rooms.look();
+    expect([unseen(t), t.told.reliance - before]).toEqual([expected, 'b' in expected ? 0 : 1]);
+  });
+
+  it('are few enough to be a status that is a little old, where each had an object; not where they had none', () => {
+    for (const [wereAllObjects, expected] of [[true, {}], [false, { b: 10 }]] as const) {
+      const t = awayWith({ Configured: 10 });
+      t.earlier.wereAllObjects = wereAllObjects;
+      t.rooms.recall();
+      expect(unseen(t)).toEqual(expected);
+    }
+    const many = awayWith({ Configured: 11 });
+    many.earlier.wereAllObjects = true;
+    many.rooms.recall();
+    expect(unseen(many)).toEqual({ b: 11 });
   });
 });
 

@@ -15,13 +15,14 @@ import type { RoomOptions } from './room.ts';
 export interface RoomsOptions {
   readonly room: Omit<RoomOptions, 'isOnly' | 'onReliance'>;
   readonly actuation: ActuationOptions;
+  /** Once one provider has listed, the others are waited for so long before the first plan; 15 s if absent. */
+  readonly patienceMs?: number;
   /** Which providers can be relied on may have changed. */
   readonly onReliance: () => void;
   /** From now on every provider's List is believed and fresh. */
   readonly onTrusted: () => void;
 }
 
-/** Once one provider has listed, the others are waited for so long before the first plan. */
 const PATIENCE_MS = 15_000;
 const LOOK_MS = 50;
 
@@ -40,6 +41,7 @@ export class ProviderRooms {
   /** Names of those that are set aside. */
   private readonly aside = new Set<string>();
   private wereTrusted = false;
+  private wereUnseen = '';
 
   constructor(objects: readonly CapacityProvider[], options: RoomsOptions) {
     this.options = options;
@@ -94,6 +96,10 @@ export class ProviderRooms {
   /** Some CapacityProvider has changed. */
   look(): void {
     for (const room of this.all()) room.look();
+    const unseen = JSON.stringify([...this.unseen]);
+    if (unseen === this.wereUnseen) return;
+    this.wereUnseen = unseen; // a person has confirmed that they are gone, or taken the object away
+    this.options.onReliance();
   }
 
   /** Machines may have become ours of which no List of changes speaks. */
@@ -114,6 +120,11 @@ export class ProviderRooms {
   /** Something may be taken away by what at least one of them says. */
   get isSomeTrusted(): boolean {
     return [...this.all()].some((room) => room.trusted);
+  }
+
+  /** How many machines that served are not seen yet, by provider (see `ProviderRoom.unseen`). While there are any nothing is acquired. */
+  get unseen(): ReadonlyMap<string, number> {
+    return new Map([...this.all()].flatMap((room) => (room.unseen > 0 ? [[room.name, room.unseen] as const] : [])));
   }
 
   /** Names of those that are set aside. */
@@ -149,12 +160,13 @@ export class ProviderRooms {
    */
   async waitUntilListed(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.options.room;
+    const { patienceMs = PATIENCE_MS } = this.options;
     let since: number | undefined;
     for (;;) {
       const missing = [...this.all()].filter((room) => !room.hasListed());
       if (missing.length === 0) return;
       if (missing.length < this.size) since ??= clock.monotonic();
-      if (since !== undefined && clock.monotonic() - since >= PATIENCE_MS) {
+      if (since !== undefined && clock.monotonic() - since >= patienceMs) {
         log.error({ providers: missing.map((room) => room.name) }, 'no List to rely on yet: going on without these providers; what their objects say of their machines counts');
         return;
       }

@@ -179,6 +179,14 @@ export class KitWorld {
     return [...provider.machines()].filter((m) => m.state === state && (cluster === undefined || m.cluster === cluster)).length;
   }
 
+  annotateProvider(name: string, annotations: Record<string, string>): void {
+    this.hub.store.mutate<CapacityProvider>(CapacityProviderResource, { namespace: NAMESPACE, name }, (draft) => ({ ...draft, metadata: { ...draft.metadata, annotations } }));
+  }
+
+  deleteProvider(name: string): void {
+    this.hub.store.delete(CapacityProviderResource, { namespace: NAMESPACE, name });
+  }
+
   providerObject(name: string): CapacityProvider {
     return this.hub.store.get<CapacityProvider>(CapacityProviderResource, { namespace: NAMESPACE, name })!;
   }
