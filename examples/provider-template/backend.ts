@@ -1,7 +1,9 @@
-import type {
-  ConfigureInstance, CreatedInstance, CreateInstance, DeleteInstance, DrainInstance, Instance, ProviderBackend, RecoverInstance, Recovery,
+import {
+  InvalidError, OutOfStockError, QuotaError, ThrottledError,
+  type ConfigureInstance, type CreatedInstance, type CreateInstance, type DeleteInstance, type DrainInstance, type Instance, type ProviderBackend,
+  type RecoverInstance, type Recovery,
 } from 'bigfleet/provider-kit';
-import type { Cloud } from './cloud.ts';
+import { CloudRefusal, type Cloud } from './cloud.ts';
 
 const PROVIDER = 'mycloud';
 
@@ -35,13 +37,14 @@ export class CloudBackend implements ProviderBackend {
 
   /** The operation id is the token: a request that is sent again, after a lost answer or a restart, finds the server it made. */
   async createInstance({ machine, operationId }: CreateInstance, signal: AbortSignal): Promise<CreatedInstance> {
-    const server = await this.cloud.createServer({ name: machine.id, type: machine.instanceType, zone: machine.zone, token: operationId }, signal);
+    const request = { name: machine.id, type: machine.instanceType, zone: machine.zone, token: operationId };
+    const server = await this.cloud.createServer(request, signal).catch(classed);
     return { host: { provider: PROVIDER, ref: `${PROVIDER}:///${server.id}` } };
   }
 
   /** The blob is the secret of a cluster: hand it on, do not look into it, do not log it. */
   configureInstance({ machine, bootstrapBlob }: ConfigureInstance, signal: AbortSignal): Promise<void> {
-    return this.cloud.boot(serverIdOf(machine.host?.ref), bootstrapBlob, signal);
+    return this.cloud.boot(serverIdOf(machine.host?.ref), bootstrapBlob, signal).catch(classed);
   }
 
   /** BigFleet has moved the Pods by now, or their grace period is over. */
@@ -64,6 +67,22 @@ export class CloudBackend implements ProviderBackend {
 function slot({ type, zone, capacityType, pricePerHour, interruptionProbability = 0, resources }: Offer, index: number): Instance {
   const id = `${type}-${zone}-${capacityType.toLowerCase()}-${String(index).padStart(4, '0')}`;
   return { id, instanceType: type, zone, capacityType, pricePerHour, interruptionProbability, resources, allocatable: resources, labels: {}, state: 'Speculative' };
+}
+
+/** Says what a refusal is about, so that BigFleet leaves that alone for a while: the offer, the whole provider, or the request. */
+function classed(error: unknown): never {
+  if (!(error instanceof CloudRefusal)) throw error;
+  const { code, message, retryAfterSeconds } = error;
+  switch (code) {
+    case 'NoCapacity':
+      throw new OutOfStockError(message, { cause: error });
+    case 'QuotaExceeded':
+      throw new QuotaError(message, { cause: error });
+    case 'TooManyRequests':
+      throw new ThrottledError(message, { cause: error, retryAfterMs: (retryAfterSeconds ?? 1) * 1_000 });
+    case 'BadRequest':
+      throw new InvalidError(message, { cause: error });
+  }
 }
 
 function serverIdOf(ref: string | undefined): string {

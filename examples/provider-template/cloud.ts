@@ -14,6 +14,19 @@ export interface Cloud {
   deleteServer(serverId: string, signal: AbortSignal): Promise<void>;
 }
 
+/** What a cloud says no with. Make it of your client's errors, or look at their codes in `backend.ts`. */
+export class CloudRefusal extends Error {
+  readonly code: 'NoCapacity' | 'QuotaExceeded' | 'TooManyRequests' | 'BadRequest';
+  /** Of a `Retry-After` header, in seconds. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: CloudRefusal['code'], message: string, retryAfterSeconds?: number) {
+    super(message);
+    this.code = code;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
 export interface Server {
   readonly id: string;
   /** As given to createServer. */

@@ -83,7 +83,9 @@ export class OfferRests {
     if (!after) return;
     const { state } = after.seen;
     if (before?.seen.state === 'Creating' && state !== 'Creating') {
-      if (state === 'Failed') this.refused(after.seen, failureClass(after.seen.lastError), after.seen.lastError);
+      const kind = failureClass(after.seen.lastError);
+      // Asked too much, the provider has said nothing of what it has.
+      if (state === 'Failed' && kind !== 'Throttled') this.refused(after.seen, kind, after.seen.lastError);
       else if (state === 'Idle') this.succeeded(after.seen);
     }
     if (state !== 'Speculative' || before?.seen.state === 'Speculative') return;

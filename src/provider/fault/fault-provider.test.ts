@@ -111,8 +111,8 @@ describe('the other selectors', () => {
 
   it.each([
     ['fault-slow', 1_000, 'CONFIGURED', /^$/],
-    ['fault-no-capacity', 20, 'FAILED', /out of capacity/],
-    ['fault-quota', 20, 'FAILED', /quota/],
+    ['fault-no-capacity', 20, 'FAILED', /\[OutOfStock\] out of capacity/],
+    ['fault-quota', 20, 'FAILED', /\[Quota\] quota/],
     ['fault-throttled', 20, 'FAILED', /rate limit/],
     ['fault-invalid', 20, 'FAILED', /invalid/],
     ['fault-hang', 2_000, 'FAILED', /timed out/],

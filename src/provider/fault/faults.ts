@@ -1,4 +1,5 @@
 import { sleep, type Clock } from '../../lib/clock.ts';
+import { BackendError, type FailureClass } from '../kit/backend-error.ts';
 
 /** What can be made to go wrong with an action on the substrate, and how that shows. */
 export const faults = {
@@ -27,12 +28,12 @@ export interface FaultTimes {
 /** How much later than its end a `slow-ok` succeeds. */
 const LATE_BY_MS = 500;
 
-const words: Partial<Record<Fault, string>> = {
-  error: 'injected failure',
-  'no-capacity': 'out of capacity: no machine of this type is available in this zone (injected)',
-  quota: 'quota exceeded: no more machines of this type are allowed (injected)',
-  throttled: 'rate limit exceeded: too many requests, try again later (injected)',
-  invalid: 'invalid request: this machine cannot be asked for that (injected)',
+const said: Partial<Record<Fault, readonly [FailureClass, words: string]>> = {
+  error: ['Unknown', 'injected failure'],
+  'no-capacity': ['OutOfStock', 'out of capacity: no machine of this type is available in this zone (injected)'],
+  quota: ['Quota', 'quota exceeded: no more machines of this type are allowed (injected)'],
+  throttled: ['Throttled', 'rate limit exceeded: too many requests, try again later (injected)'],
+  invalid: ['Invalid', 'invalid request: this machine cannot be asked for that (injected)'],
 };
 
 export function isFault(text: string): text is Fault {
@@ -52,8 +53,10 @@ export async function act(fault: Fault | undefined, by: string, times: FaultTime
       return new Promise(() => {});
     case 'timeout':
       return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
-    default:
+    default: {
       await sleep(clock, times.latencyMs, signal);
-      throw new Error(`${words[fault]}: ${by}`);
+      const [kind, words] = said[fault] ?? ['Unknown', fault];
+      throw new BackendError(kind, `${words}: ${by}`);
+    }
   }
 }

@@ -49,7 +49,7 @@ export type Recovery = 'speculative' | 'idle' | 'keep';
 /**
  * All that a provider author writes: how to act on the substrate. The kit owns states, fences, operation ids, bindings,
  * persistence and the wire. Every call may take as long as it needs within its timeout; a rejection turns the machine
- * FAILED with the error's message. `signal` aborts at the timeout and at shutdown; a late success is discarded.
+ * FAILED with the error's message; a BackendError says what it is about. `signal` aborts at the timeout and at shutdown; a late success is discarded.
  */
 export interface ProviderBackend {
   /** Substrate truth. Called once at the first start and then on every reconcile. */

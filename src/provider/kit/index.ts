@@ -1,5 +1,6 @@
 /** The provider kit: write a ProviderBackend, hand it to serveProvider. README.md shows one in 40 lines. */
 export type * from './backend.ts';
+export { BackendError, InvalidError, OutOfStockError, QuotaError, ThrottledError, type FailureClass, type ThrottledOptions } from './backend-error.ts';
 export type * from './events.ts';
 export type { CapacityType, HostRef, Instance, Machine, MachineState, StringMap } from './machine.ts';
 export { openFileStore, type FileStoreOptions } from './file-store.ts';

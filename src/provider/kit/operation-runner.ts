@@ -1,4 +1,5 @@
-import type { Clock } from '../../lib/clock.ts';
+import { sleep, type Clock } from '../../lib/clock.ts';
+import { ThrottledError, wordsOf } from './backend-error.ts';
 import type { ProviderBackend, Recovery } from './backend.ts';
 import type { ChangeCause, ProviderEvents } from './events.ts';
 import type { Entry } from './inventory.ts';
@@ -26,6 +27,9 @@ const MAX_ERROR_CHARACTERS = 2_000;
 /** A completion that could not be persisted is tried again after this long; until then the machine stays in transition. */
 const PERSIST_RETRY_MS = 1_000;
 
+/** However soon a substrate says that it may be asked again. */
+const MIN_PAUSE_MS = 10;
+
 export interface RunnerOptions {
   readonly core: ProviderCore;
   readonly backend: ProviderBackend;
@@ -49,6 +53,8 @@ export class OperationRunner {
   private readonly options: RunnerOptions;
   private readonly stopping = new AbortController();
   private readonly retries = new Set<() => void>();
+  /** Operations that wait until they may be asked for again. */
+  private readonly throttled = new WeakMap<PendingOperation, ThrottledError>();
 
   constructor(options: RunnerOptions) {
     this.options = options;
@@ -65,7 +71,8 @@ export class OperationRunner {
     entry.abort = abort;
     const timeoutMs = this.timeoutOf(pending);
     const cancelTimer = this.options.clock.after(timeoutMs, () => {
-      this.settle(entry, pending, failure(`${pending.kind} timed out after ${timeoutMs / 1000} s`), 'fail');
+      const throttled = this.throttled.get(pending);
+      this.settle(entry, pending, failure(`${pending.kind} timed out after ${timeoutMs / 1000} s${throttled ? `: ${wordsOf(throttled)}` : ''}`), 'fail');
       abort.abort(new Error('timed out'));
     });
     abort.signal.addEventListener('abort', cancelTimer, { once: true });
@@ -81,7 +88,7 @@ export class OperationRunner {
       },
       (error: unknown) => {
         released();
-        this.settle(entry, pending, failure(`${pending.kind} failed: ${textOf(error)}`), 'fail');
+        this.settle(entry, pending, failure(`${pending.kind} failed: ${wordsOf(error)}`), 'fail');
       },
     );
     entry.busy = busy;
@@ -135,7 +142,7 @@ export class OperationRunner {
       },
       (error: unknown) => {
         if (this.stopping.signal.aborted) return;
-        this.options.events.onWarning?.(`recovery of ${machine.id} failed, trying again later: ${textOf(error)}`);
+        this.options.events.onWarning?.(`recovery of ${machine.id} failed, trying again later: ${wordsOf(error)}`);
         again();
       },
     );
@@ -207,14 +214,29 @@ export class OperationRunner {
     if (machine.state === 'Failed') this.recover(entry);
   }
 
+  /** A substrate that is asked too much says so before it does anything: the same is asked again when it says, within the time limit. */
+  private async unthrottled<T>(pending: PendingOperation, signal: AbortSignal, ask: () => Promise<T> | undefined): Promise<T | undefined> {
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof ThrottledError) || error.retryAfterMs === undefined || signal.aborted) throw error;
+        this.throttled.set(pending, error);
+        await sleep(this.options.clock, Math.max(MIN_PAUSE_MS, error.retryAfterMs), signal);
+        this.throttled.delete(pending);
+      }
+    }
+  }
+
   /** Resolves to what the success makes of the machine. */
   private async actuate(machine: Machine, pending: PendingOperation, signal: AbortSignal): Promise<Ending> {
     const { backend } = this.options;
     const { operationId } = pending;
     const state = transitions[pending.kind].target;
+    const asked = <T>(ask: () => Promise<T> | undefined): Promise<T | undefined> => this.unthrottled(pending, signal, ask);
     switch (pending.kind) {
       case 'Create': {
-        const { host, resources, allocatable } = await backend.createInstance({ machine, operationId }, signal);
+        const { host, resources, allocatable } = (await asked(() => backend.createInstance({ machine, operationId }, signal))) ?? {};
         if (!host?.provider || !host.ref) throw new Error('the backend returned no host: provider and ref are needed');
         const problem = checkSize({ resources: resources ?? machine.resources, ...(allocatable && { allocatable }) })[0];
         if (problem) throw new Error(`the backend returned a host that cannot be used: ${problem.field} ${problem.text}`);
@@ -224,15 +246,15 @@ export class OperationRunner {
       }
       case 'Configure': {
         const clusterId = machine.cluster;
-        await backend.configureInstance({ machine, clusterId, bootstrapBlob: pending.bootstrapBlob ?? new Uint8Array(), operationId }, signal);
-        await backend.confirmNodeReady?.({ machine, clusterId, operationId }, signal);
+        await asked(() => backend.configureInstance({ machine, clusterId, bootstrapBlob: pending.bootstrapBlob ?? new Uint8Array(), operationId }, signal));
+        await asked(() => backend.confirmNodeReady?.({ machine, clusterId, operationId }, signal));
         return { apply: (now) => ({ ...now, state }) };
       }
       case 'Drain':
-        await backend.drainInstance({ machine, gracePeriodSeconds: pending.gracePeriodSeconds ?? 0n, operationId }, signal);
+        await asked(() => backend.drainInstance({ machine, gracePeriodSeconds: pending.gracePeriodSeconds ?? 0n, operationId }, signal));
         return { apply: (now) => ({ ...now, state, cluster: '', shardMetadata: noMetadata }) };
       case 'Delete':
-        await backend.deleteInstance?.({ machine, operationId }, signal);
+        await asked(() => backend.deleteInstance?.({ machine, operationId }, signal));
         return { apply: (now) => ({ ...withoutHost(now), state }) };
     }
   }
@@ -249,8 +271,4 @@ export class OperationRunner {
 function failure(reason: string): Ending {
   const lastError = reason.length > MAX_ERROR_CHARACTERS ? `${reason.slice(0, MAX_ERROR_CHARACTERS)}…` : reason;
   return { apply: (machine) => ({ ...machine, state: 'Failed', lastError }) };
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import * as kit from './index.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { explanation, tally } from '../conformance/report.ts';
 import { runSuite } from '../conformance/run-suite.ts';
@@ -31,11 +32,14 @@ it('the template for authors keeps the contract as it is: the baseline, core, cl
   expect(child.exitCode).toBe(0);
 });
 
-it('the guide names profiles and classes of failures that there are', () => {
+it('the guide names profiles, errors and classes of failures that there are', () => {
   const guide = readFileSync(new URL('../../../docs/provider-authors.md', import.meta.url), 'utf8');
   const profiles = [...guide.slice(guide.indexOf('## Certify it')).matchAll(/^\| ((?:`[a-z-]+`(?:, )?)+) \|/gm)].flatMap(([, cell]) => [...cell!.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name!));
   expect(profiles.length).toBeGreaterThan(5);
   for (const profile of profiles) expect(() => select(profile)).not.toThrow();
+  const errors = new Set([...guide.matchAll(/`(\w+Error)`/g)].map(([, name]) => name!));
+  expect(errors.size).toBeGreaterThan(3);
+  for (const name of errors) expect(kit).toHaveProperty(name);
   const classes = [...guide.matchAll(/`\[(\w+)\]`/g)].map(([, name]) => name!);
   expect(classes.length).toBeGreaterThan(3);
   for (const name of classes) expect(failureClass(`[${name}] words`)).toBe(name);

@@ -3,6 +3,7 @@ import { seededRandom, stableHash } from '../../lib/random.ts';
 import type {
   ConfigureInstance, CreatedInstance, CreateInstance, DeleteInstance, DrainInstance, ProviderBackend, RecoverInstance, Recovery,
 } from '../kit/backend.ts';
+import { OutOfStockError } from '../kit/backend-error.ts';
 import type { Instance } from '../kit/machine.ts';
 import type { NodeAgent } from './node-agent.ts';
 import { simulatedHost } from './seed-file.ts';
@@ -42,13 +43,13 @@ export class SimBackend implements ProviderBackend {
 
   async createInstance({ machine, operationId }: CreateInstance, signal: AbortSignal): Promise<CreatedInstance> {
     await this.elapse(this.options.create, operationId, signal);
-    this.maybeFail('create', operationId, 'simulated failure: no capacity');
+    this.maybeFail('create', operationId, new OutOfStockError('simulated failure: no capacity'));
     return { host: simulatedHost(machine.id) };
   }
 
   async configureInstance({ machine, clusterId, bootstrapBlob, operationId }: ConfigureInstance, signal: AbortSignal): Promise<void> {
     await this.elapse(this.options.configure, operationId, signal);
-    this.maybeFail('configure', operationId, 'simulated failure: the host did not boot');
+    this.maybeFail('configure', operationId, new Error('simulated failure: the host did not boot'));
     const { id, host, instanceType, zone, capacityType, labels, resources, allocatable = resources } = machine;
     await this.options.nodeAgent.join(
       { machineId: id, providerId: host?.ref ?? '', clusterId, blob: bootstrapBlob, instanceType, zone, capacityType, labels, allocatable },
@@ -64,12 +65,12 @@ export class SimBackend implements ProviderBackend {
   async drainInstance({ machine, gracePeriodSeconds, operationId }: DrainInstance, signal: AbortSignal): Promise<void> {
     await this.options.nodeAgent.leave(machine.id, Number(gracePeriodSeconds), signal);
     await this.elapse(this.options.drain, operationId, signal);
-    this.maybeFail('drain', operationId, 'simulated failure: the host does not answer');
+    this.maybeFail('drain', operationId, new Error('simulated failure: the host does not answer'));
   }
 
   async deleteInstance({ operationId }: DeleteInstance, signal: AbortSignal): Promise<void> {
     await this.elapse(this.options.delete, operationId, signal);
-    this.maybeFail('delete', operationId, 'simulated failure: the host cannot be given back');
+    this.maybeFail('delete', operationId, new Error('simulated failure: the host cannot be given back'));
   }
 
   /** Replaces what broke: owned and reserved hosts come back clean, the others return as slots. */
@@ -84,8 +85,8 @@ export class SimBackend implements ProviderBackend {
     return sleep(this.options.clock, Math.round(fromMs + this.chance(`latency ${numberOf(operation)}`) * (toMs - fromMs)), signal);
   }
 
-  private maybeFail(kind: keyof FailureRates, operationId: string, text: string): void {
-    if (this.chance(`luck ${numberOf(operationId)}`) < this.options.failureRates[kind]) throw new Error(text);
+  private maybeFail(kind: keyof FailureRates, operationId: string, failure: Error): void {
+    if (this.chance(`luck ${numberOf(operationId)}`) < this.options.failureRates[kind]) throw failure;
   }
 
   /** Uniform in [0, 1), the same for the same question. */

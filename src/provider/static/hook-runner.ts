@@ -3,6 +3,8 @@ import { sleep, type Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
 import { Semaphore } from '../../lib/semaphore.ts';
 import { createBackoff } from '../../runtime/backoff.ts';
+import { failureClass } from '../failure-class.ts';
+import { BackendError } from '../kit/backend-error.ts';
 import { hookEnvironment, type HookFacts } from './hook-environment.ts';
 import { outcomeOf, type Hook, type HookKind, type Outcome } from './hook.ts';
 import { HookOutput } from './hook-output.ts';
@@ -33,9 +35,12 @@ export interface HookRequest {
   readonly input?: Uint8Array;
 }
 
-/** A hook that did not do what it is there for. The message says how it ended and what it said last. */
-export class HookFailed extends Error {
-  override readonly name = 'HookFailed';
+/** A hook that did not do what it is there for. The message says how it ended and what it said last, which may class it. */
+export class HookFailed extends BackendError {
+  constructor(message: string, said: string) {
+    super(failureClass(said), message);
+    this.name = 'HookFailed';
+  }
 }
 
 interface Tried {
@@ -100,7 +105,7 @@ export class HookRunner {
       this.options.onOutcome?.(kind, outcome);
       if (outcome === 'done') return;
       const isLast = kind === 'ready' ? clock.monotonic() + hook.everyMs >= askUntil : attempt >= hook.attempts;
-      if (outcome === 'failed' || isLast) throw new HookFailed(sentence(request, ending, attempt, said));
+      if (outcome === 'failed' || isLast) throw new HookFailed(sentence(request, ending, attempt, said), said);
       const pauseMs = kind === 'ready' ? hook.everyMs : backoff.next();
       const again = { attempt, of: kind === 'ready' ? undefined : hook.attempts, againInMs: Math.round(pauseMs), said };
       this.logOf(request)[kind === 'ready' ? 'debug' : 'warn'](again, `hook ${textOf(ending, hook)}: trying again`);

@@ -9,7 +9,7 @@ export interface BackendCall {
   readonly signal: AbortSignal;
   readonly request: unknown;
   succeed(value?: unknown): void;
-  fail(message: string): void;
+  fail(why: string | Error): void;
 }
 
 /** A backend that does nothing by itself: each call waits until the test ends it. */
@@ -46,7 +46,7 @@ export class ScriptedBackend implements ProviderBackend {
       this.calls.push({
         what, signal, request, machineId: request.machine.id, operationId: request.operationId,
         succeed: (value) => resolve(value as T),
-        fail: (message) => reject(new Error(message)),
+        fail: (why) => reject(why instanceof Error ? why : new Error(why)),
       });
     });
   }

@@ -4,11 +4,12 @@ import type { CapacityProvider, Machine } from '../../api/types.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
 import type { ProviderClient, ProviderClientOptions } from '../../provider/client.ts';
+import { failureClass } from '../../provider/failure-class.ts';
 import type { ProviderMachine } from '../../provider/provider-machine.ts';
 import { ProviderPoller } from '../../reconcilers/provider/poller.ts';
 import { withdrawConfirmation } from '../../reconcilers/provider/withdraw-confirmation.ts';
 import type { KubeClient, Log, Runnable, Store } from '../../runtime/types.ts';
-import type { Inventory } from '../inventory.ts';
+import type { Inventory, InventoryChange } from '../inventory.ts';
 import { Setbacks } from '../setbacks.ts';
 import { callDeadlineMs, pollerSettingsOf } from '../settings.ts';
 import { recallMachines } from '../start.ts';
@@ -161,6 +162,17 @@ export class ProviderRoom {
   /** How long one call may take, in ms. */
   deadlineMs(kind: CallKind): number {
     return callDeadlineMs(this.last(), kind);
+  }
+
+  /** Feed it every change of a machine of its own. */
+  observe(change: InventoryChange): void {
+    this.setbacks.observe(change);
+    const { before, after } = change;
+    if (after?.seen.state !== 'Failed' || !before || before.seen.state === 'Failed') return;
+    // It took the call, and was itself asked too much: what is asked of it next would fare no better.
+    if (failureClass(after.seen.lastError) !== 'Throttled') return;
+    const restMs = this.gate.throttled();
+    this.log.warn({ machine: change.id, error: after.seen.lastError, restMs }, 'a machine failed because the provider is asked too much: nothing new is sent to it for a moment');
   }
 
   /** Some CapacityProvider has changed, perhaps this one. */

@@ -223,6 +223,20 @@ describe('a provider that is out of order', () => {
 });
 
 describe('what one provider has gone wrong with', () => {
+  it('is that it is asked too much, as a machine of it says that failed: nothing new is sent there for a moment; the offer is as good as before', async () => {
+    const t = setUp('a', 'b');
+    for (const name of ['a', 'b']) for (const [i, state] of (['Idle', 'Idle', 'Creating', 'Creating', 'Creating'] as const).entries()) t.of(name).set(seen(`${name}-${i}`, state));
+    await t.start();
+    for (const i of [2, 3, 4]) t.of('a').move(`a-${i}`, 'Failed', { lastError: 'Create failed: [Throttled] slow down' });
+    await t.clock.advance(1_000);
+    for (const name of ['a', 'b']) t.inventory.setIntent(`${name}-0`, bind);
+    await t.clock.advance(500);
+    expect([t.of('a').made(), t.of('b').made()]).toEqual([[], ['configure b-0']]);
+    expect(t.rooms.named('a')!.setbacks.offers.count).toBe(0);
+    await t.clock.advance(1_000);
+    expect(t.of('a').made()).toEqual(['configure a-0']);
+  });
+
   it('rests with it alone: an offer of the same kind, and a cluster where its machines fail, are as good as before elsewhere', async () => {
     const t = setUp('a', 'b');
     for (const name of ['a', 'b']) for (const [i, state] of (['Speculative', 'Speculative', 'Idle', 'Idle'] as const).entries()) t.of(name).set(seen(`${name}-${i}`, state));

@@ -87,7 +87,7 @@ export class ProviderRooms {
   /** Feed it every change of the inventory, before anybody else. */
   observe(change: InventoryChange): void {
     const owner = (change.after ?? change.before)?.provider ?? '';
-    this.named(owner)?.setbacks.observe(change);
+    this.named(owner)?.observe(change);
     if (change.after) return;
     // Whoever was refused the id may have it now; only a full List names it again.
     for (const room of this.all()) if (room.holdings.disputed.has(change.id)) room.poller.listFully();
