@@ -167,7 +167,7 @@ export class Cluster {
   private rollup(): void {
     this.toldAt = this.timeline.now;
     this.told = this.demand;
-    const items = [...this.hosts()].filter(([, host]) => host.joined).map(([machineId, host]) => ({ machineId, nodeName: '', ready: true, pods: host.pods, disruptionCost: host.pods, doNotDisrupt: false }));
+    const items = [...this.hosts()].filter(([, host]) => host.joined).map(([machineId, host]) => ({ machineId, nodeName: '', ready: true, pods: host.pods, disruptionCost: host.pods, doNotDisrupt: false, heldBy: '' }));
     const row: CapacityNeed = {
       requirements: [], aggregateResources: new Map([['cpu', String(8 * this.demand)]]), minUnit: new Map([['cpu', '8']]), priority: this.priority,
       spread: [], interruptionPenaltyBucket: PenaltyBucket.PENALTY_BUCKET_ZERO, reclamationPenaltyBucket: PenaltyBucket.PENALTY_BUCKET_ZERO, group: '',

@@ -32,6 +32,7 @@ export class DrainOrders {
   private readonly orders = new Map<string, DrainOrder>();
   private readonly instructions = new Map<string, Instruction>();
   private readonly byNode = new Map<string, string>();
+  private readonly holds = new Map<string, string>();
   private readonly acknowledge: (ack: ReclaimAck) => void;
 
   constructor(acknowledge: (ack: ReclaimAck) => void) {
@@ -73,7 +74,18 @@ export class DrainOrders {
     return this.byNode.get(nodeName);
   }
 
+  /** Which of the machine's Pods cannot be evicted at present, and why; '' = nothing holds it up. */
+  held(machineId: string, words: string): void {
+    if (words === '') this.holds.delete(machineId);
+    else this.holds.set(machineId, words);
+  }
+
+  heldBy(machineId: string): string {
+    return this.holds.get(machineId) ?? '';
+  }
+
   finished(machineId: string, nodeName: string | undefined): void {
+    this.holds.delete(machineId);
     this.orders.delete(machineId);
     if (nodeName) this.byNode.delete(nodeName);
   }

@@ -31,7 +31,11 @@ describe('node hints (D13, D18)', () => {
     cluster.put(PodResource, podOn('a', 'cheap', { annotations: { 'controller.kubernetes.io/pod-deletion-cost': '-5' } }));
     cluster.put(PodResource, podOn('a', 'done', {}, 'Failed'));
     cluster.put(PodResource, podOn('a', 'daemon', { ownerReferences: [{ apiVersion: 'v1', kind: 'DaemonSet', name: 'd', uid: 'u' }] }));
-    expect(hints()).toEqual([{ machineId: 'm-1', nodeName: 'a', ready: true, pods: 3, disruptionCost: 103, doNotDisrupt: false }]);
+    expect(hints()).toEqual([{ machineId: 'm-1', nodeName: 'a', ready: true, pods: 3, disruptionCost: 103, doNotDisrupt: false, heldBy: '' }]);
+  });
+
+  it('carry along what holds up a drain', () => {
+    expect(load.hints(nodes, fleet, (id) => `${id} waits`)[0]?.heldBy).toBe('m-1 waits');
   });
 
   it('follow Pods that come, finish and go', () => {

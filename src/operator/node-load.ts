@@ -27,8 +27,8 @@ export class NodeLoad {
     return this.loads.get(nodeName)?.pods ?? 0;
   }
 
-  /** One hint for every Node that is a machine of the fleet (D18), sorted by machine. */
-  hints(nodes: Store<Node>, fleet: FleetNodes): NodeHint[] {
+  /** One hint for every Node that is a machine of the fleet (D18), sorted by machine; `heldBy` says what holds up its drain. */
+  hints(nodes: Store<Node>, fleet: FleetNodes, heldBy: (machineId: string) => string = () => ''): NodeHint[] {
     const hints: NodeHint[] = [];
     for (const node of nodes.values()) {
       const machineId = fleet.machineIdOf(node);
@@ -41,6 +41,7 @@ export class NodeLoad {
         pods: load?.pods ?? 0,
         disruptionCost: Math.min(MAX_INT32, load?.cost ?? 0),
         doNotDisrupt: (load?.refusing ?? 0) > 0 || refusesDisruption(node.metadata.annotations),
+        heldBy: heldBy(machineId),
       });
     }
     return hints.sort((a, b) => (a.machineId < b.machineId ? -1 : 1));

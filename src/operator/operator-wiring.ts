@@ -86,7 +86,7 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
   const fates = new RequestFates(book, ledger, pods.store, (key) => planner?.allowances.misfitOf(key));
   const orders = new DrainOrders((ack) => session.respond({ $case: 'reclaimAck', value: ack }));
   const rollups: RollupSource = new RollupSource({
-    clusterId: options.clusterId, book, ledger, load, nodes: nodes.store, fleet, clock, metrics, applyAllowances: (timestamp) => planner?.apply(timestamp),
+    clusterId: options.clusterId, book, ledger, load, nodes: nodes.store, fleet, clock, metrics, heldBy: (machineId) => orders.heldBy(machineId), applyAllowances: (timestamp) => planner?.apply(timestamp),
   });
   const planner = options.demandModel === 'requests' ? undefined : new AllowancePlanner({
     book, ledger, load, nodes: nodes.store, upcoming: upcoming.store, fleet,

@@ -18,6 +18,8 @@ export interface RollupSourceDeps {
   readonly fleet: FleetNodes;
   readonly clock: Clock;
   readonly metrics: Pick<OperatorMetrics, 'rollupSeconds' | 'rollupRows'>;
+  /** What holds up the drain of a machine; '' = nothing. */
+  readonly heldBy?: (machineId: string) => string;
   /** Sets the allowances of the rows for the roll-up with this timestamp. */
   readonly applyAllowances?: (timestamp: bigint) => void;
 }
@@ -69,7 +71,7 @@ export class RollupSource {
   }
 
   build(): BuiltRollup {
-    const { book, ledger, load, nodes, fleet, clock, metrics, clusterId } = this.deps;
+    const { book, ledger, load, nodes, fleet, clock, metrics, clusterId, heldBy } = this.deps;
     const startedAt = clock.monotonic();
     const now = BigInt(Math.round(clock.now())) * 1_000_000n;
     // It names the roll-up in NeedStatus: two must never share one, even if the clock was set back.
@@ -78,7 +80,7 @@ export class RollupSource {
     ledger.retainRows((key) => !isEmpty(book.rowsByStatusKey(key)));
     this.deps.applyAllowances?.(timestamp);
     const needs = book.needs();
-    const message = { clusterId, timestampUnixNanos: timestamp, needs, nodeHints: { items: load.hints(nodes, fleet) } };
+    const message = { clusterId, timestampUnixNanos: timestamp, needs, nodeHints: { items: load.hints(nodes, fleet, heldBy) } };
     metrics.rollupRows.set(needs.length);
     metrics.rollupSeconds.observe((clock.monotonic() - startedAt) / 1000);
     return { message, context: { timestamp, newcomers: ledger.newcomers() } satisfies Context };

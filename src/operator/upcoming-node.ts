@@ -53,7 +53,7 @@ export interface StatusInput {
   readonly phase: Phase;
   readonly frame: NodeStateUpdate | undefined;
   readonly node: Node | undefined;
-  /** Set by our own drain; the shard's word wins. */
+  /** Set by our own drain: why it failed, or what holds it up. Of a failure, the shard's word wins. */
   readonly error?: string;
   readonly nowMs: number;
 }
@@ -74,7 +74,7 @@ export function statusOf({ current, phase, frame, node, error, nowMs }: StatusIn
     ...(providerID ? { providerID } : {}),
     provisioningStartTime: current?.provisioningStartTime ?? now,
     ...(lastError ? { lastError } : {}),
-    conditions: withConditions(current?.conditions, findings(phase, node, lastError), now),
+    conditions: withConditions(current?.conditions, findings(phase, node, lastError, phase === 'Draining' ? (error ?? whatHeld(current)) : ''), now),
   };
 }
 
@@ -85,14 +85,19 @@ export function statusPatch(current: UpcomingNodeStatus | undefined, wanted: Upc
   return { status: { ...wanted, ...(clearsError ? { lastError: null } : {}) } };
 }
 
-function findings(phase: Phase, node: Node | undefined, lastError: string | undefined): Finding[] {
+/** What the drain has said of itself stays until it says something else or is over. */
+function whatHeld(current: UpcomingNodeStatus | undefined): string {
+  return current?.phase === 'Draining' ? (current.conditions?.find(({ type }) => type === 'Draining')?.message ?? '') : '';
+}
+
+function findings(phase: Phase, node: Node | undefined, lastError: string | undefined, heldBy: string): Finding[] {
   const joined = node !== undefined && isReady(node);
   const is = (holds: boolean): 'True' | 'False' => (holds ? 'True' : 'False');
   return [
     phase === 'Ready'
       ? { type: 'Ready', status: is(joined), reason: joined ? 'NodeReady' : node ? 'NodeNotReady' : 'NodeNotSeen', message: '' }
       : { type: 'Ready', status: 'False', reason: phase, message: '' },
-    { type: 'Draining', status: is(phase === 'Draining'), reason: phase, message: '' },
+    { type: 'Draining', status: is(phase === 'Draining'), reason: phase, message: heldBy },
     { type: 'Failed', status: is(phase === 'Failed'), reason: phase, message: phase === 'Failed' ? (lastError ?? '') : '' },
   ];
 }

@@ -23,6 +23,7 @@ import { BindRefusals } from './bind-refusals.ts';
 import { measureChange } from './change-metrics.ts';
 import { claimEpoch } from './claim-epoch.ts';
 import { Demand } from './demand.ts';
+import { DrainHolds } from './drain-holds.ts';
 import { EdgeRights } from './edge-rights.ts';
 import { Inventory, isWork } from './inventory.ts';
 import type { InventoryChange } from './inventory.ts';
@@ -112,6 +113,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     return object?.spec.hold === true && object.spec.shardRef === shardId;
   });
   const engine = createEngine(settings.current.policy);
+  const drainHolds = new DrainHolds(inventory);
   const demand = new Demand({ clock, log, guardEnabled: () => settings.current.emptyRollupGuard, onRejected: (cluster) => metrics.rollupsRejected.inc({ cluster }) });
   let epoch = 0n;
   let objectsMode: MachineObjects = settings.current.machineObjects;
@@ -140,6 +142,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     onRollup: async (cluster, rollup) => {
       const first = !demand.hasReported(cluster);
       const acked = await demand.offerInTurns(cluster, rollup);
+      if (acked) drainHolds.report(cluster, demand.holdsOf(cluster));
       if (acked) wakeCycle();
       if (acked && first) wakeMachinesOf(cluster);
       return acked;

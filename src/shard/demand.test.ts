@@ -6,7 +6,7 @@ import { Demand } from './demand.ts';
 import { rollup, wireRow } from './testing/needs.ts';
 import { toEast } from './testing/machines.ts';
 
-const hint = (machineId: string): NodeHint => ({ machineId, nodeName: `node-${machineId}`, ready: true, pods: 1, disruptionCost: 0, doNotDisrupt: false });
+const hint = (machineId: string): NodeHint => ({ machineId, nodeName: `node-${machineId}`, ready: true, pods: 1, disruptionCost: 0, doNotDisrupt: false, heldBy: '' });
 const many = Array.from({ length: 20 }, (_, i) => wireRow({ group: `g${i}` }));
 
 function setUp(options: { guard?: boolean } = {}) {

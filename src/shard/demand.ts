@@ -38,7 +38,7 @@ export class Demand {
   private readonly accepted = new Map<string, number>();
   private readonly changed = new Set<string>();
   private readonly hints = new Map<string, ReadonlyMap<string, NodeHint>>();
-  private readonly nodes = new Map<string, Pick<Rollup, 'hints' | 'nodeNames'>>();
+  private readonly nodes = new Map<string, Pick<Rollup, 'hints' | 'nodeNames' | 'heldBy'>>();
 
   constructor(options: DemandOptions) {
     this.options = options;
@@ -120,6 +120,11 @@ export class Demand {
     return this.nodes.get(cluster)?.nodeNames.get(machineId);
   }
 
+  /** What its operator last said holds up the drains of the cluster's machines. */
+  holdsOf(cluster: string): ReadonlyMap<string, string> {
+    return this.nodes.get(cluster)?.heldBy ?? NONE;
+  }
+
   /** How many roll-ups in a row are held, of the clusters of which one is. */
   heldByCluster(): ReadonlyMap<string, number> {
     return new Map([...this.guarded].flatMap(([cluster, { held }]) => (held > 0 ? [[cluster, held]] : [])));
@@ -136,6 +141,8 @@ export class Demand {
     return changes;
   }
 }
+
+const NONE: ReadonlyMap<string, string> = new Map();
 
 function requirementsByProfile(needs: readonly Need[]): Map<string, readonly Requirement[]> {
   return new Map(needs.map((need) => [need.fingerprint, need.profile.requirements]));

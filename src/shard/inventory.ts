@@ -145,7 +145,7 @@ export class Inventory {
     if (before?.recheck) this.replace(before, { ...before, recheck: false });
   }
 
-  update(id: string, fields: Partial<Pick<MachineRecord, 'hold' | 'stuck' | 'coolUntil' | 'drainRefusal' | 'obstacle' | 'missedLists'>>): void {
+  update(id: string, fields: Partial<Pick<MachineRecord, 'hold' | 'stuck' | 'coolUntil' | 'drainRefusal' | 'heldBy' | 'obstacle' | 'missedLists'>>): void {
     const before = this.records.get(id);
     if (before) this.replace(before, { ...before, ...fields });
   }
@@ -242,6 +242,7 @@ export class Inventory {
       stuck: sameState ? (base?.stuck ?? false) : false,
       coolUntil: base?.coolUntil ?? 0,
       drainRefusal: sameState ? base?.drainRefusal : undefined,
+      heldBy: sameState ? base?.heldBy : undefined, // else the next roll-up says it again
       obstacle: sameState ? (base?.obstacle ?? '') : '',
       missedLists: 0,
       why: base?.why,
@@ -302,6 +303,7 @@ function matters(a: MachineRecord, b: MachineRecord): boolean {
     a.stuck !== b.stuck ||
     a.coolUntil !== b.coolUntil ||
     a.drainRefusal !== b.drainRefusal ||
+    a.heldBy !== b.heldBy ||
     a.obstacle !== b.obstacle ||
     a.operation !== b.operation ||
     a.assigned !== b.assigned ||

@@ -90,6 +90,8 @@ export interface MachineRecord {
   readonly coolUntil: Millis;
   /** Its drain was given up and nothing has changed about the machine since. */
   readonly drainRefusal?: DrainRefusal | undefined;
+  /** What keeps Pods on it although it is to leave, in its operator's words. */
+  readonly heldBy?: string | undefined;
   /** What kept the last attempt from carrying out what was decided, in words; '' = nothing. */
   readonly obstacle: string;
   /** Consecutive successful full Lists that did not name it. */

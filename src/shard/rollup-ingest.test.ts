@@ -7,7 +7,7 @@ import { ingestRollup, MalformedRollupError, MAX_ROWS_PER_CLUSTER } from './roll
 import { rollup, wireRow } from './testing/needs.ts';
 
 const GIB = 2 ** 30;
-const hint = (fields: Partial<NodeHint> = {}): NodeHint => ({ machineId: 'm', nodeName: 'node-m', ready: true, pods: 2, disruptionCost: 3, doNotDisrupt: false, ...fields });
+const hint = (fields: Partial<NodeHint> = {}): NodeHint => ({ machineId: 'm', nodeName: 'node-m', ready: true, pods: 2, disruptionCost: 3, doNotDisrupt: false, heldBy: '', ...fields });
 const same = { key: 'rack', operator: Operator.OPERATOR_SAME, values: [] };
 
 describe('a roll-up that is in order', () => {
@@ -67,6 +67,11 @@ describe('a roll-up that is in order', () => {
     const told = ingestRollup('east', rollup([], { nodeHints: { items: [hint(), hint({ machineId: 'n', nodeName: '' })] } }));
     expect(told.hints?.[0]).toEqual({ machineId: 'm', ready: true, pods: 2, disruptionCost: 3, doNotDisrupt: false });
     expect([...told.nodeNames]).toEqual([['m', 'node-m']]);
+  });
+
+  it('keeps what holds up drains, cut to a length that objects can bear', () => {
+    const { heldBy } = ingestRollup('east', rollup([], { nodeHints: { items: [hint(), hint({ machineId: 'n', heldBy: 'web-1' }), hint({ machineId: 'o', heldBy: 'x'.repeat(5_000) })] } }));
+    expect([...heldBy].map(([id, words]) => [id, words.length])).toEqual([['n', 5], ['o', 1_000]]);
   });
 
   it('keeps a timestamp beyond 2^53', () => {

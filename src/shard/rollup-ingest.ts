@@ -12,6 +12,8 @@ export interface Rollup {
   readonly hints: readonly NodeHint[] | null;
   /** Node name by machine id, as far as hinted. */
   readonly nodeNames: ReadonlyMap<string, string>;
+  /** What holds up the drain of a machine, in the operator's words, by its id; only those that something holds up. */
+  readonly heldBy: ReadonlyMap<string, string>;
   readonly timestampUnixNanos: bigint;
 }
 
@@ -22,6 +24,9 @@ export class MalformedRollupError extends Error {
 
 /** More rows than this from one cluster is refused loudly rather than left to slow everybody. */
 export const MAX_ROWS_PER_CLUSTER = 100_000;
+
+/** What an operator says for people is kept in every record and every object: longer than this it is cut. */
+const MAX_WORDS = 1_000;
 
 /** A row costs some 20 µs. */
 const ROWS_PER_TURN = 200;
@@ -59,6 +64,7 @@ function* ingesting(cluster: string, rollup: ClusterCapacityNeeds): Generator<un
     needs,
     hints: rollup.nodeHints?.items.map((hint, i) => ingestHint(hint, `node_hints.items[${i}]`)) ?? null,
     nodeNames: new Map((rollup.nodeHints?.items ?? []).filter((hint) => hint.nodeName !== '').map((hint) => [hint.machineId, hint.nodeName])),
+    heldBy: new Map((rollup.nodeHints?.items ?? []).filter((hint) => hint.heldBy !== '').map((hint) => [hint.machineId, hint.heldBy.slice(0, MAX_WORDS)])),
     timestampUnixNanos: rollup.timestampUnixNanos,
   };
 }

@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/types.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { PodResource } from '../../api/resources.ts';
-import { isNotFound } from '../../runtime/client/api-error.ts';
+import { isApiError, isNotFound } from '../../runtime/client/api-error.ts';
 import type { KubeClient } from '../../runtime/types.ts';
 
 /** A Pod whose eviction was granted shows its deletion within this time; after it the eviction is asked for again. */
@@ -35,10 +35,20 @@ export class Evictions {
 
   /** One sentence on what keeps the Node from being empty. */
   whatHolds(pods: readonly Pod[]): string {
+    return `the drain's grace has passed and ${this.remaining(pods)}`;
+  }
+
+  /** The same while it goes on: what the API server refuses at present, '' if nothing. */
+  whatBlocks(pods: readonly Pod[]): string {
+    const refused = pods.filter((pod) => this.refusals.has(uid(pod)));
+    return refused.length === 0 ? '' : this.remaining(refused);
+  }
+
+  private remaining(pods: readonly Pod[]): string {
     const named = pods.slice(0, NAMED_PODS).map((pod) => `${pod.metadata.namespace ?? ''}/${pod.metadata.name}`).join(', ');
     const rest = pods.length > NAMED_PODS ? ` and ${pods.length - NAMED_PODS} more` : '';
     const answer = pods.map((pod) => this.refusals.get(uid(pod))).find((text) => text !== undefined);
-    return `the drain's grace has passed and ${pods.length} Pod(s) remain: ${named}${rest}${answer ? `; last answer: ${answer}` : ''}`;
+    return `${pods.length} Pod(s) remain: ${named}${rest}${answer ? `; last answer: ${answer}` : ''}`;
   }
 
   private async evictOne(pod: Pod, signal: AbortSignal): Promise<boolean> {
@@ -49,7 +59,7 @@ export class Evictions {
       await this.client.post(PodResource, { name, namespace }, 'eviction', body, { signal, maxAttempts: 1 });
     } catch (error) {
       if (isNotFound(error)) return true;
-      this.refusals.set(uid(pod), error instanceof Error ? error.message : String(error));
+      this.refusals.set(uid(pod), answerOf(error));
       return false;
     }
     this.grantedAt.set(uid(pod), this.clock.monotonic());
@@ -64,6 +74,12 @@ export class Evictions {
       this.grantedAt.delete(key);
     }
   }
+}
+
+/** Causes name the disruption budget. */
+function answerOf(error: unknown): string {
+  const causes = isApiError(error) ? error.causes.flatMap(({ message }) => (message === undefined ? [] : [message])) : [];
+  return [error instanceof Error ? error.message : String(error), ...causes].join(' ');
 }
 
 function uid(pod: Pod): string {

@@ -9,6 +9,7 @@ import { MachineNews } from '../../operator/machine-news.ts';
 import { failure, FakeCluster } from '../../operator/testing/fake-cluster.ts';
 import { frame, node, podOn } from '../../operator/testing/machines.ts';
 import { WriteThrough } from '../../operator/write-through.ts';
+import { ApiError } from '../../runtime/client/api-error.ts';
 import { silentLog, type Result, type Store } from '../../runtime/types.ts';
 import { DrainReconciler } from './reconciler.ts';
 
@@ -126,6 +127,28 @@ describe('draining', () => {
     expect(clock.now()).toBe(end + 1_000);
     await reconciler.reconcile('m-1', ctx); // as the Pod's deletion would have it
     expect(un()?.status?.phase).toBe('Drained');
+  });
+
+  it('names what blocks it while it goes on, and no longer once that is granted', async () => {
+    cluster.put(PodResource, podOn('node-a', 'stubborn'));
+    cluster.put(PodResource, podOn('node-a', 'willing'));
+    let blocks = true;
+    cluster.intercept = (w) => {
+      if (!blocks || w.subresource !== 'eviction' || w.name !== 'stubborn') return;
+      throw new ApiError('evict', 429, { reason: 'TooManyRequests', message: 'not now.', details: { causes: [{ reason: 'DisruptionBudget', message: 'The disruption budget both needs 2' }] } });
+    };
+    await order(['m-1'], 30);
+    const message = (): string | undefined => un()?.status?.conditions?.find(({ type }) => type === 'Draining')?.message;
+    expect(orders.heldBy('m-1')).toMatch(/^1 Pod\(s\) remain: ns\/stubborn; last answer: .*not now\. The disruption budget both needs 2$/);
+    expect(message()).toBe(orders.heldBy('m-1'));
+    expect(un()?.status?.lastError).toBeUndefined();
+    blocks = false;
+    await clock.advance(2_000);
+    await reconciler.reconcile('m-1', ctx);
+    expect(orders.heldBy('m-1')).toBe('');
+    await reconciler.reconcile('m-1', ctx);
+    expect(un()?.status?.phase).toBe('Drained');
+    expect(message()).toBe('');
   });
 
   it('gives up at the deadline, says what held it up, and leaves the Node cordoned (E5)', async () => {

@@ -56,7 +56,7 @@ export class DrainReconciler implements Reconciler {
 
     if (announced) await this.persist(announced, order, ctx);
     if (node) await this.cordon(node, order, announced === undefined, ctx);
-    await this.enter(machineId, 'Draining', node, undefined, ctx);
+    await this.enter(machineId, 'Draining', node, orders.heldBy(machineId) || undefined, ctx);
     orders.started(machineId, node?.metadata.name);
 
     const remaining = node ? this.deps.pods.byIndex('node', node.metadata.name).filter(isMovable) : [];
@@ -65,6 +65,9 @@ export class DrainReconciler implements Reconciler {
     if (leftMs <= 0) return this.finish(machineId, 'Failed', node, this.evictions.whatHolds(remaining), ctx);
 
     const blocked = await this.evictions.evict(remaining, ctx.signal);
+    const words = this.evictions.whatBlocks(remaining);
+    orders.held(machineId, words);
+    if (words !== '') await this.enter(machineId, 'Draining', node, words, ctx);
     return after(Math.min(blocked > 0 ? RETRY_MS : FALLBACK_MS, leftMs));
   }
 

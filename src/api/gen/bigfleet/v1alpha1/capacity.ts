@@ -101,6 +101,8 @@ export interface NodeHint {
   disruptionCost: number;
   /** The machine is neither reclaimed nor preempted while this is set. */
   doNotDisrupt: boolean;
+  /** The machine was told to leave and has Pods that could not be evicted: which, and what the API server answered. For people. */
+  heldBy: string;
 }
 
 /** One row of demand: all replicas of equal constraints, taken together. How many machines serve it is an output. */
@@ -336,7 +338,7 @@ export const NodeHints: MessageFns<NodeHints> = {
 };
 
 function createBaseNodeHint(): NodeHint {
-  return { machineId: "", nodeName: "", ready: false, pods: 0, disruptionCost: 0, doNotDisrupt: false };
+  return { machineId: "", nodeName: "", ready: false, pods: 0, disruptionCost: 0, doNotDisrupt: false, heldBy: "" };
 }
 
 export const NodeHint: MessageFns<NodeHint> = {
@@ -358,6 +360,9 @@ export const NodeHint: MessageFns<NodeHint> = {
     }
     if (message.doNotDisrupt !== false) {
       writer.uint32(48).bool(message.doNotDisrupt);
+    }
+    if (message.heldBy !== "") {
+      writer.uint32(58).string(message.heldBy);
     }
     return writer;
   },
@@ -423,6 +428,14 @@ export const NodeHint: MessageFns<NodeHint> = {
             message.doNotDisrupt = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.heldBy = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -446,6 +459,7 @@ export const NodeHint: MessageFns<NodeHint> = {
     message.pods = object.pods ?? 0;
     message.disruptionCost = object.disruptionCost ?? 0;
     message.doNotDisrupt = object.doNotDisrupt ?? false;
+    message.heldBy = object.heldBy ?? "";
     return message;
   },
 };
