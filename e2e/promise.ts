@@ -53,6 +53,18 @@ export async function eventually<T>(what: string, seconds: number, check: () => 
   }
 }
 
+/** Repeats `check` for `seconds`; throws as soon as it does. */
+export async function throughout(what: string, seconds: number, check: () => Promise<void>): Promise<void> {
+  const started = performance.now();
+  const passed = (): number => (performance.now() - started) / 1000;
+  while (passed() < seconds) {
+    await check().catch((error: unknown) => {
+      throw new Error(`${what}: no longer after ${passed().toFixed(1)} s of ${seconds}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    });
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
+
 export function expect(holds: boolean, message: string): void {
   if (!holds) throw new Error(message);
 }

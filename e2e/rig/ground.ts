@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { upcomingNodeName } from '../../src/api/names.ts';
-import { MACHINE_ID_LABEL, SYSTEM_NAMESPACE } from '../../src/api/constants.ts';
-import { CapacityRequestResource, MachineResource, NodeResource, PriorityClassResource, UpcomingNodeResource } from '../../src/api/resources.ts';
+import { ALLOWANCES_CONFIG_MAP, MACHINE_ID_LABEL, SYSTEM_NAMESPACE } from '../../src/api/constants.ts';
+import { CapacityRequestResource, ConfigMapResource, MachineResource, NodeResource, PriorityClassResource, UpcomingNodeResource } from '../../src/api/resources.ts';
 import type { CapacityRequest, Machine, Node, Pod, UpcomingNode } from '../../src/api/types.ts';
 import { isAlreadyExists } from '../../src/runtime/index.ts';
 import type { KubeObject } from '../../src/runtime/index.ts';
@@ -143,6 +143,11 @@ export class Ground {
     const machines = [...this.states()].map(([id, { to, clusterId }]) => `${id} ${to}${clusterId && `@${clusterId}`}`).join(', ');
     const pods: string[] = [];
     for (const workload of this.workloads) for (const pod of await workload.pods()) pods.push(`${pod.metadata.name} ${pod.metadata.deletionTimestamp ? 'Terminating' : (pod.status?.phase ?? '')}@${pod.spec.nodeName ?? '-'}`);
-    return `machines: ${machines}; Pods: ${pods.join(', ')}`;
+    const allowances: string[] = [];
+    for (const { id, client } of [this.east, this.west]) {
+      const kept = await client.get<KubeObject & { data?: Readonly<Record<string, string>> }>(ConfigMapResource, { namespace: SYSTEM_NAMESPACE, name: ALLOWANCES_CONFIG_MAP });
+      allowances.push(...Object.values(kept?.data ?? {}).filter((text) => text.includes(this.pool)).map((text) => `${id}: ${text}`));
+    }
+    return `machines: ${machines}; Pods: ${pods.join(', ')}; allowances: ${allowances.join(', ') || 'none'}`;
   }
 }

@@ -30,6 +30,8 @@ export interface Workload {
   readonly name: string;
   readonly site: Site;
   pods(): Promise<Pod[]>;
+  /** Wants so many more from now on. */
+  grow(by: number): Promise<void>;
   /** Ends just these, and wants so many fewer from now on. */
   dismiss(pods: readonly Pod[]): Promise<void>;
   /** Wants none, and resolves when there is none; again does nothing. */
@@ -96,6 +98,11 @@ export class Deployed implements Workload {
     return podsOf(this.site, this.spec);
   }
 
+  async grow(by: number): Promise<void> {
+    this.replicas += by;
+    await this.scale();
+  }
+
   async dismiss(pods: readonly Pod[]): Promise<void> {
     const { namespace } = this.spec;
     // The controller ends the cheapest first.
@@ -144,6 +151,11 @@ export class Kept implements Workload {
 
   pods(): Promise<Pod[]> {
     return podsOf(this.site, this.spec);
+  }
+
+  grow(by: number): Promise<void> {
+    this.replicas += by;
+    return Promise.resolve();
   }
 
   async dismiss(pods: readonly Pod[]): Promise<void> {
