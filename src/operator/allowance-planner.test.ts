@@ -81,6 +81,25 @@ describe('the feed of the allowances (D3)', () => {
     expect(misfit()).toBeUndefined();
   });
 
+  it('asks for less only as far as machines that stay stand empty for want of Pods, by the count of the shard', () => {
+    const announced = (name: string, phase: 'Ready' | 'Draining'): void => {
+      cluster.put<UpcomingNode>(UpcomingNodeResource, { metadata: { name: `un-${name}` }, spec: { resources: {} }, status: { phase } });
+    };
+    const empty = (name: string): void => {
+      cluster.put<Node>(NodeResource, node(name, { machine: `m-${name}`, status: { conditions: [{ type: 'Ready', status: 'True' }], allocatable: { cpu: '3' } } }));
+      announced(name, 'Ready');
+    };
+    satisfied(100n); // one machine in all
+    expect([rollup(), rollup()]).toEqual(['3', '6']);
+    cluster.put<Pod>(PodResource, { metadata: { name: 'p', namespace: 'ns' }, spec: { nodeName: 'elsewhere', containers: [{ name: 'c' }] }, status: { phase: 'Running' } });
+    empty('a');
+    empty('b');
+    announced('c', 'Ready');
+    expect([rollup(), rollup(), rollup()]).toEqual(['6', '6', '6']); // of three that stay two are none of the row’s
+    announced('c', 'Draining');
+    expect(rollup()).toBe('3');
+  });
+
   it('forgets a Pod that has found its place', () => {
     satisfied(10n);
     expect([rollup(), rollup()]).toEqual(['3', '6']);

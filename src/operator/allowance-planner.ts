@@ -52,7 +52,9 @@ export class AllowancePlanner {
     const before = [...this.allowances.misfitKeys()];
     const waiting = this.waitingByRow();
     const rows = book.sortedRows().filter((row) => row.identity.group === '');
-    const sigma = this.allowances.step(rows.map((row) => this.view(row, waiting.get(row) ?? [])), this.emptyMachines(), timestamp, (machineId) => this.isInUse(machineId));
+    const sigma = this.allowances.step(rows.map((row) => this.view(row, waiting.get(row) ?? [])), this.emptyMachines(), timestamp, {
+      inUse: (machineId) => this.isInUse(machineId), surplus: (since) => this.surplus(since),
+    });
     for (const row of rows) row.setAllowance(sigma.get(row.statusKey) ?? []);
     const changed = new Set([...before, ...this.allowances.misfitKeys()]);
     if (changed.size > 0) misfitsChanged([...changed]);
@@ -90,13 +92,22 @@ export class AllowancePlanner {
   }
 
   private announcedAndMissing(): UpcomingNode[] {
-    const { upcoming, fleet } = this.deps;
-    return [...upcoming.values()].filter((un) => {
-      const phase = un.status?.phase;
-      if (phase === 'Draining' || phase === 'Drained' || phase === 'Failed') return false;
-      const node = fleet.nodeOf(machineIdOfUpcomingNode(un));
+    return this.staying().filter((un) => {
+      const node = this.deps.fleet.nodeOf(machineIdOfUpcomingNode(un));
       return !node || !isReady(node);
     });
+  }
+
+  private staying(): UpcomingNode[] {
+    return [...this.deps.upcoming.values()].filter((un) => {
+      const phase = un.status?.phase;
+      return phase !== 'Draining' && phase !== 'Drained' && phase !== 'Failed';
+    });
+  }
+
+  private surplus(since: bigint): number | undefined {
+    const inDemand = this.deps.ledger.machinesInDemand(since);
+    return inDemand === undefined ? undefined : Math.max(0, this.staying().length - inDemand);
   }
 
   private isInUse(machineId: string): boolean {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Allowances, type EmptyMachine, type RowView, type UnplacedPod } from './allowances.ts';
+import { Allowances, type EmptyMachine, type RowView, type Surroundings, type UnplacedPod } from './allowances.ts';
 import { LoopWorld } from './testing/loop-world.ts';
 
 const CORE = 1_000_000_000n;
@@ -37,9 +37,9 @@ describe('allowances (D3)', () => {
   }
 
   /** One roll-up; returns sigma of the (first) row in milli-cores. */
-  function step(steps: Step | Step[], empty: EmptyMachine[] = [], inUse: string[] = []): number {
+  function step(steps: Step | Step[], empty: EmptyMachine[] = [], inUse: string[] = [], surplus: Surroundings['surplus'] = () => 0): number {
     const rows = (Array.isArray(steps) ? steps : [steps]).map(row);
-    const sigma = allowances.step(rows, empty, ++timestamp, (machineId) => inUse.includes(machineId)).get(rows[0]?.key ?? '');
+    const sigma = allowances.step(rows, empty, ++timestamp, { inUse: (machineId) => inUse.includes(machineId), surplus }).get(rows[0]?.key ?? '');
     return Number(sigma?.find(([dimension]) => dimension === 'cpu')?.[1] ?? 0n) / 1e6;
   }
 
@@ -159,6 +159,66 @@ describe('allowances (D3)', () => {
     step(both(false), [machine('m', 1)]);
     step(both(false), [machine('m', 1)]);
     expect(allowances.save()).toMatchObject({ a: { sigma: { cpu: String(2n * CORE) } }, b: { sigma: { cpu: String(3n * CORE) } } });
+  });
+
+  it('waits for the scheduler’s turn with what was on its way last, whoever runs on that by now', () => {
+    allowances = new Allowances({ turnNanos: 5n });
+    step({ waiting: [p3] });
+    step({ waiting: [p3], onItsWay: true });
+    for (let i = 0; i < 4; i++) expect(step({ waiting: [p3] })).toBe(0);
+    expect(step({ waiting: [p3] })).toBe(3000);
+  });
+
+  describe('with machines that stand empty', () => {
+    const [m, n] = [machine('m', 1), machine('n', 1)];
+
+    /** Sigma is 3 cores, nobody waits, and both machines have stood empty for long enough. */
+    beforeEach(() => {
+      step({ waiting: [p3] });
+      step({ waiting: [p3] });
+      step({}, [m, n], [], () => 2);
+    });
+
+    it('takes nothing back for those that the shard has no use for already', () => {
+      for (let i = 0; i < 10; i++) expect(step({}, [m, n], [], () => 2)).toBe(3000);
+      expect(step({}, [m, n], [], () => 1)).toBe(2000);
+    });
+
+    it('takes back no more before the shard has answered, and the machine has left or was none too many', () => {
+      const silent = (): undefined => undefined;
+      expect(step({}, [m, n], [], silent)).toBe(3000);
+      expect(step({}, [m, n])).toBe(2000);
+      const since = timestamp;
+      for (let i = 0; i < 10; i++) expect(step({}, [m, n], [], silent)).toBe(2000);
+      const asked: bigint[] = [];
+      const surplus = (of: bigint): number => {
+        asked.push(of);
+        return 1;
+      };
+      expect(step({}, [m, n], [], surplus)).toBe(2000);
+      expect(asked).toEqual([since]);
+      expect(step({}, [n], [], () => 0)).toBe(1000);
+      expect(step({}, [n], [], () => 0)).toBe(0); // none was too many: the row had asked for more than its machines have
+    });
+
+    it('takes it all back again if others are to go in their stead, and leaves it at that for a while', () => {
+      expect(step({}, [m, n])).toBe(2000);
+      for (let i = 0; i < 3; i++) expect(step({}, [m, n], [], () => 1)).toBe(2000);
+      expect(step({}, [m, n], [], () => 1)).toBe(3000);
+      for (let i = 0; i < 59; i++) expect(step({}, [m, n], [], () => 0)).toBe(3000);
+      expect(step({}, [m, n], [], () => 0)).toBe(2000);
+    });
+
+    it('leaves it at that once one of them has left, whatever else is too many', () => {
+      expect(step({}, [m, n])).toBe(2000);
+      for (let i = 0; i < 10; i++) expect(step({}, [n], [], () => 1)).toBe(2000);
+    });
+
+    it('takes nothing again of what demand has changed meanwhile', () => {
+      expect(step({ requests: 12 }, [m, n])).toBe(2000);
+      for (let i = 0; i < 3; i++) expect(step({ requests: 6 }, [m, n], [], () => 1)).toBe(1000);
+      expect(step({ requests: 6 }, [m, n], [], () => 1)).toBe(1000);
+    });
   });
 
   it('survives a restart', () => {

@@ -35,10 +35,22 @@ interface Allowance {
   /** Timestamp of the first roll-up that held the present sigma. */
   since: bigint;
   doublings: number;
+  /** The last roll-up at which Pods waited and a machine for them was on its way. */
+  arriving?: bigint;
   /** Growing has not helped in this episode. */
   givenUp: boolean;
   /** The machine that stood empty when it was given up, if that was why. */
   witness?: string | undefined;
+}
+
+/** Rows were made smaller, and what the shard makes of it is still to be seen. */
+interface Release {
+  readonly rows: ReadonlyMap<string, { readonly before: Map<string, bigint>; readonly after: Map<string, bigint> }>;
+  /** The machines that were to go for it, or others as empty. */
+  readonly empty: ReadonlySet<string>;
+  readonly since: bigint;
+  /** Roll-ups since the shard's word on it. */
+  steps: number;
 }
 
 interface Streak {
@@ -54,22 +66,34 @@ export interface AllowanceOptions {
   readonly turnNanos?: bigint;
 }
 
-interface Surroundings {
-  /** Whether Pods run on the machine. */
-  readonly inUse: (machineId: string) => boolean;
+export interface Surroundings {
+  /** Whether Pods run on the machine. Default: none do. */
+  readonly inUse?: (machineId: string) => boolean;
+  /**
+   * How many of the cluster's machines no row has any use for, in what the shard made of a roll-up not older than `since`;
+   * undefined = no word yet. Default: none.
+   */
+  readonly surplus?: (since: bigint) => number | undefined;
 }
 
-interface Empty extends Surroundings {
+interface Empty {
+  readonly inUse: (machineId: string) => boolean;
+  /** How many more machines may make a row smaller. */
+  readonly releasable: () => number;
   /** Empty for long enough to say that they do not help. */
   readonly idle: readonly EmptyMachine[];
   /** Empty, and not for long. */
   readonly fresh: readonly EmptyMachine[];
   /** Of `idle`, those that have made a row smaller already. */
   readonly spent: Set<EmptyMachine>;
+  readonly shrunk: Map<string, { before: Map<string, bigint>; after: Map<string, bigint> }>;
 }
 
 const STEPS_BEFORE_ACTING = 2;
 const MAX_DOUBLINGS = 4;
+/** So many roll-ups after the shard's word an empty machine is on its way out, unless others go in its stead. */
+const STEPS_TO_LEAVE = 3;
+const STEPS_OF_REST = 60;
 
 /** The saved form: amounts in billionths as decimal text. What comes from outside goes through parseSavedAllowances first. */
 export type SavedAllowances = Readonly<Record<string, { readonly sigma: Readonly<Record<string, string>>; readonly requests: Readonly<Record<string, string>> }>>;
@@ -84,13 +108,17 @@ export class Allowances {
   private machines = new Map<string, Streak>();
   private misfits = new Map<string, string>();
   private readonly turnNanos: bigint;
+  /** Timestamp of the first roll-up that held all present sigmas. */
+  private changedAt = 0n;
+  private release: Release | undefined;
+  private rest = 0;
 
   constructor({ turnNanos = 0n }: AllowanceOptions = {}) {
     this.turnNanos = turnNanos;
   }
 
   /** Rows in the roll-up's order; `timestamp` names the roll-up that is being built. Returns sigma per row, where there is any. */
-  step(rows: readonly RowView[], empty: readonly EmptyMachine[], timestamp: bigint, inUse: Surroundings['inUse'] = () => false): ReadonlyMap<string, ExactAmounts> {
+  step(rows: readonly RowView[], empty: readonly EmptyMachine[], timestamp: bigint, { inUse = () => false, surplus = () => 0 }: Surroundings = {}): ReadonlyMap<string, ExactAmounts> {
     this.pods = continued(this.pods, rows.flatMap((row) => row.unplaced.map((pod) => pod.requestKey)), timestamp);
     this.machines = continued(this.machines, empty.map((machine) => machine.machineId), timestamp);
     const idle = empty.filter((machine) => this.lasts(this.machines.get(machine.machineId)));
@@ -101,14 +129,22 @@ export class Allowances {
 
     const present = new Set(rows.map((row) => row.key));
     for (const key of this.rows.keys()) if (!present.has(key)) this.rows.delete(key);
+    this.watchRelease(empty, surplus, timestamp);
     const spent = new Set<EmptyMachine>();
+    const shrunk = new Map<string, { before: Map<string, bigint>; after: Map<string, bigint> }>();
     const result = new Map<string, ExactAmounts>();
+    const isAllowed = this.release === undefined && this.rest === 0;
+    const { changedAt } = this;
+    let excess: number | undefined;
+    // What is empty beyond the surplus is what rows still ask for, because busy machines are the last to be surplus (D13).
+    const releasable = (): number => (isAllowed ? empty.length - (excess ??= surplus(changedAt) ?? Infinity) - spent.size : 0);
     for (const row of rows) {
       const allowance = this.rows.get(row.key);
       if (!allowance && row.unplaced.length === 0) continue;
-      const sigma = this.stepRow(row, allowance, { idle, fresh, spent, inUse }, timestamp);
+      const sigma = this.stepRow(row, allowance, { idle, fresh, spent, shrunk, inUse, releasable }, timestamp);
       if (sigma.size > 0) result.set(row.key, [...sigma]);
     }
+    if (shrunk.size > 0) this.release = { rows: shrunk, empty: new Set(empty.map(({ machineId }) => machineId)), since: timestamp, steps: 0 };
     return result;
   }
 
@@ -131,7 +167,7 @@ export class Allowances {
     }
   }
 
-  private stepRow(row: RowView, known: Allowance | undefined, { idle, fresh, spent, inUse }: Empty, timestamp: bigint): Map<string, bigint> {
+  private stepRow(row: RowView, known: Allowance | undefined, { idle, fresh, spent, shrunk, inUse, releasable }: Empty, timestamp: bigint): Map<string, bigint> {
     const allowance = known ?? { sigma: new Map<string, bigint>(), requests: new Map<string, bigint>(), since: 0n, doublings: 0, givenUp: false };
     const before = allowance.sigma;
     const requests = new Map(row.requests());
@@ -148,18 +184,44 @@ export class Allowances {
       if (!machine) this.reconsider(row, allowance, inUse);
       this.grow(row, allowance, machine, timestamp);
     }
-    if (machine && allowance.sigma.size > 0 && (isTurnOver || row.unplaced.length === 0)) {
+    if (machine && allowance.sigma.size > 0 && (isTurnOver || row.unplaced.length === 0) && releasable() > 0) {
       spent.add(machine);
-      allowance.sigma = minus(allowance.sigma, new Map(machine.allocatable));
+      const less = minus(allowance.sigma, new Map(machine.allocatable));
+      shrunk.set(row.key, { before: allowance.sigma, after: less });
+      allowance.sigma = less;
     }
-    if (!equal(before, allowance.sigma)) allowance.since = timestamp;
+    if (!equal(before, allowance.sigma)) allowance.since = this.changedAt = timestamp;
     if (allowance.sigma.size > 0 || row.unplaced.length > 0) this.rows.set(row.key, allowance);
     else this.rows.delete(row.key);
     return allowance.sigma;
   }
 
+  /**
+   * What a row no longer asks for may be a machine that another row takes instead of its own, and then machines with Pods on
+   * them are left over, not empty ones. That is taken back before the shard's patience with them ends (D32): Pods of which
+   * none has come or gone stay where they are.
+   */
+  private watchRelease(empty: readonly EmptyMachine[], surplus: (since: bigint) => number | undefined, timestamp: bigint): void {
+    if (this.rest > 0) this.rest--;
+    const { release } = this;
+    const left = release && surplus(release.since);
+    if (!release || left === undefined) return;
+    const still = empty.filter(({ machineId }) => release.empty.has(machineId)).length;
+    if (left > 0 && still === release.empty.size && ++release.steps <= STEPS_TO_LEAVE) return;
+    this.release = undefined;
+    if (release.steps <= STEPS_TO_LEAVE) return;
+    this.rest = STEPS_OF_REST;
+    for (const [key, { before, after }] of release.rows) {
+      const allowance = this.rows.get(key) ?? { sigma: after, requests: new Map<string, bigint>(), since: 0n, doublings: 0, givenUp: false };
+      if (!equal(allowance.sigma, after)) continue;
+      allowance.sigma = before;
+      allowance.since = this.changedAt = timestamp;
+      this.rows.set(key, allowance);
+    }
+  }
+
   /** The machine that stood empty is used after all: the scheduler was late, and it proved nothing. Each time costs a doubling. */
-  private reconsider(row: RowView, allowance: Allowance, inUse: Surroundings['inUse']): void {
+  private reconsider(row: RowView, allowance: Allowance, inUse: Empty['inUse']): void {
     if (!allowance.givenUp || allowance.witness === undefined || !inUse(allowance.witness)) return;
     allowance.givenUp = false;
     allowance.witness = undefined;
@@ -171,7 +233,10 @@ export class Allowances {
     const lasting = row.unplaced.filter((pod) => this.lasts(this.pods.get(pod.requestKey)));
     if (lasting.length === 0) return;
     const since = lasting.reduce((latest, pod) => max(latest, this.pods.get(pod.requestKey)?.since ?? timestamp), allowance.since);
-    if (row.satisfied(since) !== true || row.onItsWay()) return;
+    if (row.onItsWay()) allowance.arriving = timestamp;
+    if (row.satisfied(since) !== true) return;
+    // A busy scheduler gets round to a Pod long after what has come for it is there, and may give that to others first.
+    if (allowance.arriving !== undefined && timestamp - allowance.arriving < max(this.turnNanos, 1n)) return;
     if (!allowance.givenUp && (empty !== undefined || allowance.doublings >= MAX_DOUBLINGS)) {
       allowance.givenUp = true;
       allowance.witness = empty?.machineId;

@@ -133,6 +133,19 @@ describe('the fate ledger', () => {
     expect(ledger.isServed(ROW, timestampAsked)).toBe(served);
   });
 
+  it('adds up the machines of the rows that there are, as of the last word', () => {
+    const machines = (group: string, count: number): void =>
+      ledger.needStatuses({ rollupTimestampUnixNanos: 5n, items: [{ ...item(true), group, machines: count }] });
+    machines('a', 2);
+    machines('b', 3);
+    machines('b', 4);
+    expect([ledger.machinesInDemand(5n), ledger.machinesInDemand(6n)]).toEqual([6, undefined]);
+    ledger.retainRows((key) => key.includes('a'));
+    expect(ledger.machinesInDemand(5n)).toBe(2);
+    ledger.retainRows(() => true);
+    expect(ledger.machinesInDemand(5n)).toBe(6);
+  });
+
   it('calls for the requests of a row of which other words are said, at once and when they have stood for five seconds', async () => {
     const tell = (text: string): void => ledger.needStatuses({ rollupTimestampUnixNanos: 1n, items: [item(false, 2, text)] });
     tell('no credentials');

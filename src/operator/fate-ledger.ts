@@ -35,6 +35,8 @@ interface RowVerdict {
   reason: string;
   text: string;
   inFlight: number;
+  /** Those that it has been given, the ones on their way among them. */
+  machines: number;
   /** Monotonic times since which it is unmet at all, for this reason, and in these words. */
   unmetSince: number;
   reasonSince: number;
@@ -118,6 +120,7 @@ export class FateLedger {
         const isOtherText = !sameWords(known.text, item.reasonText);
         known.text = item.reasonText;
         known.inFlight = item.inFlight;
+        known.machines = item.machines;
         if (item.satisfied || !isOtherText) continue;
         known.textSince = now;
         rowChanged(key);
@@ -125,7 +128,7 @@ export class FateLedger {
         continue;
       }
       const unmetSince = known && !known.satisfied ? known.unmetSince : now;
-      this.verdicts.set(key, { satisfied: item.satisfied, reason, text: item.reasonText, inFlight: item.inFlight, unmetSince, reasonSince: now, textSince: now, absent: 0 });
+      this.verdicts.set(key, { satisfied: item.satisfied, reason, text: item.reasonText, inFlight: item.inFlight, machines: item.machines, unmetSince, reasonSince: now, textSince: now, absent: 0 });
       rowChanged(key);
       if (!item.satisfied) unmet.push(key);
     }
@@ -162,6 +165,14 @@ export class FateLedger {
   isServed(statusKey: string, timestamp: bigint): boolean | undefined {
     const verdict = this.judgedUpTo >= timestamp ? this.verdicts.get(statusKey) : undefined;
     return verdict && verdict.satisfied && verdict.inFlight === 0;
+  }
+
+  /** Machines of all rows together, by what the shard made of a roll-up not older than `timestamp`; undefined = no word yet. */
+  machinesInDemand(timestamp: bigint): number | undefined {
+    if (this.judgedUpTo < timestamp) return undefined;
+    let machines = 0;
+    for (const verdict of this.verdicts.values()) if (verdict.absent === 0) machines += verdict.machines;
+    return machines;
   }
 
   /**

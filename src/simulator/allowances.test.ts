@@ -1,11 +1,14 @@
 /** The feedback of D3 in the closed loop: it ends, it does not swing, and it finds a place for every Pod. */
 import { describe, expect, it } from 'vitest';
+import { parseResources } from '../api/resource-vector.ts';
+import type { EngineMachine } from '../engine/types.ts';
 import { seededRandom } from '../lib/random.ts';
-import { requests, simulate } from './scenario.ts';
+import { BARE_POLICY, requests, simulate } from './scenario.ts';
 import type { Workload } from './scenario.ts';
 import { templateOf } from './pod.ts';
 import type { SeedPool } from './seed.ts';
-import type { Simulator, Tick } from './simulator.ts';
+import { Simulator } from './simulator.ts';
+import type { Tick } from './simulator.ts';
 import { cyclesOf, lastOf, total, totals } from './testing/counting.ts';
 
 const box: SeedPool = { name: 'box', instanceType: 'm6i.large', unit: { cpu: '10', memory: '10Gi' }, density: 1, configuredPerCluster: 20, speculative: 60 };
@@ -84,5 +87,48 @@ describe('Pods of many sizes that come and go', () => {
       expect(withThem.sim.fleet.count('Speculative')).toBe(400);
       for (const cluster of withThem.sim.clusters.keys()) expect(withThem.sim.reporterOf(cluster).allowances.size).toBe(0);
     }
+  });
+});
+
+describe('a rush of Pods that stay', () => {
+  /** Cores and GiB; of the large ones there are few, and they fit on no machine of the smallest size. */
+  const shapes = [[2, 12], [3, 6], [8, 30], [12, 24], [12, 48], [14, 110], [24, 62], [32, 96], [48, 182], [88, 320]] as const;
+  const templates = shapes.map(([cores, gib]) => templateOf({ request: { resources: { cpu: String(cores), memory: `${gib}Gi` }, priority: 0 }, gang: '' }));
+  const offers = [[64, 256], [128, 512], [192, 768]].flatMap(([cores = 0, gib = 0]) => Array.from({ length: 200 }, (_, i): EngineMachine => ({
+    id: `c${cores}-${String(i).padStart(3, '0')}`, state: 'Speculative', instanceType: `c${cores}`, zone: `zone-${i % 3}`, capacityType: 'OnDemand', labels: {},
+    interruptionProbability: 0, cluster: '', hold: false, stuck: false, allocatable: parseResources([['cpu', String(cores)], ['memory', `${gib}Gi`]], 'down'),
+    priceMicroUsdPerHour: cores * 50_000,
+  })));
+
+  function rush(seed: number, triesPerTick: number): Simulator {
+    const random = seededRandom(seed);
+    const sim = new Simulator({
+      clusters: ['a'], machines: offers,
+      policy: { ...BARE_POLICY, reclaimCapFraction: 0.25, maxConcurrentDrainsPerCluster: 50, holds: { onDemandMs: 8_000, spotMs: 2_000, occupiedExcessMs: 10_000 } },
+      demand: { unitClasses: true, of: 'all', allowances: true, hints: true, turnMs: 15_000 },
+      placement: 'emptiest', triesPerTick, dwell: (_, transition) => ({ create: 1_000, configure: 700, drain: 3_000, delete: 500 })[transition], nodeReadyMs: () => 3_000,
+      controllers: true, tickMs: 100, rollupMs: 1_000, arrivals: 'kept',
+    });
+    for (let tick = 0; tick < 2_000; tick++) {
+      for (let i = 0; i < 6 && tick < 100; i++) sim.submit('a', templates[Math.floor(random() ** 2 * templates.length)] ?? fail());
+      sim.step();
+    }
+    return sim;
+  }
+
+  function fail(): never {
+    throw new Error('there is no such shape');
+  }
+
+  // The slower the scheduler, the later it tries Pods again for which there has long been room.
+  it.each([2, 4, 8, 20])('moves none of them once all have a place, with a scheduler that tries %i at a time', (triesPerTick) => {
+    let evicted = 0;
+    for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
+      const sim = rush(seed, triesPerTick);
+      evicted += sim.evictedTotal;
+      expect([seed, sim.clusterOf('a').pending.size]).toEqual([seed, 0]);
+    }
+    // Of 4,800 Pods: two machines may go for one larger one, and one of the two may have had a Pod.
+    expect(evicted).toBeLessThanOrEqual(5);
   });
 });

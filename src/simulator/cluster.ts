@@ -24,18 +24,29 @@ export class Cluster {
   readonly pods = new Map<string, SimulatedPod>();
   readonly nodes = new Map<string, SimulatedNode>();
   readonly #placement: Placement;
+  readonly #triesPerPass: number;
   readonly #pending = new Set<SimulatedPod>();
+  /** Those that the scheduler has still to try, first things first. Of no use to one that tries all at once. */
+  readonly #queue = new Set<SimulatedPod>();
+  readonly #refused = new Set<SimulatedPod>();
   /** Domain and number of bound Pods of each gang that has any. */
   readonly #gangs = new Map<string, { readonly domain: string; bound: number }>();
   #changed = false;
 
-  constructor(name: string, placement: Placement) {
+  /** `triesPerPass`: how many Pods its scheduler gets round to at a time. */
+  constructor(name: string, placement: Placement, triesPerPass = Infinity) {
     this.name = name;
     this.#placement = placement;
+    this.#triesPerPass = triesPerPass;
   }
 
   get pending(): ReadonlySet<SimulatedPod> {
     return this.#pending;
+  }
+
+  /** Pods of which the scheduler has said that they fit nowhere. It may not have looked since. */
+  get unplaced(): ReadonlySet<SimulatedPod> {
+    return this.#triesPerPass === Infinity ? this.#pending : this.#refused;
   }
 
   get boundPods(): number {
@@ -45,12 +56,13 @@ export class Cluster {
   submit(pod: SimulatedPod): void {
     this.pods.set(pod.id, pod);
     this.#pending.add(pod);
+    this.#queue.add(pod);
     this.#changed = true;
   }
 
   remove(pod: SimulatedPod): void {
     this.pods.delete(pod.id);
-    this.#pending.delete(pod);
+    this.#forget(pod);
     const node = pod.machine === undefined ? undefined : this.nodes.get(pod.machine);
     if (node === undefined) return;
     node.pods.delete(pod);
@@ -91,6 +103,7 @@ export class Cluster {
 
   /** One pass of the scheduler: the highest priority first, then the longest waiting. Returns who was bound. */
   schedule(now: Millis): SimulatedPod[] {
+    if (this.#triesPerPass < Infinity) return this.#scheduleSome(now);
     if (!this.#changed || this.#pending.size === 0) return [];
     this.#changed = false;
     const bound: SimulatedPod[] = [];
@@ -103,6 +116,28 @@ export class Cluster {
       else bound.push(this.#bind(pod, node, now));
     }
     return bound;
+  }
+
+  /** As far as it gets: when something has changed, those that fitted nowhere are tried again after all others. */
+  #scheduleSome(now: Millis): SimulatedPod[] {
+    if (this.#changed) for (const pod of this.#refused) this.#queue.add(pod);
+    this.#changed = false;
+    const bound: SimulatedPod[] = [];
+    let left = this.#triesPerPass;
+    for (const pod of this.#queue) {
+      if (left-- === 0) break;
+      this.#queue.delete(pod);
+      const node = this.#choose(pod.template);
+      if (node === undefined) this.#refused.add(pod);
+      else bound.push(this.#bind(pod, node, now));
+    }
+    return bound;
+  }
+
+  #forget(pod: SimulatedPod): void {
+    this.#pending.delete(pod);
+    this.#queue.delete(pod);
+    this.#refused.delete(pod);
   }
 
   /** What must hold of Pods and Nodes whatever happens; throws. */
@@ -141,7 +176,7 @@ export class Cluster {
     pod.boundAt = now;
     node.pods.add(pod);
     for (const [dimension, amount] of template.amounts) node.free.set(dimension, (node.free.get(dimension) ?? 0) - amount);
-    this.#pending.delete(pod);
+    this.#forget(pod);
     if (template.domainKey !== undefined) {
       const gang = this.#gangs.get(template.gangKey);
       if (gang) gang.bound++;

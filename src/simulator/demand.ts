@@ -12,7 +12,7 @@ import { covers, labelsMatch } from '../operator/row-matching.ts';
 import { isByteDimension } from '../api/quantity.ts';
 import type { EngineMachine, Millis, Need, NeedVerdict, NodeHint } from '../engine/types.ts';
 import { nodeLabels } from './cluster.ts';
-import type { Cluster } from './cluster.ts';
+import type { Cluster, SimulatedNode } from './cluster.ts';
 import { requestOf } from './pod.ts';
 import type { SimulatedPod } from './pod.ts';
 
@@ -23,6 +23,8 @@ export interface DemandModel {
   readonly of: 'all' | 'pending';
   /** Whether rows whose Pods find no place report more (D3). */
   readonly allowances: boolean;
+  /** How long a scheduler may take to try a Pod again; absent: it does so at once. */
+  readonly turnMs?: Millis;
   /** Whether hints about Nodes are sent (D13). */
   readonly hints: boolean;
 }
@@ -31,16 +33,18 @@ export class DemandReporter {
   readonly #cluster: Cluster;
   readonly #model: DemandModel;
   readonly #book = new DemandBook();
-  readonly #allowances = new Allowances();
+  readonly #allowances: Allowances;
   readonly #needs = new WeakMap<CapacityNeed, Need>();
   readonly #verdicts = new Map<string, boolean>();
   #sigma: ReadonlyMap<string, ExactAmounts> = new Map();
   #reported: Millis = 0;
   #judged = -1n;
+  #machinesInDemand = 0;
 
   constructor(cluster: Cluster, model: DemandModel) {
     this.#cluster = cluster;
     this.#model = model;
+    this.#allowances = new Allowances({ turnNanos: nanos(model.turnMs ?? 0) });
   }
 
   created(pod: SimulatedPod): void {
@@ -67,7 +71,11 @@ export class DemandReporter {
   judged(verdicts: Iterable<NeedVerdict>): void {
     this.#judged = nanos(this.#reported);
     this.#verdicts.clear();
-    for (const { need, satisfied } of verdicts) this.#verdicts.set(statusKey(need), satisfied);
+    this.#machinesInDemand = 0;
+    for (const { need, satisfied, machines } of verdicts) {
+      this.#verdicts.set(statusKey(need), satisfied);
+      this.#machinesInDemand += machines;
+    }
   }
 
   /** Present allowances by row, amounts in billionths. */
@@ -82,7 +90,7 @@ export class DemandReporter {
 
   #stepAllowances(now: Millis, onItsWay: () => readonly EngineMachine[]): void {
     const waiting = new Map<DemandRow, SimulatedPod[]>();
-    for (const pod of this.#cluster.pending) {
+    for (const pod of this.#cluster.unplaced) {
       const row = this.#book.rowOf(pod.id);
       if (row === undefined) continue;
       const others = waiting.get(row);
@@ -90,7 +98,10 @@ export class DemandReporter {
       else waiting.set(row, [pod]);
     }
     const rows = this.#book.sortedRows().filter((row) => row.identity.group === '');
-    this.#sigma = this.#allowances.step(rows.map((row) => this.#view(row, waiting.get(row) ?? [], onItsWay)), this.#emptyMachines(), nanos(now));
+    this.#sigma = this.#allowances.step(rows.map((row) => this.#view(row, waiting.get(row) ?? [], onItsWay)), this.#emptyMachines(), nanos(now), {
+      inUse: (id) => (this.#cluster.nodes.get(id)?.pods.size ?? 0) > 0,
+      surplus: (since) => (this.#judged >= since ? Math.max(0, this.#readyNodes().length + onItsWay().length - this.#machinesInDemand) : undefined),
+    });
     for (const row of rows) row.setAllowance(this.#sigma.get(row.statusKey) ?? []);
   }
 
@@ -109,9 +120,13 @@ export class DemandReporter {
     };
   }
 
+  #readyNodes(): SimulatedNode[] {
+    return [...this.#cluster.nodes.values()].filter((node) => node.ready && !node.cordoned);
+  }
+
   #emptyMachines(): EmptyMachine[] {
-    return [...this.#cluster.nodes.values()]
-      .filter((node) => node.ready && !node.cordoned && node.pods.size === 0)
+    return this.#readyNodes()
+      .filter((node) => node.pods.size === 0)
       .map(({ machine }) => ({ machineId: machine.id, allocatable: exact(machine) }))
       .sort((a, b) => (a.machineId < b.machineId ? -1 : 1));
   }

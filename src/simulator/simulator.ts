@@ -23,6 +23,8 @@ export interface SimulatorOptions {
   readonly policy: Policy;
   readonly demand: DemandModel;
   readonly placement: Placement;
+  /** How many Pods the scheduler of a cluster tries in a tick; absent: all, and again whenever something has changed. */
+  readonly triesPerTick?: number;
   readonly dwell: Dwell;
   /** From Configured to a Node that takes Pods. */
   readonly nodeReadyMs: (machine: EngineMachine) => Millis;
@@ -89,7 +91,7 @@ export class Simulator {
     this.engine.apply({ kind: 'machines', upserted: options.machines, removed: [] });
     this.engine.apply({ kind: 'supply', trusted: true });
     for (const name of options.clusters) {
-      const cluster = new Cluster(name, options.placement);
+      const cluster = new Cluster(name, options.placement, options.triesPerTick);
       this.clusters.set(name, cluster);
       this.#reporters.set(name, new DemandReporter(cluster, options.demand));
       this.engine.apply({ kind: 'session', cluster: name, connected: true });
