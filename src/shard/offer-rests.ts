@@ -13,6 +13,10 @@ const SAME_OFFER = 3;
 /** For so long one slot of an offer is to be had by itself when its rest is over; demand that needs several at once cannot be tried with one. */
 const TRIAL_MS = 30_000;
 
+/** Of a provider that does not answer them, all that such a call would be needed for rests like one offer. */
+type Unanswered = 'Create' | 'Configure';
+const EVERYTHING: Readonly<Record<Unanswered, string>> = { Create: '*Create', Configure: '*Configure' };
+
 export interface RestingOffer {
   /** Instance type, zone and capacity type. */
   readonly offer: string;
@@ -49,11 +53,11 @@ export class OfferRests {
   }
 
   get count(): number {
-    return this.resting.size;
+    return this.list().length;
   }
 
   list(): readonly RestingOffer[] {
-    return [...this.resting.values()];
+    return [...this.resting.values()].filter(({ offer }) => !isEverything(offer));
   }
 
   /** A Create of the machine was refused, or came to nothing. For how many milliseconds its offer rests; 0 = it does not. */
@@ -66,16 +70,38 @@ export class OfferRests {
     const isNew = !this.resting.has(offer);
     const ms = rests.failed(offer);
     if (!isNew) return ms;
-    const until = clock.now() + ms;
-    this.trials.delete(offer);
-    this.resting.set(offer, { offer, kind, words, until });
     log.warn({ offer, class: kind, error: words, restMs: ms }, 'an offer is not to be had: its slots rest, and what was meant for them is decided anew');
-    void this.forSlots(offer, (id) => this.restSlot(id, until));
-    clock.after(ms, () => {
-      this.resting.delete(offer);
-      this.tryOne(offer, until);
-    });
+    this.rest({ offer, kind, words, until: clock.now() + ms }, ms, TRIAL_MS);
     return ms;
+  }
+
+  /** Calls of the kind are not answered: nothing that they would be needed for is to be had for so long; then one of each offer tries for so long. */
+  unanswered(call: Unanswered, machineId: string, restMs: number, trialMs: number): void {
+    const offer = EVERYTHING[call];
+    const resting = this.resting.get(offer);
+    if (resting) this.restSlot(machineId, resting.until);
+    else this.rest({ offer, kind: 'Unknown', words: '', until: this.options.clock.now() + restMs }, restMs, trialMs);
+  }
+
+  /** They are answered again. */
+  answered(call: Unanswered): void {
+    const offer = EVERYTHING[call];
+    const resting = this.resting.get(offer);
+    this.resting.delete(offer);
+    if (resting) void this.forSlots(offer, (id) => this.wakeSlot(id, resting.until));
+    this.open(offer);
+  }
+
+  private rest(resting: RestingOffer, ms: number, trialMs: number): void {
+    const { offer, until } = resting;
+    this.trials.delete(offer);
+    this.resting.set(offer, resting);
+    void this.forSlots(offer, (id) => this.restSlot(id, until));
+    this.options.clock.after(ms, () => {
+      if (this.resting.get(offer) !== resting) return;
+      this.resting.delete(offer);
+      this.tryOne(offer, until, trialMs);
+    });
   }
 
   /** Feed it every change: Creates end on their own, and slots of a resting offer may come anew. */
@@ -88,10 +114,11 @@ export class OfferRests {
       if (state === 'Failed' && kind !== 'Throttled') this.refused(after.seen, kind, after.seen.lastError);
       else if (state === 'Idle') this.succeeded(after.seen);
     }
-    if (state !== 'Speculative' || before?.seen.state === 'Speculative') return;
-    const offer = offerOf(after.seen);
-    const until = this.resting.get(offer)?.until ?? this.trials.get(offer);
-    if (until !== undefined) this.restSlot(after.seen.id, until);
+    if (before?.seen.state === state) return;
+    for (const offer of offersOf(after.seen)) {
+      const until = this.resting.get(offer)?.until ?? this.trials.get(offer);
+      if (until !== undefined) this.restSlot(after.seen.id, until);
+    }
   }
 
   private succeeded(machine: ProviderMachine): void {
@@ -104,20 +131,21 @@ export class OfferRests {
   }
 
   /** What is still not to be had must not be asked of every slot at once. */
-  private tryOne(offer: string, until: Millis): void {
+  private tryOne(offer: string, until: Millis, trialMs: number): void {
     const { clock, inventory } = this.options;
-    const end = clock.now() + TRIAL_MS;
+    const end = clock.now() + trialMs;
     this.trials.set(offer, end);
-    let isTried = false;
+    const tried = new Set<string>();
     void this.forSlots(offer, (id) => {
       const machine = inventory.get(id);
       if (machine?.coolUntil !== until || this.resting.has(offer)) return;
       const isOver = this.trials.get(offer) !== end;
-      if (!isOver && (isTried || machine.hold)) return inventory.update(id, { coolUntil: end });
-      isTried = true;
+      const kind = offerOf(machine.seen);
+      if (!isOver && (tried.has(kind) || machine.hold)) return inventory.update(id, { coolUntil: end });
+      tried.add(kind);
       this.wakeSlot(id, until);
     });
-    clock.after(TRIAL_MS, () => {
+    clock.after(trialMs, () => {
       if (this.trials.get(offer) === end) this.open(offer);
     });
   }
@@ -132,10 +160,11 @@ export class OfferRests {
   private restSlot(id: string, until: number): void {
     const { inventory } = this.options;
     const machine = inventory.get(id);
-    if (!machine || machine.seen.state !== 'Speculative' || machine.busy) return;
+    if (!machine || machine.busy) return;
     // First the rest: whoever hears that nothing is decided any more must not decide the same again.
     if (machine.coolUntil < until) inventory.update(id, { coolUntil: until });
-    if (machine.intent?.kind === 'bind') inventory.setIntent(id, undefined);
+    // A Configure that was sent may be carried out all the same: the machine stays promised, and counts for nobody while it rests.
+    if (machine.intent?.kind === 'bind' && !(machine.seen.state === 'Idle' && machine.intent.configureSent)) inventory.setIntent(id, undefined);
   }
 
   private wakeSlot(id: string, until: number): void {
@@ -144,9 +173,19 @@ export class OfferRests {
 
   private forSlots(offer: string, visit: (id: string) => void): Promise<void> {
     return inTurns(this.options.inventory.all(), ({ seen }) => {
-      if (seen.state === 'Speculative' && offerOf(seen) === offer) visit(seen.id);
+      if (offersOf(seen).includes(offer)) visit(seen.id);
     });
   }
+}
+
+/** What of what can rest the machine belongs to, as it is now. */
+function offersOf(machine: ProviderMachine): readonly string[] {
+  if (machine.state === 'Speculative') return [offerOf(machine), EVERYTHING.Create];
+  return machine.state === 'Idle' ? [EVERYTHING.Configure] : [];
+}
+
+function isEverything(offer: string): boolean {
+  return offer === EVERYTHING.Create || offer === EVERYTHING.Configure;
 }
 
 function offerOf({ instanceType, zone, capacityType }: ProviderMachine): string {

@@ -213,3 +213,48 @@ describe('a cluster', () => {
     expect(setbacks.clusters.restMs('east')).toBe(1_000);
   });
 });
+
+describe('a provider that does not answer', () => {
+  it('Creates: every slot rests, and what was decided of one is over; then one of each offer tries; all are back with the first answer', async () => {
+    for (const id of ['a', 'b']) is(id, 'Speculative');
+    is('zone', 'Speculative', { zone: 'zone-b' });
+    is('host', 'Idle');
+    is('busy', 'Speculative');
+    inventory.begin('busy', { kind: 'Create', operationId: '', startedAt: 0, attempts: 1, lastError: '' });
+    const bind = { kind: 'bind', to: toEast, requirements: [], reason: '', decidedAt: 0, configureSent: false } as const;
+    inventory.setIntent('a', bind);
+    setbacks.offers.unanswered('Create', 'a', 15_000, 60_000);
+    await clock.advance(0);
+    expect([['a', 'b', 'zone', 'host', 'busy'].map(restOf), inventory.get('a')?.intent, setbacks.offers.list()]).toEqual([[15_000, 15_000, 15_000, 0, 0], undefined, []]);
+    inventory.end('busy', { error: 'no answer', recheck: true });
+    setbacks.offers.unanswered('Create', 'busy', 15_000, 60_000);
+    expect(restOf('busy')).toBe(15_000);
+    await clock.advance(15_000);
+    expect(['a', 'b', 'zone', 'busy'].map(restOf)).toEqual([0, 60_000, 0, 60_000]);
+    setbacks.offers.answered('Create');
+    await clock.advance(0);
+    expect(['a', 'b', 'zone', 'busy'].map(restOf)).toEqual([0, 0, 0, 0]);
+  });
+
+  it('Configures: every free host rests; one that a Configure was sent to stays promised, and counts for nobody meanwhile', async () => {
+    for (const id of ['sent', 'unsent', 'free', 'other']) is(id, 'Idle');
+    is('slot', 'Speculative');
+    const bind = { kind: 'bind', to: toEast, requirements: [], reason: '', decidedAt: 0, configureSent: false } as const;
+    inventory.setIntent('sent', { ...bind, configureSent: true });
+    inventory.setIntent('unsent', bind);
+    inventory.takeEngineChanges();
+    setbacks.offers.unanswered('Configure', 'sent', 15_000, 60_000);
+    await clock.advance(0);
+    expect(['sent', 'unsent', 'free', 'slot'].map(restOf)).toEqual([15_000, 15_000, 15_000, 0]);
+    expect(['sent', 'unsent'].map((id) => inventory.get(id)?.intent?.kind)).toEqual(['bind', undefined]);
+    expect(inventory.takeEngineChanges()?.upserted.map((m) => [m.id, m.stuck])).toEqual([['sent', true], ['unsent', true], ['free', true], ['other', true]]);
+    is('late', 'Configuring');
+    is('late', 'Idle');
+    expect(restOf('late')).toBe(15_000);
+    setbacks.offers.answered('Configure');
+    await clock.advance(0);
+    expect(['sent', 'unsent', 'free', 'late'].map(restOf)).toEqual([0, 0, 0, 0]);
+    await clock.advance(600_000);
+    expect(['sent', 'unsent', 'free', 'late'].map(restOf)).toEqual([0, 0, 0, 0]);
+  });
+});

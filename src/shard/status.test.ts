@@ -4,6 +4,7 @@ import { amounts, need, requirement } from '../engine/testing/builders.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
 import { Inventory } from './inventory.ts';
+import type { Unanswered } from './provider/circuit.ts';
 import type { SupplyTally } from './supply-tally.ts';
 import { rowKey } from './source-rows.ts';
 import { providerStatus, shardStatus } from './status.ts';
@@ -104,6 +105,14 @@ describe('the status of a Shard', () => {
 });
 
 describe('the status of a CapacityProvider', () => {
+  it('says which calls are not answered, and when the next one is tried', () => {
+    const said = (silent?: readonly Unanswered[]) => conditionOf(providerStatus(new Inventory(new VirtualClock()).supplyOf(''), listed(), metal, AT, { ...(silent && { silent }) }), 'CallsAnswered');
+    expect([said(), said([])?.status]).toEqual([undefined, 'True']);
+    expect(said([{ kind: 'Create', inARow: 7, words: 'create: deadline exceeded', until: AT }])).toMatchObject({
+      status: 'False', reason: 'Unanswered', message: '7 calls of Create in a row brought no answer (create: deadline exceeded): one at a time is tried, the next not before 2026-05-06T07:08:09Z.',
+    });
+  });
+
   const metal: CapacityProvider = { metadata: { name: 'metal', namespace: 'fleet', generation: 4 }, spec: { address: 'metal:1', shardRef: 'shard-0' } };
   const quarantine = { since: AT, missing: ['a'], unnamed: 0, known: 20, token: '4-abc' };
   const conditionOf = (status: CapacityProvider['status'], type: string): Condition | undefined => status?.conditions?.find((c) => c.type === type);

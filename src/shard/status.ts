@@ -9,6 +9,7 @@ import type { Quarantine } from '../reconcilers/provider/removal.ts';
 import { countUnmet, isSatisfied, tellNeed } from './need-telling.ts';
 import type { MachineObjects } from './object-policy.ts';
 import type { RestingOffer } from './offer-rests.ts';
+import type { Unanswered } from './provider/circuit.ts';
 import type { CallObstacle } from './provider/tls.ts';
 import { tellUnseen, unseenToken } from './provider/unseen.ts';
 import type { Troubles } from './row-troubles.ts';
@@ -96,10 +97,12 @@ export interface ProviderFacts {
   readonly disputed?: ReadonlySet<string>;
   /** So many of its machines served when an earlier process looked, and are not seen yet; absent = none. */
   readonly unseen?: number;
+  /** Kinds of call that it does not answer, though it lists its machines; absent: nothing is said of it. */
+  readonly silent?: readonly Unanswered[];
 }
 
 /** Pure: CapacityProvider.status for its object; Speculative slots are counts per offer. */
-export function providerStatus(supply: Supply, list: ProviderStatus, object: CapacityProvider, at: number, { address = object.spec.address, resting, obstacle, fenced = '', disputed, unseen = 0 }: ProviderFacts = {}): NonNullable<CapacityProvider['status']> {
+export function providerStatus(supply: Supply, list: ProviderStatus, object: CapacityProvider, at: number, { address = object.spec.address, resting, obstacle, fenced = '', disputed, unseen = 0, silent }: ProviderFacts = {}): NonNullable<CapacityProvider['status']> {
   const condition = conditionMaker(object.status?.conditions ?? [], object.metadata.generation ?? 0, at);
   const reachable = !obstacle && list.lastError === '' && list.lastListAt > 0;
   const message = obstacle?.message ?? list.lastError;
@@ -115,6 +118,7 @@ export function providerStatus(supply: Supply, list: ProviderStatus, object: Cap
       condition('Reachable', reachable, reachable ? 'Answered' : (obstacle?.reason ?? 'NoAnswer'), answers),
       condition('InventoryTrusted', list.trusted, list.quarantine ? 'Quarantined' : list.trusted ? 'ListSucceeded' : unseen > 0 ? 'BoundMachinesUnseen' : 'ListStale', list.quarantine ? howToConfirm(list.quarantine, object) : unseen > 0 ? howToGoOn(unseen, object) : ''),
       ...(resting ? [condition('OffersAvailable', resting.length === 0, resting[0]?.kind ?? 'NothingRefused', resting.slice(0, MAX_NAMED).map(tellResting).join(' ') + (resting.length > MAX_NAMED ? ` And ${resting.length - MAX_NAMED} more.` : ''))] : []),
+      ...(silent ? [condition('CallsAnswered', silent.length === 0, silent.length === 0 ? 'Answered' : 'Unanswered', silent.map(tellSilent).join(' '))] : []),
       ...(disputed && disputed.size > 0 ? [condition('MachineIdsUnique', false, 'ClaimedByAnother', tellDisputed(disputed))] : []),
     ],
   };
@@ -123,6 +127,10 @@ export function providerStatus(supply: Supply, list: ProviderStatus, object: Cap
 function tellDisputed(ids: ReadonlySet<string>): string {
   const names = [...ids].sort().slice(0, MAX_NAMED).join(', ') + (ids.size > MAX_NAMED ? ', ...' : '');
   return `It lists ${ids.size === 1 ? 'a machine' : `${ids.size} machines`} under an id that another provider of this shard had first (${names}): passed over here until the other one no longer lists it. Ids must be unique among the providers of a shard.`;
+}
+
+function tellSilent({ kind, inARow, words, until }: Unanswered): string {
+  return `${inARow} calls of ${kind} in a row brought no answer (${words}): one at a time is tried, the next not before ${timestamp(until)}.`;
 }
 
 function tellResting({ offer, words, until }: RestingOffer): string {

@@ -81,6 +81,8 @@ function setUp(options: { concurrency?: number } = {}) {
         if (operation === 'Create') setbacks.offers.refused(machine, kind, words);
         world.refused.push(intent?.kind === 'bind' ? `${intent.to.cluster} ${intent.to.fingerprint} ${words}` : words);
       },
+      onAnswered: (kind) => { gate.heard(kind); },
+      onUnanswered: (_machine, kind, words) => { gate.unanswered(kind, words); },
       onDrainGivenUp: (code) => world.givenUp.push(code),
       onOutcome: (kind, outcome) => world.outcomes.push(`${kind} ${outcome}`),
     }),

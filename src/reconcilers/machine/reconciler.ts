@@ -68,6 +68,10 @@ export interface MachineReconcilerDeps {
   readonly onFenced: (machineId: string, message: string) => void;
   /** The provider refused a machine that is meant for some demand; the machine is as it was then. */
   readonly onBindRefused: (machine: MachineRecord, operation: OperationKind, refusal: Pick<Refusal, 'code' | 'words' | 'kind'>) => void;
+  /** A call was answered, whatever the answer. */
+  readonly onAnswered: (operation: CallKind) => void;
+  /** A call brought no answer in time; the machine is as it was then. */
+  readonly onUnanswered: (machine: MachineRecord, operation: CallKind, words: string) => void;
   /** A definite no. */
   readonly onFailureClass: (operation: OperationKind, kind: FailureClass) => void;
   /** The provider refused a drain for good, or too often: the machine serves on. */
@@ -257,10 +261,15 @@ export class MachineReconciler implements Reconciler {
         // Accepted, but the record that came with it is unusable: the next look may bring a better one.
         else inventory.end(id, { error: ack.rejected ? `${ack.rejected.field} ${ack.rejected.text}` : 'the answer names no machine', recheck: true });
         this.deps.gate.answered();
+        this.deps.onAnswered(kind);
         this.deps.onOutcome(kind, 'success', (clock.monotonic() - startedMono) / 1000);
         return done;
       } catch (error) {
-        return this.failed(id, kind, error, (clock.monotonic() - startedMono) / 1000);
+        try {
+          return this.failed(id, kind, error, (clock.monotonic() - startedMono) / 1000);
+        } finally {
+          if (!signal.aborted) this.hear(id, kind, error);
+        }
       }
     });
   }
@@ -299,6 +308,14 @@ export class MachineReconciler implements Reconciler {
     inventory.update(id, { coolUntil: Math.max(rested?.coolUntil ?? 0, clock.now() + restMs), obstacle: refusal.words });
     this.deps.log.warn({ machine: id, operation: kind, class: refusal.kind, error: message, restMs }, 'the provider refused: decision dropped, machine rests');
     return this.untilRested(id);
+  }
+
+  /** Whether the failure is an answer; one that never reached the provider is neither. */
+  private hear(id: string, kind: CallKind, error: unknown): void {
+    if (!(error instanceof ProviderError)) return;
+    if (!error.isAmbiguous) return this.deps.onAnswered(kind);
+    const machine = this.deps.inventory.get(id);
+    if (error.code === 'Deadline' && machine) this.deps.onUnanswered(machine, kind, `${kind.toLowerCase()}: ${error.message}`);
   }
 
   /** Nothing is wrong with the machine or with what was decided: all calls of this provider slow down, and this one is made again. */
@@ -378,11 +395,13 @@ export class MachineReconciler implements Reconciler {
     const mark = inventory.mark();
     try {
       const answer = await provider.get(id, this.limits('Get', signal));
+      this.deps.onAnswered('Get');
       // Gone to another shard, or from the List, while we asked: it must not come back by our answer.
       if (!inventory.get(id)) return;
       if ('machine' in answer) inventory.observe(answer.machine, mark);
       else inventory.forgetRecheck(id);
     } catch (error) {
+      if (!signal.aborted) this.hear(id, 'Get', error);
       if (!(error instanceof ProviderError) || error.code !== 'NotFound') throw error;
       // The List decides about removal: one answer is not enough.
       inventory.forgetRecheck(id);

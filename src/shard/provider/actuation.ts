@@ -58,6 +58,11 @@ export function createActuation(room: ProviderRoom, { metrics, runtimeMetrics, r
         const restMs = operation === 'Create' ? setbacks.offers.refused(machine.seen, refusal.kind, refusal.words) : 0;
         refusals.refused(machine, refusal, restMs);
       },
+      onAnswered: (kind) => room.answered(kind),
+      onUnanswered: (machine, kind, words) => {
+        const restMs = room.unanswered(machine.seen.id, kind, words);
+        if (restMs > 0 && machine.intent?.kind === 'bind') refusals.refused(machine, { code: 'Unanswered', words }, restMs);
+      },
       onFailureClass: (kind, failure) => metrics.providerFailures.inc({ provider: room.name, kind, class: failure }),
       onDrainGivenUp: (code) => metrics.drainsGivenUp.inc({ code }),
       onOutcome: (kind, outcome) => metrics.outcomes.inc({ kind, outcome }),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
+import type { CallKind } from '../record.ts';
 import { ProviderGate } from './gate.ts';
 
 const never = new AbortController().signal;
@@ -11,7 +12,7 @@ function setUp(limit = 1) {
   const gate = new ProviderGate({ clock, random: () => 0.5, limit: () => settings.limit });
   const begun: string[] = [];
   const running: (() => void)[] = [];
-  const ask = (kind: string, cluster: string, name = '', signal = never): Promise<string> =>
+  const ask = (kind: CallKind, cluster: string, name = '', signal = never): Promise<string> =>
     gate.run(kind, cluster, signal, async () => {
       begun.push([kind, cluster, name].filter(Boolean).join(' '));
       await new Promise<void>((resolve) => running.push(resolve));
@@ -85,6 +86,51 @@ describe('calls that wait for a provider', () => {
     await expect(t.gate.run('Create', 'east', never, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     void t.ask('Create', 'east');
     expect(await t.finish()).toEqual(['Create east']);
+  });
+});
+
+describe('a provider that lists its machines and does not answer one kind of call', () => {
+  /** Ends the calls that run, each unanswered. For how long the kind rests then. */
+  const unanswered = async (t: ReturnType<typeof setUp>): Promise<number> => {
+    let restMs = 0;
+    for (const end of t.running.splice(0)) {
+      restMs = t.gate.unanswered('Create', 'create: no answer');
+      end();
+    }
+    await t.clock.advance(0);
+    return restMs;
+  };
+
+  it('is asked one at a time after five in a row, later and later, while other calls go on; all as before once one is answered', async () => {
+    const t = setUp(5);
+    for (let i = 0; i < 30; i++) void t.ask('Create', 'east', String(i));
+    await t.clock.advance(0);
+    expect([t.begun.length, t.gate.silent]).toEqual([5, []]);
+    expect(await unanswered(t)).toBe(15_000);
+    expect(t.gate.silent).toEqual([{ kind: 'Create', inARow: 5, words: 'create: no answer', until: t.clock.now() + 15_000 }]);
+    for (let i = 0; i < 3; i++) void t.ask('Drain', 'east', String(i));
+    await t.clock.advance(14_999);
+    expect(t.begun.slice(5)).toEqual(['Drain east 0', 'Drain east 1', 'Drain east 2']);
+    t.running.splice(0).forEach((end) => end());
+    await t.clock.advance(1);
+    expect(t.begun.slice(8)).toEqual(['Create east 5']);
+    expect(await unanswered(t)).toBe(30_000);
+    await t.clock.advance(30_000);
+    expect(t.begun.slice(9)).toEqual(['Create east 6']);
+    expect([t.gate.heard('Create'), t.gate.heard('Create'), t.gate.silent]).toEqual([true, false, []]);
+    await t.clock.advance(0);
+    expect(t.begun).toHaveLength(14);
+  });
+
+  it('is not silent as long as it answers some of them', async () => {
+    const t = setUp(5);
+    for (let i = 0; i < 20; i++) {
+      expect(t.gate.unanswered('Create', 'no answer')).toBe(0);
+      if (i % 4 === 3) t.gate.heard('Create');
+    }
+    for (let i = 0; i < 5; i++) void t.ask('Create', 'east', String(i));
+    await t.clock.advance(0);
+    expect(t.begun).toHaveLength(5);
   });
 });
 

@@ -16,6 +16,7 @@ export function measureProviders(registry: Registry, rooms: () => Iterable<Provi
   gauge('machines', 'Machines and offers that it has.', (room) => room.holdings.size);
   gauge('disputed_machines', 'Machines that it lists under an id that another provider had first.', (room) => room.holdings.disputed.size);
   gauge('unseen_machines', 'Machines that served before this process started and that no List has named yet. While there are any nothing is acquired.', (room) => room.unseen);
+  gauge('silent_calls', 'Kinds of call that it does not answer, though it lists its machines: one at a time is tried.', (room) => room.gate.silent.length);
   gauge('calls_waiting', 'Calls that wait for their turn at it.', (room) => room.gate.waiting);
   gauge('calls_in_flight', 'Calls to it under way.', (room) => room.gate.inFlight);
 }

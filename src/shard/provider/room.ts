@@ -156,12 +156,32 @@ export class ProviderRoom {
 
   /** What there is to say of it beside what its Lists say. */
   facts(): ProviderFacts {
-    return { address: this.provider.address, resting: this.setbacks.offers.list(), obstacle: this.tls.obstacle(), fenced: this.fence, disputed: this.holdings.disputed, unseen: this.unseen };
+    return { address: this.provider.address, resting: this.setbacks.offers.list(), obstacle: this.tls.obstacle(), fenced: this.fence, disputed: this.holdings.disputed, unseen: this.unseen, silent: this.gate.silent };
   }
 
   /** How long one call may take, in ms. */
   deadlineMs(kind: CallKind): number {
     return callDeadlineMs(this.last(), kind);
+  }
+
+  /**
+   * A call of the kind brought no answer in time. Where that goes on, one at a time is tried, and what needs such calls is not to be
+   * had meanwhile. For how many milliseconds; 0 = it may be that one call.
+   */
+  unanswered(machineId: string, kind: CallKind, words: string): number {
+    const isNew = !this.gate.silent.some((one) => one.kind === kind);
+    const restMs = this.gate.unanswered(kind, words);
+    if (restMs === 0) return 0;
+    if (isNew) this.log.error({ call: kind, error: words, restMs }, 'the provider lists its machines and does not answer these calls: one at a time is tried now and then');
+    if (kind === 'Create' || kind === 'Configure') this.setbacks.offers.unanswered(kind, machineId, restMs, restMs + 2 * this.deadlineMs(kind));
+    return restMs;
+  }
+
+  /** A call of the kind was answered, whatever the answer. */
+  answered(kind: CallKind): void {
+    if (!this.gate.heard(kind)) return;
+    this.log.info({ call: kind }, 'the provider answers these calls again');
+    if (kind === 'Create' || kind === 'Configure') this.setbacks.offers.answered(kind);
   }
 
   /** Feed it every change of a machine of its own. */

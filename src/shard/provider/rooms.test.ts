@@ -223,6 +223,29 @@ describe('a provider that is out of order', () => {
 });
 
 describe('what one provider has gone wrong with', () => {
+  it('is that no Create is answered, though it lists: one is tried now and then, by a slot that still wants it, and nothing else of it rests', async () => {
+    const t = setUp('a', 'b');
+    for (let i = 0; i < 20; i++) t.of('a').set(seen(`a-${String(i).padStart(2, '0')}`, 'Speculative'));
+    t.of('a').set(seen('a-host', 'Idle'));
+    await t.start();
+    for (let i = 0; i < 200; i++) t.of('a').next('create', ({ timeoutMs }) => new Promise((_, reject) => t.clock.after(timeoutMs!, () => reject(new ProviderError('Deadline', 'gave up')))));
+    for (let i = 0; i < 20; i++) t.inventory.setIntent(`a-${String(i).padStart(2, '0')}`, bind);
+    await t.clock.advance(5 * 30_000 + 1_000);
+    const creates = (): number => t.of('a').made('create').length;
+    expect([creates(), [...t.inventory.all()].filter(({ intent }) => intent).length]).toEqual([5, 0]);
+    expect([t.rooms.named('a')!.facts().silent?.map(({ kind }) => kind), await t.measured('silent_calls')]).toEqual([['Create'], { a: 1, b: 0 }]);
+    t.inventory.setIntent('a-host', bind);
+    await t.clock.advance(100);
+    expect(t.of('a').made('configure')).toEqual(['configure a-host']);
+    await t.clock.advance(15_000);
+    const [ready] = [...t.inventory.all()].filter(({ seen: { state }, coolUntil }) => state === 'Speculative' && coolUntil <= t.clock.now());
+    t.of('a').forgive('create');
+    t.inventory.setIntent(ready!.seen.id, bind);
+    await t.clock.advance(100);
+    expect([creates(), t.rooms.named('a')!.facts().silent]).toEqual([6, []]);
+    expect([...t.inventory.all()].filter(({ coolUntil }) => coolUntil > t.clock.now())).toEqual([]);
+  });
+
   it('is that it is asked too much, as a machine of it says that failed: nothing new is sent there for a moment; the offer is as good as before', async () => {
     const t = setUp('a', 'b');
     for (const name of ['a', 'b']) for (const [i, state] of (['Idle', 'Idle', 'Creating', 'Creating', 'Creating'] as const).entries()) t.of(name).set(seen(`${name}-${i}`, state));

@@ -179,6 +179,10 @@ export class KitWorld {
     return [...provider.machines()].filter((m) => m.state === state && (cluster === undefined || m.cluster === cluster)).length;
   }
 
+  editProvider(name: string, spec: Partial<CapacityProvider['spec']>): void {
+    this.hub.store.mutate<CapacityProvider>(CapacityProviderResource, { namespace: NAMESPACE, name }, (draft) => ({ ...draft, spec: { ...draft.spec, ...spec } }));
+  }
+
   annotateProvider(name: string, annotations: Record<string, string>): void {
     this.hub.store.mutate<CapacityProvider>(CapacityProviderResource, { namespace: NAMESPACE, name }, (draft) => ({ ...draft, metadata: { ...draft.metadata, annotations } }));
   }
