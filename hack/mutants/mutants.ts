@@ -165,8 +165,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-rule-4', file: 'decide/gang-domain.ts', rule: 'then the one that wastes less',
-    find: ' || compareSlack(a, b, wanted)',
-    replace: '',
+    find: ' || compareSlack(a, b, wanted) :',
+    replace: ' :',
   },
   {
     id: 'gang-sticky', file: 'decide/gang-domain.ts', rule: 'a gang does not move to another incomplete place (D7)',
@@ -194,8 +194,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace: ': -compareCapped(a.creditable',
   },
   {
-    id: 'gang-stays', file: 'decide/gang-domain.ts', rule: 'what a gang gives back does not move it',
-    find: 'if (covers(a.own, wanted)) return compareText(a.value, b.value);',
+    id: 'gang-stays', file: 'decide/gang-domain.ts', rule: 'what is free, or given back, does not move a gang that is served (B54)',
+    find: 'if (covers(a.creditable, wanted)) return compareText(a.value, b.value);',
+    replace: '',
+  },
+  {
+    id: 'gang-stays-incomplete', file: 'decide/gang-domain.ts', rule: 'what is free does not move an incomplete gang (B54)',
+    find: 'if (!whole && a.creditable.some((amount) => amount > 0)) return compareText(a.value, b.value);',
     replace: '',
   },
   {
@@ -302,6 +307,11 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'spread-first-in-rank', file: 'decide/spread.ts', rule: 'of domains that have as many the machine that ranks first is kept',
     find: 'candidate.position < head.position',
     replace: 'false',
+  },
+  {
+    id: 'spread-buys-as-credited', file: 'decide/spread.ts', rule: 'a spread buys by effective cost (B55)',
+    find: 'head.position < best.head.position',
+    replace: 'head.cls.priceMicroUsdPerHour < best.head.cls.priceMicroUsdPerHour',
   },
   {
     id: 'spread-reserved', file: 'decide/spread.ts', rule: 'what is on its way to a spread counts in its domain',
@@ -610,6 +620,11 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'return true;',
   },
   {
+    id: 'unit-class-arriving', file: 'decide/plain.ts', rule: 'what is on its way to another row is never taken (B56)',
+    find: 'drainTies(market.bound(tally.cluster, tally.fit), { market, tally, take: crediting(tally) });',
+    replace: 'for (const ties of [market.bound(tally.cluster, tally.fit), market.arriving(tally)]) drainTies(ties, { market, tally, take: crediting(tally) });',
+  },
+  {
     id: 'unit-class-skew', file: 'decide/spread.ts', rule: "a strict spread takes another row's machines only within its skew",
     find: 'mayWiden: false }',
     replace: 'mayWiden: true }',
@@ -858,6 +873,11 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'fold-decided-for', file: 'decide/served-apart.ts', rule: 'what was decided for gangs that nothing smaller serves is not given to those before them',
     find: 'new Set(gangs.filter(({ onOneMachine }) => crowded.has(onOneMachine?.key)))',
     replace: 'new Set(standing)',
+  },
+  {
+    id: 'fold-seats-first', file: 'decide/served-apart.ts', rule: 'gangs that nothing smaller serves sit down on larger machines first',
+    find: '[false, true].flatMap((might) => gangs.filter((row) => trial.mightServe(row) === might && trial.seats',
+    replace: '[true].flatMap(() => gangs.filter((row) => trial.seats',
   },
   {
     id: 'fold-holds-itself', file: 'decide/served-apart.ts', rule: 'a gang that has all it needs is given no reason to share, another none to take it',

@@ -102,7 +102,7 @@ describe('a preemption', { timeout: PATIENCE_MS }, () => {
       for (const later of [after, draining]) {
         const second = planOnce(later, T0);
         const again = idsOf(second, 'Preempt');
-        if (again.length > 0) expect(exceptionFromRest(world, first, second) === undefined ? again : []).toEqual([]);
+        if (again.length > 0) expect(exceptionFromRest(first, second) === undefined ? again : []).toEqual([]);
       }
     }, { file });
     expect(checked).toBeGreaterThan(fleets / 10);

@@ -182,6 +182,14 @@ describe('gangs that fit on one machine', () => {
       expect(result.verdicts[0]).toMatchObject({ satisfied: true, machines: 2 });
     });
 
+    it('keep them, though a larger machine is on its way for others of their profile that nothing smaller serves', () => {
+      const larger = gang('g2', 8, { ...ask, minUnit: amounts({ cpu: 8 }) });
+      const before = world({ machines: [...['a', 'b'].map((id) => small(id, 'Configured', { assigned: assignmentOf(neighbour) })), big('z', 'Idle')], needs: [wanted, larger] });
+      const first = planOnce(before, T0);
+      expect(actionsOf(first)).toEqual(['Bootstrap z c1']);
+      expect(actionsOf(planOnce(committed(before, first), T0))).toEqual([]);
+    });
+
     it('stay on the larger machine that they share, though smaller ones that nobody needs any more would serve one of them', () => {
       const needs = [wanted, gang('g2', 4, ask)];
       const shared: EngineMachine = big('z', 'Configured', { assigned: sharedBy(wanted) });

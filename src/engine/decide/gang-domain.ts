@@ -49,9 +49,8 @@ export function chooseDomain(offers: readonly DomainOffer[], wanted: readonly nu
 }
 
 /** The choice rests on what is held alone: nothing that others leave or take changes it. */
-export function isSettled(chosen: DomainOffer, offers: readonly DomainOffer[], wanted: readonly number[]): boolean {
-  if (!covers(chosen.creditable, wanted)) return false;
-  return covers(chosen.own, wanted) || offers.every((offer) => offer === chosen || compareHeld(chosen, offer, wanted) < 0);
+export function isSettled(chosen: DomainOffer, wanted: readonly number[]): boolean {
+  return covers(chosen.creditable, wanted);
 }
 
 function covers(have: readonly number[], wanted: readonly number[]): boolean {
@@ -68,8 +67,9 @@ function compareOffers(a: DomainOffer, b: DomainOffer, wanted: readonly number[]
   if (whole !== isWholeWithVictims(b, wanted)) return whole ? -1 : 1;
   const byHeld = whole ? compareHeld(a, b, wanted) : -compareCapped(a.own, b.own, wanted) || -compareCapped(a.creditable, b.creditable, wanted);
   if (byHeld !== 0) return byHeld;
-  // What it holds beyond the whole is about to be given back: it must not move the gang while it goes.
-  if (covers(a.own, wanted)) return compareText(a.value, b.value);
+  // A gang that is served must not be moved by what is free elsewhere, nor by what it is served with beyond the whole: that is about to go.
+  if (covers(a.creditable, wanted)) return compareText(a.value, b.value);
+  if (!whole && a.creditable.some((amount) => amount > 0)) return compareText(a.value, b.value);
   const byFree = whole ? Number(isWhole(b, wanted)) - Number(isWhole(a, wanted)) || compareSlack(a, b, wanted) : -compareCapped(a.total, b.total, wanted);
   return byFree || b.count - a.count || compareText(a.value, b.value);
 }

@@ -22,12 +22,15 @@ export function creditPlain(market: Market, tally: Tally): void {
   if (isOthers !== undefined && comesFirst(market, tally, isOthers)) creditOthers(market, tally);
 }
 
-/** What is for other rows of the demand is credited before anything is acquired only where nothing need be acquired then, or can be. */
+/**
+ * What is there for other rows of the demand is credited before anything is acquired only where nothing need be acquired then,
+ * or can be. What is on its way to them is never: they would have to acquire as much themselves.
+ */
 export function comesFirst(market: Market, tally: Tally, isOthers: (group: Group<Tally>) => boolean): boolean {
   if (tally.covered) return false;
   if (market.isForecast || !tally.cluster.connected) return true;
   const sums = tally.remaining.map(() => 0);
-  for (const group of [...market.bound(tally.cluster, tally.fit), ...market.arriving(tally)].flat()) {
+  for (const group of market.bound(tally.cluster, tally.fit).flat()) {
     if (group.left <= 0 || tally.fit.accepts[group.classIndex] !== 1 || !isOthers(group)) continue;
     const cls = market.classOf(group);
     for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) + group.left * tally.amount(cls, i);
@@ -35,12 +38,10 @@ export function comesFirst(market: Market, tally: Tally, isOthers: (group: Group
   return tally.remaining.every((lack, i) => (sums[i] as number) >= lack);
 }
 
-/** Credits what is for other rows of the demand. */
+/** Credits what is there for other rows of the demand. */
 export function creditOthers(market: Market, tally: Tally): void {
   if (tally.covered || market.othersOf(tally) === undefined) return;
-  const draining = { market, tally, take: crediting(tally) };
-  drainTies(market.bound(tally.cluster, tally.fit), draining);
-  drainTies(market.arriving(tally), draining);
+  drainTies(market.bound(tally.cluster, tally.fit), { market, tally, take: crediting(tally) });
 }
 
 /** Until there are machines that hold whole gangs, gangs keep those of what they were bound that serve them, though it holds none whole (D7). */

@@ -186,14 +186,14 @@ describe('a Same Need', () => {
     expect(idsOf(result, 'Reclaim')).toEqual(['zb-Configured-0', 'zb-Configured-1', 'zb-Configured-2']);
   });
 
-  it('chooses anew between places that serve it equally well when what is free there changes', () => {
+  it('stays where it is, of places that serve it equally well, when what is free there changes', () => {
     const engine = createEngine(policy());
     const machines = [...inZone('za', 2, 'Configured'), ...inZone('zb', 2, 'Configured')];
     for (const change of changesOf(world({ machines, needs: [gang(2), need({ units: 2, priority: 50 })] }))) engine.apply(change);
     for (let i = 0; i < 2; i++) engine.apply({ kind: 'memory', changes: engine.plan(T0).memory });
     expect(engine.plan(T0).verdicts[0]?.sameDomain).toBe('za');
     engine.apply(machinesChange(...inZone('za', 1, 'Idle')));
-    expect(engine.plan(T0).verdicts[0]?.sameDomain).toBe('zb');
+    expect(engine.plan(T0).verdicts[0]?.sameDomain).toBe('za');
   });
 
   it('lets a lower gang keep what a higher one left behind', () => {

@@ -26,7 +26,7 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
   const offers = new Offers(market, tally, key);
   if (mayAcquire) offers.addFree();
   let chosen = choose(offers, wanted, mayAcquire);
-  tally.open = chosen === undefined || !isSettled(chosen, offers.all(), wanted);
+  tally.open = chosen === undefined || !isSettled(chosen, wanted);
   while (chosen !== undefined && isWholeWithVictims(chosen, wanted)) {
     tally.domain = chosen.value;
     tally.satisfiable = true;

@@ -26,7 +26,8 @@ export function servedApart(facts: Facts, cluster: Cluster, rows: readonly NeedR
   const trial = new Trial(facts, cluster, smaller);
   const gangs = rows.filter((_, i) => folding[i] === true);
   if (!gangs.some((row) => trial.mightServe(row))) return undefined;
-  const seated = gangs.filter(({ onOneMachine }) => trial.seats.take(onOneMachine as FoldTarget));
+  // Whom nothing smaller could serve sits down first, whatever its size.
+  const seated = [false, true].flatMap((might) => gangs.filter((row) => trial.mightServe(row) === might && trial.seats.take(row.onOneMachine as FoldTarget)));
   const standing = new Set(gangs);
   for (const row of seated) standing.delete(row);
   if (![...standing].some((row) => trial.mightServe(row))) return undefined;

@@ -24,6 +24,7 @@ describe('a strict spread', () => {
     ['is not held back by a domain in which nothing fits', { machines: [...inZone('za', 4), ...inZone('zb', 1, 'Idle', { allocatable: amounts({ cpu: 0 }) })], needs: [spread(4)] }, '4/0/0'],
     ['takes idle before speculative machines where it has the choice', { machines: [...inZone('za', 1, 'Speculative'), ...inZone('zb', 1)], needs: [spread(1)] }, '0/1/0'],
     ['takes the cheapest domain where it has the choice', { machines: [...inZone('za', 1, 'Idle', { priceMicroUsdPerHour: 2 }), ...inZone('zb', 1)], needs: [spread(1)] }, '0/1/0'],
+    ['takes the domain where interruptions make it dear last (B55)', { machines: [...inZone('za', 1, 'Speculative', { priceMicroUsdPerHour: DOLLAR, interruptionProbability: 0.5 }), ...inZone('zb', 1, 'Speculative', { priceMicroUsdPerHour: 2 * DOLLAR })], needs: [need({ units: 1, spread: [zoneSpread(1)], interruptionBucket: 27 })] }, '0/1/0'],
     ['ignores machines without the label', { machines: [...inZone('', 3), ...inZone('za', 1)], needs: [spread(3)] }, '1/0/0'],
     ['stops at the limit', { machines: [...inZone('za', 2, 'Speculative'), ...inZone('zb', 2, 'Speculative')], needs: [spread(4)], policy: policy({ limits: { machines: 3 } }) }, '2/1/0'],
     ['that is only preferred changes nothing', { machines: [...inZone('za', 6), ...inZone('zb', 2, 'Idle', { priceMicroUsdPerHour: 5 })], needs: [need({ units: 4, spread: [zoneSpread(1, 'ScheduleAnyway')] })] }, '4/0/0'],

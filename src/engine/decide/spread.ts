@@ -41,13 +41,12 @@ export function creditSpread(market: Market, tally: Tally, spread: StrictSpread)
   return counts;
 }
 
-/** Credits what is for other rows of the demand, where it does not widen the skew. */
+/** Credits what is there for other rows of the demand, where it does not widen the skew. */
 export function creditOthersEvenly(market: Market, tally: Tally, { key, maxSkew }: StrictSpread, counts: SpreadCounts): void {
   if (tally.covered || market.othersOf(tally) === undefined) return;
   const bound = market.bound(tally.cluster, tally.fit);
-  const arriving = market.arriving(tally);
   countSeen(tally, key, counts);
-  for (const ties of [bound, arriving]) creditEvenly(market, tally, ties, { key, counts, maxSkew, mayWiden: false });
+  creditEvenly(market, tally, bound, { key, counts, maxSkew, mayWiden: false });
 }
 
 interface Head {
@@ -224,7 +223,7 @@ interface Pick {
   readonly head: Head;
 }
 
-/** The cheapest head among the domains that may have one more, then the smallest value. */
+/** The head that costs least, as it will be credited, among the domains that may have one more, then the smallest value. */
 function cheapestOpen(queues: readonly Queue[], isOpen: (domain: string | undefined) => domain is string): Pick | undefined {
   let best: Pick | undefined;
   for (const queue of queues) {
@@ -232,7 +231,7 @@ function cheapestOpen(queues: readonly Queue[], isOpen: (domain: string | undefi
     if (!isOpen(domain)) continue;
     const head = queue.head();
     if (head === undefined) continue;
-    if (best === undefined || head.cls.priceMicroUsdPerHour < best.head.cls.priceMicroUsdPerHour) best = { queue, domain, head };
+    if (best === undefined || head.position < best.head.position) best = { queue, domain, head };
   }
   return best;
 }

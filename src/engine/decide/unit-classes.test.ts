@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { planOnce } from '../engine.ts';
-import { amounts, assignmentOf, hint, machine, need, T0, world, zoneSpread } from '../testing/builders.ts';
+import { amounts, assignmentOf, bindTo, DOLLAR, hint, machine, need, T0, world, zoneSpread } from '../testing/builders.ts';
 import type { WorldSpec } from '../testing/builders.ts';
+import { committed } from '../testing/commit.ts';
 import { Simulation } from '../testing/simulation.ts';
 import { actionsOf } from '../testing/summary.ts';
 import type { Assignment, EngineMachine, Need } from '../types.ts';
@@ -71,6 +72,25 @@ describe('rows of one demand that differ in unit class', () => {
       const large2 = need({ minUnit: two, aggregate: amounts({ cpu: 4 }) });
       const machines = [boundFor('a', large2), boundFor('b', small2), boundFor('c', small2), machine('i', 'Idle', { allocatable: two })];
       expect(actionsOf(plan({ machines, needs: [large2, small2] }))).toEqual([]);
+    });
+
+    it('leave to each other what is on its way, and so decide nothing anew once they have', () => {
+      const small4 = need({ units: 4 });
+      const large4 = need({ minUnit: two, aggregate: amounts({ cpu: 4 }) });
+      const before = world({
+        machines: [boundFor('a', large4), machine('b', 'Creating', { allocatable: two, intent: bindTo(small4) }), machine('i', 'Idle', { allocatable: two }), machine('j', 'Idle', { allocatable: two, priceMicroUsdPerHour: DOLLAR })],
+        needs: [large4, small4],
+      });
+      const first = planOnce(before, T0);
+      expect(actionsOf(first)).toEqual(['Bootstrap i c1', 'Bootstrap j c1']);
+      expect(first.machineReasons.get('b')).toMatchObject({ code: 'InFlight', unitClass: small4.unitClass });
+      expect(actionsOf(planOnce(committed(before, first), T0))).toEqual([]);
+    });
+
+    it('leave to each other what is on its way, though nothing else is to be had', () => {
+      const small5 = need({ units: 1 });
+      const result = plan({ machines: [machine('b', 'Creating', { allocatable: two, intent: bindTo(small5) })], needs: [need({ minUnit: two, aggregate: two }), small5] });
+      expect(result.verdicts.map((v) => v.machines)).toEqual([0, 1]);
     });
 
     it('take them from each other only when nothing else is to be had', () => {
