@@ -132,41 +132,78 @@ class Burst {
     void informer.run(this.over.signal);
     await informer.waitForSync(this.over.signal);
 
-    await this.create();
-    await this.until('all Pods run', () => this.pods.runningNow === this.count);
+    let isOver = false;
+    try {
+      await this.create();
+      await this.until('all Pods run', () => this.pods.runningNow === this.count);
+      this.checkRush();
+      isOver = true;
+    } finally {
+      this.read();
+      rows.push(...this.rushRows(isOver));
+    }
+    isOver = false;
+    this.pods.mayGo = true;
+    try {
+      await this.remove();
+      await this.until('all Pods are gone', () => this.pods.gone === this.pods.created);
+      await this.until('all machines are given back', () => this.requests.allReturned);
+      isOver = true;
+      await this.until('nothing is left in the cluster', async () => (await this.left()) === 0);
+    } finally {
+      this.read();
+      rows.push(this.returnedRow(isOver));
+    }
+    this.expect(this.machines.boundNow === 0 && this.machines.microUsdPerHour === 0, `${this.machines.boundNow} machines are bound and ${this.machines.microUsdPerHour} micro-dollars an hour are paid at the end`);
+  }
+
+  private checkRush(): void {
     const { created, bound, running, evicted } = this.pods;
     this.expect(created === this.count + evicted && bound === created && running <= created, `${created} Pods created, ${bound} bound, ${running} run, ${evicted} evicted: expected ${this.count} each, and one more for each evicted`);
-    const used = this.pods.nodesInUse();
-    const stranger = [...used].find((node) => this.requests.at(node) === undefined);
+    const stranger = [...this.pods.nodesInUse()].find((node) => this.requests.at(node) === undefined);
     this.expect(stranger === undefined, `Pods run on ${stranger}, which nobody requested of the provider`);
-    this.read();
-    const common = { shape: `${this.count} pods, ${this.podDemand}`, controlPlane: 'processes', kubernetes: this.fleet.kubernetes, pods: this.count, podDemand: this.podDemand };
-    const lastMs = Math.max(0, this.requests.lastAt - this.pods.lastCreatedAt);
-    const covered = this.requests.coveredAt(this.planned.map((each) => each.requests));
-    const afterMs = { lastMs, ...(covered && { coveredMs: Math.max(0, covered.at - this.pods.lastCreatedAt), machinesWhenCovered: covered.machines }) };
-    const bought = { evicted, machines: this.requests.count, machinesInUse: used.size, microUsdPerHour: this.machines.microUsdPerHour };
-    rows.push(
-      { bench: 'burst/requested', ...common, ...spreadOf(this.pods.toRequested((node) => this.requests.at(node))), ...afterMs, ...bought, goals: [goal('lastMs', REQUESTED_GOAL_MS, lastMs)] },
-      { bench: 'burst/bound', ...common, ...spreadOf(this.pods.toBound()) },
-      {
-        bench: 'burst/running', ...common, ...spreadOf(this.pods.toRunning()), apiWrites: this.writes.byProcess(), apiWritesTotal: this.writes.total,
-        writesPerPod: this.writes.ofPods / this.count, ...(this.podDemand === 'direct' && { goals: [goal('writesPerPod', WRITES_PER_POD_GOAL, this.writes.ofPods / this.count)] }),
-      },
-    );
     this.expect(this.podDemand === 'requests' || this.writes.ofRequests === 0, `${this.writes.ofRequests} writes of CapacityRequests, of which there are to be none`);
+  }
 
-    this.pods.mayGo = true;
-    await this.remove();
-    await this.until('all Pods are gone', () => this.pods.gone === this.pods.created);
-    await this.until('all machines are given back', () => this.requests.allReturned);
+  /** Of a run that was cut short what there is, without a word on goals. */
+  private rushRows(isOver: boolean): BenchRow[] {
+    const { evicted, lastCreatedAt } = this.pods;
+    const goals = (...all: ReturnType<typeof goal>[]): { goals?: typeof all } => (isOver && all.length > 0 ? { goals: all } : {});
+    const lastMs = Math.max(0, this.requests.lastAt - lastCreatedAt);
+    const covered = this.requests.coveredAt(this.planned.map((each) => each.requests));
+    const afterMs = { lastMs, ...(covered && { coveredMs: Math.max(0, covered.at - lastCreatedAt), machinesWhenCovered: covered.machines }) };
+    const bought = { evicted, machines: this.requests.count, machinesInUse: this.pods.nodesInUse().size, microUsdPerHour: this.machines.microUsdPerHour };
+    const writesPerPod = this.writes.ofPods / this.count;
+    return [
+      { bench: 'burst/requested', ...this.common(isOver), ...spread(this.pods.toRequested((node) => this.requests.at(node))), ...afterMs, ...bought, ...goals(goal('lastMs', REQUESTED_GOAL_MS, lastMs)) },
+      { bench: 'burst/bound', ...this.common(isOver), ...spread(this.pods.toBound()) },
+      {
+        bench: 'burst/running', ...this.common(isOver), ...spread(this.pods.toRunning()), ...this.costs(), writesPerPod,
+        ...goals(...(this.podDemand === 'direct' ? [goal('writesPerPod', WRITES_PER_POD_GOAL, writesPerPod)] : [])),
+      },
+    ];
+  }
+
+  private returnedRow(isOver: boolean): BenchRow {
     const returnedMs = this.requests.lastReturnedAt - this.pods.lastGoneAt;
-    await this.until('nothing is left in the cluster', async () => (await this.left()) === 0);
-    this.read();
-    rows.push({
-      bench: 'burst/returned', ...common, machines: this.requests.returned, maxMs: returnedMs, goals: [goal('maxMs', RETURNED_GOAL_MS, returnedMs)],
-      apiWrites: this.writes.byProcess(), apiWritesTotal: this.writes.total, processes: this.usage.processes(), loadAverage: this.loads.length > 0 ? Math.round(Math.max(...this.loads) * 10) / 10 : undefined,
-    });
-    this.expect(this.machines.boundNow === 0 && this.machines.microUsdPerHour === 0, `${this.machines.boundNow} machines are bound and ${this.machines.microUsdPerHour} micro-dollars an hour are paid at the end`);
+    return {
+      bench: 'burst/returned', ...this.common(isOver), machines: this.requests.returned, ...this.costs(),
+      ...(isOver && { maxMs: returnedMs, goals: [goal('maxMs', RETURNED_GOAL_MS, returnedMs)] }),
+    };
+  }
+
+  private common(isOver: boolean): Pick<BenchRow, 'shape'> & Partial<BenchRow> {
+    return {
+      shape: `${this.count} pods, ${this.podDemand}`, controlPlane: 'processes', kubernetes: this.fleet.kubernetes, pods: this.count, podDemand: this.podDemand,
+      ...(!isOver && { cutShort: true }),
+    };
+  }
+
+  private costs(): Partial<BenchRow> {
+    return {
+      apiWrites: this.writes.byProcess(), apiWritesTotal: this.writes.total, processes: this.usage.processes(),
+      ...(this.loads.length > 0 && { loadAverage: Math.round(Math.max(...this.loads) * 10) / 10 }),
+    };
   }
 
   /** As fast as the API server takes them. */
@@ -240,6 +277,10 @@ class Burst {
   private expect(holds: boolean, message: string): void {
     if (!holds) this.wrong.push(message);
   }
+}
+
+function spread(ms: readonly number[]): Partial<ReturnType<typeof spreadOf>> {
+  return ms.length > 0 ? spreadOf(ms) : {};
 }
 
 function goal(field: string, below: number, value: number): { field: string; below: number; met: boolean } {

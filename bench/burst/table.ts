@@ -12,13 +12,14 @@ export function burstTable(rows: readonly BenchRow[]): string {
     benchTable(rows), '',
     `control plane: ${controlPlane} (Kubernetes ${kubernetes})${last['loadAverage'] === undefined ? '' : `; load average up to ${last['loadAverage']}`}`,
     `last machine requested ${lastMs} ms after the last Pod was created, ${machinesWhenCovered ?? '?'} machines with room for the sum of all Pods after ${coveredMs ?? '?'} ms; ${machines} machines, ${machinesInUse} of them used, ${evicted} Pods evicted, $${dollars} an hour (invented prices)`,
+    ...(rows.some((row) => row['cutShort']) ? ['cut short: these figures are of what had happened by then'] : []),
     ...writes(rows), ...processes(last),
   ].join('\n');
 }
 
 function writes(rows: readonly BenchRow[]): string[] {
-  return rows.flatMap(({ bench, apiWrites, apiWritesTotal }) => (apiWrites === undefined ? [] : [
-    '', `writes to API servers until ${bench === 'burst/running' ? 'all Pods ran' : 'the end'}: ${apiWritesTotal}`,
+  return rows.flatMap(({ bench, apiWrites, apiWritesTotal, cutShort }) => (apiWrites === undefined ? [] : [
+    '', `writes to API servers until ${bench === 'burst/running' && !cutShort ? 'all Pods ran' : 'the end'}: ${apiWritesTotal}`,
     ...Object.entries(apiWrites as Record<string, Record<string, number>>).map(([by, counts]) => `  ${by}: ${Object.entries(counts).map(([what, n]) => `${what} ${n}`).join(', ')}`),
   ]));
 }

@@ -167,6 +167,12 @@ describe('allowances (D3)', () => {
     step({ waiting: [p3], onItsWay: true });
     for (let i = 0; i < 4; i++) expect(step({ waiting: [p3] })).toBe(0);
     expect(step({ waiting: [p3] })).toBe(3000);
+    step({ waiting: [p3], onItsWay: true });
+    const q3 = unplaced('q', 3);
+    const said = (what: string): UnplacedPod => ({ ...p3, message: what });
+    expect(step({ waiting: [said('0/7 nodes are available'), q3] })).toBe(6000); // it has looked again
+    step({ waiting: [said('0/7 nodes are available'), q3], onItsWay: true });
+    for (let i = 0; i < 3; i++) expect(step({ waiting: [said('0/8 nodes are available'), q3] })).toBe(6000); // not at each of them
   });
 
   describe('with machines that stand empty', () => {

@@ -1,3 +1,4 @@
+import { amounts, equal, inProportion, max, minus, texts } from './amount-vectors.ts';
 import type { ExactAmounts } from './contribution.ts';
 
 /** A Pod of the row that the scheduler could not place when the roll-up was built. */
@@ -35,8 +36,8 @@ interface Allowance {
   /** Timestamp of the first roll-up that held the present sigma. */
   since: bigint;
   doublings: number;
-  /** The last roll-up at which Pods waited and a machine for them was on its way. */
-  arriving?: bigint;
+  /** The last roll-up at which Pods waited and a machine for them was on its way, and what the scheduler said of each then. */
+  arriving?: { readonly at: bigint; readonly words: ReadonlyMap<string, string> };
   /** Growing has not helped in this episode. */
   givenUp: boolean;
   /** The machine that stood empty when it was given up, if that was why. */
@@ -230,13 +231,16 @@ export class Allowances {
   }
 
   private grow(row: RowView, allowance: Allowance, empty: EmptyMachine | undefined, timestamp: bigint): void {
+    const isArriving = row.onItsWay();
+    if (isArriving) allowance.arriving = { at: timestamp, words: new Map(row.unplaced.map(({ requestKey, message }) => [requestKey, message])) };
     const lasting = row.unplaced.filter((pod) => this.lasts(this.pods.get(pod.requestKey)));
     if (lasting.length === 0) return;
     const since = lasting.reduce((latest, pod) => max(latest, this.pods.get(pod.requestKey)?.since ?? timestamp), allowance.since);
-    if (row.onItsWay()) allowance.arriving = timestamp;
-    if (row.satisfied(since) !== true) return;
-    // A busy scheduler gets round to a Pod long after what has come for it is there, and may give that to others first.
-    if (allowance.arriving !== undefined && timestamp - allowance.arriving < max(this.turnNanos, 1n)) return;
+    if (isArriving || row.satisfied(since) !== true) return;
+    // A busy scheduler gets round to a Pod long after what has come for it is there, and may give that to others first. That it has
+    // looked again shows in its words: they count the Nodes.
+    const { arriving } = allowance;
+    if (arriving && timestamp - arriving.at < this.turnNanos && lasting.some((pod) => arriving.words.get(pod.requestKey) === pod.message)) return;
     if (!allowance.givenUp && (empty !== undefined || allowance.doublings >= MAX_DOUBLINGS)) {
       allowance.givenUp = true;
       allowance.witness = empty?.machineId;
@@ -263,41 +267,4 @@ function continued(before: ReadonlyMap<string, Streak>, now: readonly string[], 
     const streak = before.get(key);
     return [key, streak ? { steps: streak.steps + 1, since: streak.since } : { steps: 1, since: timestamp }] as const;
   }));
-}
-
-/** Less demand needs less correction; rounding goes down, so that it ends at nothing. */
-function inProportion(sigma: ReadonlyMap<string, bigint>, before: ReadonlyMap<string, bigint>, now: ReadonlyMap<string, bigint>): Map<string, bigint> {
-  const next = new Map<string, bigint>();
-  for (const [dimension, nanos] of sigma) {
-    const was = before.get(dimension) ?? 0n;
-    const is = now.get(dimension) ?? 0n;
-    const kept = is < was ? (nanos * is) / was : nanos;
-    if (kept > 0n) next.set(dimension, kept);
-  }
-  return next;
-}
-
-function minus(sigma: ReadonlyMap<string, bigint>, less: ReadonlyMap<string, bigint>): Map<string, bigint> {
-  const next = new Map<string, bigint>();
-  for (const [dimension, nanos] of sigma) {
-    const rest = nanos - (less.get(dimension) ?? 0n);
-    if (rest > 0n) next.set(dimension, rest);
-  }
-  return next;
-}
-
-function equal(a: ReadonlyMap<string, bigint>, b: ReadonlyMap<string, bigint>): boolean {
-  return a.size === b.size && [...a].every(([dimension, nanos]) => b.get(dimension) === nanos);
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
-}
-
-function texts(map: ReadonlyMap<string, bigint>): Record<string, string> {
-  return Object.fromEntries([...map].map(([dimension, nanos]) => [dimension, String(nanos)]));
-}
-
-function amounts(record: Readonly<Record<string, string>>): Map<string, bigint> {
-  return new Map(Object.entries(record).map(([dimension, text]) => [dimension, BigInt(text)]));
 }

@@ -28,7 +28,8 @@ export class Cluster {
   readonly #pending = new Set<SimulatedPod>();
   /** Those that the scheduler has still to try, first things first. Of no use to one that tries all at once. */
   readonly #queue = new Set<SimulatedPod>();
-  readonly #refused = new Set<SimulatedPod>();
+  /** With what is said of each. */
+  readonly #refused = new Map<SimulatedPod, string>();
   /** Domain and number of bound Pods of each gang that has any. */
   readonly #gangs = new Map<string, { readonly domain: string; bound: number }>();
   #changed = false;
@@ -45,8 +46,12 @@ export class Cluster {
   }
 
   /** Pods of which the scheduler has said that they fit nowhere. It may not have looked since. */
-  get unplaced(): ReadonlySet<SimulatedPod> {
-    return this.#triesPerPass === Infinity ? this.#pending : this.#refused;
+  get unplaced(): Iterable<SimulatedPod> {
+    return this.#triesPerPass === Infinity ? this.#pending : this.#refused.keys();
+  }
+
+  wordsOn(pod: SimulatedPod): string {
+    return this.#refused.get(pod) ?? 'no Node has room';
   }
 
   get boundPods(): number {
@@ -120,7 +125,7 @@ export class Cluster {
 
   /** As far as it gets: when something has changed, those that fitted nowhere are tried again after all others. */
   #scheduleSome(now: Millis): SimulatedPod[] {
-    if (this.#changed) for (const pod of this.#refused) this.#queue.add(pod);
+    if (this.#changed) for (const pod of this.#refused.keys()) this.#queue.add(pod);
     this.#changed = false;
     const bound: SimulatedPod[] = [];
     let left = this.#triesPerPass;
@@ -128,7 +133,7 @@ export class Cluster {
       if (left-- === 0) break;
       this.#queue.delete(pod);
       const node = this.#choose(pod.template);
-      if (node === undefined) this.#refused.add(pod);
+      if (node === undefined) this.#refused.set(pod, `no room on ${this.nodes.size} Nodes`);
       else bound.push(this.#bind(pod, node, now));
     }
     return bound;

@@ -110,7 +110,7 @@ export class DemandReporter {
     return {
       key: row.statusKey,
       requests: () => row.requests(),
-      unplaced: unplaced.map((pod) => ({ requestKey: pod.id, amounts: this.#book.amountsOf(pod.id), message: 'no Node has room' })),
+      unplaced: unplaced.map((pod) => ({ requestKey: pod.id, amounts: this.#book.amountsOf(pod.id), message: this.#cluster.wordsOn(pod) })),
       satisfied: (since) => (this.#judged >= since ? this.#verdicts.get(row.statusKey) : undefined),
       onItsWay: () => onItsWay().some(fits),
       matches: ({ machineId }) => {

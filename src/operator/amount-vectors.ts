@@ -1,0 +1,38 @@
+/** Arithmetic of amounts by dimension, in billionths. */
+
+/** Less demand needs less correction; rounding goes down, so that it ends at nothing. */
+export function inProportion(sigma: ReadonlyMap<string, bigint>, before: ReadonlyMap<string, bigint>, now: ReadonlyMap<string, bigint>): Map<string, bigint> {
+  const next = new Map<string, bigint>();
+  for (const [dimension, nanos] of sigma) {
+    const was = before.get(dimension) ?? 0n;
+    const is = now.get(dimension) ?? 0n;
+    const kept = is < was ? (nanos * is) / was : nanos;
+    if (kept > 0n) next.set(dimension, kept);
+  }
+  return next;
+}
+
+export function minus(sigma: ReadonlyMap<string, bigint>, less: ReadonlyMap<string, bigint>): Map<string, bigint> {
+  const next = new Map<string, bigint>();
+  for (const [dimension, nanos] of sigma) {
+    const rest = nanos - (less.get(dimension) ?? 0n);
+    if (rest > 0n) next.set(dimension, rest);
+  }
+  return next;
+}
+
+export function equal(a: ReadonlyMap<string, bigint>, b: ReadonlyMap<string, bigint>): boolean {
+  return a.size === b.size && [...a].every(([dimension, nanos]) => b.get(dimension) === nanos);
+}
+
+export function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+export function texts(map: ReadonlyMap<string, bigint>): Record<string, string> {
+  return Object.fromEntries([...map].map(([dimension, nanos]) => [dimension, String(nanos)]));
+}
+
+export function amounts(record: Readonly<Record<string, string>>): Map<string, bigint> {
+  return new Map(Object.entries(record).map(([dimension, text]) => [dimension, BigInt(text)]));
+}
