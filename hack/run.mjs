@@ -18,6 +18,7 @@ const verbs = {
   bench: (node, args) => run(node, ['bench/main.ts', ...args]),
   explore: (node, args) => run(node, ['explore/main.ts', ...args]),
   'check-report': (node, args) => run(node, ['hack/check-report.ts', ...args]),
+  'pack-kit': (node, args) => run(node, ['hack/pack-kit.ts', ...args]),
   mutants: (node, args) => run(node, ['hack/mutants/run.ts', ...args]),
   test: runTests,
 };
