@@ -5,7 +5,6 @@ import { eventually, expect, throughout } from '../promise.ts';
 import { halved } from '../rig/halved.ts';
 import { machinesOf } from '../rig/machines.ts';
 import type { RigPromise } from '../rig/rig-promise.ts';
-import { isLive } from '../rig/workload.ts';
 
 const pool = 'do-not-disrupt';
 
@@ -28,8 +27,7 @@ export const doNotDisruptIsHeeded: RigPromise = {
     log(`${id}: ${(await ground.machine(id)).status?.message ?? ''}`);
     // Three times as long as patience with occupied machines.
     await throughout('both Pods run where they were', 9, async () => {
-      const pods = (await workload.pods()).filter(isLive);
-      expect(kept.every((pod) => pods.some(({ metadata, spec }) => metadata.uid === pod.metadata.uid && spec.nodeName === pod.spec.nodeName)), await ground.seen());
+      await ground.expectUnmoved(workload, kept);
       expect(!ground.changes().some(({ to }) => to === 'Draining'), await ground.seen());
     });
     const sentence = (await ground.explainMachine(id)).trim();

@@ -19,7 +19,7 @@ export const gangOnOneRack: RigPromise = {
   async run(ground) {
     const { east } = ground;
     const affinity = { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: RACK, labelSelector: { matchLabels: { app: 'ring' } } }] } };
-    const ring = await ground.submit(east, 'ring', MEMBERS, { cpu: '6', spec: { affinity } });
+    const ring = await ground.submit(east, 'ring', MEMBERS, { cpu: '8', spec: { affinity } });
     const pods = await ground.running(ring, MEMBERS);
     const racks = new Map((await ground.nodes(east)).map(({ metadata }) => [metadata.name, metadata.labels?.[RACK]]));
     const used = pods.map((pod) => racks.get(pod.spec.nodeName ?? ''));

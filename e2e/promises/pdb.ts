@@ -36,8 +36,7 @@ export const budgetIsRespected: RigPromise = {
       return told[1] ?? '';
     });
     log(sentence);
-    const now = await ground.running(workload, 2);
-    expect(kept.every((pod) => now.some(({ metadata, spec }) => metadata.uid === pod.metadata.uid && spec.nodeName === pod.spec.nodeName)), `a Pod was moved in spite of its budget: ${await ground.seen()}`);
+    await ground.expectUnmoved(workload, kept);
 
     await east.client.delete(PodDisruptionBudgetResource, { namespace: pool, name: BUDGET });
     log('the budget is gone');

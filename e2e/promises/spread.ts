@@ -16,7 +16,7 @@ export const podsSpreadOverZones: RigPromise = {
   async run(ground) {
     const { east } = ground;
     const topologySpreadConstraints = [{ topologyKey: ZONE_LABEL, maxSkew: 1, whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: { app: 'wide' } } }];
-    const wide = await ground.submit(east, 'wide', REPLICAS, { cpu: '6', spec: { topologySpreadConstraints } });
+    const wide = await ground.submit(east, 'wide', REPLICAS, { cpu: '8', spec: { topologySpreadConstraints } });
     const pods = await ground.running(wide, REPLICAS);
     const zones = new Map((await ground.nodes(east)).map(({ metadata }) => [metadata.name, metadata.labels?.[ZONE_LABEL]]));
     const perZone = ZONES.map((zone) => pods.filter((pod) => zones.get(pod.spec.nodeName ?? '') === zone).length);

@@ -16,11 +16,11 @@ export const surgePreempts: RigPromise = {
     const { east, west, log } = ground;
     await ground.priorityClass(east, 'e2e-high', 100_000);
     await ground.priorityClass(west, 'e2e-low', 1_000);
-    const batch = await ground.submit(west, 'batch', MACHINES, { cpu: '6', spec: { priorityClassName: 'e2e-low' } });
+    const batch = await ground.submit(west, 'batch', MACHINES, { cpu: '8', spec: { priorityClassName: 'e2e-low' } });
     const before = await ground.running(batch, MACHINES);
     log(`all ${MACHINES} machines serve batch work in west`);
 
-    const surge = await ground.submit(east, 'surge', 2, { cpu: '6', spec: { priorityClassName: 'e2e-high' } });
+    const surge = await ground.submit(east, 'surge', 2, { cpu: '8', spec: { priorityClassName: 'e2e-high' } });
     const served = await ground.running(surge, 2);
     const taken = new Set((await ground.machinesUnder(east, served)).values());
     const preempted = ground.changes().filter(({ to, machineId }) => to === 'Draining' && taken.has(machineId));

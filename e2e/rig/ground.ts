@@ -55,6 +55,11 @@ export class Ground {
     return workload;
   }
 
+  /** The workloads that were not ended. */
+  all(): readonly Workload[] {
+    return [...this.workloads];
+  }
+
   /** Waits until so many Pods of the workload run, and no others are there; returns them. */
   async running(workload: Workload, count: number, seconds = PATIENCE_S): Promise<Pod[]> {
     return eventually(`${count} Pods of ${workload.name} run in ${workload.site.id}`, seconds, async () => {
@@ -89,8 +94,25 @@ export class Ground {
   /** Every change of the promise's machines so far, in order, by the provider's own log. */
   changes(): Change[] {
     const own = new Set(this.machines.map(({ id }) => id));
+    return this.operations<Change>('state').filter(({ machineId, from, to }) => own.has(machineId) && from !== to); // a provider that comes back says all states again
+  }
+
+  private operations<T>(event: 'state' | 'call'): T[] {
     const lines = readFileSync(this.rig.operationLog, 'utf8').split('\n').filter((line) => line !== '');
-    return lines.map((line) => JSON.parse(line) as Change & { event: string }).filter((entry) => entry.event === 'state' && own.has(entry.machineId));
+    return lines.map((line) => JSON.parse(line) as T & { event: string }).filter((entry) => entry.event === event);
+  }
+
+  /** Highest epoch of a shard that the provider has obeyed. */
+  highestEpoch(): bigint {
+    const calls = this.operations<{ epoch: string; outcome: string }>('call').filter(({ outcome }) => outcome === 'OK');
+    return calls.reduce((highest, { epoch }) => (BigInt(epoch) > highest ? BigInt(epoch) : highest), 0n);
+  }
+
+  /** Throws unless just these Pods of the workload run, and where they ran. */
+  async expectUnmoved(workload: Workload, before: readonly Pod[]): Promise<void> {
+    const now = (await workload.pods()).filter(isLive);
+    const stays = (pod: Pod): boolean => now.some(({ metadata, spec, status }) => metadata.uid === pod.metadata.uid && spec.nodeName === pod.spec.nodeName && status?.phase === 'Running');
+    expect(now.length === before.length && before.every(stays), `Pods of ${workload.name} were to stay where they are: ${await this.seen()}`);
   }
 
   /** State and cluster of each machine of the promise now, by the provider's own log. */

@@ -17,6 +17,8 @@ export interface RigPromise {
   readonly machines: readonly SeedInstance[];
   /** It stops what the others stand on, so it runs when they have ended. */
   readonly alone?: boolean;
+  /** Nothing works on its rig afterwards, so what its workloads got is not waited for. It comes last. */
+  readonly ends?: boolean;
   /** Returns what was seen. Workloads may be left running: they are ended, and what they got has to be given back. */
   run(ground: Ground): Promise<string>;
 }
@@ -46,7 +48,7 @@ export async function checkOnRig(promises: readonly RigPromise[], { kind, dir, a
       const ground = new Ground(on, id, machines, (line) => log(`${id}: ${line}`));
       try {
         const detail = await promised.run(ground);
-        await ground.clear();
+        if (promised.ends !== true) await ground.clear();
         return { detail, kubernetes: on.kubernetes };
       } finally {
         ground.abandon();
@@ -54,7 +56,7 @@ export async function checkOnRig(promises: readonly RigPromise[], { kind, dir, a
     });
     if (result.outcome !== 'passed') failures++;
     onResult(result);
-    return result.outcome === 'passed';
+    return result.outcome === 'passed' && promised.ends !== true;
   };
   const stop = async (): Promise<void> => {
     await rig?.stop();

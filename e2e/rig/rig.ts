@@ -1,8 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SYSTEM_NAMESPACE } from '../../src/api/constants.ts';
-import { NamespaceResource, ShardResource } from '../../src/api/resources.ts';
-import type { Shard } from '../../src/api/types.ts';
+import { NamespaceResource } from '../../src/api/resources.ts';
 import { bootstrapTemplate } from '../../src/world/bootstrap-blob.ts';
 import type { SeedInstance } from '../../src/world/seed-instance.ts';
 import { freePort } from '../control-plane/free-port.ts';
@@ -71,7 +70,7 @@ export interface Rig {
   readonly operationLog: string;
   /** The replica that leads. Throws when none is ready. */
   leader(): Promise<Replica>;
-  /** Resolves when the shard says that both clusters are connected. */
+  /** Resolves when the shard that leads has a session with both clusters. */
   connected(seconds: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -132,8 +131,9 @@ async function startParts({ kind, dir, machines, namespaces, log }: RigOptions, 
     throw new Error(`no replica of the shard is ready; ${replicas.map((replica) => replica.part.lastWords()).join('\n')}`);
   };
   const connected = (seconds: number): Promise<void> => eventually('both operators are connected to the shard', seconds, async () => {
-    const shard = await sites.hub.client.get<Shard>(ShardResource, { namespace: SYSTEM_NAMESPACE, name: SHARD });
-    const { sessions = 0 } = shard?.status ?? {};
+    // Of the process that leads now: the Shard's status may still be its predecessor's.
+    const metrics = await (await fetch(`http://127.0.0.1:${(await leader()).probes}/metrics`)).text();
+    const sessions = Number(/_active_sessions(?:\{[^}]*\})? (\d+)/.exec(metrics)?.[1] ?? NaN);
     expect(sessions === agents.size, `${sessions} of ${agents.size}; ${[...replicas.map((replica) => replica.part), ...agents.values()].map((each) => each.lastWords()).join('\n')}`);
   });
   await connected(90);
