@@ -7,7 +7,7 @@ const pool = 'operator-restart';
 export const operatorComesBack: RigPromise = {
   id: pool,
   promise: 'an operator killed: its cluster keeps its machines and Pods, nothing is bought for it, and what came meanwhile is served once it is back',
-  on: ['processes', 'embedded'],
+  on: ['processes'],
   alone: true,
   machines: machinesOf(pool, 4),
   async run(ground) {

@@ -9,7 +9,7 @@ const LIMIT_S = 20;
 export const standbyTakesOver: RigPromise = {
   id: pool,
   promise: `the leading shard killed: the standby leads under a higher epoch within ${LIMIT_S} s, serves new demand, and no Pod notices`,
-  on: ['processes', 'embedded'],
+  on: ['processes'],
   alone: true,
   machines: machinesOf(pool, 4),
   async run(ground) {

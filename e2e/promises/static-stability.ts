@@ -9,7 +9,7 @@ const pool = 'static-stability';
 export const clustersRunWithoutUs: RigPromise = {
   id: pool,
   promise: 'all of BigFleet killed, its provider included: Pods keep running and are replaced on the Nodes there are; started again, it changes nothing',
-  on: ['processes', 'embedded'],
+  on: ['processes'],
   alone: true,
   machines: machinesOf(pool, 4),
   async run(ground) {

@@ -12,7 +12,7 @@ const pool = 'uninstall';
 export const clustersOutliveUs: RigPromise = {
   id: pool,
   promise: 'uninstalled, objects and definitions deleted: Nodes and Pods of the clusters run on, and no machine is drained or deleted',
-  on: ['processes', 'embedded'],
+  on: ['processes'],
   alone: true,
   ends: true,
   machines: machinesOf(pool, 3),

@@ -9,7 +9,7 @@ const pool = 'version-skew';
 export const releasesMayDiffer: RigPromise = {
   id: pool,
   promise: 'an operator and a shard of which one is a release older or newer than the other (modelled by a relay) serve Pods, and give back what is not needed',
-  on: ['processes', 'embedded'],
+  on: ['processes'],
   alone: true,
   machines: machinesOf(pool, 4),
   async run(ground) {
