@@ -51,11 +51,12 @@ function varint(value: number): Buffer {
 export class SkewRelay {
   readonly address: string;
   /** Frames passed on, by the kind of their payload. */
-  readonly passed = new Map<string, number>();
+  readonly passed: ReadonlyMap<string, number>;
   private readonly server: Server;
   private readonly client: Client;
 
-  private constructor(server: Server, client: Client, port: number) {
+  private constructor(server: Server, client: Client, port: number, passed: ReadonlyMap<string, number>) {
+    this.passed = passed;
     this.server = server;
     this.client = client;
     this.address = `127.0.0.1:${port}`;
@@ -65,18 +66,18 @@ export class SkewRelay {
     const client = new Client(shard, credentials.createInsecure());
     const server = new Server();
     const method = { path, requestStream: true, responseStream: true, requestSerialize: bytes.serialize, requestDeserialize: bytes.deserialize, responseSerialize: bytes.serialize, responseDeserialize: bytes.deserialize };
-    let relay: SkewRelay | undefined;
+    const passed = new Map<string, number>();
+    const note = (kind = 'unknown'): void => void passed.set(kind, (passed.get(kind) ?? 0) + 1);
     server.addService({ session: method }, {
       session: (caller: ServerDuplexStream<Buffer, Buffer>) => {
         const call = client.makeBidiStreamRequest(path, bytes.serialize, bytes.deserialize);
-        const note = (kind: string | undefined): void => void relay?.passed.set(kind ?? 'unknown', (relay.passed.get(kind ?? 'unknown') ?? 0) + 1);
         caller.on('data', (frame: Buffer) => {
           note(OperatorMessage.decode(frame).payload?.$case);
           call.write(skew.up(frame));
         });
         call.on('data', (frame: Buffer) => {
           note(ShardMessage.decode(frame).payload?.$case);
-          for (const passed of skew.down(frame)) caller.write(passed);
+          for (const each of skew.down(frame)) caller.write(each);
         });
         caller.on('end', () => call.end());
         caller.on('cancelled', () => call.cancel());
@@ -86,8 +87,7 @@ export class SkewRelay {
       },
     });
     const port = await new Promise<number>((resolve, reject) => server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound))));
-    relay = new SkewRelay(server, client, port);
-    return relay;
+    return new SkewRelay(server, client, port, passed);
   }
 
   stop(): void {
