@@ -8,7 +8,7 @@ import type { BenchOptions, Suite } from './suite.ts';
 /** A suite is loaded only when it is asked for: `./NAME.ts` beside this file. */
 const SUITES: Readonly<Record<string, string>> = {
   engine: 'the decision engine, up to 2.4 million machines',
-  shard: 'stalls of a whole shard process with its provider, hub and operators, up to 500,000 machines',
+  shard: 'stalls of a whole shard process with its provider, hub and operators, up to 500,000 machines; how fast it takes in changes',
   burst: 'many Pods at once on an empty cluster of real Kubernetes processes, and all machines given back afterwards',
   provider: 'the provider kit: what it keeps when it is killed, and how fast it answers for 20,000 and 50,000 machines',
   rollup: 'an operator with 100,000 requests: the message that reports them, cold and after changes',

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UsageError } from '../src/lib/usage-error.ts';
 import { quantile, spreadOf } from './engine/measure.ts';
+import { changes } from './shard/changes.ts';
 import { startFleet, type Fleet } from './shard/processes.ts';
 import { Operators } from './shard/operators.ts';
 import { Scraper } from './shard/scraper.ts';
@@ -22,6 +23,9 @@ const SHAPES: readonly Shape[] = [
   { name: '20k', machines: 20_000, clusters: 10, perRow: 100 },
 ];
 
+/** The parts of a shard that take in what changed, alone in this process. */
+const CHANGES = { name: '50k-changes', machines: 50_000 };
+
 /** The main loop may stand still for so long. */
 const STALL_GOAL_MS = 50;
 const STEADY_SECONDS = 20;
@@ -29,6 +33,7 @@ const PATIENCE_MS = 600_000;
 
 export const help = `shapes:
 ${SHAPES.map(({ name, machines, clusters, perRow }) => `  ${name.padEnd(6)} ${machines.toLocaleString('en-US')} idle machines; ${clusters} clusters × 3 rows of ${perRow} machines each`).join('\n')}
+  ${CHANGES.name.padEnd(6)} ${CHANGES.machines.toLocaleString('en-US')} slots of a provider of the kit; 1 % of them changes, at least 30 times
 
 benches, one after the other in the same shard process:
   shard/list     it starts and takes in its provider's first List
@@ -36,7 +41,11 @@ benches, one after the other in the same shard process:
   shard/steady   nothing changes for ${STEADY_SECONDS} s
   shard/return   demand halves; the machines are drained and idle again
 
-figures:
+  shard/changes         from the moment it asks until 1 % changed machines are in its inventory (provider a process of its own, over a socket)
+  shard/changes-engine  ... until its engine has heard of them as well
+
+figures of the last two: of the time they take; cpuP50Ms, cpuP99Ms of the processor time of this process in it, which neighbours on the machine
+change less. Figures of the others:
   samples, p50Ms, p99Ms, maxMs   of the longest stall of the event loop in each quarter of a second (metric event_loop_stall_seconds)
   wallMs                         how long the phase took
 Hub, provider and shard are processes of their own with sockets between them; they share this machine's cores; their own needs show in it. SHARD_NODE_FLAGS='--cpu-prof'
@@ -44,9 +53,11 @@ leaves a profile of the shard.`;
 
 export async function run(options: BenchOptions): Promise<SuiteResult> {
   const shapes = SHAPES.filter(({ name }) => options.shape === undefined || name === options.shape);
-  if (shapes.length === 0) throw new UsageError(`there is no shape "${options.shape}"; there are ${SHAPES.map((s) => s.name).join(', ')}`);
+  const isChanges = options.shape === undefined || options.shape === CHANGES.name;
+  if (shapes.length === 0 && !isChanges) throw new UsageError(`there is no shape "${options.shape}"; there are ${[...SHAPES, CHANGES].map((s) => s.name).join(', ')}`);
   const rows: BenchRow[] = [];
   const failures: string[] = [];
+  if (isChanges) await changes(CHANGES.name, CHANGES.machines, options, rows, failures);
   for (const shape of shapes) {
     const folder = mkdtempSync(join(tmpdir(), 'bigfleet-bench-shard-'));
     options.progress(`— ${shape.name}: ${shape.machines} machines, ${shape.clusters} clusters; logs in ${folder}`);
