@@ -894,4 +894,39 @@ export const MUTANTS: readonly Mutant[] = [
     find: '.sort((a, b) => Number(trial.holdsItself(a)) - Number(trial.holdsItself(b)))',
     replace: '',
   },
+  {
+    id: 'idle-clock-once', file: 'facts/idle-clocks.ts', rule: 'a machine is released once, however often its clock was told of',
+    find: 'visited.add(slot);',
+    replace: '',
+  },
+  {
+    id: 'fold-seats-in-order', file: 'decide/seats.ts', rule: 'who sits where does not depend on which machine was told of first',
+    find: '.sort((a, b) => compareOrders(a.order, b.order) || first(a) - first(b))',
+    replace: '',
+  },
+  {
+    id: 'reclaim-empty-first', file: 'decide/reclaim.ts', rule: 'a Pod costs one at least, an empty machine nothing (B53)',
+    find: 'disruptionCost(hints?.get(inventory.id(slot)))',
+    replace: 'hints?.get(inventory.id(slot))?.disruptionCost ?? 0',
+  },
+  {
+    id: 'release-unspecified', file: 'decide/release.ts', rule: 'unspecified capacity is never released',
+    find: "if (type === 'OnDemand') return holds",
+    replace: "if (type === 'OnDemand' || type === 'Unspecified') return holds",
+  },
+  {
+    id: 'hint-gone', file: 'facts/facts.ts', rule: 'a machine of which nothing is hinted any more ranks as one without hints',
+    find: 'for (const id of before?.keys() ?? []) if (after?.has(id) !== true) yield id;',
+    replace: '',
+  },
+  {
+    id: 'said-again', file: 'facts/facts.ts', rule: 'what is said again calls for no plan',
+    find: 'if (this.#isNews(change)) this.version++;',
+    replace: 'this.#isNews(change);\n    this.version++;',
+  },
+  {
+    id: 'stamp-by-intent', file: 'facts/inventory.ts', rule: 'what is being configured is its own who decided for it, before the provider says so',
+    find: 'const stamp = assigned >= 0 ? assigned : (this.intendedTo[slot] as number);',
+    replace: 'const stamp = assigned;',
+  },
 ];

@@ -57,6 +57,32 @@ describe('apply', () => {
     expect(plan.stats.machines).toBe(1);
   });
 
+  it('calls for no new plan if it says again what is known', () => {
+    const hinted = (pods: number): Change => ({ kind: 'hints', cluster: 'c1', hints: [hint('a', { pods })] });
+    const two = [need({ units: 1 }), need({ units: 1, priority: 7 })];
+    const again: Change[] = [
+      demand(...two), connected, hinted(1), { kind: 'supply', trusted: true }, { kind: 'policy', policy: policy() },
+      { kind: 'memory', changes: [] }, { kind: 'machines', upserted: [], removed: [] }, demand(...[...two].reverse()),
+    ];
+    const engine = told(machines(machine('a', 'Configured'), machine('b', 'Configured')), ...again);
+    for (let i = 0; i < 3; i++) engine.apply({ kind: 'memory', changes: engine.plan(T0).memory });
+    const { stats } = engine.plan(T0);
+    for (const change of again) {
+      engine.apply(change);
+      expect(engine.plan(T0 + 1).stats, change.kind).toBe(stats);
+    }
+    const news: Change[] = [
+      demand(...two.slice(1)), { kind: 'session', cluster: 'c1', connected: false }, hinted(2), { kind: 'hints', cluster: 'c1', hints: [] },
+      { kind: 'hints', cluster: 'c1', hints: null }, { kind: 'supply', trusted: false }, { kind: 'policy', policy: policy({ reclaimGraceSeconds: 1 }) },
+    ];
+    for (const change of news) {
+      const before = engine.plan(T0 + 2).stats;
+      engine.apply(change);
+      expect(engine.plan(T0 + 2).stats, JSON.stringify(change)).not.toBe(before);
+      expect(textOf(engine.plan(T0 + 2))).toBe(textOf(planOnce(engine.snapshot(), T0 + 2)));
+    }
+  });
+
   it('replaces the demand of one cluster and leaves the others alone', () => {
     const engine = told(demand(need(), need({ priority: 7 })), { kind: 'needs', cluster: 'c2', needs: [need({ cluster: 'c2' })] });
     engine.apply(demand(need({ priority: 9 })));

@@ -190,6 +190,19 @@ describe('gangs that fit on one machine', () => {
       expect(actionsOf(planOnce(committed(before, first), T0))).toEqual([]);
     });
 
+    it('sit down on larger machines in the same order, whichever was told of first', () => {
+      const size = (cpu: number, memory: number, gpu = 0) => ({ allocatable: amounts({ cpu, memory, ...(gpu > 0 && { gpu }) }) });
+      const byMemory = (group: string): Need => gang(group, 0, { interruptionBucket: 27, minUnit: amounts({ memory: 2 }), aggregate: amounts({ memory: 6 }) });
+      const needs = [gang('g1', 4), byMemory('g2'), byMemory('g3')];
+      const machines = [
+        machine('m0', 'Configured', { zone: 'za', ...size(1.5, 3) }), machine('m2', 'Configured', { zone: 'za', ...size(1.5, 3) }),
+        machine('m1', 'Configuring', { zone: 'zc', ...size(4, 8, 1), assigned: sharedBy(needs[0] as Need) }),
+        machine('m3', 'Configured', { zone: 'za', ...size(4, 8), assigned: sharedBy(needs[0] as Need) }),
+      ];
+      const plans = new Set([[0, 1, 2, 3], [2, 3, 0, 1], [3, 2, 1, 0], [2, 0, 3, 1]].map((order) => textOf(plan({ machines: order.map((i) => machines[i] as EngineMachine), needs }))));
+      expect(plans.size).toBe(1);
+    });
+
     it('stay on the larger machine that they share, though smaller ones that nobody needs any more would serve one of them', () => {
       const needs = [wanted, gang('g2', 4, ask)];
       const shared: EngineMachine = big('z', 'Configured', { assigned: sharedBy(wanted) });

@@ -51,10 +51,11 @@ describe('reclaim', () => {
     ['the dearest first', [machine('a', 'Configured', { priceMicroUsdPerHour: 1 }), machine('b', 'Configured', { priceMicroUsdPerHour: 2 })], {}, ['b', 'a']],
     ['then the cheapest to reclaim', ['a', 'b'].map((id) => machine(id, 'Configured', { assigned: { cluster: 'c1', fingerprint: 'f', group: '', priority: 1, interruptionBucket: 1, reclamationBucket: id === 'a' ? 5 : 4 } })), {}, ['b', 'a']],
     ['then by id', [machine('b', 'Configured'), machine('a', 'Configured')], {}, ['a', 'b']],
-    ['of two hints about one machine the more cautious one', [machine('a', 'Configured'), machine('b', 'Configured')], { c1: [hint('a', { pods: 0, disruptionCost: 5 }), hint('a', { pods: 0, disruptionCost: 0 }), hint('b', { pods: 0, disruptionCost: 3 })] }, ['b', 'a']],
-    ['what is cheapest to disturb before everything else', [machine('a', 'Configured', { priceMicroUsdPerHour: 9 }), machine('b', 'Configured')], { c1: [hint('a', { pods: 0, disruptionCost: 1 })] }, ['b', 'a']],
+    ['of two hints about one machine the more cautious one', [machine('a', 'Configured'), machine('b', 'Configured')], { c1: [hint('a', { disruptionCost: 5 }), hint('a', { pods: 0, disruptionCost: 0 }), hint('b', { disruptionCost: 3 })] }, ['b', 'a']],
+    ['what is cheapest to disturb before everything else', [machine('a', 'Configured', { priceMicroUsdPerHour: 9 }), machine('b', 'Configured')], { c1: [hint('a')] }, ['b', 'a']],
+    ['what is empty first, though its operator says nothing of what Pods cost (B53)', ['a', 'b'].map((id) => machine(id, 'Configured')), { c1: [hint('a', { pods: 3, disruptionCost: 0 }), hint('b', { pods: 0, disruptionCost: 7 })] }, ['b', 'a']],
   ])('takes %s', (_, machines, hints, expected) => {
-    expect(idsOf(plan({ machines, ...(hints && { hints }) }), 'Reclaim')).toEqual(expected);
+    expect(idsOf(plan({ machines, ...(hints && { hints }), policy: policy({ holds: { onDemandMs: 0, spotMs: 0, occupiedExcessMs: 0 } }) }), 'Reclaim')).toEqual(expected);
   });
 
   it('never takes a machine that a lacking Need is credited with', () => {

@@ -4,6 +4,7 @@
  */
 import type { Cluster } from '../facts/cluster.ts';
 import type { Facts } from '../facts/facts.ts';
+import { disruptionCost } from '../facts/pools.ts';
 import { CONFIGURED } from '../facts/role.ts';
 import type { MachineReason, Millis } from '../types.ts';
 import type { PlanDraft } from './plan-draft.ts';
@@ -91,7 +92,7 @@ function inReclaimOrder(slots: readonly number[], { hints }: Cluster, { inventor
   return slots
     .map((slot) => ({
       slot,
-      disruptionCost: hints?.get(inventory.id(slot))?.disruptionCost ?? 0,
+      disruptionCost: disruptionCost(hints?.get(inventory.id(slot))),
       price: inventory.price(slot),
       reclamation: (inventory.assigned(slot) ?? inventory.intentTo(slot))?.reclamationBucket ?? 0,
       rank: inventory.rank[slot] as number,

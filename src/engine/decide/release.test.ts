@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { planOnce } from '../engine.ts';
+import { changesOf, createEngine, planOnce } from '../engine.ts';
 import { bindTo, machine, MINUTE, need, policy, RAILS_OFF, T0, world } from '../testing/builders.ts';
 import type { WorldSpec } from '../testing/builders.ts';
 import { actionsOf, codesOf, idsOf } from '../testing/summary.ts';
-import type { CapacityType, MemoryChange } from '../types.ts';
+import type { CapacityType, Change, MemoryChange } from '../types.ts';
 
 const plan = (spec: WorldSpec, now = T0) => planOnce(world(spec), now);
 const idleSince = (key: string, at: number | null): MemoryChange => ({ what: 'idleSince', key, at });
@@ -20,6 +20,26 @@ describe('release', () => {
     [60_000 * MINUTE, ['OnDemand', 'Spot']],
   ])('after %i ms idle lets go of %j', (waited, expected) => {
     expect(idsOf(plan({ machines: oneOfEach, memory: sinceT0 }, T0 + waited), 'Delete')).toEqual(expected);
+  });
+
+  it('keeps what is never released, for a reason of its own, and does not wake for it', () => {
+    const kept = oneOfEach.filter(({ capacityType }) => capacityType !== 'OnDemand' && capacityType !== 'Spot');
+    const result = plan({ machines: kept, memory: sinceT0.filter(({ key }) => kept.some(({ id }) => id === key)) });
+    expect(codesOf(result)).toEqual({ BareMetal: 'IdleKept', Reserved: 'IdleKept', Unspecified: 'IdleKept' });
+    expect(result.wakeAt).toBeUndefined();
+  });
+
+  it.each<[string, Change[]]>([
+    ['told twice since when it idles', [{ kind: 'memory', changes: [idleSince('a', T0)] }]],
+    ['that went and came back', [{ kind: 'machines', upserted: [], removed: ['a'] }, { kind: 'machines', upserted: [machine('a', 'Idle', { capacityType: 'Spot' })], removed: [] }]],
+    ['whose clock was stopped and set again', [{ kind: 'memory', changes: [idleSince('a', null)] }, { kind: 'memory', changes: [idleSince('a', T0)] }]],
+    ['that was of another capacity type meanwhile', (['OnDemand', 'Spot'] as const).map((capacityType) => ({ kind: 'machines', upserted: [machine('a', 'Idle', { capacityType })], removed: [] }))],
+  ])('lets go once of a machine %s', (_, changes) => {
+    const engine = createEngine(policy());
+    for (const change of [...changesOf(world({ machines: ['a', 'b'].map((id) => machine(id, 'Idle', { capacityType: 'Spot' })), memory: ['a', 'b'].map((id) => idleSince(id, T0)) })), ...changes]) engine.apply(change);
+    const result = engine.plan(T0 + MINUTE);
+    expect(actionsOf(result)).toEqual(['Delete a', 'Delete b']);
+    expect(result.stats.actions).toMatchObject({ Delete: 2 });
   });
 
   it('starts the clock when a machine is first seen idle', () => {

@@ -196,6 +196,12 @@ describe('a Same Need', () => {
     expect(engine.plan(T0).verdicts[0]?.sameDomain).toBe('za');
   });
 
+  it('knows as its own what is being configured for it, though only the decision says so', () => {
+    const own = machine('b', 'Configuring', { zone: 'zb', intent: bindTo(gang(2), true) });
+    const result = plan({ machines: [machine('a', 'Configuring', { zone: 'za' }), own, ...inZone('za', 1, 'Idle'), ...inZone('zb', 1, 'Idle')], needs: [gang(2)] });
+    expect(result.verdicts[0]?.sameDomain).toBe('zb');
+  });
+
   it('lets a lower gang keep what a higher one left behind', () => {
     const machines = [machine('a-0', 'Configured', { zone: 'za' }), machine('b-0', 'Configured', { zone: 'zb' }), ...inZone('zc', 2, 'Idle')];
     const result = plan({ machines, needs: [gang(2, { group: 'g1' }), gang(2, { group: 'g2' })] });

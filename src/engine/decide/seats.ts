@@ -1,6 +1,7 @@
 /** Machines of a cluster that were bound, decided or preempted for gangs planned as one, and for how many gangs they have room. */
 import type { Cluster } from '../facts/cluster.ts';
 import type { Facts } from '../facts/facts.ts';
+import { compareOrders } from '../facts/group.ts';
 import type { Group } from '../facts/group.ts';
 import type { FoldTarget } from '../facts/need-row.ts';
 import type { MachineClass } from '../facts/shapes.ts';
@@ -57,11 +58,18 @@ export class Seats {
     let lots = this.#lots.get(demandKey);
     if (lots === undefined) {
       const { promised, reserved } = this.#cluster;
-      const groups = [...this.boundFor(demandKey), ...(promised.get(demandKey)?.groups() ?? []), ...(reserved.get(demandKey)?.groups() ?? [])];
-      lots = groups.map((group) => ({ group, left: group.size }));
+      const shelves = [this.boundFor(demandKey), promised.get(demandKey)?.groups() ?? [], reserved.get(demandKey)?.groups() ?? []];
+      lots = shelves.flatMap((groups) => this.#inOrder(groups)).map((group) => ({ group, left: group.size }));
       this.#lots.set(demandKey, lots);
     }
     return lots;
+  }
+
+  /** As they are credited, not as they became known. */
+  #inOrder(groups: Iterable<Group<Tally>>): Group<Tally>[] {
+    const { rank } = this.#facts.inventory;
+    const first = ({ members }: Group<Tally>): number => rank[members[0] as number] as number;
+    return [...groups].sort((a, b) => compareOrders(a.order, b.order) || first(a) - first(b));
   }
 
   #byDemand(): Map<string, Group<Tally>[]> {

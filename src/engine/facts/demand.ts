@@ -81,6 +81,13 @@ export class Demand {
     }
   }
 
+  /** Every row is one that was kept of `before`, and none of them is missing. */
+  saysWhat(before: Demand): boolean {
+    if (this.rows.length !== before.rows.length) return false;
+    const known = new Set(before.rows);
+    return this.rows.every((row) => known.has(row));
+  }
+
   /** In the engine's order. */
   ordered(): readonly NeedRow[] {
     if (this.#ordered === undefined) {

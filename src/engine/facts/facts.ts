@@ -25,7 +25,7 @@ export class Facts {
   policy: Policy;
   /** Trusted until somebody says otherwise. */
   supplyTrusted = true;
-  /** Grows with every change. */
+  /** Grows with everything that is news: what is said again changes nothing, and calls for no plan. */
   version = 0;
   /** Clusters whose rows or ages have changed since the last plan. */
   readonly clustersMoved = new Set<Cluster>();
@@ -41,35 +41,38 @@ export class Facts {
   }
 
   apply(change: Change): void {
-    this.version++;
+    if (this.#isNews(change)) this.version++;
+  }
+
+  /** Takes the change in; false = nothing has changed by it. */
+  #isNews(change: Change): boolean {
     switch (change.kind) {
       case 'machines':
         this.#applyMachines(change.upserted, change.removed);
-        return;
+        return change.upserted.length > 0 || change.removed.length > 0;
       case 'needs':
         return this.#replaceDemand(change.cluster, change.needs);
       case 'hints':
-        this.clusters.named(change.cluster).hints = hintsById(change.hints);
-        this.clusters.named(change.cluster).dirty = true;
-        this.inventory.rerank(change.cluster);
-        return;
+        return this.#replaceHints(this.clusters.named(change.cluster), hintsById(change.hints));
       case 'session': {
         const cluster = this.clusters.named(change.cluster);
-        if (cluster.connected !== change.connected) cluster.dirty = true;
+        if (cluster.connected === change.connected) return false;
         cluster.connected = change.connected;
-        return;
+        return (cluster.dirty = true);
       }
       case 'supply':
-        if (this.supplyTrusted !== change.trusted) this.clusters.allDirty();
+        if (this.supplyTrusted === change.trusted) return false;
         this.supplyTrusted = change.trusted;
-        return;
+        this.clusters.allDirty();
+        return true;
       case 'policy':
+        if (JSON.stringify(this.policy) === JSON.stringify(change.policy)) return false;
         this.policy = change.policy;
         this.clusters.allDirty();
-        return;
+        return true;
       case 'memory':
         for (const memory of change.changes) this.#commit(memory);
-        return;
+        return change.changes.length > 0;
     }
   }
 
@@ -101,10 +104,20 @@ export class Facts {
     if (since !== undefined) this.memory.strayIdleSince.set(id, since);
   }
 
-  #replaceDemand(name: string, needs: readonly Need[]): void {
+  #replaceHints(cluster: Cluster, after: HintsById | null): boolean {
+    const before = cluster.hints;
+    const moved = [...hintsThatDiffer(before, after)];
+    if (moved.length === 0 && (before === null) === (after === null) && before !== undefined) return false;
+    cluster.hints = after;
+    this.inventory.rerank(cluster, moved);
+    return (cluster.dirty = true);
+  }
+
+  #replaceDemand(name: string, needs: readonly Need[]): boolean {
     const cluster = this.clusters.named(name);
     const before = cluster.demand;
     const after = new Demand(needs, before, this.#profiles, this.dimensions);
+    if (before !== undefined && after.saysWhat(before)) return false;
     cluster.demand = after;
     cluster.dirty = true;
     this.clustersMoved.add(cluster);
@@ -115,6 +128,7 @@ export class Facts {
     const asked = new Set(after.rows.map((row) => row.facts));
     const news = [...asked].flatMap(({ labelKeys }) => labelKeys).filter((key) => !keys.has(key));
     if (news.length > 0) this.inventory.distinguishBy(news);
+    return true;
   }
 
   #commit(change: MemoryChange): void {
@@ -177,6 +191,16 @@ function hintsById(hints: readonly NodeHint[] | null): HintsById | null {
     byId.set(hint.machineId, known === undefined ? hint : cautious(known, hint));
   }
   return byId;
+}
+
+/** Ids of machines of which the one says something else than the other. */
+function* hintsThatDiffer(before: HintsById | null | undefined, after: HintsById | null): Iterable<string> {
+  for (const [id, hint] of after ?? []) if (!isEqual(before?.get(id), hint)) yield id;
+  for (const id of before?.keys() ?? []) if (after?.has(id) !== true) yield id;
+}
+
+function isEqual(a: NodeHint | undefined, b: NodeHint): boolean {
+  return a?.ready === b.ready && a.pods === b.pods && a.disruptionCost === b.disruptionCost && a.doNotDisrupt === b.doNotDisrupt;
 }
 
 function cautious(a: NodeHint, b: NodeHint): NodeHint {

@@ -361,7 +361,7 @@ function tiesOf<H>(groups: Group<H>[]): Group<H>[][] {
   return ties;
 }
 
-function compareOrders(a: readonly number[], b: readonly number[]): number {
+export function compareOrders(a: readonly number[], b: readonly number[]): number {
   for (let i = 0; i < a.length; i++) {
     const difference = (a[i] as number) - (b[i] as number);
     if (difference !== 0) return difference;

@@ -19,14 +19,17 @@ export class IdleClocks {
 
   /**
    * Visits the machines in order of time until `visit` says false. `isCurrent` tells whether the machine's clock still
-   * stands where it stood when it was added.
+   * stands where it stood when it was added: one that is added again, or came and went, is visited once.
    */
   walk(isCurrent: (slot: number, since: Millis) => boolean, visit: (slot: number, since: Millis) => boolean): void {
     this.#settle(isCurrent);
+    const visited = new Set<number>();
     for (let i = this.#head; i < this.#slots.length; i++) {
       const slot = this.#slots[i] as number;
       const since = this.#since[i] as number;
-      if (isCurrent(slot, since) && !visit(slot, since)) return;
+      if (visited.has(slot) || !isCurrent(slot, since)) continue;
+      if (!visit(slot, since)) return;
+      visited.add(slot);
     }
   }
 

@@ -223,11 +223,12 @@ export class Inventory extends MachineColumns {
     this.clusters.allDirty();
   }
 
-  /** Hints of a cluster have changed: its machines may rank differently. */
-  rerank(cluster: string): void {
-    const known = this.clusters.find(cluster);
-    if (known === undefined) return;
-    for (const group of [...known.bound.groups()]) for (const slot of group.slots()) this.#refile(slot);
+  /** What their cluster hints of these machines has changed: they may rank differently. */
+  rerank(cluster: Cluster, ids: readonly string[]): void {
+    for (const id of ids) {
+      const slot = this.#slotOf.get(id);
+      if (slot !== undefined && this.owner(slot) === cluster.name) this.#refile(slot);
+    }
   }
 
   /** Does about `limit` machines' worth of filing; false = nothing is left to do. */

@@ -13,11 +13,16 @@ export interface PoolFiling extends Filing<Tally> {
   readonly assignments: Assignments;
 }
 
+/** What disrupting a machine costs: a Pod counts as one at least, and where none would have to move it costs nothing. */
+export function disruptionCost(hint: NodeHint | undefined): number {
+  return hint === undefined || hint.pods === 0 ? 0 : Math.max(1, hint.disruptionCost);
+}
+
 /** Busy machines first, so that what is left over is mostly empty; without hints price decides (D13). `stamp`: for whom it was bound; -1 = unknown. */
 export function boundGroup(filing: PoolFiling, cluster: Cluster, cls: MachineClass, state: number, stamp: number, hint: NodeHint | undefined, isKept: boolean): Group<Tally> {
   const stage = state === CONFIGURED ? 0 : 1;
   const disruptable = hint?.doNotDisrupt === true || isKept ? 0 : 1;
-  const cost = hint === undefined || hint.pods === 0 ? 0 : Math.max(1, hint.disruptionCost); // a Pod counts as one at least
+  const cost = disruptionCost(hint);
   const key = groupKey(cls.index, stamp, stage * 2 + disruptable, cost);
   const known = cluster.bound.find(key);
   if (known !== undefined) return known;
