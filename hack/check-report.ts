@@ -13,7 +13,7 @@ interface UpReport {
   peakRssBytes: number;
   wallSeconds: number;
 }
-interface E2eReport { kind: string; passed: number; failed: number; skipped: number; results: { id: string; controlPlane: string; kubernetes?: string; outcome: string; detail: string }[] }
+interface E2eReport { kind: string; passed: number; failed: number; skipped: number; results: { id: string; controlPlane: string; kubernetes?: string; onRealServers?: string[]; outcome: string; detail: string }[] }
 
 const [file = '', what = ''] = process.argv.slice(2);
 const report = JSON.parse(readFileSync(file, 'utf8')) as UpReport | E2eReport;
@@ -35,6 +35,12 @@ function checkE2e({ kind, passed, failed, skipped, results }: E2eReport): void {
   for (const { id, controlPlane, outcome, kubernetes, detail } of results) {
     const isNamed = controlPlane === 'none' || /^v1\.\d+\.\d+/.test(kubernetes ?? '');
     check(`${id} (${kubernetes ?? controlPlane})`, outcome === 'passed' && isNamed, isNamed ? detail : 'the version of the API server is not named');
+  }
+  const onReal = new Set(results.filter(({ controlPlane, outcome }) => controlPlane === 'processes' && outcome === 'passed').map(({ id }) => id));
+  for (const { id, controlPlane, onRealServers = [] } of results) {
+    if (controlPlane !== 'embedded' || onReal.has(id)) continue;
+    const lacking = onRealServers.filter((other) => !onReal.has(other));
+    check(`${id} was shown on real API servers, too`, onRealServers.length > 0 && lacking.length === 0, onRealServers.length === 0 ? 'on the embedded control plane alone' : lacking);
   }
 }
 

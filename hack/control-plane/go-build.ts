@@ -24,14 +24,20 @@ function goEnv(): NodeJS.ProcessEnv {
   return env;
 }
 
+/** Runs a go command in a folder and returns its standard output. Throws what it wrote to standard error. */
+export function go(folder: string, args: readonly string[]): string {
+  const ran = spawnSync('go', args, { cwd: folder, env: goEnv(), encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+  if (ran.status !== 0) throw new Error(`go ${args.join(' ')} in ${folder} failed:\n${ran.stderr}${ran.stdout}`);
+  return ran.stdout;
+}
+
 /** Folder of a module in Go's module cache; fetched first when it is not there. */
 export function moduleSourceDir(folder: string, module: string): string {
   // `go mod download` needs no packages loaded, so it is quick, and it prints the folder of what it made sure of.
-  const ran = spawnSync('go', ['mod', 'download', '-json', module], { cwd: folder, env: goEnv(), encoding: 'utf8' });
-  if (ran.status !== 0) throw new Error(`go mod download ${module} in ${folder} failed:\n${ran.stderr}${ran.stdout}`);
-  const answer: unknown = JSON.parse(ran.stdout);
+  const printed = go(folder, ['mod', 'download', '-json', module]);
+  const answer: unknown = JSON.parse(printed);
   if (typeof answer === 'object' && answer !== null && 'Dir' in answer && typeof answer.Dir === 'string') return answer.Dir;
-  throw new Error(`go mod download ${module} in ${folder} named no folder: ${ran.stdout}`);
+  throw new Error(`go mod download ${module} in ${folder} named no folder: ${printed}`);
 }
 
 export interface GoBuild {

@@ -66,8 +66,13 @@ export const upstreams: readonly Upstream[] = [
   },
 ];
 
+/** Names a folder whose module pins Kubernetes instead of ours: another minor release. */
+export const KUBERNETES_MODULE_VARIABLE = 'BIGFLEET_KUBERNETES_MODULE';
+
 /** Folder of the small Go module that pins an upstream. */
 export function moduleFolder(upstream: Upstream): string {
+  const other = upstream.folder === 'kubernetes' ? process.env[KUBERNETES_MODULE_VARIABLE] : undefined;
+  if (other) return other;
   return join(import.meta.dirname, upstream.folder);
 }
 
