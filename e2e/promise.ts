@@ -4,6 +4,8 @@ export interface Promised {
   readonly promise: string;
   /** none: it starts no API server. */
   readonly controlPlane: 'processes' | 'embedded' | 'none';
+  /** Of one on the embedded control plane alone: those that show the same on real API servers. */
+  readonly onRealServers?: readonly string[];
   /** Returns what was seen, for the report. */
   run(context: PromiseContext): Promise<string>;
 }
@@ -23,13 +25,14 @@ export interface PromiseResult {
   readonly promise: string;
   readonly controlPlane: string;
   readonly kubernetes?: string;
+  readonly onRealServers?: readonly string[];
   readonly outcome: 'passed' | 'failed' | 'skipped';
   readonly ms: number;
   readonly detail: string;
 }
 
 /** Runs a check and makes a result of what it returns or throws. */
-export async function judge(named: Pick<PromiseResult, 'id' | 'promise' | 'controlPlane'>, run: () => Promise<{ detail: string; kubernetes?: string }>): Promise<PromiseResult> {
+export async function judge(named: Pick<PromiseResult, 'id' | 'promise' | 'controlPlane' | 'onRealServers'>, run: () => Promise<{ detail: string; kubernetes?: string }>): Promise<PromiseResult> {
   const started = performance.now();
   const ms = (): number => Math.round(performance.now() - started);
   try {

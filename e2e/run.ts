@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { useKubernetesMinor } from '../hack/control-plane/kubernetes-minor.ts';
 import { kubernetesVersion } from '../src/embedded/http/discovery.ts';
 import { promises, rigPromises } from './promises/index.ts';
 import { judge } from './promise.ts';
@@ -18,6 +19,8 @@ machines and a namespace of its own.
 
   --only ID[,ID]        only these promises
   --control-plane NAME  only promises on this kind: processes (real API servers), embedded, or none (they start no API server)
+  --kubernetes MINOR    real API servers of another minor release, for instance 1.34, built from source on first use
+  --kind                real API servers in kind clusters, for promises on the shared fleet (unverified: needs a container engine)
   --at-once N           how many promises check the shared fleet at a time; 4 by default
   --pauses N            how often takeover pauses a process; 10 by default
   --kills N             how many processes kill-anything kills; 24 by default
@@ -38,6 +41,8 @@ function parse() {
       options: {
         only: { type: 'string' },
         'control-plane': { type: 'string' },
+        kubernetes: { type: 'string' },
+        kind: { type: 'boolean', default: false },
         'at-once': { type: 'string', default: '4' },
         pauses: { type: 'string', default: '10' },
         kills: { type: 'string', default: '24' },
@@ -70,8 +75,9 @@ const wanted = flags.only?.split(',');
 for (const id of wanted ?? []) if (![...promises, ...rigPromises].some((p) => p.id === id)) usage(`--only: there is no promise "${id}"; --list shows them`);
 const isWanted = ({ id }: { id: string }): boolean => wanted === undefined || wanted.includes(id);
 const kinds: readonly ControlPlaneKind[] = ['embedded', 'processes'];
-const chosen = promises.filter((p) => isWanted(p) && (plane === undefined || p.controlPlane === plane));
+const chosen = promises.filter((p) => isWanted(p) && !flags.kind && (plane === undefined || p.controlPlane === plane));
 const chosenOnRig = kinds.filter((kind) => plane === undefined || plane === kind)
+  .filter((kind) => !flags.kind || kind === 'processes')
   .map((kind) => ({ kind, promises: rigPromises.filter((p) => isWanted(p) && p.on.includes(kind)) })).filter(({ promises: some }) => some.length > 0);
 if (chosen.length === 0 && chosenOnRig.length === 0) usage('no promise fits these flags');
 if (flags.list) {
@@ -79,6 +85,16 @@ if (flags.list) {
   for (const { id, controlPlane, promise } of chosen) process.stdout.write(line(id, controlPlane, promise));
   for (const { kind, promises: some } of chosenOnRig) for (const { id, promise } of some) process.stdout.write(line(id, kind, promise));
   process.exit(0);
+}
+
+if (flags.kubernetes !== undefined) {
+  if (!/^1\.\d+$/.test(flags.kubernetes)) usage(`--kubernetes: "${flags.kubernetes}" is no minor release; write for instance 1.34`);
+  if (process.env['KUBEBUILDER_ASSETS']) usage('--kubernetes: KUBEBUILDER_ASSETS names programs of its own; unset one of the two');
+  try {
+    useKubernetesMinor(flags.kubernetes, (line) => process.stderr.write(`${line}\n`));
+  } catch (error) {
+    usage(`--kubernetes: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 const results: PromiseResult[] = [];
@@ -95,10 +111,10 @@ function leave(dir: string, isOfInterest: boolean): void {
 }
 
 for (const promised of chosen) {
-  const { id, promise, controlPlane } = promised;
+  const { id, promise, controlPlane, onRealServers } = promised;
   const dir = mkdtempSync(join(tmpdir(), `bigfleet-e2e-${id}-`));
   log(`${id} (${controlPlane}): ${promise}`);
-  const result = await judge({ id, promise, controlPlane }, async () => {
+  const result = await judge({ id, promise, controlPlane, ...(onRealServers && { onRealServers }) }, async () => {
     const detail = await promised.run({ dir, log, pauses, kills });
     const kubernetes = controlPlane === 'embedded' ? kubernetesVersion.gitVersion : /Kubernetes (v[\d.]+)/.exec(detail)?.[1];
     return { detail, ...(kubernetes !== undefined && { kubernetes }) };
@@ -110,7 +126,7 @@ for (const { kind, promises: some } of chosenOnRig) {
   const dir = mkdtempSync(join(tmpdir(), `bigfleet-e2e-${kind}-`));
   let isOfInterest = true;
   try {
-    isOfInterest = await checkOnRig(some, { kind, dir, atOnce, log, onResult: add });
+    isOfInterest = await checkOnRig(some, { kind, inKind: flags.kind, dir, atOnce, log, onResult: add });
   } catch (error) {
     // No rig could be started, or it could not be ended: then none of what has no result holds.
     const detail = error instanceof Error ? error.message : String(error);
@@ -119,11 +135,13 @@ for (const { kind, promises: some } of chosenOnRig) {
   leave(dir, isOfInterest);
 }
 
+/** What flags left out. */
+const skipped = promises.length + rigPromises.reduce((sum, { on }) => sum + on.length, 0) - results.length;
 const passed = results.filter((r) => r.outcome === 'passed').length;
 const failed = results.length - passed;
 if (flags.output === 'json') {
-  process.stdout.write(`${JSON.stringify({ kind: 'E2eReport', target: 'bigfleet', passed, failed, skipped: 0, results })}\n`);
+  process.stdout.write(`${JSON.stringify({ kind: 'E2eReport', target: 'bigfleet', passed, failed, skipped, results })}\n`);
 } else {
-  process.stdout.write(`${passed} passed, ${failed} failed\n`);
+  process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} left out\n`);
 }
 process.exit(failed === 0 ? 0 : 1);

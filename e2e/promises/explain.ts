@@ -38,6 +38,7 @@ export const everythingSaysTheSame: Promised = {
   id: 'explain',
   promise: 'explain machine, need and pod, the objects and InspectNeeds say the same sentence of the same thing',
   controlPlane: 'embedded',
+  onRealServers: ['pdb'],
   async run({ dir, log }) {
     const up = new BigfleetProcess(['up', '--keep', '--pods', '60', '--duration', '30s', '--data-dir', join(dir, 'up')]);
     const clients: KubeClientHandle[] = [];

@@ -22,6 +22,7 @@ export const killAnything: Promised = {
   id: 'kill-anything',
   promise: 'shard, provider and agents killed at random moments, again and again: nothing bound twice, nothing taken without a decision, every Pod served in the end',
   controlPlane: 'embedded',
+  onRealServers: ['shard-failover', 'operator-restart', 'static-stability'],
   async run({ dir, log, kills: count }) {
     const seed = Date.now() % 1_000_000;
     const kills = planKills(seededRandom(seed), NAMES, count, SPACING_MS);

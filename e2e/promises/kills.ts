@@ -7,11 +7,12 @@ import { expectServed, upReport } from '../up-report.ts';
 const PODS = 60;
 
 /** kill -9 in mid-run: the process comes back with its state, and the run ends as if nothing had happened. */
-function survives(name: string, what: string): Promised {
+function survives(name: string, what: string, onRealServers: readonly string[]): Promised {
   return {
     id: `kill-${name}`,
     promise: `${what} killed in mid-run: the run converges to the same end, nothing bound twice, nothing leaked`,
     controlPlane: 'embedded',
+    onRealServers,
     async run({ dir, log }) {
       const args = ['up', '--pods', String(PODS), '--duration', '15s', '--kill', `${name}@8`, '--time-limit', '150s', '-o', 'json', '--data-dir', join(dir, 'up')];
       log(`bigfleet ${args.join(' ')}`);
@@ -27,8 +28,8 @@ function survives(name: string, what: string): Promised {
 }
 
 export const kills: readonly Promised[] = [
-  survives('shard', 'the shard'),
-  survives('agent-1', 'an agent (operator and pod controller)'),
-  survives('provider', 'the provider process'),
-  survives('world', 'the hub and all API servers'),
+  survives('shard', 'the shard', ['shard-failover']),
+  survives('agent-1', 'an agent (operator and pod controller)', ['operator-restart']),
+  survives('provider', 'the provider process', ['static-stability']),
+  survives('world', 'the hub and all API servers', ['hub-down']),
 ];

@@ -43,6 +43,7 @@ export const kubectlAnswers: Promised = {
   id: 'kubectl',
   promise: 'while up runs, kubectl with the printed kubeconfigs shows every kind, and bad manifests and requests are named',
   controlPlane: 'embedded',
+  onRealServers: ['crd-upgrade', 'install-kustomize'],
   async run({ dir, log }) {
     const up = new BigfleetProcess(['up', '--keep', '--pods', '60', '--duration', '20s', '--data-dir', join(dir, 'up')]);
     try {

@@ -14,6 +14,7 @@ export const takeover: Promised = {
   id: 'takeover',
   promise: 'the standby takes over in under 20 s with a higher epoch; no call of the old process, paused anywhere and resumed, changes a machine',
   controlPlane: 'embedded',
+  onRealServers: ['shard-failover', 'hub-down'],
   async run({ dir, log, pauses }) {
     const seed = Date.now() % 1_000_000;
     log(`seed ${seed}`);

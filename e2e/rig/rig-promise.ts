@@ -25,6 +25,8 @@ export interface RigPromise {
 
 export interface OnRig {
   readonly kind: ControlPlaneKind;
+  /** In kind clusters. */
+  readonly inKind: boolean;
   readonly dir: string;
   /** How many that are content with each other run at a time. */
   readonly atOnce: number;
@@ -33,12 +35,12 @@ export interface OnRig {
 }
 
 /** Checks all of these on one rig, those that disturb others last and each for itself; a rig that one of them broke is replaced. Resolves to whether logs are worth keeping. */
-export async function checkOnRig(promises: readonly RigPromise[], { kind, dir, atOnce, log, onResult }: OnRig): Promise<boolean> {
+export async function checkOnRig(promises: readonly RigPromise[], { kind, inKind, dir, atOnce, log, onResult }: OnRig): Promise<boolean> {
   let rig: Rig | undefined;
   let rigs = 0;
   let failures = 0;
   const start = async (): Promise<Rig> => startRig({
-    kind, dir: join(dir, `${kind}-${++rigs}`), machines: promises.flatMap(({ machines }) => machines), namespaces: promises.map(({ id }) => id), log,
+    kind, inKind, dir: join(dir, `${kind}-${++rigs}`), machines: promises.flatMap(({ machines }) => machines), namespaces: promises.map(({ id }) => id), log,
   });
   const check = async (promised: RigPromise): Promise<boolean> => {
     const { id, promise, machines } = promised;

@@ -6,6 +6,7 @@ import { bootstrapTemplate } from '../../src/world/bootstrap-blob.ts';
 import type { SeedInstance } from '../../src/world/seed-instance.ts';
 import { freePort } from '../control-plane/free-port.ts';
 import { eventually, expect } from '../promise.ts';
+import { startKindSites } from './kind-sites.ts';
 import { Part } from './part.ts';
 import { isReady, ShardService } from './shard-service.ts';
 import type { ShardEndpoint } from './shard-service.ts';
@@ -37,6 +38,8 @@ spec: { address: "${provider}", shardRef: ${SHARD} }
 
 export interface RigOptions {
   readonly kind: ControlPlaneKind;
+  /** Of real API servers: kind clusters instead of plain processes. */
+  readonly inKind?: boolean;
   readonly dir: string;
   readonly machines: readonly SeedInstance[];
   /** Made in both clusters, one for each promise. */
@@ -90,9 +93,9 @@ async function stopAll(stops: (() => Promise<void>)[]): Promise<void> {
   for (const stop of stops.splice(0).reverse()) await stop().catch(() => undefined);
 }
 
-async function startParts({ kind, dir, machines, namespaces, log }: RigOptions, stops: (() => Promise<void>)[]): Promise<Rig> {
+async function startParts({ kind, inKind, dir, machines, namespaces, log }: RigOptions, stops: (() => Promise<void>)[]): Promise<Rig> {
   mkdirSync(dir, { recursive: true });
-  const sites = await (kind === 'processes' ? startRealSites(dir, log, stops) : startEmbeddedSites(dir, log, stops));
+  const sites = await (kind === 'embedded' ? startEmbeddedSites : inKind === true ? startKindSites : startRealSites)(dir, log, stops);
   const [provider, admin, ...ports] = await Promise.all(Array.from({ length: 6 }, () => freePort()));
   const [port1 = 0, probes1 = 0, port2 = 0, probes2 = 0] = ports;
   await applyText(sites.hub, dir, 'objects', hubObjects(`127.0.0.1:${provider}`));

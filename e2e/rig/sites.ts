@@ -34,29 +34,35 @@ type Log = (line: string) => void;
 export const clusterIds = ['east', 'west'] as const;
 /** kwok plays the kubelet of Nodes that carry it; the machines' agent takes it off when a machine dies. */
 export const KUBELET_ANNOTATION = ['kwok.x-k8s.io/node', 'fake'] as const;
+/** The same as kwok and the node agent take it. */
+export const KUBELETS = KUBELET_ANNOTATION.join('=');
 
 /** Starts them from what Kubernetes itself is built from; kwok plays the kubelets. `stops` gets what ends each part. */
 export async function startRealSites(dir: string, log: Log, stops: (() => Promise<void>)[]): Promise<Sites> {
   log('starting etcd, a hub and two managed clusters');
   const etcd = await startEtcd(dir, log);
   stops.push(() => etcd.stop());
-  const kubelets = `${KUBELET_ANNOTATION[0]}=${KUBELET_ANNOTATION[1]}`;
   const [hub, ...clusters] = await Promise.all(['hub', ...clusterIds].map(async (name) => {
-    const plane = await startRealControlPlane({ name, dir, etcd, workload: name !== 'hub', kubelets, log });
+    const plane = await startRealControlPlane({ name, dir, etcd, workload: name !== 'hub', kubelets: KUBELETS, log });
     stops.push(() => plane.stop());
     await applyManifests(plane, name === 'hub' ? controlCrds : publicCrds);
     return plane;
   }));
-  const port = await freePort();
-  const agent = new Part(dir, 'node-agent', [
-    'node-agent', '--listen', `127.0.0.1:${port}`, '--node-annotation', kubelets, ...clusters.flatMap(({ name, kubeconfigPath }) => ['--cluster', `${name}=${kubeconfigPath}`]),
-  ], log).start();
-  stops.push(() => agent.stop());
+  const sites = clusters.map(({ name, kubeconfigPath }) => siteOf(name, kubeconfigPath, stops));
   return {
-    hub: siteOf('hub', hub!.kubeconfigPath, stops), clusters: clusters.map(({ name, kubeconfigPath }) => siteOf(name, kubeconfigPath, stops)),
-    kubernetes: await versionOf(hub!.kubeconfigPath), nodeAgentUrl: `http://127.0.0.1:${port}`,
+    hub: siteOf('hub', hub!.kubeconfigPath, stops), clusters: sites, kubernetes: await versionOf(hub!.kubeconfigPath), nodeAgentUrl: await startNodeAgent(dir, sites, log, stops),
     stopHubServer: () => hub!.stopApiServer(), startHubServer: () => hub!.startApiServer(),
   };
+}
+
+/** Makes machines join, leave and die in these clusters; resolves to its address. */
+export async function startNodeAgent(dir: string, clusters: readonly Site[], log: Log, stops: (() => Promise<void>)[]): Promise<string> {
+  const port = await freePort();
+  const agent = new Part(dir, 'node-agent', [
+    'node-agent', '--listen', `127.0.0.1:${port}`, '--node-annotation', KUBELETS, ...clusters.flatMap(({ id, kubeconfigPath }) => ['--cluster', `${id}=${kubeconfigPath}`]),
+  ], log).start();
+  stops.push(() => agent.stop());
+  return `http://127.0.0.1:${port}`;
 }
 
 /** The same in one process of ours. */
@@ -82,7 +88,7 @@ export async function startEmbeddedSites(dir: string, log: Log, stops: (() => Pr
   };
 }
 
-function siteOf(id: string, kubeconfigPath: string, stops: (() => Promise<void>)[]): Site {
+export function siteOf(id: string, kubeconfigPath: string, stops: (() => Promise<void>)[]): Site {
   const client = createKubeClient({
     config: loadKubeConfig({ path: kubeconfigPath }), clock: systemClock, random: Math.random, qps: 500, burst: 1_000, fieldManager: 'e2e', userAgent: 'e2e',
   });
@@ -90,7 +96,7 @@ function siteOf(id: string, kubeconfigPath: string, stops: (() => Promise<void>)
   return { id, kubeconfigPath, client };
 }
 
-async function versionOf(kubeconfigPath: string): Promise<string> {
+export async function versionOf(kubeconfigPath: string): Promise<string> {
   const { serverVersion } = JSON.parse(await kubectl({ kubeconfigPath }, ['version', '-o', 'json'])) as { serverVersion: { gitVersion: string } };
   return serverVersion.gitVersion;
 }
