@@ -144,6 +144,21 @@ describe('the epoch (spec: coordinator 5.8 i)', () => {
     expect((await epochOf('data', 'm-2')).called).toBe(42n);
   });
 
+  it('of a successor in the object ends all calls at once: those that wait for their turn at the provider are not made any more', async () => {
+    await world.open({ spec: { concurrencyPerProvider: 1 } });
+    for (let i = 0; i < 10; i++) world.provider.put(`m-${i}`);
+    const shard = world.startShard();
+    const east = await world.operator(shard);
+    world.provider.onCall = async () => {
+      if (world.provider.calls.length !== 2) return;
+      world.restoreShardStatus({ epoch: 41, holder: 'the successor' });
+      await eventually('the shard has seen it', () => world.errors.includes('another process has led this shard since: stopping at once'));
+    };
+    east.rollup({ needs: [wireRow({ aggregateResources: new Map([['cpu', '80']]) })] });
+    await expect(shard.finished).rejects.toThrow(SucceededError);
+    expect(world.provider.calls).toHaveLength(2);
+  });
+
   it('rises also where the object can be neither read nor written: from the file', async () => {
     await world.open();
     const { called } = await epochOf('a', 'm-1');

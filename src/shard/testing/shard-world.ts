@@ -44,8 +44,10 @@ export class ShardWorld {
   /** What the shards may ask of the hub: more is refused, and fails the test when the world closes. */
   readonly role = new Role(shardPermissions, NAMESPACE);
   readonly dir = mkdtempSync(join(tmpdir(), 'shard-'));
-  /** What the shards logged, warnings and errors apart. */
+  /** What the shards said that is no warning and no error. */
   readonly said: string[] = [];
+  /** The errors that they logged. */
+  readonly errors: string[] = [];
   /** Of the shard that was started last: where it answers probes, if it was given a port for it. */
   probes = '';
   /** What operators say instead of handing out bootstrap blobs; '' = they hand them out. */
@@ -91,6 +93,7 @@ export class ShardWorld {
     const serving = Promise.withResolvers<string>();
     const log = {
       ...silentLog,
+      error: (_fields: object, message: string) => void this.errors.push(message),
       info: (fields: object, message: string) => {
         this.said.push(message);
         if (message === 'health server listens') this.probes = `http://127.0.0.1:${(fields as { port: number }).port}`;

@@ -40,8 +40,8 @@ export class WireProvider {
   isFencing = false;
   /** Answers a List since a revision with what changed after it. */
   keepsRevisions = false;
-  /** Sees every call before it has an effect. */
-  onCall: (call: WireCall) => void = () => undefined;
+  /** Sees every call before it has an effect, which waits for the promise if there is one. */
+  onCall: (call: WireCall) => unknown = () => undefined;
   address = '';
   private readonly machines = new Map<string, Machine>();
   private readonly changedAt = new Map<string, number>();
@@ -139,17 +139,17 @@ export class WireProvider {
     return this.calls.filter((call) => call.kind === kind && (machineId === undefined || call.machineId === machineId)).length;
   }
 
-  private begin(kind: CallKind, request: { machineId: string; shardEpoch: bigint }, fields: Partial<Machine> = {}): Promise<TransitionAck> {
+  private async begin(kind: CallKind, request: { machineId: string; shardEpoch: bigint }, fields: Partial<Machine> = {}): Promise<TransitionAck> {
     const call = { kind, machineId: request.machineId, epoch: request.shardEpoch, goodForMs: this.limit };
-    this.onCall(call);
     this.calls.push(call);
+    await this.onCall(call);
     if (this.isFencing) throw new GrpcError(GrpcCode.FAILED_PRECONDITION, 'fenced: a newer epoch was seen');
     const refusal = this.refusals.get(kind);
     if (refusal) throw new GrpcError(GrpcCode.ABORTED, refusal);
     const machine = { ...this.mustGet(request.machineId), ...fields, state: TRANSITION[kind][0] };
     this.set(machine);
     if (!this.unfinished.has(kind)) setImmediate(() => this.finish(machine.id));
-    return Promise.resolve({ operationId: `op-${this.calls.length}`, machine });
+    return { operationId: `op-${this.calls.length}`, machine };
   }
 
   private set(machine: Machine): void {
