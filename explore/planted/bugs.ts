@@ -16,7 +16,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     id: 'drain-acknowledged-early', promise: 'a machine is free only when it has left its cluster', foundBy: [4],
-    file: 'src/provider/kit/operation-runner.ts', find: 'await backend.drainInstance(', replace: 'void backend.drainInstance(',
+    file: 'src/provider/kit/operation-runner.ts', find: 'await asked(() => backend.drainInstance(', replace: 'void asked(() => backend.drainInstance(',
   },
   {
     id: 'ack-before-durable', promise: 'what was acknowledged survives the end of the process', foundBy: [9],
@@ -49,7 +49,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     id: 'audit-line-dropped', promise: 'nothing is taken without a line in the audit log', foundBy: [4],
-    file: 'src/reconcilers/shard/cycle.ts', find: '    this.record(actions, mode, now);\n', replace: "    this.record(actions.filter(({ kind }) => kind !== 'Preempt'), mode, now);\n",
+    file: 'src/reconcilers/shard/cycle.ts', find: "    this.record(decided, 'decided', now);\n", replace: "    this.record(decided.filter(({ kind }) => kind !== 'Preempt'), 'decided', now);\n",
   },
   {
     id: 'operation-number-not-persisted', promise: 'no operation id is used twice', foundBy: [73],
