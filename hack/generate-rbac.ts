@@ -1,6 +1,7 @@
 /** Roles and what they are bound to, from the tables beside the code that needs them. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { bootstrapTokenPermissions, TOKEN_NAMESPACE } from '../src/operator/bootstrap-tokens.ts';
 import { operatorPermissions, podControllerPermissions } from '../src/operator/rbac.ts';
 import type { Permission, Verb } from '../src/runtime/permission.ts';
 import { shardPermissions } from '../src/shard/rbac.ts';
@@ -14,10 +15,23 @@ export interface Component {
   readonly permissions: readonly Permission[];
 }
 
+/** What a component is granted in addition, in another namespace, where its settings need it: a role that is applied by itself. */
+export interface Extra extends Component {
+  readonly role: string;
+  readonly namespace: string;
+}
+
 export const components: readonly Component[] = [
   { name: 'bigfleet-shard', chart: 'bigfleet', folder: 'shard', permissions: shardPermissions },
   { name: 'bigfleet-operator', chart: 'bigfleet-operator', folder: 'operator', permissions: operatorPermissions },
   { name: 'bigfleet-pod-controller', chart: 'bigfleet-pod-controller', folder: 'pod-controller', permissions: podControllerPermissions },
+];
+
+export const extras: readonly Extra[] = [
+  {
+    name: 'bigfleet-operator', chart: 'bigfleet-operator', folder: 'operator-bootstrap-tokens', role: 'bigfleet-operator-bootstrap-tokens', namespace: TOKEN_NAMESPACE,
+    permissions: bootstrapTokenPermissions,
+  },
 ];
 
 const NAMESPACE = 'bigfleet-system';
@@ -36,6 +50,17 @@ export function generateRbac(root: string): void {
     for (const scope of ['cluster', 'namespace'] as const) {
       if (scopes[scope]) write(join(root, 'charts', chart, 'rbac', `${scope}.yaml`), GENERATED + scopes[scope]);
     }
+  }
+  generateExtras(root);
+}
+
+/** The same for `extras`, each in its own folder and file, because nobody is granted them unasked. */
+function generateExtras(root: string): void {
+  for (const { name, chart, folder, permissions, role: roleName, namespace } of extras) {
+    if (permissions.some((permission) => permission.scope !== 'namespace' || permission.namespace !== namespace)) throw new Error(`${roleName}: only permissions in ${namespace}`);
+    const rules = rulesOf(permissions, 'namespace');
+    write(join(root, 'config', 'rbac', folder, 'role.yaml'), `${GENERATED}${role('Role', roleName, rules, namespace)}---\n${binding('Role', roleName, namespace, name)}`);
+    write(join(root, 'charts', chart, 'rbac', `${folder.replace('operator-', '')}.yaml`), GENERATED + rules);
   }
 }
 
@@ -66,19 +91,19 @@ function ruleOf(permissions: readonly Permission[]): string {
   ].join('');
 }
 
-function head(kind: string, name: string): string {
-  return `apiVersion: rbac.authorization.k8s.io/v1\nkind: ${kind}\nmetadata:\n  name: ${name}\n${kind.startsWith('Cluster') ? '' : `  namespace: ${NAMESPACE}\n`}`;
+function head(kind: string, name: string, namespace = NAMESPACE): string {
+  return `apiVersion: rbac.authorization.k8s.io/v1\nkind: ${kind}\nmetadata:\n  name: ${name}\n${kind.startsWith('Cluster') ? '' : `  namespace: ${namespace}\n`}`;
 }
 
-function role(kind: 'ClusterRole' | 'Role', name: string, rules: string): string {
-  return `${head(kind, name)}rules:\n${rules.replace(/^/gm, '  ').trimEnd()}\n`;
+function role(kind: 'ClusterRole' | 'Role', name: string, rules: string, namespace?: string): string {
+  return `${head(kind, name, namespace)}rules:\n${rules.replace(/^/gm, '  ').trimEnd()}\n`;
 }
 
-function binding(kind: 'ClusterRole' | 'Role', name: string): string {
+function binding(kind: 'ClusterRole' | 'Role', name: string, namespace?: string, account = name): string {
   return [
-    head(`${kind}Binding`, name),
+    head(`${kind}Binding`, name, namespace),
     `roleRef:\n  apiGroup: rbac.authorization.k8s.io\n  kind: ${kind}\n  name: ${name}\n`,
-    `subjects:\n  - kind: ServiceAccount\n    name: ${name}\n    namespace: ${NAMESPACE}\n`,
+    `subjects:\n  - kind: ServiceAccount\n    name: ${account}\n    namespace: ${NAMESPACE}\n`,
   ].join('');
 }
 

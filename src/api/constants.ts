@@ -21,6 +21,8 @@ export const RECLAMATION_PENALTY_ANNOTATION = `${GROUP}/reclamation-penalty`;
 export const DO_NOT_DISRUPT_ANNOTATION = `${GROUP}/do-not-disrupt`;
 /** On an UpcomingNode, so that a drain survives the process that began it. */
 export const DRAIN_INSTRUCTION_ANNOTATION = `${GROUP}/drain-instruction-id`;
+/** At an UpcomingNode: the id, not the secret, of the bootstrap token that its machine joins with. */
+export const BOOTSTRAP_TOKEN_ANNOTATION = `${GROUP}/bootstrap-token-id`;
 export const DRAIN_DEADLINE_ANNOTATION = `${GROUP}/drain-deadline`;
 /** On a Node that BigFleet cordoned, with the instruction that asked for it: only such a cordon is taken back. */
 export const CORDONED_ANNOTATION = `${GROUP}/cordoned-for`;

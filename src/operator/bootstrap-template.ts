@@ -5,6 +5,10 @@
  */
 export interface BootstrapInput {
   readonly ClusterID: string;
+  /** `id.secret` of a token made for the machine. */
+  readonly BootstrapToken: string;
+  /** How long it lasts. */
+  readonly TTLSeconds: number;
   readonly Requirements: readonly { readonly Key: string; readonly Operator: string; readonly Values: readonly string[] }[];
 }
 
@@ -30,15 +34,23 @@ interface Tag {
 type Piece = { readonly literal: string } | { readonly tag: Tag };
 
 const FIELDS: Readonly<Record<string, Readonly<Record<string, Type>>>> = {
-  root: { ClusterID: 'string', Requirements: { listOf: 'requirement' } },
+  root: { ClusterID: 'string', BootstrapToken: 'string', TTLSeconds: 'int', Requirements: { listOf: 'requirement' } },
   requirement: { Key: 'string', Operator: 'string', Values: { listOf: 'string' } },
 };
 
-/** Parses and checks the text; throws a TemplateError that names the line. The result throws when an index does not exist. */
-export function compileBootstrapTemplate(text: string): (input: BootstrapInput) => string {
+export interface BootstrapTemplate {
+  /** Throws when an index does not exist. */
+  readonly render: (input: BootstrapInput) => string;
+  /** Whether the text can come to the token, so that one must be made. */
+  readonly needsToken: boolean;
+}
+
+/** Parses and checks the text; throws a TemplateError that names the line. */
+export function compileBootstrapTemplate(text: string): BootstrapTemplate {
   const parser = new Parser(pieces(text));
   const body = parser.block({ root: 'root', dot: 'root' }, []);
-  return (input) => body.node({ root: input, dot: input });
+  const needsToken = parser.fields.has('BootstrapToken');
+  return { render: (input) => body.node({ root: input, dot: input }), needsToken };
 }
 
 function pieces(text: string): Piece[] {
@@ -73,6 +85,8 @@ function pieces(text: string): Piece[] {
 class Parser {
   private readonly pieces: readonly Piece[];
   private at = 0;
+  /** That any expression names. */
+  readonly fields = new Set<string>();
 
   constructor(all: readonly Piece[]) {
     this.pieces = all;
@@ -102,7 +116,7 @@ class Parser {
   private action(tag: Tag, keyword: string, types: Types): Node {
     if (keyword === 'if') return this.conditional(tag, tag.text.slice(2), types);
     if (keyword === 'range') return this.range(tag, types);
-    const value = expression(tag, tag.text, types);
+    const value = expression(tag, tag.text, types, this.fields);
     if (value.type === 'root' || value.type === 'requirement') {
       throw new TemplateError(`line ${tag.line}: {{${tag.text}}} is not a text; name a field of it`);
     }
@@ -110,7 +124,7 @@ class Parser {
   }
 
   private conditional(tag: Tag, condition: string, types: Types): Node {
-    const test = expression(tag, condition, types);
+    const test = expression(tag, condition, types, this.fields);
     const then = this.block(types, ['else', 'end']);
     const otherwise = then.end ? this.otherwise(then.end, types) : () => '';
     return (scope) => (truthy(test.evaluate(scope)) ? then.node(scope) : otherwise(scope));
@@ -125,7 +139,7 @@ class Parser {
   }
 
   private range(tag: Tag, types: Types): Node {
-    const list = expression(tag, tag.text.slice('range'.length), types);
+    const list = expression(tag, tag.text.slice('range'.length), types, this.fields);
     if (typeof list.type !== 'object') throw new TemplateError(`line ${tag.line}: range needs a list`);
     const body = this.block({ root: types.root, dot: list.type.listOf }, ['else', 'end']);
     const empty = body.end ? this.otherwise(body.end, types) : () => '';
@@ -136,7 +150,7 @@ class Parser {
   }
 }
 
-function expression(tag: Tag, text: string, types: Types): Expression {
+function expression(tag: Tag, text: string, types: Types, fields: Set<string>): Expression {
   const tokens = text.match(/\$?(?:\.[A-Za-z_]\w*)+|\$|\.|\(|\)|-?\d+|[^\s().$]+/g) ?? [];
   let at = 0;
   const refuse = (what: string): never => {
@@ -148,10 +162,10 @@ function expression(tag: Tag, text: string, types: Types): Expression {
     if (token === '(') {
       const inner = call();
       if (tokens[at++] !== ')') return refuse('")" is missing');
-      const fields = tokens[at];
-      if (!fields?.startsWith('.') || fields === '.') return inner;
+      const names = tokens[at];
+      if (!names?.startsWith('.') || names === '.') return inner;
       at++;
-      return path(inner, fields);
+      return path(inner, names);
     }
     if (/^-?\d+$/.test(token)) return { type: 'int', evaluate: () => Number(token) };
     if (token === '.') return { type: types.dot, evaluate: (scope) => scope.dot };
@@ -160,10 +174,11 @@ function expression(tag: Tag, text: string, types: Types): Expression {
     if (token.startsWith('.')) return path({ type: types.dot, evaluate: (scope) => scope.dot }, token);
     return refuse(`"${token}" is not understood`);
   };
-  const path = (from: Expression, fields: string): Expression =>
-    fields.split('.').slice(1).reduce<Expression>((owner, field) => {
+  const path = (from: Expression, names: string): Expression =>
+    names.split('.').slice(1).reduce<Expression>((owner, field) => {
       const type = typeof owner.type === 'string' ? FIELDS[owner.type]?.[field] : undefined;
       if (type === undefined) return refuse(`there is no field ${field}`);
+      fields.add(field);
       return { type, evaluate: (scope) => (owner.evaluate(scope) as Record<string, unknown>)[field] };
     }, from);
   const call = (): Expression => {

@@ -1,19 +1,26 @@
 import { describe, expect, it } from 'vitest';
 import { NodeSelectorRequirement_Operator as Op } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
-import { createBootstrapRenderer } from './bootstrap.ts';
+import type { BootstrapBlobResponse, BootstrapRequest } from '../api/gen/bigfleet/v1alpha1/shard.ts';
+import { createBootstrapRenderer, type BootstrapOptions } from './bootstrap.ts';
 import { compileBootstrapTemplate } from './bootstrap-template.ts';
 
 const request = {
   requestId: 'r-1',
   clusterId: 'demo',
+  machineId: 'm-1',
   requirements: [
     { key: 'node.kubernetes.io/instance-type', operator: Op.OPERATOR_IN, values: ['a', 'b'] },
     { key: 'zone', operator: Op.OPERATOR_EXISTS, values: [] },
   ],
 };
 
+/** Where no token has to be made. */
+function atOnce(options: BootstrapOptions): (of: BootstrapRequest) => BootstrapBlobResponse {
+  return createBootstrapRenderer(options) as (of: BootstrapRequest) => BootstrapBlobResponse;
+}
+
 function rendered(template?: string): string {
-  const answer = createBootstrapRenderer({ clusterId: 'demo', ...(template === undefined ? {} : { template }) })(request);
+  const answer = atOnce({ clusterId: 'demo', ...(template === undefined ? {} : { template }) })(request);
   expect(answer.error).toBe('');
   expect(answer.requestId).toBe('r-1');
   return new TextDecoder().decode(answer.userData);
@@ -21,7 +28,7 @@ function rendered(template?: string): string {
 
 describe('bootstrap blobs', () => {
   it('without a template answers with a stub that lives ten minutes', () => {
-    const answer = createBootstrapRenderer({ clusterId: 'demo' })(request);
+    const answer = atOnce({ clusterId: 'demo' })(request);
     expect(answer.ttlSeconds).toBe(600n);
     const text = new TextDecoder().decode(answer.userData);
     expect(text.startsWith('#cloud-config\n')).toBe(true);
@@ -61,7 +68,7 @@ describe('bootstrap blobs', () => {
   });
 
   it('answers with an error when executing fails, and goes on', () => {
-    const render = createBootstrapRenderer({ clusterId: 'demo', template: '{{ index (index .Requirements 1).Values 0 }}' });
+    const render = atOnce({ clusterId: 'demo', template: '{{ index (index .Requirements 1).Values 0 }}' });
     const answer = render(request);
     expect(answer.error).toMatch(/index 0 of a list of 0/);
     expect(answer.userData).toHaveLength(0);
@@ -69,7 +76,35 @@ describe('bootstrap blobs', () => {
   });
 
   it('states the ttl that the deployer gave', () => {
-    expect(createBootstrapRenderer({ clusterId: 'demo', template: 'x', ttlSeconds: 1800 })(request).ttlSeconds).toBe(1800n);
-    expect(createBootstrapRenderer({ clusterId: 'demo', template: 'x' })(request).ttlSeconds).toBe(0n);
+    expect(atOnce({ clusterId: 'demo', template: 'x', ttlSeconds: 1800 })(request).ttlSeconds).toBe(1800n);
+    expect(atOnce({ clusterId: 'demo', template: 'x' })(request).ttlSeconds).toBe(0n);
+  });
+
+  describe('with a token', () => {
+    const template = 'join {{ .BootstrapToken }} within {{ .TTLSeconds }}';
+
+    it('is made for the machine, each time anew, and its life is stated', async () => {
+      const minted: unknown[] = [];
+      const render = createBootstrapRenderer({ clusterId: 'demo', template, mint: (...args) => Promise.resolve(`token-${minted.push(args)}`) });
+      const texts = [await render(request), await render(request)].map(({ userData, ttlSeconds }) => [new TextDecoder().decode(userData), ttlSeconds]);
+      expect(texts).toEqual([['join token-1 within 1800', 1800n], ['join token-2 within 1800', 1800n]]);
+      expect(minted).toEqual([['m-1', 1800], ['m-1', 1800]]);
+      await createBootstrapRenderer({ clusterId: 'demo', template, ttlSeconds: 60, mint: (...args) => Promise.resolve(String(minted.push(args))) })(request);
+      expect(minted.at(-1)).toEqual(['m-1', 60]);
+    });
+
+    it('answers with an error when none can be made', async () => {
+      const render = createBootstrapRenderer({ clusterId: 'demo', template, mint: () => Promise.reject(new Error('secrets is forbidden')) });
+      expect(await render(request)).toEqual({ requestId: 'r-1', userData: new Uint8Array(), ttlSeconds: 0n, error: 'secrets is forbidden' });
+    });
+
+    it.each([['{{ if .Requirements }}{{ $.BootstrapToken }}{{ end }}', true], ['{{ range .Requirements }}{{ len ($.BootstrapToken) }}{{ end }}', true], ['{{ .ClusterID }} {{ .TTLSeconds }} .BootstrapToken', false]])(
+      'knows whether %j asks for one', (text, needsToken) => expect(compileBootstrapTemplate(text).needsToken).toBe(needsToken));
+
+    it('makes none where the template asks for none, and refuses to start without a maker', () => {
+      const render = createBootstrapRenderer({ clusterId: 'demo', template: 'x', mint: () => Promise.reject(new Error('no')) });
+      expect(render(request)).toMatchObject({ error: '' });
+      expect(() => createBootstrapRenderer({ clusterId: 'demo', template })).toThrow(/asks for a token/);
+    });
   });
 });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CapacityRequestResource, ConfigMapResource, EventResource, LeaseResource, NodeResource, PodResource, UpcomingNodeResource } from '../api/resources.ts';
-import type { CapacityRequest, ConfigMap, Event, Lease, Node, Pod, UpcomingNode } from '../api/types.ts';
+import { CapacityRequestResource, ConfigMapResource, EventResource, LeaseResource, NodeResource, PodResource, SecretResource, UpcomingNodeResource } from '../api/resources.ts';
+import type { CapacityRequest, ConfigMap, Event, Lease, Node, Pod, Secret, UpcomingNode } from '../api/types.ts';
 import { systemClock } from '../lib/clock.ts';
 import { timestamp } from '../lib/timestamp.ts';
 import type { FakeSession } from '../session/client/testing/fake-shard.ts';
@@ -191,8 +191,26 @@ describe('an agent in a cluster', () => {
     rig.startAgent();
     const old = await rig.shard.nextSession();
     old.ack('hello', 8n);
-    old.send({ $case: 'bootstrapRequest', value: { requestId: 'r-1', requirements: [], clusterId: 'demo' } });
+    old.send({ $case: 'bootstrapRequest', value: { requestId: 'r-1', requirements: [], clusterId: 'demo', machineId: '' } });
     expect((await old.wait('bootstrapResponse')).error).toMatch(/superseded/);
+  });
+
+  it('makes a bootstrap token for the machine that it is asked for, and withdraws it when that has joined', async () => {
+    rig.startAgent({ bootstrapTemplate: 'kubeadm join --token {{ .BootstrapToken }}' });
+    const session = await connected();
+    session.send({ $case: 'nodeStateUpdate', value: frame('m-1', 'CONFIGURING') });
+    session.send({ $case: 'bootstrapRequest', value: { requestId: 'r-1', requirements: [], clusterId: 'demo', machineId: 'm-1' } });
+    const { userData, ttlSeconds, error } = await session.wait('bootstrapResponse');
+    const [, id = '', part] = /^kubeadm join --token ([a-z0-9]{6})\.([a-z0-9]{16})$/.exec(new TextDecoder().decode(userData)) ?? [];
+    expect([error, ttlSeconds]).toEqual(['', 1_800n]);
+    const ref = { namespace: 'kube-system', name: `bootstrap-token-${id}` };
+    expect(atob(rig.cluster.store.get<Secret>(SecretResource, ref)?.data?.['token-secret'] ?? '')).toBe(part);
+    session.send({ $case: 'nodeStateUpdate', value: frame('m-1', 'CONFIGURED') });
+    await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u?.status?.phase === 'Ready');
+    expect(rig.cluster.store.get(SecretResource, ref)).toBeDefined();
+    rig.cluster.store.create<Node>(NodeResource, { apiVersion: 'v1', kind: 'Node', ...node('node-a', { machine: 'm-1' }) });
+    await rig.until(SecretResource, ref, (secret) => secret === undefined);
+    await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u?.metadata.annotations?.['bigfleet.lucy.sh/bootstrap-token-id'] === undefined);
   });
 
   it('asks nothing for a Pod on a Node that is not of the fleet (D1)', async () => {

@@ -16,6 +16,7 @@ import type { SessionHandlers, SessionMetrics } from '../session/client/types.ts
 import { AllowancePlanner } from './allowance-planner.ts';
 import { AllowanceStore } from './allowance-store.ts';
 import { createBootstrapRenderer } from './bootstrap.ts';
+import { BootstrapTokens } from './bootstrap-tokens.ts';
 import { DemandIntake } from './demand-intake.ts';
 import { DrainOrders } from './drain-orders.ts';
 import { FateLedger } from './fate-ledger.ts';
@@ -64,8 +65,9 @@ export interface WiredOperator {
 export function wireOperator(options: OperatorOptions & { namespace: string }, deps: WiringDeps & { random: Random; epochs: EpochGuard }): WiredOperator {
   const { client, caches, events, metrics, runtimeMetrics, clock, random, log, epochs } = deps;
   const { pods, nodes, requests, upcoming, fleet } = caches;
+  const tokens = new BootstrapTokens({ client, clusterId: options.clusterId, upcoming: upcoming.store, fleet, clock });
   const render = createBootstrapRenderer({
-    clusterId: options.clusterId,
+    clusterId: options.clusterId, mint: (machineId, ttlSeconds) => tokens.mint(machineId, ttlSeconds),
     ...(options.bootstrapTemplate === undefined ? {} : { template: options.bootstrapTemplate }),
     ...(options.bootstrapTtlSeconds === undefined ? {} : { ttlSeconds: options.bootstrapTtlSeconds }),
   });
@@ -123,6 +125,8 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
   const offers = new AvailableCapacityReconciler({ client, clock });
   const offersController = control(offers, 2);
 
+  const tokensController = control(tokens, 4);
+
   const intake: DemandIntake = new DemandIntake({
     caches, book, ledger, rollups, fates, clock, log, metrics,
     tell: (key) => statuses.enqueue(key),
@@ -141,6 +145,7 @@ export function wireOperator(options: OperatorOptions & { namespace: string }, d
   function machineChanged(machineId: string): void {
     announcements.enqueue(machineId);
     cleanup?.enqueue(machineId);
+    tokensController.enqueue(machineId);
     if (news.stays(machineId) && isBeingEmptied(machineId)) drains.enqueue(machineId);
   }
 

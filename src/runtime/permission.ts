@@ -12,6 +12,8 @@ export interface Permission {
   readonly verbs: readonly Verb[];
   /** Everywhere, or only in the namespace that the component runs in. Kinds without a namespace: everywhere. */
   readonly scope: 'cluster' | 'namespace';
+  /** With scope 'namespace': in this one instead. */
+  readonly namespace?: string;
   /** Only objects of these names. Lists, watches and creations cannot be bound to names. */
   readonly names?: readonly string[];
   /** What it is for, for whoever grants it. */

@@ -260,9 +260,9 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       pass: (callSignal) => guard.pass(callSignal),
       isConnected: (cluster) => hub.connected(cluster),
       hasReported: (cluster) => demand.hasReported(cluster),
-      requestBlob: async (cluster, requirements, blobSignal) => {
+      requestBlob: async (cluster, requirements, blobSignal, machineId) => {
         const asked = clock.monotonic();
-        const response = await hub.requestBlob(cluster, wireRequirements(requirements), blobSignal);
+        const response = await hub.requestBlob(cluster, wireRequirements(requirements), blobSignal, machineId);
         if (response.error) throw new Error(`operator of cluster ${cluster} cannot make a bootstrap blob: ${response.error}`);
         metrics.bootstrapSeconds.observe((clock.monotonic() - asked) / 1000);
         const ttlMs = Number(response.ttlSeconds) * 1000;

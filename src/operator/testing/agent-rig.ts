@@ -6,6 +6,7 @@ import { systemClock, type Clock } from '../../lib/clock.ts';
 import { silentLog, type KubeObject, type Log, type ObjectRef, type ResourceType } from '../../runtime/types.ts';
 import { Role } from '../../runtime/testing/role.ts';
 import { FakeShard } from '../../session/client/testing/fake-shard.ts';
+import { bootstrapTokenPermissions } from '../bootstrap-tokens.ts';
 import { runAgent, type AgentOptions } from '../compose.ts';
 import { agentPermissions, operatorPermissions, podControllerPermissions } from '../rbac.ts';
 
@@ -26,7 +27,7 @@ type Parts = 'agent' | 'operator' | 'pod-controller';
  */
 export class AgentRig {
   readonly roles: Readonly<Record<Parts, Role>> = {
-    agent: new Role(agentPermissions, SYSTEM_NAMESPACE),
+    agent: new Role([...agentPermissions, ...bootstrapTokenPermissions], SYSTEM_NAMESPACE),
     operator: new Role(operatorPermissions, SYSTEM_NAMESPACE),
     'pod-controller': new Role(podControllerPermissions, SYSTEM_NAMESPACE),
   };

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createBootstrapRenderer } from '../../operator/bootstrap.ts';
+import { compileBootstrapTemplate } from '../../operator/bootstrap-template.ts';
 import { StaticHarness } from '../testing/static-harness.ts';
 import { unfenced } from '../testing/rpc.ts';
 import { machineTable } from './machine-table.ts';
@@ -38,7 +38,7 @@ afterEach(async () => {
 });
 
 const blob = (): Uint8Array =>
-  createBootstrapRenderer({ clusterId: 'prod', template: read('examples/static-provider/join-kubeadm.tmpl') })({ requestId: 'r', clusterId: 'prod', requirements: [] }).userData;
+  new TextEncoder().encode(compileBootstrapTemplate(read('examples/static-provider/join-kubeadm.tmpl')).render({ ClusterID: 'prod', Requirements: [], BootstrapToken: '', TTLSeconds: 0 }));
 
 describe('the example of docs/providers/static.md', () => {
   it('joins three hosts by what the operator renders, and empties them again', async () => {

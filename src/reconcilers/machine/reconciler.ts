@@ -48,7 +48,7 @@ export interface MachineReconcilerDeps {
   readonly pass: (signal: AbortSignal) => Promise<{ readonly notAfterMonotonicMs: number }>;
   readonly isConnected: (cluster: string) => boolean;
   readonly hasReported: (cluster: string) => boolean;
-  readonly requestBlob: (cluster: string, requirements: readonly Requirement[], signal: AbortSignal) => Promise<Blob>;
+  readonly requestBlob: (cluster: string, requirements: readonly Requirement[], signal: AbortSignal, machineId: string) => Promise<Blob>;
   /** False = no session. */
   readonly sendReclaim: (machine: MachineRecord, intent: UnbindIntent) => boolean;
   /** The requirements of the demand that the machine was chosen for, if it is still there. */
@@ -199,7 +199,7 @@ export class MachineReconciler implements Reconciler {
     const { cluster } = intent.to;
     const limit = deadline(this.deps.clock, BLOB_TIMEOUT_MS, signal);
     try {
-      return await this.deps.requestBlob(cluster, this.deps.requirementsOf(intent.to) ?? intent.requirements, limit.signal);
+      return await this.deps.requestBlob(cluster, this.deps.requirementsOf(intent.to) ?? intent.requirements, limit.signal, id);
     } catch (error) {
       if (signal.aborted) throw error;
       const words = error instanceof Error ? error.message : String(error);

@@ -17,9 +17,9 @@ export class Role {
   allows(request: AccessRequest): boolean {
     // As the real server sees it, a Namespace lies in itself.
     const namespace = request.group === '' && request.plural === 'namespaces' ? request.name : request.namespace;
-    const because = this.permissions.filter(({ type, subresource = '', verbs, scope, names }) =>
+    const because = this.permissions.filter(({ type, subresource = '', verbs, scope, namespace: elsewhere = this.namespace, names }) =>
       type.group === request.group && type.plural === request.plural && subresource === request.subresource && verbs.some((verb) => verb === request.verb)
-      && (scope === 'cluster' || namespace === this.namespace) && (!names || names.includes(request.name)));
+      && (scope === 'cluster' || namespace === elsewhere) && (!names || names.includes(request.name)));
     for (const permission of because) this.granted.add(nameOf(permission, request.verb));
     if (because.length === 0) this.refused.push(`${request.verb} ${request.group}/${request.plural}${request.subresource && `/${request.subresource}`} ${request.namespace}/${request.name}`);
     return because.length > 0;

@@ -118,7 +118,7 @@ describe('session client', () => {
     session.send({ $case: 'availableCapacity', value: { supersedesKey: 'available:x', requirements: [], resources: undefined, availableCount: 0, confidence: 0, costPerHour: 0 } });
     session.send({ $case: 'reclaimInstruction', value: { instructionId: 'i-1', nodes: ['n'], gracePeriodSeconds: 1n, preemptorPriority: 0, machineIds: ['m-1'] } });
     session.ack('rollup');
-    session.send({ $case: 'bootstrapRequest', value: { requestId: 'r-1', requirements: [], clusterId: 'demo' } });
+    session.send({ $case: 'bootstrapRequest', value: { requestId: 'r-1', requirements: [], clusterId: 'demo', machineId: '' } });
     expect((await session.wait('bootstrapResponse')).requestId).toBe('r-1');
     expect(recorder.log).toEqual(['node m-1', 'replay m-1,m-2', 'needs 7', 'available available:x', 'reclaim i-1', 'acked']);
   });
@@ -131,7 +131,7 @@ describe('session client', () => {
     const session = await shard.nextSession();
     session.ack('hello');
     session.send({ $case: 'replayComplete', value: { machineIds: ['m-1'] } });
-    session.send({ $case: 'bootstrapRequest', value: { requestId: 'r-1', requirements: [], clusterId: 'demo' } });
+    session.send({ $case: 'bootstrapRequest', value: { requestId: 'r-1', requirements: [], clusterId: 'demo', machineId: '' } });
     expect((await session.wait('bootstrapResponse')).requestId).toBe('r-1');
   });
 
@@ -158,7 +158,7 @@ describe('session client', () => {
     session.ack('hello');
     const acked = async (): Promise<void> => {
       session.ack('rollup');
-      session.send({ $case: 'bootstrapRequest', value: { requestId: 'sync', requirements: [], clusterId: 'demo' } });
+      session.send({ $case: 'bootstrapRequest', value: { requestId: 'sync', requirements: [], clusterId: 'demo', machineId: '' } });
       await session.wait('bootstrapResponse');
     };
     await session.wait('rollup');
@@ -185,12 +185,12 @@ describe('session client', () => {
     await session.wait('hello');
     session.pause();
     session.ack('hello');
-    for (let i = 0; i < 600; i++) session.send({ $case: 'bootstrapRequest', value: { requestId: `r-${i}`, requirements: [], clusterId: 'demo' } });
+    for (let i = 0; i < 600; i++) session.send({ $case: 'bootstrapRequest', value: { requestId: `r-${i}`, requirements: [], clusterId: 'demo', machineId: '' } });
     while (recorder.dropped.length < 344) await new Promise((resolve) => setImmediate(resolve));
     session.resume();
     await session.wait('rollup');
     for (let i = 0; i < 256; i++) expect((await session.wait('bootstrapResponse')).requestId).toBe(`r-${i}`);
-    session.send({ $case: 'bootstrapRequest', value: { requestId: 'later', requirements: [], clusterId: 'demo' } });
+    session.send({ $case: 'bootstrapRequest', value: { requestId: 'later', requirements: [], clusterId: 'demo', machineId: '' } });
     expect((await session.wait('bootstrapResponse')).requestId).toBe('later');
     expect(recorder.dropped).toHaveLength(344);
   });
@@ -211,7 +211,7 @@ describe('session client', () => {
     good.ack('hello');
     await good.wait('rollup');
     good.ack('rollup');
-    good.send({ $case: 'bootstrapRequest', value: { requestId: 'sync', requirements: [], clusterId: 'demo' } });
+    good.send({ $case: 'bootstrapRequest', value: { requestId: 'sync', requirements: [], clusterId: 'demo', machineId: '' } });
     await good.wait('bootstrapResponse');
     const inBackoff = recorder.enters('Backoff');
     good.fail(status.UNAVAILABLE, 'going away');
@@ -258,7 +258,7 @@ describe('session client', () => {
     await session.wait('rollup');
     session.send({ $case: 'reclaimInstruction', value: { instructionId: 'i-1', nodes: ['n'], gracePeriodSeconds: 1n, preemptorPriority: 0, machineIds: [] } });
     session.send({ $case: 'replayComplete', value: { machineIds: ['m-1'] } });
-    session.send({ $case: 'bootstrapRequest', value: { requestId: 'r-1', requirements: [], clusterId: 'demo' } });
+    session.send({ $case: 'bootstrapRequest', value: { requestId: 'r-1', requirements: [], clusterId: 'demo', machineId: '' } });
     expect((await session.wait('bootstrapResponse')).error).toMatch(/superseded/);
     expect(recorder.stale).toEqual(['reclaim', 'bootstrap']);
     expect(recorder.log).toEqual(['replay m-1']);

@@ -1,5 +1,5 @@
 import { type ChannelCredentials, type ClientDuplexStream, type ServiceError, status as grpcStatus } from '@grpc/grpc-js';
-import { ShardClient, type Acknowledgement, type OperatorMessage, type ShardMessage } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
+import { ShardClient, type Acknowledgement, type BootstrapBlobResponse, type OperatorMessage, type ShardMessage } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../runtime/types.ts';
 import type { EpochGuard } from './epoch-guard.ts';
@@ -120,7 +120,10 @@ export class SessionStream {
         return handlers.availableCapacity(payload.value);
       case 'bootstrapRequest': {
         if (this.current) {
-          this.respond({ $case: 'bootstrapResponse', value: handlers.bootstrap(payload.value) });
+          const answer = handlers.bootstrap(payload.value);
+          const respond = (value: BootstrapBlobResponse): void => void this.respond({ $case: 'bootstrapResponse', value });
+          if (answer instanceof Promise) void answer.then(respond);
+          else respond(answer);
           return;
         }
         metrics.staleRefused('bootstrap');

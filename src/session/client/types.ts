@@ -26,8 +26,8 @@ export interface SessionHandlers {
   replayComplete(machineIds: readonly string[]): void;
   needStatuses(statuses: NeedStatuses): void;
   availableCapacity(update: AvailableCapacityUpdate): void;
-  /** Answers at once: the shard waits for one cycle only. Failures are answers with `error` set. */
-  bootstrap(request: BootstrapRequest): BootstrapBlobResponse;
+  /** Answers soon: the shard does not wait for long. Failures are answers with `error` set; what is promised must not be rejected. */
+  bootstrap(request: BootstrapRequest): BootstrapBlobResponse | Promise<BootstrapBlobResponse>;
   reclaim(instruction: ReclaimInstruction): void;
   /** `additions`: the shard knows them (D18). */
   connected?(additions: boolean): void;

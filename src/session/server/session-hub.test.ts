@@ -325,10 +325,10 @@ describe('session hub', () => {
   describe('bootstrap requests', () => {
     it('are matched with their answers by id; the operator\'s error is an answer (S6)', async () => {
       const operator = await connect();
-      const [one, two] = [hub.requestBlob('east', [{ key: 'zone', operator: 1, values: ['a'] }], never), hub.requestBlob('east', [], never)];
+      const [one, two] = [hub.requestBlob('east', [{ key: 'zone', operator: 1, values: ['a'] }], never, 'm-1'), hub.requestBlob('east', [], never)];
       const first = await operator.wait('bootstrapRequest');
       const second = await operator.wait('bootstrapRequest');
-      expect(first).toEqual({ requestId: 'request-1', clusterId: 'east', requirements: [{ key: 'zone', operator: 1, values: ['a'] }] });
+      expect(first).toEqual({ requestId: 'request-1', clusterId: 'east', requirements: [{ key: 'zone', operator: 1, values: ['a'] }], machineId: 'm-1' });
       operator.answer(second.requestId, { error: 'no such image' });
       operator.answer(first.requestId, { userData: new Uint8Array([1]) });
       expect((await one).userData).toEqual(Buffer.from([1]));

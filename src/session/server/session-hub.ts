@@ -73,10 +73,10 @@ export class SessionHub {
   }
 
   /** Rejects with UNAVAILABLE when the cluster has no session. */
-  requestBlob(cluster: string, requirements: NodeSelectorRequirement[], signal: AbortSignal): Promise<BootstrapBlobResponse> {
+  requestBlob(cluster: string, requirements: NodeSelectorRequirement[], signal: AbortSignal, machineId = ''): Promise<BootstrapBlobResponse> {
     const session = this.sessions.get(cluster);
     if (!session) return Promise.reject(new GrpcError(GrpcCode.UNAVAILABLE, `no session with cluster ${cluster}`));
-    return session.requestBlob(this.options.ids(), requirements, signal);
+    return session.requestBlob(this.options.ids(), requirements, signal, machineId);
   }
 
   /** False = no session: the caller decides whether that matters. */

@@ -55,7 +55,7 @@ export class Session {
   }
 
   /** Resolves with the operator's answer, its `error` included; rejects on abort or when the session ends (spec: wire S6). */
-  requestBlob(requestId: string, requirements: NodeSelectorRequirement[], signal: AbortSignal): Promise<BootstrapBlobResponse> {
+  requestBlob(requestId: string, requirements: NodeSelectorRequirement[], signal: AbortSignal, machineId = ''): Promise<BootstrapBlobResponse> {
     if (!this.open) return Promise.reject(new GrpcError(GrpcCode.UNAVAILABLE, `no session with cluster ${this.cluster}`));
     const late = (): GrpcError => new GrpcError(GrpcCode.DEADLINE_EXCEEDED, `cluster ${this.cluster} did not answer the bootstrap request in time`);
     if (signal.aborted) return Promise.reject(late());
@@ -73,7 +73,7 @@ export class Session {
         reject: (error) => settle(() => reject(error)),
       });
       signal.addEventListener('abort', onAbort, { once: true });
-      this.outbox.send({ $case: 'bootstrapRequest', value: { requestId, requirements, clusterId: this.cluster } }, key);
+      this.outbox.send({ $case: 'bootstrapRequest', value: { requestId, requirements, clusterId: this.cluster, machineId } }, key);
     });
   }
 

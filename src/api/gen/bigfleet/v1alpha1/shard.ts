@@ -69,6 +69,8 @@ export interface BootstrapRequest {
   requestId: string;
   requirements: NodeSelectorRequirement[];
   clusterId: string;
+  /** Which machine it is for; empty if the shard does not say. */
+  machineId: string;
 }
 
 export interface BootstrapBlobResponse {
@@ -668,7 +670,7 @@ export const Acknowledgement: MessageFns<Acknowledgement> = {
 };
 
 function createBaseBootstrapRequest(): BootstrapRequest {
-  return { requestId: "", requirements: [], clusterId: "" };
+  return { requestId: "", requirements: [], clusterId: "", machineId: "" };
 }
 
 export const BootstrapRequest: MessageFns<BootstrapRequest> = {
@@ -681,6 +683,9 @@ export const BootstrapRequest: MessageFns<BootstrapRequest> = {
     }
     if (message.clusterId !== "") {
       writer.uint32(26).string(message.clusterId);
+    }
+    if (message.machineId !== "") {
+      writer.uint32(8010).string(message.machineId);
     }
     return writer;
   },
@@ -722,6 +727,14 @@ export const BootstrapRequest: MessageFns<BootstrapRequest> = {
             message.clusterId = reader.string();
             continue;
           }
+          case 1001: {
+            if (tag !== 8010) {
+              break;
+            }
+
+            message.machineId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -742,6 +755,7 @@ export const BootstrapRequest: MessageFns<BootstrapRequest> = {
     message.requestId = object.requestId ?? "";
     message.requirements = object.requirements?.map((e) => NodeSelectorRequirement.fromPartial(e)) || [];
     message.clusterId = object.clusterId ?? "";
+    message.machineId = object.machineId ?? "";
     return message;
   },
 };
