@@ -15,7 +15,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'src/provider/kit/provider-core.ts', find: '...(fence && { fence }),', replace: '',
   },
   {
-    id: 'drain-acknowledged-early', promise: 'a machine is free only when it has left its cluster', foundBy: [4],
+    id: 'drain-acknowledged-early', promise: 'a machine is free only when it has left its cluster', foundBy: [73],
     file: 'src/provider/kit/operation-runner.ts', find: 'await asked(() => backend.drainInstance(', replace: 'void asked(() => backend.drainInstance(',
   },
   {
@@ -48,11 +48,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     replace: "return { do: 'start', pending: { kind, operationId: `${recorded}-again` }, machine };",
   },
   {
-    id: 'audit-line-dropped', promise: 'nothing is taken without a line in the audit log', foundBy: [4],
+    id: 'audit-line-dropped', promise: 'nothing is taken without a line in the audit log', foundBy: [11],
     file: 'src/reconcilers/shard/cycle.ts', find: "    this.record(decided, 'decided', now);\n", replace: "    this.record(decided.filter(({ kind }) => kind !== 'Preempt'), 'decided', now);\n",
   },
   {
-    id: 'operation-number-not-persisted', promise: 'no operation id is used twice', foundBy: [73],
+    id: 'operation-number-not-persisted', promise: 'no operation id is used twice', foundBy: [19],
     file: 'src/provider/kit/provider-core.ts', find: '...(started && { machine: started, nextOperation: this.nextOperation + 1 }),', replace: '...(started && { machine: started }),',
   },
   {

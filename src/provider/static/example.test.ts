@@ -76,7 +76,7 @@ describe('the example of docs/providers/static.md', () => {
 
   it('repeats a join that was cut short, not one that is done, and never joins a second cluster', async () => {
     const host = (cluster: string): string =>
-      execFileSync('sh', ['-c', `"$0" configure ${cluster} labels id 2>&1 || true`, h.path('bigfleet-host')], { input: blob(), encoding: 'utf8', env: { ...process.env, BIGFLEET_HOST_DIR: h.path('one') } });
+      execFileSync('sh', ['-c', `"$0" configure ${cluster} labels id 2>&1 || true; cat > /dev/null`, h.path('bigfleet-host')], { input: blob(), encoding: 'utf8', env: { ...process.env, BIGFLEET_HOST_DIR: h.path('one') } });
     h.write('broken', '');
     host('prod');
     fs.rmSync(h.path('broken'));
