@@ -42,6 +42,8 @@ class Cluster {
 
 /** Far more than it takes: dials begin again after half a second. */
 const BACK_MS = 45_000;
+/** What is promised of a hundred sessions; it takes a fifth of it on a machine that is busy with six times what it can do. */
+const HUNDRED_BACK_MS = 15_000;
 
 describe('many sessions', { timeout: 120_000 }, () => {
   let world: ShardWorld;
@@ -73,7 +75,7 @@ describe('many sessions', { timeout: 120_000 }, () => {
     await first.stop();
     const second = world.startShard({ listen: address });
     const began = systemClock.monotonic();
-    await eventually('every cluster has a session again', () => clusters.every((c) => c.sessions === 2), BACK_MS);
+    await eventually('every cluster has a session again', () => clusters.every((c) => c.sessions === 2), HUNDRED_BACK_MS);
     console.log(`100 sessions are back after ${((systemClock.monotonic() - began) / 1000).toFixed(1)} s`);
     await eventually('every roll-up is acknowledged again', () => clusters.every((c) => c.acked >= 2), BACK_MS);
     await world.plans(second);

@@ -84,6 +84,18 @@ describe('sessions', () => {
     expect(demand.rows()).toBe(0);
   });
 
+  it('take a roll-up far beyond the 4 MiB that gRPC allows by default (W3)', async () => {
+    const { address, demand } = await serve();
+    const operator = new FakeOperator(address);
+    stops.unshift(async () => operator.close());
+    operator.hello();
+    await operator.ack('hello');
+    const padding = 'x'.repeat(16 * 1024);
+    operator.rollup({ needs: Array.from({ length: 1_024 }, (_, i) => wireRow({ group: `${i} ${padding}` })) });
+    await operator.ack('rollup');
+    expect(demand.rows()).toBe(1_024);
+  });
+
   it('end politely when the shard stops, and the port is free again', async () => {
     const { address, port, hub, halt } = await serve();
     const operator = new FakeOperator(address);

@@ -123,6 +123,30 @@ describe('session client', () => {
     expect(recorder.log).toEqual(['node m-1', 'replay m-1,m-2', 'needs 7', 'available available:x', 'reclaim i-1', 'acked']);
   });
 
+  it('takes frames far beyond the 4 MiB that gRPC allows by default (W3)', async () => {
+    const told: number[] = [];
+    recorder.handlers.replayComplete = (ids) => void told.push(ids.length);
+    start();
+    const session = await shard.nextSession();
+    session.ack('hello');
+    session.send({ $case: 'replayComplete', value: { machineIds: Array.from({ length: 100_000 }, (_, i) => `machine-${i}-${'x'.repeat(60)}`) } });
+    session.send({ $case: 'bootstrapRequest', value: { requestId: 'r-1', requirements: [], clusterId: 'demo', machineId: '' } });
+    expect((await session.wait('bootstrapResponse')).requestId).toBe('r-1');
+    expect(told).toEqual([100_000]);
+  });
+
+  it('answers a bootstrap request whenever the answer is there, not holding up what comes behind it', async () => {
+    const answer = Promise.withResolvers<Awaited<ReturnType<SessionHandlers['bootstrap']>>>();
+    recorder.handlers.bootstrap = (r) => (r.requestId === 'slow' ? answer.promise : { requestId: r.requestId, userData: new Uint8Array(), ttlSeconds: 0n, error: '' });
+    start();
+    const session = await shard.nextSession();
+    session.ack('hello');
+    for (const requestId of ['slow', 'quick']) session.send({ $case: 'bootstrapRequest', value: { requestId, requirements: [], clusterId: 'demo', machineId: '' } });
+    expect((await session.wait('bootstrapResponse')).requestId).toBe('quick');
+    answer.resolve({ requestId: 'slow', userData: new Uint8Array([7]), ttlSeconds: 60n, error: '' });
+    expect(await session.wait('bootstrapResponse')).toMatchObject({ requestId: 'slow', ttlSeconds: 60n });
+  });
+
   it('survives a frame that its handler chokes on', async () => {
     recorder.handlers.replayComplete = () => {
       throw new Error('cannot');
