@@ -7,11 +7,11 @@ import { attribute, ZONE_KEY } from './match.ts';
 import { worlds } from './testing/arbitraries.ts';
 import { need, T0 } from './testing/builders.ts';
 import { committed, exceptionFromRest, undecided } from './testing/commit.ts';
-import { Coverage } from './testing/coverage.ts';
+import { choosesDomain, Coverage } from './testing/coverage.ts';
 import { overFleets, PATIENCE_MS } from './testing/over-fleets.ts';
 import { isIncomplete, served } from './testing/served.ts';
 import { idsOf } from './testing/summary.ts';
-import type { Action, EngineMachine, MachineReason, Need, Plan, Snapshot } from './types.ts';
+import type { Action, EngineMachine, MachineReason, Need, NeedVerdict, Plan, Snapshot } from './types.ts';
 
 const file = new Coverage();
 const lowerNeed = fc.record({ cluster: fc.constantFrom('c1', 'c2', 'c3'), units: fc.integer({ min: 1, max: 9 }) });
@@ -61,8 +61,8 @@ describe('a preemption', { timeout: PATIENCE_MS }, () => {
 
   it('takes nothing from who would be served by it at the same rank or above, were the preemptor not there (X3)', () => {
     let checked = 0;
-    // Where gangs choose, everything may be elsewhere without the preemptor.
-    const fleets = overFleets(worlds({ same: false }), (world, plan) => {
+    const fleets = overFleets(worlds(), (world, plan) => {
+      fc.pre(!choosesDomain(plan)); // everything may be elsewhere without the preemptor
       const taken = takings(world, plan);
       if (new Set(taken.map(({ reason }) => reason.forCluster + reason.priority)).size !== 1) return;
       for (const { machine, reason } of taken) {
@@ -71,23 +71,27 @@ describe('a preemption', { timeout: PATIENCE_MS }, () => {
         checked++;
         expect(holder.priority).toBeLessThan(reason.priority);
       }
-    }, { file, without: ['Same'] });
+    }, { file });
     expect(checked).toBeGreaterThan(fleets / 50);
   });
 
   it('prefers what nobody needs: no machine in use is taken while one of its class is left over (X24)', () => {
     let checked = 0;
-    // Of a class a domain takes what is in it.
-    const fleets = overFleets(worlds({ topology: false }), (world, plan) => {
-      const taken = takings(world, plan);
+    const fleets = overFleets(worlds(), (world, plan) => {
+      // Of a class a domain takes what is in it.
+      const isPlain = ({ profile }: Need): boolean => sameRequirement(profile) === undefined && profile.spread.length === 0;
+      const plain = new Set(plan.verdicts.filter(({ need: of }) => isPlain(of)).map(({ need: of }) => of.fingerprint));
+      const among = new Set(plan.verdicts.filter(({ need: of }) => !isPlain(of)).map(({ need: of }) => of.cluster));
+      const taken = takings(world, plan).filter(({ reason }) => plain.has(reason.fingerprint));
+      fc.pre(!choosesDomain(plan));
       for (const { machine, reason } of taken) {
         const holder = planOnce(withoutDemand(world, reason.forCluster, reason.priority), T0).machineReasons.get(machine.id);
         if (holder?.code !== 'Serving') continue;
         checked++;
-        const better = world.machines.filter((m) => m.cluster !== reason.forCluster && isTwin(m, machine) && isLeftOver(m, world, plan));
+        const better = world.machines.filter((m) => m.cluster !== reason.forCluster && !among.has(m.cluster) && isTwin(m, machine) && isLeftOver(m, world, plan));
         expect(better.map((m) => m.id)).toEqual([]);
       }
-    }, { file, without: ['Same', 'spread'] });
+    }, { file });
     expect(checked).toBeGreaterThan(fleets / 50);
   });
 
@@ -133,10 +137,20 @@ describe('a preemption', { timeout: PATIENCE_MS }, () => {
       const highest = Math.max(...[...world.needs.values()].flat().map((n) => n.profile.priority));
       // From whom they take may change, and so what becomes of those between: what nobody needs goes first.
       // Of what is not its own an incomplete gang has what is left over.
-      const lacks = (plan: Plan): unknown[] => plan.verdicts.filter((v) => v.need.profile.priority === highest).map((v) => (isIncomplete(v) ? undefined : v.deficit));
+      const demandOf = ({ need: of }: NeedVerdict): string => `${of.cluster} ${of.fingerprint} ${of.group}`;
       const before = planOnce(world, T0);
+      const rowsOf = Map.groupBy(before.verdicts, demandOf);
+      const lacks = (plan: Plan): unknown[] =>
+        plan.verdicts.filter((v) => v.need.profile.priority === highest && rowsOf.get(demandOf(v))?.length === 1).map((v) => (isIncomplete(v) ? undefined : v.deficit));
       if (takings(world, before).length > 0) checked++;
-      expect(lacks(planOnce(added, T0))).toEqual(lacks(before));
+      const after = planOnce(added, T0);
+      expect(lacks(after)).toEqual(lacks(before));
+      // Rows of one demand in several unit classes share what they have: together they lack no more.
+      for (const [demand, rows] of rowsOf) {
+        if (rows.length === 1 || rows[0]?.need.profile.priority !== highest || rows.some(isIncomplete)) continue;
+        const then = lackOf(rows);
+        for (const [name, lack] of lackOf(after.verdicts.filter((v) => demandOf(v) === demand))) expect(lack, `${demand}: ${name}`).toBeLessThanOrEqual(then.get(name) ?? 0);
+      }
     }, { file, also: lowerNeed });
     expect(checked).toBeGreaterThan(fleets / 20);
   });
@@ -144,8 +158,9 @@ describe('a preemption', { timeout: PATIENCE_MS }, () => {
   it('leaves nobody above worse off when a lower plain Need is added', () => {
     let checked = 0;
     // Of what nobody needs and of what the lower one has, the preemptor takes in another order than before. That matters only
-    // to another preemptor that can use less of it, and where a domain or a skew decides what comes next.
-    const fleets = overFleets(worlds({ topology: false }), (drawn, _, { cluster, units }) => {
+    // to another preemptor that can use less of it, and where a gang chooses between domains.
+    const fleets = overFleets(worlds(), (drawn, plan, { cluster, units }) => {
+      fc.pre(!choosesDomain(plan));
       const world = { ...drawn, needs: new Map(drawn.needs).set(cluster, drawn.needs.get(cluster) ?? []) };
       const added = { ...world, needs: new Map(world.needs).set(cluster, [...(world.needs.get(cluster) ?? []), need({ cluster, priority: 0, units })]) };
       const before = planOnce(world, T0);
@@ -157,7 +172,7 @@ describe('a preemption', { timeout: PATIENCE_MS }, () => {
         return now === undefined || now.deficit.some(([, lack], i) => lack > (v.deficit[i]?.[1] ?? 0));
       });
       expect(worse).toEqual([]);
-    }, { file, without: ['Same', 'spread'], also: lowerNeed });
+    }, { file, also: lowerNeed });
     expect(checked).toBeGreaterThan(fleets / 10);
   });
 
@@ -210,4 +225,10 @@ function isTwin(a: EngineMachine, b: EngineMachine): boolean {
 function isLeftOver(machine: EngineMachine, world: Snapshot, plan: Plan): boolean {
   const code = plan.machineReasons.get(machine.id)?.code ?? '';
   return world.sessions.has(machine.cluster) && ['Excess', 'ExcessCapped', 'ExcessWithinPatience'].includes(code);
+}
+
+function lackOf(rows: readonly NeedVerdict[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const [name, lack] of rows.flatMap(({ deficit }) => deficit)) sums.set(name, (sums.get(name) ?? 0) + lack);
+  return sums;
 }

@@ -1,6 +1,7 @@
 /** Random worlds: small, so that everything meets everything, and mostly short of something. */
 import fc from 'fast-check';
 import { unitClass } from '../../api/profile.ts';
+import type { Requirement } from '../../api/profile.ts';
 import { ANY_GANG } from '../facts/need-row.ts';
 import { amounts, assignmentOf, GIB, machine, need, policy, requirement, sameZone, T0, typeIn, zoneSpread } from './builders.ts';
 import type { Assignment, EngineMachine, Intent, MachineState, MemoryChange, Need, NodeHint, Policy, ResourceVector, Snapshot } from '../types.ts';
@@ -63,7 +64,7 @@ export function worlds(options: WorldOptions = {}): fc.Arbitrary<Snapshot> {
     });
 }
 
-/** One demand as its cluster reports it: a row, two rows of different unit classes, or two gangs of one size. */
+/** One demand as its cluster reports it: a row, two rows of different unit classes, two gangs of one size, or a gang and the like of it without Same. */
 function needs({ topology = true, same = true, spread = true }: WorldOptions): fc.Arbitrary<Need[]> {
   return fc
     .record({
@@ -77,22 +78,27 @@ function needs({ topology = true, same = true, spread = true }: WorldOptions): f
       gib: fc.integer({ min: 0, max: 12 }),
       minUnit: fc.constantFrom(amounts({ cpu: 1 }), amounts({ cpu: 2 }), amounts({ cpu: 1, memory: 2 })),
       double: fc.constantFrom(false, false, true),
+      maxSkew: fc.constantFrom(1, 1, 2),
+      twin: fc.constantFrom('gang', 'gang', 'plain'),
     })
-    .map(({ shape, units, gib, double, label, ...spec }) => {
+    .map(({ shape, units, gib, double, label, maxSkew, twin, ...spec }) => {
       const isSame = topology && same && shape === 'same';
-      const one = need({
+      const requirements = (isGang: boolean): Requirement[] => [ // by key, as a profile has them
+        ...(shape === 'typed' ? [typeIn('t1')] : []),
+        ...(label === null ? [] : [requirement(label, 'Exists')]),
+        ...(isGang ? [sameZone()] : []),
+        ...(!isSame && shape === 'same' ? [requirement('topology.kubernetes.io/zone', 'NotIn', 'za')] : []),
+      ];
+      const asked = {
         ...spec,
         aggregate: together(spec.minUnit, [['cpu', units * 1000], ['memory', gib * GIB]]),
-        requirements: [ // by key, as a profile has them
-          ...(shape === 'typed' ? [typeIn('t1')] : []),
-          ...(label === null ? [] : [requirement(label, 'Exists')]),
-          ...(isSame ? [sameZone()] : []),
-          ...(!isSame && shape === 'same' ? [requirement('topology.kubernetes.io/zone', 'NotIn', 'za')] : []),
-        ],
-        ...(topology && spread && shape === 'spread' && { spread: [zoneSpread(1)] }),
-      });
+        ...(topology && spread && shape === 'spread' && { spread: [zoneSpread(maxSkew)] }),
+      };
+      const one = need({ ...asked, requirements: requirements(isSame) });
       if (!double) return [one];
       const unit = amounts({ cpu: 1, memory: 1 });
+      // Without Same it asks for what gangs that are planned as one ask for.
+      if (isSame && twin === 'plain') return [one, need({ ...asked, requirements: requirements(false) })];
       return isSame ? [one, { ...one, group: 'twin' }] : [one, { ...one, minUnit: unit, unitClass: unitClass(unit), aggregate: together(unit, [['cpu', 1000], ['memory', gib * GIB]]) }];
     });
 }

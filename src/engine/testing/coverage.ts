@@ -22,7 +22,7 @@ const FEATURES: Readonly<Record<string, Feature>> = {
   preemption: (_, { actions }) => actions.some(({ kind }) => kind === 'Preempt'),
   Creating: ({ machines }) => machines.some((m) => m.state === 'Creating'),
   'unit classes': (_, { verdicts }) => verdicts.some(({ need }, i) => isOneDemand(need, verdicts[i + 1]?.need)),
-  'Same, by itself': (_, { verdicts }) => verdicts.some((v) => v.sameSatisfiable !== undefined),
+  'Same, by itself': (_, plan) => choosesDomain(plan),
   'Same, folded': (_, { verdicts }) => verdicts.some(isFolded),
   'Creating, decided for': ({ machines }) => machines.some((m) => m.state === 'Creating' && m.intent?.kind === 'bind'),
   reservations: ({ memory }) => memory.some(({ what }) => what === 'reservation'),
@@ -41,6 +41,11 @@ const OF_A_FILE: Readonly<Record<string, number>> = {
 function servedBy(machineId: string, reasons: Plan['machineReasons']): number {
   const reason = reasons.get(machineId);
   return reason?.code === 'Serving' ? reason.priority : Number.NaN;
+}
+
+/** Some gang is planned by itself, in a domain of its choice, not together with others as one plain Need. */
+export function choosesDomain({ verdicts }: Plan): boolean {
+  return verdicts.some(({ sameSatisfiable }) => sameSatisfiable !== undefined);
 }
 
 export class Coverage {
