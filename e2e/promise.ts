@@ -32,7 +32,7 @@ export interface PromiseResult {
 }
 
 /** Runs a check and makes a result of what it returns or throws. */
-export async function judge(named: Pick<PromiseResult, 'id' | 'promise' | 'controlPlane' | 'onRealServers'>, run: () => Promise<{ detail: string; kubernetes?: string }>): Promise<PromiseResult> {
+export async function judge(named: Pick<PromiseResult, 'id' | 'promise' | 'controlPlane' | 'kubernetes' | 'onRealServers'>, run: () => Promise<{ detail: string; kubernetes?: string }>): Promise<PromiseResult> {
   const started = performance.now();
   const ms = (): number => Math.round(performance.now() - started);
   try {

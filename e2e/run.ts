@@ -114,9 +114,9 @@ for (const promised of chosen) {
   const { id, promise, controlPlane, onRealServers } = promised;
   const dir = mkdtempSync(join(tmpdir(), `bigfleet-e2e-${id}-`));
   log(`${id} (${controlPlane}): ${promise}`);
-  const result = await judge({ id, promise, controlPlane, ...(onRealServers && { onRealServers }) }, async () => {
+  const result = await judge({ id, promise, controlPlane, ...(controlPlane === 'embedded' && { kubernetes: kubernetesVersion.gitVersion }), ...(onRealServers && { onRealServers }) }, async () => {
     const detail = await promised.run({ dir, log, pauses, kills });
-    const kubernetes = controlPlane === 'embedded' ? kubernetesVersion.gitVersion : /Kubernetes (v[\d.]+)/.exec(detail)?.[1];
+    const kubernetes = /Kubernetes (v[\d.]+)/.exec(detail)?.[1];
     return { detail, ...(kubernetes !== undefined && { kubernetes }) };
   });
   add(result);

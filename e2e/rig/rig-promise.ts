@@ -45,17 +45,18 @@ export async function checkOnRig(promises: readonly RigPromise[], { kind, inKind
   const check = async (promised: RigPromise): Promise<boolean> => {
     const { id, promise, machines } = promised;
     log(`${id} (${kind}): ${promise}`);
-    const result = await judge({ id, promise, controlPlane: kind }, async () => {
+    const judged = await judge({ id, promise, controlPlane: kind }, async () => {
       const on = (rig ??= await start());
       const ground = new Ground(on, id, machines, (line) => log(`${id}: ${line}`));
       try {
         const detail = await promised.run(ground);
         if (promised.ends !== true) await ground.clear();
-        return { detail, kubernetes: on.kubernetes };
+        return { detail };
       } finally {
         ground.abandon();
       }
     });
+    const result = { ...judged, ...(rig && { kubernetes: rig.kubernetes }) };
     if (result.outcome !== 'passed') failures++;
     onResult(result);
     return result.outcome === 'passed' && promised.ends !== true;
