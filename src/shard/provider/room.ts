@@ -79,6 +79,8 @@ export class ProviderRoom {
   private object: CapacityProvider;
   private dialled: string;
   private isTrusted = false;
+  /** Monotonic. */
+  private trustedSince = 0;
   private fence = '';
   private boundBefore = 0;
   private wereObjects = false;
@@ -114,6 +116,7 @@ export class ProviderRoom {
       },
       onTrust: (trusted) => {
         this.isTrusted = trusted;
+        if (trusted) this.isBack();
         options.onReliance();
       },
       onRejected: options.onRejected,
@@ -169,6 +172,8 @@ export class ProviderRoom {
    * had meanwhile. For how many milliseconds; 0 = it may be that one call.
    */
   unanswered(machineId: string, kind: CallKind, words: string): number {
+    // Begun while it did not list either: that it was away is known by its List, and over with it.
+    if (!this.isTrusted || this.options.clock.monotonic() - this.deadlineMs(kind) < this.trustedSince) return 0;
     const isNew = !this.gate.silent.some((one) => one.kind === kind);
     const restMs = this.gate.unanswered(kind, words);
     if (restMs === 0) return 0;
@@ -232,6 +237,12 @@ export class ProviderRoom {
 
   close(): void {
     this.provider.close();
+  }
+
+  /** It lists its machines again: what it did not answer when it was last here says nothing of now. */
+  private isBack(): void {
+    this.trustedSince = this.options.clock.monotonic();
+    for (const { kind } of this.gate.silent) this.answered(kind);
   }
 
   /** A deleted object changes nothing about how its provider is called. */

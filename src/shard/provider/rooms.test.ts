@@ -223,6 +223,26 @@ describe('a provider that is out of order', () => {
 });
 
 describe('what one provider has gone wrong with', () => {
+  it('is that it was away altogether: calls that were lost then say nothing of it once it is back', async () => {
+    const t = setUp('a', 'b');
+    for (let i = 0; i < 10; i++) t.of('a').set(seen(`a-${i}`, 'Configured'));
+    await t.start();
+    for (let i = 0; i < 7; i++) t.of('a').next('list', away);
+    const silent = () => t.rooms.named('a')!.facts().silent;
+    const words = 'drain: gave up';
+    for (let i = 0; i < 10; i++) t.rooms.named('a')!.unanswered('a-0', 'Drain', words); // of calls begun before it was first listed
+    expect(silent()).toEqual([]);
+    await t.clock.advance(20_000);
+    for (let i = 0; i < 10; i++) t.rooms.named('a')!.unanswered('a-0', 'Drain', words);
+    expect(silent()).toEqual([]);
+    await t.clock.advance(130_000);
+    for (let i = 0; i < 10; i++) t.rooms.named('a')!.unanswered('a-0', 'Drain', words);
+    expect(silent()).toHaveLength(1);
+    for (let i = 0; i < 6; i++) t.of('a').next('list', away);
+    await t.clock.advance(60_000);
+    expect([t.rooms.named('a')!.isReliable, silent()]).toEqual([true, []]);
+  });
+
   it('is that no Create is answered, though it lists: one is tried now and then, by a slot that still wants it, and nothing else of it rests', async () => {
     const t = setUp('a', 'b');
     for (let i = 0; i < 20; i++) t.of('a').set(seen(`a-${String(i).padStart(2, '0')}`, 'Speculative'));
