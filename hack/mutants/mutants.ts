@@ -666,8 +666,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'fold-seats', file: 'decide/served-apart.ts', rule: 'and not if they share a larger one already',
-    find: 'trial.seats.take(onOneMachine as FoldTarget)',
-    replace: 'onOneMachine === undefined',
+    find: ' && trial.seats.take(row.onOneMachine as FoldTarget)',
+    replace: ' && row.onOneMachine === undefined',
   },
   {
     id: 'fold-keeps-until-moved', file: 'decide/plain.ts', rule: 'gangs keep what they have until larger machines serve them',
@@ -823,11 +823,6 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'gang-reserved-elsewhere', file: 'decide/same.ts', rule: 'what is on its way to a gang elsewhere is reported',
     find: '    tally.reserved += group.left;\n',
     replace: '',
-  },
-  {
-    id: 'gang-open', file: 'decide/same.ts', rule: 'a choice between equal places is made anew when what is free changes',
-    find: ' || !isSettled(chosen, offers.all(), wanted);',
-    replace: ';',
   },
   {
     id: 'limit-money-promised', file: 'decide/room.ts', rule: 'the money for what is to be bought counts',

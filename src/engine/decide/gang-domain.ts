@@ -48,11 +48,6 @@ export function chooseDomain(offers: readonly DomainOffer[], wanted: readonly nu
   return best;
 }
 
-/** The choice rests on what is held alone: nothing that others leave or take changes it. */
-export function isSettled(chosen: DomainOffer, wanted: readonly number[]): boolean {
-  return covers(chosen.creditable, wanted);
-}
-
 function covers(have: readonly number[], wanted: readonly number[]): boolean {
   return wanted.every((w, i) => (have[i] as number) >= w);
 }

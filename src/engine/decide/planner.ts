@@ -268,7 +268,7 @@ function rememberArrivals(clusters: readonly Cluster[], draft: PlanDraft): void 
 /** Clusters of which every plan will say the same until something of them changes. */
 function closeClusters(clusters: readonly Cluster[], tallies: readonly Tally[], draft: PlanDraft): void {
   for (const tally of tallies) {
-    if (tally.open || !tally.satisfied || tally.acquired > 0 || tally.reserved > 0) draft.unfinished.add(tally.cluster);
+    if (!tally.satisfied || tally.acquired > 0 || tally.reserved > 0) draft.unfinished.add(tally.cluster);
   }
   for (const cluster of draft.market.disturbed) draft.unfinished.add(cluster);
   for (const cluster of clusters) {

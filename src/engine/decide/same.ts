@@ -8,7 +8,7 @@ import type { MachineClass } from '../facts/shapes.ts';
 import { attribute } from '../match.ts';
 import type { DomainCoverage } from '../types.ts';
 import { drainTies } from './drain.ts';
-import { addUpTo, chooseDomain, compareHeld, isSettled, isWhole, isWholeWithVictims } from './gang-domain.ts';
+import { addUpTo, chooseDomain, compareHeld, isWhole, isWholeWithVictims } from './gang-domain.ts';
 import type { DomainOffer } from './gang-domain.ts';
 import { Offers } from './gang-offers.ts';
 import type { Market } from './market.ts';
@@ -26,7 +26,6 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
   const offers = new Offers(market, tally, key);
   if (mayAcquire) offers.addFree();
   let chosen = choose(offers, wanted, mayAcquire);
-  tally.open = chosen === undefined || !isSettled(chosen, wanted);
   while (chosen !== undefined && isWholeWithVictims(chosen, wanted)) {
     tally.domain = chosen.value;
     tally.satisfiable = true;

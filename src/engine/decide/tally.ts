@@ -52,8 +52,6 @@ export class Tally {
   blocked: Blocked | undefined;
   /** Machines that it could preempt if nothing on them forbade disruption; of the last search. */
   undisruptable: readonly (readonly [cls: MachineClass, count: number])[] = NONE;
-  /** The outcome depended on what others left: it may be another in the next plan although nothing of the cluster changes. */
-  open = false;
   #uncovered = 0;
 
   constructor(row: NeedRow, cluster: Cluster, fit: Fit) {
