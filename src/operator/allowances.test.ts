@@ -141,6 +141,35 @@ describe('allowances (D3)', () => {
     expect(changes).toBeLessThanOrEqual(4);
   });
 
+  describe('after four doublings', () => {
+    /** Roll-ups 1 to 7: the last doubling is the fifth growth, and the seventh gives up. */
+    const giveUp = (): void => {
+      allowances = new Allowances({ retryNanos: 10n });
+      for (let i = 0; i < 7; i++) step({ waiting: [p3] });
+      expect(allowances.misfitOf('p')).toBe('no place for p');
+    };
+
+    it('asks for those who wait once more now and then: what came for them, others may have used', () => {
+      giveUp();
+      const asked = Array.from({ length: 21 }, () => step({ waiting: [p3] }));
+      expect([asked.indexOf(51_000), asked.indexOf(54_000), asked.at(-1)]).toEqual([9, 19, 54_000]);
+      expect(allowances.misfitOf('p')).toBe('no place for p');
+    });
+
+    it('does so while none is on its way and the shard has served what was asked for', () => {
+      giveUp();
+      for (let i = 0; i < 30; i++) expect(step({ waiting: [p3], ...(i % 2 === 0 ? { onItsWay: true } : { satisfied: false }) })).toBe(48_000);
+    });
+
+    it('does so no more once a machine for them has stood empty, though that has gone', () => {
+      giveUp();
+      for (let i = 0; i < 3; i++) step({ waiting: [p3] }, [machine('m', 8)]);
+      const less = step({ waiting: [p3] });
+      expect(less).toBeLessThan(48_000);
+      for (let i = 0; i < 40; i++) expect(step({ waiting: [p3] })).toBe(less);
+    });
+  });
+
   it('shrinks with the demand, in proportion', () => {
     step({ waiting: [p3], requests: 12 });
     step({ waiting: [p3], requests: 12 });

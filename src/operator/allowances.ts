@@ -1,4 +1,4 @@
-import { amounts, equal, inProportion, max, minus, texts } from './amount-vectors.ts';
+import { amounts, equal, inProportion, max, minus, plus, texts } from './amount-vectors.ts';
 import type { ExactAmounts } from './contribution.ts';
 
 /** A Pod of the row that the scheduler could not place when the roll-up was built. */
@@ -40,8 +40,10 @@ interface Allowance {
   arriving?: { readonly at: bigint; readonly words: ReadonlyMap<string, string> };
   /** Growing has not helped in this episode. */
   givenUp: boolean;
-  /** The machine that stood empty when it was given up, if that was why. */
+  /** The machine that stood empty when it was given up, or has since. */
   witness?: string | undefined;
+  /** Timestamp of the roll-up at which it was given up or, since then, last tried again. */
+  triedAt: bigint;
 }
 
 /** Rows were made smaller, and what the shard makes of it is still to be seen. */
@@ -65,6 +67,11 @@ export interface AllowanceOptions {
    * says that the Pod does not fit. kube-scheduler tries a Pod again after up to 10 s. Default 0: two roll-ups are enough.
    */
   readonly turnNanos?: bigint;
+  /**
+   * After how long, in nanoseconds, a row that has been given up asks for its waiting Pods once more, if no machine stood empty: what
+   * came for them was used by others. Default: a minute.
+   */
+  readonly retryNanos?: bigint;
 }
 
 export interface Surroundings {
@@ -109,13 +116,15 @@ export class Allowances {
   private machines = new Map<string, Streak>();
   private misfits = new Map<string, string>();
   private readonly turnNanos: bigint;
+  private readonly retryNanos: bigint;
   /** Timestamp of the first roll-up that held all present sigmas. */
   private changedAt = 0n;
   private release: Release | undefined;
   private rest = 0;
 
-  constructor({ turnNanos = 0n }: AllowanceOptions = {}) {
+  constructor({ turnNanos = 0n, retryNanos = 60_000_000_000n }: AllowanceOptions = {}) {
     this.turnNanos = turnNanos;
+    this.retryNanos = retryNanos;
   }
 
   /** Rows in the roll-up's order; `timestamp` names the roll-up that is being built. Returns sigma per row, where there is any. */
@@ -164,12 +173,12 @@ export class Allowances {
 
   restore(saved: SavedAllowances): void {
     for (const [key, { sigma, requests }] of Object.entries(saved)) {
-      this.rows.set(key, { sigma: amounts(sigma), requests: amounts(requests), since: 0n, doublings: 0, givenUp: false });
+      this.rows.set(key, { sigma: amounts(sigma), requests: amounts(requests), since: 0n, doublings: 0, givenUp: false, triedAt: 0n });
     }
   }
 
   private stepRow(row: RowView, known: Allowance | undefined, { idle, fresh, spent, shrunk, inUse, releasable }: Empty, timestamp: bigint): Map<string, bigint> {
-    const allowance = known ?? { sigma: new Map<string, bigint>(), requests: new Map<string, bigint>(), since: 0n, doublings: 0, givenUp: false };
+    const allowance = known ?? { sigma: new Map<string, bigint>(), requests: new Map<string, bigint>(), since: 0n, doublings: 0, givenUp: false, triedAt: 0n };
     const before = allowance.sigma;
     const requests = new Map(row.requests());
     allowance.sigma = inProportion(before, allowance.requests, requests);
@@ -213,7 +222,7 @@ export class Allowances {
     if (release.steps <= STEPS_TO_LEAVE) return;
     this.rest = STEPS_OF_REST;
     for (const [key, { before, after }] of release.rows) {
-      const allowance = this.rows.get(key) ?? { sigma: after, requests: new Map<string, bigint>(), since: 0n, doublings: 0, givenUp: false };
+      const allowance = this.rows.get(key) ?? { sigma: after, requests: new Map<string, bigint>(), since: 0n, doublings: 0, givenUp: false, triedAt: 0n };
       if (!equal(allowance.sigma, after)) continue;
       allowance.sigma = before;
       allowance.since = this.changedAt = timestamp;
@@ -243,14 +252,19 @@ export class Allowances {
     if (arriving && timestamp - arriving.at < this.turnNanos && lasting.some((pod) => arriving.words.get(pod.requestKey) === pod.message)) return;
     if (!allowance.givenUp && (empty !== undefined || allowance.doublings >= MAX_DOUBLINGS)) {
       allowance.givenUp = true;
-      allowance.witness = empty?.machineId;
-    }
-    if (allowance.givenUp) {
-      for (const pod of lasting) this.misfits.set(pod.requestKey, pod.message);
-      return;
+      allowance.witness = undefined;
+      allowance.triedAt = timestamp;
     }
     const wanted = new Map<string, bigint>();
     for (const pod of lasting) for (const [dimension, nanos] of pod.amounts) wanted.set(dimension, (wanted.get(dimension) ?? 0n) + nanos);
+    if (allowance.givenUp) {
+      for (const pod of lasting) this.misfits.set(pod.requestKey, pod.message);
+      allowance.witness ??= empty?.machineId;
+      if (allowance.witness !== undefined || timestamp - allowance.triedAt < this.retryNanos) return;
+      allowance.triedAt = timestamp;
+      allowance.sigma = plus(allowance.sigma, wanted);
+      return;
+    }
     if (allowance.sigma.size > 0) allowance.doublings++; // the first step is none
     for (const [dimension, nanos] of allowance.sigma) wanted.set(dimension, max(wanted.get(dimension) ?? 0n, 2n * nanos));
     allowance.sigma = wanted;

@@ -21,6 +21,12 @@ export function minus(sigma: ReadonlyMap<string, bigint>, less: ReadonlyMap<stri
   return next;
 }
 
+export function plus(sigma: ReadonlyMap<string, bigint>, more: ReadonlyMap<string, bigint>): Map<string, bigint> {
+  const next = new Map(sigma);
+  for (const [dimension, nanos] of more) next.set(dimension, (next.get(dimension) ?? 0n) + nanos);
+  return next;
+}
+
 export function equal(a: ReadonlyMap<string, bigint>, b: ReadonlyMap<string, bigint>): boolean {
   return a.size === b.size && [...a].every(([dimension, nanos]) => b.get(dimension) === nanos);
 }
