@@ -29,10 +29,12 @@ export interface PromiseResult {
   readonly outcome: 'passed' | 'failed' | 'skipped';
   readonly ms: number;
   readonly detail: string;
+  /** What was measured, where something was. */
+  readonly figures?: Readonly<Record<string, unknown>>;
 }
 
 /** Runs a check and makes a result of what it returns or throws. */
-export async function judge(named: Pick<PromiseResult, 'id' | 'promise' | 'controlPlane' | 'kubernetes' | 'onRealServers'>, run: () => Promise<{ detail: string; kubernetes?: string }>): Promise<PromiseResult> {
+export async function judge(named: Pick<PromiseResult, 'id' | 'promise' | 'controlPlane' | 'kubernetes' | 'onRealServers'>, run: () => Promise<Pick<PromiseResult, 'detail' | 'kubernetes' | 'figures'>>): Promise<PromiseResult> {
   const started = performance.now();
   const ms = (): number => Math.round(performance.now() - started);
   try {

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { useKubernetesMinor } from '../hack/control-plane/kubernetes-minor.ts';
 import { kubernetesVersion } from '../src/embedded/http/discovery.ts';
 import { promises, rigPromises } from './promises/index.ts';
+import { parseDurationMs } from '../src/lib/duration.ts';
 import { judge } from './promise.ts';
 import type { PromiseResult } from './promise.ts';
 import { checkOnRig } from './rig/rig-promise.ts';
@@ -24,6 +25,8 @@ machines and a namespace of its own.
   --at-once N           how many promises check the shared fleet at a time; 4 by default
   --pauses N            how often takeover pauses a process; 10 by default
   --kills N             how many processes kill-anything kills; 24 by default
+  --soak [DURATION]     only the soak, of one hour unless said otherwise (15m, 2h); without it, it is one promise of all, of two minutes
+  --seed N              of the soak's faults and changes; its report names the one that it had
   --list                print the promises and exit
   --keep                keep the directories with logs, also of promises that hold
   -o, --output FORMAT   text (default) or json: one document on standard output
@@ -35,9 +38,15 @@ function usage(message: string): never {
   process.exit(2);
 }
 
+/** `--soak` alone is `--soak 1h`. */
+function withSoakDuration(args: readonly string[]): string[] {
+  return args.flatMap((arg, i) => (arg === '--soak' && (args[i + 1] ?? '-').startsWith('-') ? [arg, '1h'] : [arg]));
+}
+
 function parse() {
   try {
     return parseArgs({
+      args: withSoakDuration(process.argv.slice(2)),
       options: {
         only: { type: 'string' },
         'control-plane': { type: 'string' },
@@ -46,6 +55,8 @@ function parse() {
         'at-once': { type: 'string', default: '4' },
         pauses: { type: 'string', default: '10' },
         kills: { type: 'string', default: '24' },
+        soak: { type: 'string' },
+        seed: { type: 'string' },
         list: { type: 'boolean' },
         keep: { type: 'boolean' },
         output: { type: 'string', short: 'o', default: 'text' },
@@ -71,7 +82,12 @@ function count(flag: 'pauses' | 'kills' | 'at-once'): number {
   return value;
 }
 const [pauses, kills, atOnce] = [count('pauses'), count('kills'), count('at-once')];
-const wanted = flags.only?.split(',');
+const soakMs = parseDurationMs(flags.soak ?? '2m') ?? 0;
+if (soakMs < 60_000) usage(`--soak: "${flags.soak}" is no duration of at least a minute, for instance 15m`);
+const seed = flags.seed === undefined ? Date.now() % 1_000_000 : Number(flags.seed);
+if (!Number.isSafeInteger(seed) || seed < 0) usage(`--seed: "${flags.seed}" is no whole number`);
+if (flags.soak !== undefined && flags.only !== undefined) usage('--soak: --only names other promises; one of the two');
+const wanted = flags.soak === undefined ? flags.only?.split(',') : ['soak'];
 for (const id of wanted ?? []) if (![...promises, ...rigPromises].some((p) => p.id === id)) usage(`--only: there is no promise "${id}"; --list shows them`);
 const isWanted = ({ id }: { id: string }): boolean => wanted === undefined || wanted.includes(id);
 const kinds: readonly ControlPlaneKind[] = ['embedded', 'processes'];
@@ -126,7 +142,7 @@ for (const { kind, promises: some } of chosenOnRig) {
   const dir = mkdtempSync(join(tmpdir(), `bigfleet-e2e-${kind}-`));
   let isOfInterest = true;
   try {
-    isOfInterest = await checkOnRig(some, { kind, inKind: flags.kind, dir, atOnce, log, onResult: add });
+    isOfInterest = await checkOnRig(some, { kind, inKind: flags.kind, dir, atOnce, asked: { soakMs, seed }, log, onResult: add });
   } catch (error) {
     // No rig could be started, or it could not be ended: then none of what has no result holds.
     const detail = error instanceof Error ? error.message : String(error);

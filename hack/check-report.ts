@@ -13,7 +13,11 @@ interface UpReport {
   peakRssBytes: number;
   wallSeconds: number;
 }
-interface E2eReport { kind: string; passed: number; failed: number; skipped: number; results: { id: string; controlPlane: string; kubernetes?: string; onRealServers?: string[]; outcome: string; detail: string }[] }
+interface E2eReport { kind: string; passed: number; failed: number; skipped: number; results: { id: string; controlPlane: string; kubernetes?: string; onRealServers?: string[]; outcome: string; detail: string; figures?: SoakFigures }[] }
+interface SoakFigures {
+  seconds: number; faults: Record<string, number>; recoveredSeconds: number; accusations: string[]; left: { objects: string[]; files: string[] };
+  held: { name: string; rssMb: number; rssMbPerMinute: number | null; descriptors: { early: number; late: number }; sockets: { early: number; late: number } }[];
+}
 
 const [file = '', what = ''] = process.argv.slice(2);
 const report = JSON.parse(readFileSync(file, 'utf8')) as UpReport | E2eReport;
@@ -36,12 +40,28 @@ function checkE2e({ kind, passed, failed, skipped, results }: E2eReport): void {
     const isNamed = controlPlane === 'none' || /^v1\.\d+\.\d+/.test(kubernetes ?? '');
     check(`${id} (${kubernetes ?? controlPlane})`, outcome === 'passed' && isNamed, isNamed || outcome !== 'passed' ? detail : 'the version of the API server is not named');
   }
+  checkSoak(results.find(({ id }) => id === 'soak')?.figures);
   const onReal = new Set(results.filter(({ controlPlane, outcome }) => controlPlane === 'processes' && outcome === 'passed').map(({ id }) => id));
   for (const { id, controlPlane, onRealServers = [] } of results) {
     if (controlPlane !== 'embedded' || onReal.has(id)) continue;
     const lacking = onRealServers.filter((other) => !onReal.has(other));
     check(`${id} was shown on real API servers, too`, onRealServers.length > 0 && lacking.length === 0, onRealServers.length === 0 ? 'on the embedded control plane alone' : lacking);
   }
+}
+
+function checkSoak(figures?: SoakFigures): void {
+  check('the soak has figures', figures !== undefined, figures?.seconds);
+  if (!figures) return;
+  const { seconds, faults, recoveredSeconds, accusations, left, held } = figures;
+  const count = Object.values(faults).reduce((sum, times) => sum + times, 0);
+  check('soak: faults of every kind, one every ten seconds at least', Object.values(faults).every((times) => times > 0) && count >= seconds / 10, faults);
+  check('soak: all Pods run again', recoveredSeconds > 0 && recoveredSeconds <= 90, recoveredSeconds);
+  check('soak: nothing is left over', left.objects.length === 0 && left.files.length === 0 && accusations.length === 0, { ...left, accusations });
+  for (const { name, rssMb, rssMbPerMinute, descriptors, sockets } of held) {
+    const isFlat = rssMb < 350 && (rssMbPerMinute ?? 0) <= 3 && descriptors.late - descriptors.early <= 6 && sockets.late - sockets.early <= 6;
+    check(`soak: ${name} stays flat`, isFlat && rssMb > 0 && descriptors.late > 0, { rssMb, rssMbPerMinute, descriptors, sockets });
+  }
+  check('soak: five processes were looked at', held.length === 5, held.length);
 }
 
 function checkUp(r: UpReport, source: 'builtin' | 'trace'): void {

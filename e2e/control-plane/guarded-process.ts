@@ -61,6 +61,11 @@ export class GuardedProcess implements AsyncDisposable {
     await this.#exited;
   }
 
+  /** Does nothing once it has ended. */
+  signal(signal: NodeJS.Signals): void {
+    if (this.#ending === undefined) this.#child.kill(signal);
+  }
+
   /** Ends the program: SIGTERM, then SIGKILL after the grace. Resolves when it is gone; may be called again. */
   async stop(): Promise<void> {
     this.#stopping = true;

@@ -30,6 +30,8 @@ export interface ControlPlane {
   stopApiServer(): Promise<void>;
   /** Starts it again at the same address, with what it had stored, and waits until it is ready. */
   startApiServer(): Promise<void>;
+  /** SIGSTOP makes it stand still with its connections open; SIGCONT lets it go on. Nothing happens to one that has ended. */
+  signalApiServer(signal: 'SIGSTOP' | 'SIGCONT'): void;
   /** Ends every process. Resolves when they are gone; may be called again. */
   stop(): Promise<void>;
 }
@@ -100,7 +102,8 @@ export async function startRealControlPlane(options: RealControlPlaneOptions): P
       processes.set('kube-apiserver', again);
       await untilReady(`${name}: the API server`, { url: `${url}/readyz`, ca: () => readServingCertificate(credentials), token: credentials.token }, [again]);
     };
-    return { name, url, kubeconfigPath, pids, stopApiServer, startApiServer: restartApiServer, stop };
+    const signalApiServer = (signal: NodeJS.Signals): void => processes.get('kube-apiserver')?.signal(signal);
+    return { name, url, kubeconfigPath, pids, signalApiServer, stopApiServer, startApiServer: restartApiServer, stop };
   } catch (error) {
     await stop();
     throw error;

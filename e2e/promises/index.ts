@@ -17,6 +17,7 @@ import { kubectlAnswers } from './kubectl.ts';
 import { operatorComesBack } from './operator-restart.ts';
 import { budgetIsRespected } from './pdb.ts';
 import { standbyTakesOver } from './shard-failover.ts';
+import { soak } from './soak.ts';
 import { podsSpreadOverZones } from './spread.ts';
 import { interruptionIsReplaced } from './spot.ts';
 import { clustersRunWithoutUs } from './static-stability.ts';
@@ -31,6 +32,6 @@ export const promises: readonly Promised[] = [badInputIsNamed, chartsRender, eve
 /** These share a running fleet; the longest first, since several run at a time. */
 export const rigPromises: readonly RigPromise[] = [
   interruptionIsReplaced, budgetIsRespected, doNotDisruptIsHeeded, surgePreempts, fragmentationIsResolved, deploymentGetsMachines, gangOnOneRack, podsSpreadOverZones,
-  nothingIsBoughtAgain, operatorComesBack, standbyTakesOver, clustersRunWithoutUs, shardGoesOnWithoutTheHub,
+  nothingIsBoughtAgain, operatorComesBack, standbyTakesOver, clustersRunWithoutUs, shardGoesOnWithoutTheHub, soak,
   definitionsAreUpgradedInPlace, releasesMayDiffer, clustersOutliveUs,
 ];

@@ -39,9 +39,11 @@ export async function startKindSites(dir: string, log: (line: string) => void, s
     started.push({ name, kubeconfigPath });
   }
   const [hub, ...clusters] = started.map(({ name, kubeconfigPath }) => siteOf(name, kubeconfigPath, stops));
-  const container = `${PREFIX}-hub-control-plane`;
+  const containerOf = (id: string): string => `${PREFIX}-${id}-control-plane`;
+  const container = containerOf('hub');
   return {
     hub: hub!, clusters, kubernetes: await versionOf(hub!.kubeconfigPath), nodeAgentUrl: await startNodeAgent(dir, clusters, log, stops),
+    pauseServer: (id) => void run('docker', ['pause', containerOf(id)]), resumeServer: (id) => void run('docker', ['unpause', containerOf(id)]),
     stopHubServer: () => Promise.resolve(void run('docker', ['stop', container])),
     startHubServer: async () => {
       run('docker', ['start', container]);

@@ -5,12 +5,18 @@ import { lastLines } from '../bigfleet.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
+/** Where the processes that keep their things in a folder put what they do not keep. */
+export function temporaryIn(dir: string): string {
+  return join(dir, 'temporary');
+}
+
 /** One process of BigFleet: it can be killed, and started again with the same arguments and the same state. */
 export class Part {
   readonly name: string;
   readonly logPath: string;
   private readonly args: readonly string[];
   private readonly log: (line: string) => void;
+  private readonly temporary: string;
   private process: GuardedProcess | undefined;
   private expected = false;
 
@@ -20,16 +26,23 @@ export class Part {
     this.args = [main, ...args];
     this.log = log;
     this.logPath = join(dir, `${name}.log`);
+    this.temporary = temporaryIn(dir);
+    mkdirSync(this.temporary, { recursive: true });
     mkdirSync(join(dir, name), { recursive: true });
   }
 
   start(more: readonly string[] = []): this {
     this.expected = false;
     this.process = GuardedProcess.start({
-      name: this.name, command: process.execPath, args: [...this.args, ...more], logPath: this.logPath, graceMs: 10_000,
+      name: this.name, command: process.execPath, args: [...this.args, ...more], logPath: this.logPath, graceMs: 10_000, env: { TMPDIR: this.temporary },
       onUnexpectedExit: (message) => void (this.expected || this.log(message)),
     });
     return this;
+  }
+
+  /** Undefined while it does not run. */
+  get pid(): number | undefined {
+    return this.runs ? this.process?.pid : undefined;
   }
 
   get runs(): boolean {

@@ -20,7 +20,20 @@ export interface RigPromise {
   /** Nothing works on its rig afterwards, so what its workloads got is not waited for. It comes last. */
   readonly ends?: boolean;
   /** Returns what was seen. Workloads may be left running: they are ended, and what they got has to be given back. */
-  run(ground: Ground): Promise<string>;
+  run(ground: Ground, asked: Asked): Promise<string | Seen>;
+}
+
+/** What was asked for on the command line. */
+export interface Asked {
+  /** How long to soak. */
+  readonly soakMs: number;
+  /** Of what happens at random. */
+  readonly seed: number;
+}
+
+export interface Seen {
+  readonly detail: string;
+  readonly figures: Readonly<Record<string, unknown>>;
 }
 
 export interface OnRig {
@@ -30,12 +43,13 @@ export interface OnRig {
   readonly dir: string;
   /** How many that are content with each other run at a time. */
   readonly atOnce: number;
+  readonly asked: Asked;
   readonly log: (line: string) => void;
   readonly onResult: (result: PromiseResult) => void;
 }
 
 /** Checks all of these on one rig, those that disturb others last and each for itself; a rig that one of them broke is replaced. Resolves to whether logs are worth keeping. */
-export async function checkOnRig(promises: readonly RigPromise[], { kind, inKind, dir, atOnce, log, onResult }: OnRig): Promise<boolean> {
+export async function checkOnRig(promises: readonly RigPromise[], { kind, inKind, dir, atOnce, asked, log, onResult }: OnRig): Promise<boolean> {
   let rig: Rig | undefined;
   let rigs = 0;
   let failures = 0;
@@ -49,9 +63,9 @@ export async function checkOnRig(promises: readonly RigPromise[], { kind, inKind
       const on = (rig ??= await start());
       const ground = new Ground(on, id, machines, (line) => log(`${id}: ${line}`));
       try {
-        const detail = await promised.run(ground);
+        const seen = await promised.run(ground, asked);
         if (promised.ends !== true) await ground.clear();
-        return { detail };
+        return typeof seen === 'string' ? { detail: seen } : seen;
       } finally {
         ground.abandon();
       }

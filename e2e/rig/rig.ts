@@ -7,7 +7,7 @@ import type { SeedInstance } from '../../src/world/seed-instance.ts';
 import { freePort } from '../control-plane/free-port.ts';
 import { eventually, expect } from '../promise.ts';
 import { startKindSites } from './kind-sites.ts';
-import { Part } from './part.ts';
+import { Part, temporaryIn } from './part.ts';
 import { isReady, ShardService } from './shard-service.ts';
 import type { ShardEndpoint } from './shard-service.ts';
 import { applyText, startEmbeddedSites, startRealSites } from './sites.ts';
@@ -71,10 +71,16 @@ export interface Rig {
   readonly panel: string;
   /** What the provider itself writes down of each call and each change of a machine. */
   readonly operationLog: string;
+  /** What each replica of the shard decided. */
+  readonly auditLogs: readonly string[];
+  /** Where its processes may put files that they do not keep. */
+  readonly temporary: string;
   /** The replica that leads. Throws when none is ready. */
   leader(): Promise<Replica>;
   /** Resolves when the shard that leads has a session with both clusters. */
   connected(seconds: number): Promise<void>;
+  /** Breaks all connections to the shard; returns how many there were. */
+  dropSessions(): number;
   stop(): Promise<void>;
 }
 
@@ -112,11 +118,13 @@ async function startParts({ kind, inKind, dir, machines, namespaces, log }: RigO
     'provider', 'sim', '--i-know-this-is-simulated', '--listen', `127.0.0.1:${provider}`, '--admin-listen', `127.0.0.1:${admin}`,
     '--seed-file', join(dir, 'seeds.jsonl'), '--data-dir', join(dir, 'provider'), '--operation-log', operationLog, '--node-agent', sites.nodeAgentUrl,
   ]).start();
+  const auditLogs = ['a', 'b'].map((letter) => join(dir, `shard-${letter}-audit.jsonl`));
+  for (const path of auditLogs) writeFileSync(path, '');
   const replicas = [[port1, probes1], [port2, probes2]].map(([port = 0, probes = 0], i): Replica => ({
     port, probes,
     part: part(`shard-${'ab'[i]}`, [
       'shard', '--id', SHARD, '--listen', `127.0.0.1:${port}`, '--metrics-addr', `127.0.0.1:${probes}`, '--kubeconfig', sites.hub.kubeconfigPath,
-      '--data-dir', join(dir, `shard-${'ab'[i]}`), '--poll', '250ms', '--reclaim-grace', '120s', '--preemption-grace', '2s,2s,3s,5s', '--api-backoff', '1s', ...LEASE,
+      '--data-dir', join(dir, `shard-${'ab'[i]}`), '--audit-log', auditLogs[i]!, '--audit-log-size', '0', '--poll', '250ms', '--reclaim-grace', '120s', '--preemption-grace', '2s,2s,3s,5s', '--api-backoff', '1s', ...LEASE,
     ]),
   }));
   const service = await ShardService.start(replicas);
@@ -141,7 +149,7 @@ async function startParts({ kind, inKind, dir, machines, namespaces, log }: RigO
   });
   await connected(90);
   return {
-    kind, dir, sites, kubernetes: sites.kubernetes, replicas, shardAddress: service.address, agents, provider: providerPart, panel: `http://127.0.0.1:${admin}`, operationLog,
-    leader, connected, stop: () => stopAll(stops),
+    kind, dir, sites, kubernetes: sites.kubernetes, replicas, shardAddress: service.address, agents, provider: providerPart, panel: `http://127.0.0.1:${admin}`, operationLog, auditLogs,
+    temporary: temporaryIn(dir), dropSessions: () => service.drop(), leader, connected, stop: () => stopAll(stops),
   };
 }

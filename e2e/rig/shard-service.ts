@@ -30,7 +30,14 @@ export class ShardService {
 
   close(): void {
     this.server.close();
+    this.drop();
+  }
+
+  /** Breaks every connection; returns how many there were. Whoever dials again is served. */
+  drop(): number {
+    const count = this.sockets.size;
     for (const socket of this.sockets) socket.destroy();
+    return count;
   }
 
   private async forward(caller: Socket, endpoints: readonly ShardEndpoint[]): Promise<void> {

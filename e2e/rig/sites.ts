@@ -5,6 +5,7 @@ import { createKubeClient, loadKubeConfig } from '../../src/runtime/index.ts';
 import type { KubeClientHandle } from '../../src/runtime/index.ts';
 import { freePort } from '../control-plane/free-port.ts';
 import { applyManifests, kubectl, startEtcd, startRealControlPlane } from '../control-plane/real-control-plane.ts';
+import type { ControlPlane } from '../control-plane/real-control-plane.ts';
 import { controlCrds, publicCrds } from '../fleet.ts';
 import { eventually } from '../promise.ts';
 import { Part } from './part.ts';
@@ -27,6 +28,9 @@ export interface Sites {
   /** Of the hub alone; its address stays the same. Only on real servers. */
   stopHubServer(): Promise<void>;
   startHubServer(): Promise<void>;
+  /** It stands still: connections stay, and nobody answers. Only on real servers. */
+  pauseServer(id: string): void;
+  resumeServer(id: string): void;
 }
 
 type Log = (line: string) => void;
@@ -49,9 +53,11 @@ export async function startRealSites(dir: string, log: Log, stops: (() => Promis
     return plane;
   }));
   const sites = clusters.map(({ name, kubeconfigPath }) => siteOf(name, kubeconfigPath, stops));
+  const planeOf = (id: string): ControlPlane => [hub!, ...clusters].find(({ name }) => name === id)!;
   return {
     hub: siteOf('hub', hub!.kubeconfigPath, stops), clusters: sites, kubernetes: await versionOf(hub!.kubeconfigPath), nodeAgentUrl: await startNodeAgent(dir, sites, log, stops),
     stopHubServer: () => hub!.stopApiServer(), startHubServer: () => hub!.startApiServer(),
+    pauseServer: (id) => planeOf(id).signalApiServer('SIGSTOP'), resumeServer: (id) => planeOf(id).signalApiServer('SIGCONT'),
   };
 }
 
@@ -81,10 +87,13 @@ export async function startEmbeddedSites(dir: string, log: Log, stops: (() => Pr
     return Promise.resolve();
   });
   const site = (id: string): Site => siteOf(id, join(data, `${id}.kubeconfig`), stops);
-  const refuse = (): Promise<void> => Promise.reject(new Error('the embedded control planes are one process: none stops alone'));
+  const cannot = (): never => {
+    throw new Error('the embedded control planes are one process: none stops alone');
+  };
+  const refuse = (): Promise<void> => Promise.resolve().then(cannot);
   const hub = site('hub');
   return {
-    hub, clusters: clusterIds.map(site), kubernetes: await versionOf(hub.kubeconfigPath), nodeAgentUrl: `http://127.0.0.1:${ports[3]}`, stopHubServer: refuse, startHubServer: refuse,
+    hub, clusters: clusterIds.map(site), kubernetes: await versionOf(hub.kubeconfigPath), nodeAgentUrl: `http://127.0.0.1:${ports[3]}`, stopHubServer: refuse, startHubServer: refuse, pauseServer: cannot, resumeServer: cannot,
   };
 }
 
