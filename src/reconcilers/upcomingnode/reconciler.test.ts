@@ -8,6 +8,7 @@ import { FakeCluster } from '../../operator/testing/fake-cluster.ts';
 import { frame, node, type StateName } from '../../operator/testing/machines.ts';
 import { WriteThrough } from '../../operator/write-through.ts';
 import { UpcomingNodeReconciler } from './reconciler.ts';
+import { STEP_MS } from './status-pace.ts';
 
 const ctx = { signal: new AbortController().signal, reconcileId: 'r' };
 
@@ -77,10 +78,89 @@ describe('UpcomingNodes', () => {
     await reconciler.reconcile('m-1', ctx);
     await reconciler.reconcile('m-1', ctx);
     cluster.catchUp();
+    await clock.advance(STEP_MS);
     await reconciler.reconcile('m-1', ctx);
     expect(un()?.status?.phase).toBe('Ready');
     expect(cluster.count('patch', 'UpcomingNode', 'status')).toBe(2);
     expect(cluster.count('create', 'UpcomingNode')).toBe(1);
+  });
+
+  describe('a machine\'s way through the cluster', () => {
+    const isReady = (ready: boolean) => node('node-a', { machine: 'm-1', spec: { providerID: 'sim://m-1' }, ready });
+    const way: readonly (readonly [string, () => void])[] = [
+      ['Provisioning', () => news.record(frame('m-1', 'CREATING'))],
+      ['Launched', () => news.record(frame('m-1', 'IDLE', { providerId: 'sim://m-1' }))],
+      ['Registered', () => news.record(frame('m-1', 'CONFIGURING'))],
+      ['Registered', () => cluster.put(NodeResource, isReady(false))],
+      ['Ready', () => news.record(frame('m-1', 'CONFIGURED'))],
+      ['Ready', () => cluster.put(NodeResource, isReady(true))],
+    ];
+    const ready = (): string | undefined => un()?.status?.conditions?.find((c) => c.type === 'Ready')?.status;
+    const writes = (): number => cluster.count('patch', 'UpcomingNode', 'status');
+    /** Each step, `lastMs` apart; what the reconciler asks to be called for later is done when it is due. */
+    async function go(lastMs: number): Promise<(string | undefined)[]> {
+      const seen: (string | undefined)[] = [];
+      for (const [, step] of way) {
+        step();
+        let { requeueAfterMs } = await reconciler.reconcile('m-1', ctx);
+        await clock.advance(lastMs);
+        if (requeueAfterMs !== undefined && requeueAfterMs <= lastMs) ({ requeueAfterMs } = await reconciler.reconcile('m-1', ctx));
+        seen.push(un()?.status?.phase);
+      }
+      return seen;
+    }
+
+    it('costs a write when it sets out and one when its Node is ready, if it takes moments', async () => {
+      await go(100);
+      expect(un()?.status).toMatchObject({ phase: 'Ready', providerID: 'sim://m-1', nodeRef: { name: 'node-a' } });
+      expect(ready()).toBe('True');
+      expect(writes()).toBe(2);
+      await hear('DRAINING');
+      expect(un()?.status?.phase).toBe('Draining');
+      expect(writes()).toBe(3);
+      await hear('IDLE');
+      cluster.remove(NodeResource, { name: 'node-a' });
+      await reconciler.reconcile('m-1', ctx);
+      expect(un()).toBeUndefined();
+    });
+
+    it('shows every step that lasts', async () => {
+      expect(await go(STEP_MS)).toEqual(way.map(([phase]) => phase));
+      expect(writes()).toBe(6);
+    });
+
+    it('takes what it held back for said: a machine that was given and taken back in a moment leaves nothing', async () => {
+      await hear('CREATING');
+      await hear('CONFIGURED');
+      expect(un()?.status?.phase).toBe('Provisioning');
+      await hear('IDLE');
+      expect(un()).toBeUndefined();
+    });
+
+    it('tells of a failure at once, and of the first moment with a Node that is ready', async () => {
+      await hear('CREATING');
+      await hear('CONFIGURING');
+      await hear('FAILED', { lastError: 'x' });
+      expect(un()?.status).toMatchObject({ phase: 'Failed', lastError: 'x' });
+    });
+
+    it('forgets what it held back when somebody else has written meanwhile', async () => {
+      await hear('CREATING');
+      await hear('CONFIGURED');
+      cluster.put(UpcomingNodeResource, { ...un()!, status: { ...un()!.status, phase: 'Draining' } } as UpcomingNode);
+      await hear('IDLE');
+      expect(un()).toBeUndefined();
+    });
+
+    it('a Node that comes and goes is written now and then', async () => {
+      await go(100);
+      for (let i = 0; i < 40; i++) {
+        cluster.put(NodeResource, isReady(i % 2 === 0));
+        await reconciler.reconcile('m-1', ctx);
+        await clock.advance(100);
+      }
+      expect(writes()).toBeLessThanOrEqual(2 + 4);
+    });
   });
 
   it.each<[StateName, StateName]>([['DRAINING', 'IDLE'], ['CONFIGURED', 'IDLE'], ['CONFIGURED', 'SPECULATIVE'], ['DRAINING', 'DELETING'], ['FAILED', 'SPECULATIVE']])(

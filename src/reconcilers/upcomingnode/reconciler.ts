@@ -1,5 +1,5 @@
 import { upcomingNodeName } from '../../api/names.ts';
-import type { UpcomingNode } from '../../api/types.ts';
+import type { UpcomingNode, UpcomingNodeStatus } from '../../api/types.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { FleetNodes } from '../../operator/fleet-nodes.ts';
 import { UpcomingNodeResource } from '../../api/resources.ts';
@@ -8,7 +8,8 @@ import { DRAIN_DEADLINE_ANNOTATION, DRAIN_INSTRUCTION_ANNOTATION } from '../../o
 import type { MachineNews, News } from '../../operator/machine-news.ts';
 import { newUpcomingNode, specOf, specPatch, statusOf, statusPatch } from '../../operator/upcoming-node.ts';
 import type { WriteThrough } from '../../operator/write-through.ts';
-import { done, type KubeClient, type ReconcileContext, type Reconciler, type Result } from '../../runtime/types.ts';
+import { StatusPace } from './status-pace.ts';
+import { after, done, type KubeClient, type ReconcileContext, type Reconciler, type Result } from '../../runtime/types.ts';
 
 export type WriteOp = 'create' | 'spec_update' | 'status_update' | 'delete';
 
@@ -28,16 +29,19 @@ export interface UpcomingNodeDeps {
 export class UpcomingNodeReconciler implements Reconciler {
   readonly name = 'upcomingnode';
   private readonly deps: UpcomingNodeDeps;
+  private readonly pace: StatusPace;
 
   constructor(deps: UpcomingNodeDeps) {
     this.deps = deps;
+    this.pace = new StatusPace(deps.clock);
   }
 
   async reconcile(machineId: string, ctx: ReconcileContext): Promise<Result> {
     const { upcoming, news, fleet } = this.deps;
     const heard = news.get(machineId);
-    const current = upcoming.get(upcomingNodeName(machineId));
-    if (!heard && !current) return done;
+    const stored = upcoming.get(upcomingNodeName(machineId));
+    if (!heard && !stored) return done;
+    const current = stored && this.pace.asDecided(stored);
     const node = fleet.nodeOf(machineId);
     const life = lifeOf(heard, current, node);
     if (life.kind === 'over') return this.clearAway(machineId, current, heard, life, ctx);
@@ -47,8 +51,7 @@ export class UpcomingNodeReconciler implements Reconciler {
     if (!object) return done;
     if (current && heard?.kind === 'frame') await this.update(current, heard, life.phase, ctx);
     const status = statusOf({ current: object.status, phase: life.phase, frame, node, nowMs: this.deps.clock.now() });
-    await this.updateStatus(object, statusPatch(object.status, status), ctx);
-    return done;
+    return this.updateStatus(stored ?? object, status, ctx);
   }
 
   /** The Node goes first: as long as the UpcomingNode stands, a restarted operator knows that it has to. */
@@ -77,11 +80,18 @@ export class UpcomingNodeReconciler implements Reconciler {
     await this.write('spec_update', name, () => this.deps.client.patch<UpcomingNode>(UpcomingNodeResource, { name }, patch, { signal: ctx.signal }));
   }
 
-  private async updateStatus(object: UpcomingNode, patch: object | undefined, ctx: ReconcileContext): Promise<void> {
-    if (!patch) return this.deps.wrote?.('status_update', 'noop');
+  private async updateStatus(object: UpcomingNode, wanted: UpcomingNodeStatus, ctx: ReconcileContext): Promise<Result> {
     const { name } = object.metadata;
-    await this.write('status_update', name, () =>
-      this.deps.client.patch<UpcomingNode>(UpcomingNodeResource, { name }, patch, { subresource: 'status', signal: ctx.signal }));
+    const patch = statusPatch(object.status, wanted);
+    const waitMs = patch ? this.pace.holdBack(object, wanted) : 0;
+    if (waitMs > 0) return after(waitMs);
+    if (patch) {
+      await this.write('status_update', name, () => this.deps.client.patch<UpcomingNode>(UpcomingNodeResource, { name }, patch, { subresource: 'status', signal: ctx.signal }));
+      this.pace.wrote(name);
+    } else {
+      this.deps.wrote?.('status_update', 'noop');
+    }
+    return done;
   }
 
   private async delete(current: UpcomingNode, ctx: ReconcileContext): Promise<void> {
@@ -93,6 +103,7 @@ export class UpcomingNodeReconciler implements Reconciler {
       this.deps.wrote?.('delete', 'error');
       throw error;
     }
+    this.pace.forget(name);
     this.deps.wrote?.('delete', 'success');
   }
 
