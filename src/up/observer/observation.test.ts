@@ -245,6 +245,16 @@ describe('figures', () => {
     });
   });
 
+  it('counts a life that was over before anybody here could look again', () => {
+    seen.takeDemand({ t: at(1), e: 'submit', i: 0, r: 0, cluster: 'c1', pod: 'p' });
+    serving(); // p is seen as well
+    seen.takeDemand({ t: at(4), e: 'bound', i: 0, r: 0 });
+    seen.takeDemand({ t: at(5), e: 'submit', i: 1, r: 0, cluster: 'c1', pod: 'q' });
+    seen.takeDemand({ t: at(7), e: 'bound', i: 1, r: 0 });
+    seen.takeDemand({ t: at(9), e: 'finish', i: 1, r: 0, cluster: 'c1', pod: 'q' });
+    expect(seen.latencies().podCreatedToBound).toMatchObject({ n: 2, p50: 2_000, max: 3_000 });
+  });
+
   it('leaves out latencies that were not measured', () => {
     expect(seen.latencies()).toEqual({});
   });

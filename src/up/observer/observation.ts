@@ -28,6 +28,8 @@ export class Observation {
   readonly pods = new PodLedger();
   /** Planned Pods: submitted, bound at least once, finished; Pods that replaced lost ones. */
   private readonly demand = { submitted: new Set<number>(), bound: new Set<number>(), finished: new Set<number>(), recreated: new Set<string>() };
+  /** The present Pod of each step of the workload. */
+  private readonly present = new Map<number, { readonly cluster: string; readonly pod: string }>();
   private demandStartedAt: number | undefined;
 
   constructor(seeds: readonly SeedInstance[]) {
@@ -61,9 +63,11 @@ export class Observation {
         this.demand.submitted.add(event.i);
         if (event.r > 0) this.demand.recreated.add(`${event.cluster}/${event.pod}`);
         this.pods.submitted(event.cluster, event.pod, event.t);
+        this.present.set(event.i, event);
         break;
       case 'bound':
         this.demand.bound.add(event.i);
+        this.noteBound(event.i, event.t);
         break;
       case 'finish':
         this.demand.finished.add(event.i);
@@ -73,6 +77,11 @@ export class Observation {
       case 'step':
         break;
     }
+  }
+
+  private noteBound(step: number, at: number): void {
+    const pod = this.present.get(step);
+    if (pod) this.pods.bound(pod.cluster, pod.pod, at);
   }
 
   violations(now: number): Violations {

@@ -37,6 +37,7 @@ export class PodLedger {
   private readonly lives = new Map<string, PodLife>();
   private readonly lost: LostPod[] = [];
   private readonly submittedAt = new Map<string, number>();
+  private readonly boundAt = new Map<string, number>();
   private readonly finished = new Set<string>();
   private alive = 0;
   private aliveMax = 0;
@@ -52,11 +53,6 @@ export class PodLedger {
 
   get doubleBound(): number {
     return this.doubleBoundCount;
-  }
-
-  /** Lives that were bound; a Pod that was evicted and replaced has several. */
-  get livesBound(): number {
-    return this.lives.size;
   }
 
   waiting(): SeenPod[] {
@@ -93,6 +89,11 @@ export class PodLedger {
     this.submittedAt.set(`${cluster}/${name}`, at);
   }
 
+  /** When the workload saw its Pod bound. A life may begin and end while nobody here watches: the API servers may be away. */
+  bound(cluster: string, name: string, at: number): void {
+    this.boundAt.set(`${cluster}/${name}`, at);
+  }
+
   ended(cluster: string, name: string): void {
     this.finished.add(`${cluster}/${name}`);
   }
@@ -102,9 +103,16 @@ export class PodLedger {
     return this.lost.filter((pod) => !this.finished.has(nameOf(pod)));
   }
 
-  /** Every bound life, with the exact time of its submission where the workload's record has it. */
+  /**
+   * Every bound life, with the exact time of its submission where the workload's record has it; one that only the workload has
+   * seen is on no Node that is known here. A Pod that was evicted and replaced has several.
+   */
   *boundLives(): Iterable<PodLife & { readonly submittedAt: number }> {
     for (const [name, life] of this.lives) yield { ...life, submittedAt: this.submittedAt.get(name) ?? life.createdAt };
+    for (const [name, boundAt] of this.boundAt) {
+      const submittedAt = this.submittedAt.get(name) ?? boundAt;
+      if (!this.lives.has(name)) yield { cluster: name.slice(0, name.indexOf('/')), node: '', createdAt: submittedAt, boundAt, submittedAt };
+    }
   }
 }
 
