@@ -37,6 +37,7 @@ const bad: readonly (readonly [chart: string, values: readonly string[], sentenc
   ['bigfleet-operator', ['clusterID=a b'], 'clusterID: "a b" may hold only letters'],
   ['bigfleet-operator', ['shardAddress='], 'shardAddress: is required'],
   ['bigfleet-operator', ['shardAddress=shard'], 'shardAddress: "shard" is not an address; write host:port'],
+  ['bigfleet-operator', ['bootstrapTemplate=join {{ .APIServer }}'], 'bootstrapAPIServer: is required'],
   ['bigfleet-operator', ['bootstrapTTL=1h'], 'bootstrapTTL: needs bootstrapTemplate'],
   ['bigfleet-operator', ['podDemand=both'], "'/podDemand'"],
   ['bigfleet-operator', ['rollupInterval=soon'], "'/rollupInterval'"],

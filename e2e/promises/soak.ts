@@ -5,13 +5,17 @@ import type { AuditLine, OperationLine } from '../kills/witness.ts';
 import { eventually, expect } from '../promise.ts';
 import { machinesOf } from '../rig/machines.ts';
 import { PATIENCE_S } from '../rig/ground.ts';
+import type { Part } from '../rig/part.ts';
 import type { RigPromise } from '../rig/rig-promise.ts';
+import type { Replica } from '../rig/rig.ts';
+import { isReady } from '../rig/shard-service.ts';
 import { Churn } from '../soak/churn.ts';
 import { Faults } from '../soak/faults.ts';
 import { growths, heldBy } from '../soak/flat.ts';
 import { added, forgottenFiles, memoriesOf, objectsOf, strays } from '../soak/left-over.ts';
 import { planFaults } from '../soak/plan.ts';
 import { Samples } from '../soak/samples.ts';
+import type { Watched } from '../soak/samples.ts';
 import { Strays } from '../soak/strays.ts';
 
 const pool = 'soak';
@@ -34,11 +38,15 @@ export const soak: RigPromise = {
     const before = await objectsOf(rig);
     const churn = await Churn.start(ground, seededRandom(seed + 1));
     const faults = new Faults(rig, parts);
-    const samples = new Samples(parts);
+    const same = (part: Part): Watched => ({ part, role: () => Promise.resolve(part.name) });
+    const samples = new Samples([
+      ...rig.replicas.map(shardOf),
+      ...[...rig.agents.values(), rig.provider].map(same),
+    ]);
     const stray = new Strays(() => strays(ground));
     const startedAt = performance.now();
     const passed = (): number => performance.now() - startedAt;
-    const looks = [setInterval(() => samples.take(passed()), LOOK_MS), setInterval(() => void stray.look(performance.now()), LOOK_AT_OBJECTS_MS)];
+    const looks = [setInterval(() => void samples.take(passed), LOOK_MS), setInterval(() => void stray.look(performance.now()), LOOK_AT_OBJECTS_MS)];
     let recoveredSeconds: number;
     try {
       churn.go();
@@ -56,7 +64,7 @@ export const soak: RigPromise = {
       recoveredSeconds = Math.round((performance.now() - lastFaultAt) / 100) / 10;
       log(`all ${churn.pods()} Pods run ${recoveredSeconds} s after the last fault`);
       await sleep(REST_MS);
-      samples.take(passed());
+      await samples.take(passed);
     } finally {
       for (const timer of looks) clearInterval(timer);
       faults.end();
@@ -97,6 +105,18 @@ export const soak: RigPromise = {
     return { detail, figures };
   },
 };
+
+/** Who has led leads to its end: a shard without its Lease does not live on. */
+function shardOf(replica: Replica): Watched {
+  let leadsAs: number | undefined;
+  return {
+    part: replica.part,
+    role: async () => {
+      if (leadsAs !== replica.part.pid && (await isReady(replica))) leadsAs = replica.part.pid;
+      return leadsAs === undefined || leadsAs !== replica.part.pid ? 'shard, standing by' : 'shard, leading';
+    },
+  };
+}
 
 function linesOf<T>(file: string): T[] {
   return readFileSync(file, 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as T);

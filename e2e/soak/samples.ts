@@ -17,24 +17,36 @@ export interface ProcessLife {
   readonly samples: Sample[];
 }
 
-/** Of every process of BigFleet that ran while it looked, life by life. Linux only: it reads /proc. */
+/** Whom to look at, and in which role: a replica of a shard that leads holds more than one that stands by. */
+export interface Watched {
+  readonly part: Part;
+  readonly role: () => Promise<string>;
+}
+
+/** Of every process of BigFleet that ran while it looked, life by life; another role is another life. Linux only: it reads /proc. */
 export class Samples {
   readonly lives: ProcessLife[] = [];
-  private readonly parts: readonly Part[];
+  private readonly watched: readonly Watched[];
+  private readonly last = new Map<Part, ProcessLife>();
+  private looking = false;
 
-  constructor(parts: readonly Part[]) {
-    this.parts = parts;
+  constructor(watched: readonly Watched[]) {
+    this.watched = watched;
   }
 
-  take(atMs: number): void {
-    for (const { name, pid } of this.parts) {
-      if (pid === undefined) continue;
-      const held = look(pid);
-      if (!held) continue; // it has just ended
-      let life = this.lives.find((known) => known.pid === pid && known.name === name);
-      if (!life) this.lives.push((life = { name, pid, samples: [] }));
-      life.samples.push({ atMs, ...held });
+  async take(now: () => number): Promise<void> {
+    if (this.looking) return;
+    this.looking = true;
+    for (const { part, role } of this.watched) {
+      const name = await role();
+      const held = part.pid === undefined ? undefined : look(part.pid);
+      if (part.pid === undefined || !held) continue; // it has just ended
+      let life = this.last.get(part);
+      if (life?.pid !== part.pid || life.name !== name) this.lives.push((life = { name, pid: part.pid, samples: [] }));
+      this.last.set(part, life);
+      life.samples.push({ atMs: now(), ...held });
     }
+    this.looking = false;
   }
 }
 

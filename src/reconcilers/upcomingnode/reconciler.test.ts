@@ -102,9 +102,9 @@ describe('UpcomingNodes', () => {
       const seen: (string | undefined)[] = [];
       for (const [, step] of way) {
         step();
-        let { requeueAfterMs } = await reconciler.reconcile('m-1', ctx);
+        const { requeueAfterMs } = await reconciler.reconcile('m-1', ctx);
         await clock.advance(lastMs);
-        if (requeueAfterMs !== undefined && requeueAfterMs <= lastMs) ({ requeueAfterMs } = await reconciler.reconcile('m-1', ctx));
+        if (requeueAfterMs !== undefined && requeueAfterMs <= lastMs) await reconciler.reconcile('m-1', ctx);
         seen.push(un()?.status?.phase);
       }
       return seen;
