@@ -44,11 +44,11 @@ describe('the flags of operator, pod controller and agent', () => {
 
   it('are understood', async () => {
     const flags = parse(...needed, '--metrics-addr', '0', '--rollup-interval', '0', '--delete-drained-nodes=false', '--lifeless-grace', '1m30s', '--demand-model=requests', '--foreign-nodes', 'count',
-      '--include-daemonset-pods', '--bootstrap-template-file', file('t', 'id={{ .ClusterID }}'), '--bootstrap-ttl', '30m',
+      '--include-daemonset-pods', '--bootstrap-template-file', file('t', 'id={{ .ClusterID }}'), '--bootstrap-ttl', '30m', '--bootstrap-api-server', 'api.example:6443',
       '--priority-class-defaults', file('p.yaml', 'high: {interruptionPenalty: "8000"}\n'));
     expect(commonOptions(flags).metricsAddress).toBe('0');
     expect(await operatorOptions(flags)).toMatchObject({
-      rollupIntervalMs: 10_000, deletesNodes: false, lifelessMs: 90_000, demandModel: 'requests', bootstrapTemplate: 'id={{ .ClusterID }}', bootstrapTtlSeconds: 1_800,
+      rollupIntervalMs: 10_000, deletesNodes: false, lifelessMs: 90_000, demandModel: 'requests', bootstrapTemplate: 'id={{ .ClusterID }}', bootstrapTtlSeconds: 1_800, bootstrapApiServer: 'api.example:6443',
     });
     expect(await podControllerOptions(flags)).toMatchObject({
       includeDaemonSetPods: true, foreignNodes: 'count', priorityClassDefaults: new Map([['high', { interruptionPenalty: '8k' }]]),
@@ -75,6 +75,7 @@ describe('the flags of operator, pod controller and agent', () => {
     [[...needed, '--delete-drained-nodes', 'maybe'], /--delete-drained-nodes/],
     [[...needed, '--lifeless-grace', 'long'], /--lifeless-grace: "long"/],
     [[...needed, '--reconnect-max', '0'], /--reconnect-max must be more than 0/],
+    [[...needed, '--bootstrap-api-server', 'https://api:6443'], /--bootstrap-api-server: "https:\/\/api:6443" is not an address/],
     [[...needed, '--bootstrap-ttl', '5m'], /--bootstrap-ttl needs --bootstrap-template-file/],
     [[...needed, '--bootstrap-template-file', '/does/not/exist'], /--bootstrap-template-file: ENOENT/],
   ])('refuse %j', async (args, message) => {

@@ -20,6 +20,7 @@ export interface OperatorFlags extends TlsFlags {
   ackConcurrency: string;
   bootstrapTemplateFile?: string;
   bootstrapTtl?: string;
+  bootstrapApiServer?: string;
   deleteDrainedNodes: string;
   lifelessGrace: string;
   demandModel: 'allowance' | 'requests';
@@ -51,6 +52,7 @@ export function addOperatorFlags(command: Command): Command {
     .addOption(new Option('--roll-up-interval <time>').hideHelp())
     .option('--ack-concurrency <n>', 'CapacityRequest statuses written at a time', '16')
     .option('--bootstrap-template-file <file>', 'template of what a machine needs to join, where {{ .BootstrapToken }} is a token made for it; without a template a stub is sent')
+    .option('--bootstrap-api-server <host:port>', 'what {{ .APIServer }} is in the template: where machines reach the API server; default: where the operator reaches it, outside the cluster')
     .option('--bootstrap-ttl <time>', 'how long what the template writes stays valid; 0 = unstated, with a token 30m')
     .option('--delete-drained-nodes <true|false>', 'delete the Node of a machine that has left', 'true')
     .option('--lifeless-grace <time>', 'delete the Node of a machine that the shard only stopped naming once it has been NotReady for so long', '5m')
@@ -87,6 +89,7 @@ export async function operatorOptions(flags: OperatorFlags & PodFlags): Promise<
   const shardAddress = required('--shard-addr', flags.shardAddr, 'host:port of the shard, e.g. --shard-addr shard-0:7780');
   if (!/:\d+$/.test(shardAddress)) throw new UsageError(`--shard-addr: "${shardAddress}" is not an address; write host:port`);
   if (flags.bootstrapTtl !== undefined && flags.bootstrapTemplateFile === undefined) throw new UsageError('--bootstrap-ttl needs --bootstrap-template-file: the stub states its own');
+  if (flags.bootstrapApiServer !== undefined && !/^[^\s/]+:\d+$/.test(flags.bootstrapApiServer)) throw new UsageError(`--bootstrap-api-server: "${flags.bootstrapApiServer}" is not an address; write host:port`);
   const tlsFiles = tlsFilesOf(flags);
   const [{ dialCredentials }, { compileBootstrapTemplate }] = await Promise.all([import('../api/dial-credentials.ts'), import('../operator/bootstrap-template.ts')]);
   const template = flags.bootstrapTemplateFile === undefined ? undefined : await readText('--bootstrap-template-file', flags.bootstrapTemplateFile);
@@ -103,6 +106,7 @@ export async function operatorOptions(flags: OperatorFlags & PodFlags): Promise<
     reconnectMaxMs: positive('--reconnect-max', flags.reconnectMax),
     keepaliveMs: positive('--keepalive', flags.keepalive),
     ...(template === undefined ? {} : { bootstrapTemplate: template }),
+    ...(flags.bootstrapApiServer === undefined ? {} : { bootstrapApiServer: flags.bootstrapApiServer }),
     ...(flags.bootstrapTtl === undefined ? {} : { bootstrapTtlSeconds: Math.round(durationMs('--bootstrap-ttl', flags.bootstrapTtl) / 1000) }),
   };
 }

@@ -7,10 +7,18 @@ export interface BootstrapInput {
   readonly ClusterID: string;
   /** `id.secret` of a token made for the machine. */
   readonly BootstrapToken: string;
+  /** `host:port` at which machines reach the API server. */
+  readonly APIServer: string;
+  /** `sha256:…` of the public key of the API server's CA, as kubeadm pins it. */
+  readonly CACertHash: string;
   /** How long it lasts. */
   readonly TTLSeconds: number;
   readonly Requirements: readonly { readonly Key: string; readonly Operator: string; readonly Values: readonly string[] }[];
 }
+
+/** What a machine needs to know of the cluster to join it. */
+export type ClusterInfo = Pick<BootstrapInput, 'APIServer' | 'CACertHash'>;
+const OF_CLUSTER: readonly (keyof ClusterInfo)[] = ['APIServer', 'CACertHash'];
 
 export class TemplateError extends Error {
   override readonly name = 'TemplateError';
@@ -34,7 +42,7 @@ interface Tag {
 type Piece = { readonly literal: string } | { readonly tag: Tag };
 
 const FIELDS: Readonly<Record<string, Readonly<Record<string, Type>>>> = {
-  root: { ClusterID: 'string', BootstrapToken: 'string', TTLSeconds: 'int', Requirements: { listOf: 'requirement' } },
+  root: { ClusterID: 'string', BootstrapToken: 'string', APIServer: 'string', CACertHash: 'string', TTLSeconds: 'int', Requirements: { listOf: 'requirement' } },
   requirement: { Key: 'string', Operator: 'string', Values: { listOf: 'string' } },
 };
 
@@ -43,6 +51,8 @@ export interface BootstrapTemplate {
   readonly render: (input: BootstrapInput) => string;
   /** Whether the text can come to the token, so that one must be made. */
   readonly needsToken: boolean;
+  /** What of the cluster it can come to, which must be known. */
+  readonly needsOfCluster: readonly (keyof ClusterInfo)[];
 }
 
 /** Parses and checks the text; throws a TemplateError that names the line. */
@@ -50,7 +60,7 @@ export function compileBootstrapTemplate(text: string): BootstrapTemplate {
   const parser = new Parser(pieces(text));
   const body = parser.block({ root: 'root', dot: 'root' }, []);
   const needsToken = parser.fields.has('BootstrapToken');
-  return { render: (input) => body.node({ root: input, dot: input }), needsToken };
+  return { render: (input) => body.node({ root: input, dot: input }), needsToken, needsOfCluster: OF_CLUSTER.filter((field) => parser.fields.has(field)) };
 }
 
 function pieces(text: string): Piece[] {

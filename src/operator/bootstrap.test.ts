@@ -80,6 +80,24 @@ describe('bootstrap blobs', () => {
     expect(atOnce({ clusterId: 'demo', template: 'x' })(request).ttlSeconds).toBe(0n);
   });
 
+  describe('with what is known of the cluster', () => {
+    const template = 'kubeadm join {{ .APIServer }} --discovery-token-ca-cert-hash {{ .CACertHash }}';
+
+    it('says where to join and whom to trust', () => {
+      const answer = atOnce({ clusterId: 'demo', template, cluster: { APIServer: '10.0.0.10:6443', CACertHash: 'sha256:ab' } })(request);
+      expect(new TextDecoder().decode(answer.userData)).toBe('kubeadm join 10.0.0.10:6443 --discovery-token-ca-cert-hash sha256:ab');
+      expect(answer.ttlSeconds).toBe(0n);
+    });
+
+    it.each([
+      [{ CACertHash: 'sha256:ab' }, /asks for \.APIServer: .*--bootstrap-api-server/],
+      [{ APIServer: 'a:1' }, /asks for \.CACertHash: .*certificate-authority/],
+    ])('refuses to start where only %j is known', (cluster, message) => {
+      expect(() => createBootstrapRenderer({ clusterId: 'demo', template, cluster })).toThrow(message);
+      expect(() => createBootstrapRenderer({ clusterId: 'demo', template: 'x', cluster })).not.toThrow();
+    });
+  });
+
   describe('with a token', () => {
     const template = 'join {{ .BootstrapToken }} within {{ .TTLSeconds }}';
 

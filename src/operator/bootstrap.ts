@@ -1,6 +1,6 @@
 import { NodeSelectorRequirement_Operator as Op } from '../api/gen/bigfleet/v1alpha1/capacity.ts';
 import type { BootstrapBlobResponse, BootstrapRequest } from '../api/gen/bigfleet/v1alpha1/shard.ts';
-import { compileBootstrapTemplate, type BootstrapInput } from './bootstrap-template.ts';
+import { compileBootstrapTemplate, type BootstrapInput, type ClusterInfo } from './bootstrap-template.ts';
 
 const STUB_TTL_SECONDS = 600;
 const TOKEN_TTL_SECONDS = 1_800;
@@ -13,12 +13,19 @@ const OPERATOR_TEXT: Readonly<Record<number, string>> = {
   [Op.OPERATOR_SAME]: 'Same',
 };
 
+const UNKNOWN: Readonly<Record<keyof ClusterInfo, string>> = {
+  APIServer: 'the operator reaches the API server where machines do not; say with --bootstrap-api-server where they do',
+  CACertHash: 'the operator was given no CA of the API server; put certificate-authority into its kubeconfig, or write the hash into the template',
+};
+
 export interface BootstrapOptions {
   readonly clusterId: string;
   /** The template's text; absent = a stub that joins nothing real. */
   readonly template?: string;
   /** How long what the template writes stays valid; 0 = unstated. Default 0 with a template, 600 for the stub, 1,800 with a token. */
   readonly ttlSeconds?: number;
+  /** What is known of the cluster, for a template that asks for it. */
+  readonly cluster?: Partial<ClusterInfo>;
   /** Makes a token for a machine, for a template that asks for one. What it throws is told to the shard. */
   readonly mint?: (machineId: string, ttlSeconds: number) => Promise<string>;
 }
@@ -28,8 +35,9 @@ export interface BootstrapOptions {
  * failing request is an answer with `error`, never an exception. The answer is at once where no token has to be made.
  */
 export function createBootstrapRenderer(options: BootstrapOptions): (request: BootstrapRequest) => BootstrapBlobResponse | Promise<BootstrapBlobResponse> {
-  const { clusterId, template, mint } = options;
-  const { render, needsToken } = template === undefined ? { render: stub, needsToken: false } : compileBootstrapTemplate(template);
+  const { clusterId, template, mint, cluster = {} } = options;
+  const { render, needsToken, needsOfCluster } = template === undefined ? { render: stub, needsToken: false, needsOfCluster: [] } : compileBootstrapTemplate(template);
+  for (const field of needsOfCluster) if (cluster[field] === undefined) throw new Error(`the bootstrap template asks for .${field}: ${UNKNOWN[field]}`);
   const ttl = options.ttlSeconds || (template === undefined ? STUB_TTL_SECONDS : needsToken ? TOKEN_TTL_SECONDS : 0);
   const encoder = new TextEncoder();
   const refused = (requestId: string, error: unknown): BootstrapBlobResponse =>
@@ -38,6 +46,8 @@ export function createBootstrapRenderer(options: BootstrapOptions): (request: Bo
     const input: BootstrapInput = {
       ClusterID: clusterId,
       BootstrapToken: token,
+      APIServer: cluster.APIServer ?? '',
+      CACertHash: cluster.CACertHash ?? '',
       TTLSeconds: ttl,
       Requirements: requirements.map((r) => ({ Key: r.key, Operator: OPERATOR_TEXT[r.operator] ?? 'Unspecified', Values: r.values })),
     };

@@ -52,8 +52,9 @@ export async function runAgent(options: AgentOptions, signal?: AbortSignal): Pro
   const registry = new Registry();
   const runtimeMetrics = createRuntimeMetrics(registry);
   const metrics = createOperatorMetrics(registry);
+  const cluster = configOf(options.kubeconfig);
   const client = createKubeClient({
-    config: configOf(options.kubeconfig), clock, random, log, fieldManager: name, userAgent: name, onRequest: runtimeMetrics.request,
+    config: cluster, clock, random, log, fieldManager: name, userAgent: name, onRequest: runtimeMetrics.request,
     ...(options.qps === undefined ? {} : { qps: options.qps }), ...(options.burst === undefined ? {} : { burst: options.burst }),
   });
   const backoff = options.apiMaxBackoffMs === undefined ? {} : { backoff: { minMs: Math.min(1_000, options.apiMaxBackoffMs / 4), maxMs: options.apiMaxBackoffMs } };
@@ -67,7 +68,7 @@ export async function runAgent(options: AgentOptions, signal?: AbortSignal): Pro
   const epochs = new EpochGuard(new Map(), (known) => void saveEpochs(client, { name, namespace }, formatEpochs(known), log));
   const deps = { client, caches, events, metrics, runtimeMetrics, clock, log };
   const podRunnables = options.podController ? wirePodController(options.podController, deps) : [];
-  const operator = options.operator ? wireOperator({ ...options.operator, namespace }, { ...deps, random, epochs }) : undefined;
+  const operator = options.operator ? wireOperator({ ...options.operator, namespace, cluster }, { ...deps, random, epochs }) : undefined;
 
   const leader = leaderGroup(election);
   const groups: RunnableGroup[] = [

@@ -9,7 +9,7 @@ import { AvailableCapacityReconciler } from '../reconcilers/availablecapacity/re
 import { DrainReconciler } from '../reconcilers/drain/reconciler.ts';
 import { NodeReconciler } from '../reconcilers/node/reconciler.ts';
 import { UpcomingNodeReconciler } from '../reconcilers/upcomingnode/reconciler.ts';
-import { createController, createWorkQueue, type Controller, type KubeObject, type Reconciler, type Runnable } from '../runtime/index.ts';
+import { createController, createWorkQueue, type ClusterConfig, type Controller, type KubeObject, type Reconciler, type Runnable } from '../runtime/index.ts';
 import type { EpochGuard } from '../session/client/epoch-guard.ts';
 import { SessionClient, type SessionClientOptions } from '../session/client/session-client.ts';
 import type { SessionHandlers, SessionMetrics } from '../session/client/types.ts';
@@ -17,6 +17,7 @@ import { AllowancePlanner } from './allowance-planner.ts';
 import { AllowanceStore } from './allowance-store.ts';
 import { createBootstrapRenderer } from './bootstrap.ts';
 import { BootstrapTokens } from './bootstrap-tokens.ts';
+import { clusterInfo } from './cluster-info.ts';
 import { DemandIntake } from './demand-intake.ts';
 import { DrainOrders } from './drain-orders.ts';
 import { FateLedger } from './fate-ledger.ts';
@@ -40,6 +41,8 @@ export interface OperatorOptions {
   readonly ackConcurrency: number;
   readonly bootstrapTemplate?: string;
   readonly bootstrapTtlSeconds?: number;
+  /** `host:port` at which machines reach the API server; default: where this process does, if that is no address for Pods alone. */
+  readonly bootstrapApiServer?: string;
   readonly deletesNodes: boolean;
   /** See NodeDeps. */
   readonly lifelessMs: number;
@@ -62,13 +65,13 @@ export interface WiredOperator {
 }
 
 /** Everything between the shard and the cluster's objects. */
-export function wireOperator(options: OperatorOptions & { namespace: string }, deps: WiringDeps & { random: Random; epochs: EpochGuard }): WiredOperator {
+export function wireOperator(options: OperatorOptions & { namespace: string; cluster: ClusterConfig }, deps: WiringDeps & { random: Random; epochs: EpochGuard }): WiredOperator {
   const { client, caches, events, metrics, runtimeMetrics, clock, random, log, epochs } = deps;
   const { pods, nodes, requests, upcoming, fleet } = caches;
   const tokens = new BootstrapTokens({ client, clusterId: options.clusterId, upcoming: upcoming.store, fleet, clock });
   const render = createBootstrapRenderer({
     clusterId: options.clusterId, mint: (machineId, ttlSeconds) => tokens.mint(machineId, ttlSeconds),
-    ...(options.bootstrapTemplate === undefined ? {} : { template: options.bootstrapTemplate }),
+    ...(options.bootstrapTemplate === undefined ? {} : { template: options.bootstrapTemplate, cluster: clusterInfo(options.cluster, options.bootstrapApiServer) }),
     ...(options.bootstrapTtlSeconds === undefined ? {} : { ttlSeconds: options.bootstrapTtlSeconds }),
   });
 

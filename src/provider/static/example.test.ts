@@ -38,7 +38,9 @@ afterEach(async () => {
 });
 
 const blob = (): Uint8Array =>
-  new TextEncoder().encode(compileBootstrapTemplate(read('examples/static-provider/join-kubeadm.tmpl')).render({ ClusterID: 'prod', Requirements: [], BootstrapToken: '', TTLSeconds: 0 }));
+  new TextEncoder().encode(compileBootstrapTemplate(read('examples/static-provider/join-kubeadm.tmpl')).render({ ClusterID: 'prod',
+    Requirements: [], BootstrapToken: 'abcdef.0123456789abcdef', APIServer: '10.0.0.10:6443', CACertHash: `sha256:${'0'.repeat(64)}`, TTLSeconds: 1_800,
+  }));
 
 describe('the example of docs/providers/static.md', () => {
   it('joins three hosts by what the operator renders, and empties them again', async () => {
@@ -47,7 +49,7 @@ describe('the example of docs/providers/static.md', () => {
     for (const id of ['host-1', 'host-2', 'host-3']) await h.rpc.configure(id, { cluster: 'prod', blob: blob() });
     await joined;
     const config = h.read('10.0.0.13-config');
-    expect(config).toContain('apiServerEndpoint: 10.0.0.10:6443');
+    expect(config).toContain('apiServerEndpoint: "10.0.0.10:6443"');
     expect(config).toContain('{name: provider-id, value: "static:///host-3"}');
     expect(config).toContain('value: "bigfleet.lucy.sh/machine-id=host-3,node.kubernetes.io/instance-type=tower-16c-64g-gpu,topology.kubernetes.io/zone=basement,kubernetes.io/arch=amd64"');
     expect((await h.rpc.get('host-3')).allocatable?.resources).toEqual(new Map([['cpu', '15500m'], ['memory', '61Gi'], ['nvidia.com/gpu', '2'], ['pods', '110']]));

@@ -47,6 +47,7 @@ describe('where the configuration comes from', () => {
     expect(loadKubeConfig({ env, serviceAccountDir })).toEqual({
       server: 'https://[fd00::1]:6443',
       ca: 'CA',
+      isInCluster: true,
       tokenFile: join(serviceAccountDir, 'token'),
       namespace: 'prod',
     });

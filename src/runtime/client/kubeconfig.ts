@@ -18,6 +18,8 @@ export interface ClusterConfig {
   readonly tokenFile?: string;
   /** Namespace of the context or of the Pod's service account. */
   readonly namespace?: string;
+  /** The server's address is one that only Pods of its cluster reach. */
+  readonly isInCluster?: true;
 }
 
 export interface LoadKubeConfigOptions {
@@ -65,6 +67,7 @@ function inCluster(host: string, port: string, dir: string): ClusterConfig {
     server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
     ca: readFileSync(join(dir, 'ca.crt'), 'utf8'),
     tokenFile,
+    isInCluster: true,
     ...(existsSync(namespaceFile) && { namespace: readFileSync(namespaceFile, 'utf8').trim() }),
   };
 }
