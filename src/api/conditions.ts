@@ -9,10 +9,10 @@ export interface Finding {
   readonly message: string;
 }
 
-/** The conditions after `findings`: others stay, the transition time moves only with the status. `now` is RFC 3339. */
-export function withConditions(current: readonly Condition[] | undefined, findings: readonly Finding[], now: string): Condition[] {
+/** The conditions after `findings`: others stay, the transition time moves only with the status. `now` is RFC 3339; `generation` is that of the object looked at. */
+export function withConditions(current: readonly Condition[] | undefined, findings: readonly Finding[], now: string, generation?: number): Condition[] {
   const next = new Map((current ?? []).map((c) => [c.type, c]));
-  for (const finding of findings) next.set(finding.type, { ...finding, lastTransitionTime: transitionTime(next.get(finding.type), finding.status, now) });
+  for (const finding of findings) next.set(finding.type, { ...finding, ...(generation !== undefined && { observedGeneration: generation }), lastTransitionTime: transitionTime(next.get(finding.type), finding.status, now) });
   return [...next.values()];
 }
 

@@ -64,6 +64,10 @@ export const PROTOCOL_VERSION = 'v1alpha1';
 
 /** Condition types by kind; `True` is the good state except where noted. */
 export const CapacityRequestCondition = {
+  /** What Satisfied, Accepted and Fits come to, for whoever waits for any kind of object. */
+  Ready: 'Ready',
+  /** True is bad: nothing comes of it until somebody changes it. */
+  Stalled: 'Stalled',
   /** The request can be expressed and was reported. */
   Accepted: 'Accepted',
   /** The shard has, or is getting, the machines for it. */
@@ -74,7 +78,7 @@ export const CapacityRequestCondition = {
 
 export const ShardCondition = {
   Ready: 'Ready',
-  /** True while there is work in progress. */
+  /** True while it is on its way to Ready; acting on the fleet is no such way. */
   Reconciling: 'Reconciling',
   /** True is bad: no progress without help. */
   Stalled: 'Stalled',
@@ -84,18 +88,20 @@ export const ShardCondition = {
   SupplyTrusted: 'SupplyTrusted',
 } as const;
 
-export const CapacityProviderCondition = { Ready: 'Ready', Reachable: 'Reachable', InventoryTrusted: 'InventoryTrusted' } as const;
+export const CapacityProviderCondition = { Ready: 'Ready', Reconciling: 'Reconciling', Stalled: 'Stalled', Reachable: 'Reachable', InventoryTrusted: 'InventoryTrusted' } as const;
 
 export const MachineCondition = {
   Ready: 'Ready',
   Progressing: 'Progressing',
   /** True is bad: past the deadline of its transition. */
   Stuck: 'Stuck',
+  /** True is bad: failed, or past the deadline. */
+  Stalled: 'Stalled',
   /** True while its Pods are being moved away. */
   Disrupting: 'Disrupting',
 } as const;
 
-export const UpcomingNodeCondition = { Ready: 'Ready', Draining: 'Draining', Failed: 'Failed' } as const;
+export const UpcomingNodeCondition = { Ready: 'Ready', Stalled: 'Stalled', Draining: 'Draining', Failed: 'Failed' } as const;
 
 /** Reasons of conditions that programs may match on. */
 export const Reason = {

@@ -10,10 +10,7 @@ export interface AvailableCapacity {
   kind?: string;
   metadata: ObjectMeta;
   spec: AvailableCapacitySpec;
-  /**
-   * Empty for now.
-   */
-  status?: object;
+  status?: AvailableCapacityStatus;
 }
 /**
  * The capacity on offer.
@@ -55,6 +52,15 @@ export interface AvailableCapacityRequirement {
    * Values for In and NotIn; empty for the others.
    */
   values?: string[];
+}
+/**
+ * Whether the operator keeps it up to date.
+ */
+export interface AvailableCapacityStatus {
+  /**
+   * Ready.
+   */
+  conditions?: Condition[];
 }
 
 /**
@@ -145,6 +151,10 @@ export interface CapacityRequestCoLocation {
  */
 export interface CapacityRequestStatus {
   /**
+   * The metadata.generation that the status was computed from.
+   */
+  observedGeneration?: number;
+  /**
    * Acknowledged once the request was part of a report that was queued to the shard. It says nothing about satisfaction; the condition Satisfied does.
    */
   phase: 'Pending' | 'Acknowledged';
@@ -153,7 +163,7 @@ export interface CapacityRequestStatus {
    */
   acknowledgedAt?: string;
   /**
-   * Accepted, Satisfied and Fits.
+   * Ready, Stalled, Accepted, Satisfied and Fits.
    */
   conditions?: Condition[];
 }
@@ -199,6 +209,10 @@ export interface UpcomingNodeTaint {
  * How far the machine has come.
  */
 export interface UpcomingNodeStatus {
+  /**
+   * The metadata.generation that the status was computed from.
+   */
+  observedGeneration?: number;
   phase: 'Provisioning' | 'Launched' | 'Registered' | 'Ready' | 'Draining' | 'Drained' | 'Failed';
   /**
    * The Node once it has registered; only kind and name are set.
@@ -217,7 +231,7 @@ export interface UpcomingNodeStatus {
    */
   lastError?: string;
   /**
-   * Ready, Draining and Failed.
+   * Ready, Stalled, Draining and Failed.
    */
   conditions?: Condition[];
 }
@@ -293,6 +307,10 @@ export interface CapacityProviderTransitionDeadlines {
  */
 export interface CapacityProviderStatus {
   /**
+   * The metadata.generation that the status was computed from; -1 until a shard has seen the object.
+   */
+  observedGeneration?: number;
+  /**
    * Machines that the provider could create, counted by kind.
    */
   offers?: CapacityProviderOffer[];
@@ -315,7 +333,7 @@ export interface CapacityProviderStatus {
    */
   rejected?: number;
   /**
-   * Ready, Reachable and InventoryTrusted.
+   * Ready, Reconciling, Stalled, Reachable, InventoryTrusted and what else there is to say.
    */
   conditions?: Condition[];
 }
@@ -431,6 +449,10 @@ export interface MachineRelease {
  */
 export interface MachineStatus {
   /**
+   * The metadata.generation that the status was computed from.
+   */
+  observedGeneration?: number;
+  /**
    * State of the machine at its provider.
    */
   phase?: 'Speculative' | 'Creating' | 'Idle' | 'Configuring' | 'Configured' | 'Draining' | 'Deleting' | 'Failed';
@@ -483,7 +505,7 @@ export interface MachineStatus {
    */
   since?: string;
   /**
-   * Ready, Progressing, Stuck and Disrupting.
+   * Ready, Progressing, Stuck, Stalled and Disrupting.
    */
   conditions?: Condition[];
 }
@@ -599,6 +621,10 @@ export interface ShardLimits {
  * What the shard last reported.
  */
 export interface ShardStatus {
+  /**
+   * The metadata.generation that the status was computed from; -1 until a shard has seen the object.
+   */
+  observedGeneration?: number;
   /**
    * Fencing epoch of the holder.
    */

@@ -44,7 +44,7 @@ test('mutate works on a private copy, on either part of the object', async () =>
     draft.status = { epoch: 1 };
     return draft;
   });
-  expect([before.spec.mode, paused.spec.mode, paused.status]).toEqual(['Active', 'Paused', undefined]);
+  expect([before.spec.mode, paused.spec.mode, paused.status]).toEqual(['Active', 'Paused', { observedGeneration: -1 }]);
   const reported = plane.store.mutate<Loose>(shardType, { name: 'a' }, (draft) => ({ ...draft, spec: {}, status: { epoch: 2 } }), { subresource: 'status' });
   expect([reported.spec.mode, reported.status.epoch, reported.metadata.generation]).toEqual(['Paused', 2, 2]);
   expect(failure(() => plane.store.mutate(shardType, { name: 'b' }, (draft) => draft))).toMatchObject({ code: 404 });

@@ -11,7 +11,7 @@ test('create sets what only the server knows, and defaults', async () => {
   expect(body.metadata).toMatchObject({ name: 'a', namespace: 'default', generation: 1, creationTimestamp: '2026-01-01T00:00:00Z' });
   expect(body.metadata.uid).not.toBe('mine');
   expect(body.metadata.deletionTimestamp).toBeUndefined();
-  expect(body.status).toBeUndefined();
+  expect(body.status).toEqual({ observedGeneration: -1 }); // the default of the definition
   expect(body.spec.rails.reclaimCapFraction).toBe('0.05');
   expect((await call(plane, 'GET', `${shards}/a`)).body).toEqual(body);
 });
@@ -57,7 +57,7 @@ test('spec and status are written apart, and only the spec counts as a generatio
   const plane = await start();
   const created = (await call(plane, 'POST', shards, shard('a'))).body;
   const viaSpec = (await call(plane, 'PUT', `${shards}/a`, { ...created, spec: { mode: 'Paused' }, status: { epoch: 1 } })).body;
-  expect(viaSpec.status).toBeUndefined();
+  expect(viaSpec.status).toEqual({ observedGeneration: -1 });
   const viaStatus = (await call(plane, 'PUT', `${shards}/a/status`, { ...viaSpec, spec: { mode: 'DryRun' }, metadata: { ...viaSpec.metadata, labels: { a: 'b' } }, status: { epoch: 2 } })).body;
   expect(viaStatus).toMatchObject({ spec: { mode: 'Paused' }, status: { epoch: 2 }, metadata: { generation: 2 } });
   expect(viaStatus.metadata.labels).toBeUndefined();

@@ -88,8 +88,8 @@ test('each endpoint takes its part only', async () => {
   await send(one, 'm1', { ...shard('a', { mode: 'Paused' }), status: { epoch: 1 } });
   await send(`${one}/status`, 'm1', { ...shard('a', { mode: 'Active' }), status: { epoch: 2 } });
   const { body } = await call(plane, 'GET', one);
-  expect([body.spec.mode, body.status, body.metadata.managedFields.length]).toEqual(['Paused', { epoch: 2 }, 2]);
-  expect((await send(one, 'm1', shard('a'))).body.status).toEqual({ epoch: 2 });
+  expect([body.spec.mode, body.status, body.metadata.managedFields.length]).toEqual(['Paused', { epoch: 2, observedGeneration: -1 }, 2]);
+  expect((await send(one, 'm1', shard('a'))).body.status).toEqual({ epoch: 2, observedGeneration: -1 });
   expect((await send(`${control}/shards/none/status`, 'm1', shard('none'))).code).toBe(404);
 });
 

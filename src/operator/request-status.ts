@@ -1,7 +1,7 @@
 import { withConditions, type Finding } from '../api/conditions.ts';
 import { CapacityRequestCondition as Type, Reason } from '../api/constants.ts';
 import { UnmetReason } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
-import type { CapacityRequest, CapacityRequestStatus } from '../api/types.ts';
+import type { CapacityRequest, CapacityRequestStatus, Condition } from '../api/types.ts';
 import { timestamp } from '../lib/timestamp.ts';
 import type { Rejection } from './contribution.ts';
 import { conditionOf } from './projections.ts';
@@ -48,17 +48,34 @@ export function nextStatus(request: CapacityRequest, facts: RequestFacts, nowMs:
   const current = request.status;
   const now = timestamp(nowMs);
   const acknowledges = facts.acknowledgedAtMs !== undefined && current?.phase !== 'Acknowledged';
-  const findings = [accepted(request, facts), satisfied(request, facts), fits(request, facts)].filter((f) => f !== undefined);
-  const changes = findings.filter((f) => differs(request, f));
+  const { generation } = request.metadata;
+  // What was said is of an earlier wish: said again as soon as something is known of this one.
+  const isStale = current?.observedGeneration !== undefined && generation !== undefined && current.observedGeneration !== generation;
+  const told = [accepted(request, facts), satisfied(request, facts, isStale), fits(request, facts)].filter((f) => f !== undefined);
+  const changes = told.filter((f) => isStale || differs(request, f));
   if (changes.length === 0 && !(acknowledges && (facts.settled || facts.bound || facts.verdict?.satisfied))) return undefined;
 
   const phase = acknowledges || current?.phase === 'Acknowledged' ? 'Acknowledged' : 'Pending';
   const acknowledgedAt = current?.acknowledgedAt ?? (acknowledges ? timestamp(facts.acknowledgedAtMs ?? nowMs) : undefined);
-  const conditions = withConditions(current?.conditions, findings, now);
+  const parts = withConditions(current?.conditions, told, now, generation);
+  const conditions = parts.length > 0 ? withConditions(parts, summary(parts), now, generation) : [];
   return {
-    status: { phase, ...(acknowledgedAt ? { acknowledgedAt } : {}), ...(conditions.length > 0 ? { conditions } : {}) },
+    status: { ...(generation !== undefined && { observedGeneration: generation }), phase, ...(acknowledgedAt ? { acknowledgedAt } : {}), ...(conditions.length > 0 ? { conditions } : {}) },
     complaints: changes.filter((f) => f.status === 'False' && conditionOf(current?.conditions, f.type)?.status !== 'False'),
   };
+}
+
+/** What the other conditions come to, for tools that look at any kind of object (kstatus, `kubectl wait`). */
+function summary(conditions: readonly Condition[]): Finding[] {
+  const not = (type: string): Condition | undefined => conditions.find((c) => c.type === type && c.status === 'False');
+  const inexpressible = not(Type.Accepted);
+  const obstacle = inexpressible ?? not(Type.Satisfied) ?? not(Type.Fits);
+  const isSatisfied = conditionOf(conditions, Type.Satisfied)?.status === 'True';
+  const { reason, message } = obstacle ?? { reason: isSatisfied ? 'Satisfied' : 'NotYetKnown', message: '' };
+  return [
+    { type: Type.Ready, status: isSatisfied && !obstacle ? 'True' : 'False', reason, message },
+    ...(inexpressible || conditionOf(conditions, Type.Stalled) ? [{ type: Type.Stalled, status: inexpressible ? 'True' : 'False', reason, message } as const] : []),
+  ];
 }
 
 /** Said only when it is False, or to take that back. */
@@ -68,13 +85,13 @@ function accepted(request: CapacityRequest, { rejection }: RequestFacts): Findin
   return { type: Type.Accepted, status: 'True', reason: Reason.Accepted, message: '' };
 }
 
-function satisfied(request: CapacityRequest, { bound, verdict, rejection }: RequestFacts): Finding | undefined {
+function satisfied(request: CapacityRequest, { bound, verdict, rejection }: RequestFacts, isStale: boolean): Finding | undefined {
   const current = conditionOf(request.status?.conditions, Type.Satisfied);
   if (rejection) return undefined;
   if (bound) return { type: Type.Satisfied, status: 'True', reason: Reason.Bound, message: 'The Pod has a Node.' };
   if (!verdict) return undefined;
   if (verdict.satisfied) {
-    if (current?.status === 'True') return undefined;
+    if (current?.status === 'True' && !isStale) return undefined;
     const message = verdict.inFlight > 0 ? `Capacity is assigned; ${verdict.inFlight} machine(s) of it were still on their way then.` : 'Capacity is assigned.';
     return { type: Type.Satisfied, status: 'True', reason: Reason.CapacityAssigned, message };
   }

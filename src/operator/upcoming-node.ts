@@ -50,6 +50,8 @@ export function specPatch(current: UpcomingNodeSpec, wanted: UpcomingNodeSpec): 
 
 export interface StatusInput {
   readonly current: UpcomingNodeStatus | undefined;
+  /** Of the object whose status it is. */
+  readonly generation: number | undefined;
   readonly phase: Phase;
   readonly frame: NodeStateUpdate | undefined;
   readonly node: Node | undefined;
@@ -62,19 +64,20 @@ export interface StatusInput {
  * The status that should be there. What is known about Node and provider is never unlearnt; the error goes when the
  * machine is no longer Failed.
  */
-export function statusOf({ current, phase, frame, node, error, nowMs }: StatusInput): UpcomingNodeStatus {
+export function statusOf({ current, generation, phase, frame, node, error, nowMs }: StatusInput): UpcomingNodeStatus {
   const now = timestamp(nowMs);
   const name = node?.metadata.name ?? (frame?.nodeName || current?.nodeRef?.name);
   const uid = node?.metadata.uid ?? (current?.nodeRef?.name === name ? current?.nodeRef?.uid : undefined);
   const providerID = frame?.providerId || node?.spec?.providerID || current?.providerID;
   const lastError = phase === 'Failed' ? frame?.lastError || error || current?.lastError : undefined;
   return {
+    ...(generation !== undefined && { observedGeneration: generation }),
     phase,
     ...(name ? { nodeRef: { kind: 'Node', name, ...(uid ? { uid } : {}) } } : {}),
     ...(providerID ? { providerID } : {}),
     provisioningStartTime: current?.provisioningStartTime ?? now,
     ...(lastError ? { lastError } : {}),
-    conditions: withConditions(current?.conditions, findings(phase, node, lastError, phase === 'Draining' ? (error ?? whatHeld(current)) : ''), now),
+    conditions: withConditions(current?.conditions, findings(phase, node, lastError, phase === 'Draining' ? (error ?? whatHeld(current)) : ''), now, generation),
   };
 }
 
@@ -97,6 +100,7 @@ function findings(phase: Phase, node: Node | undefined, lastError: string | unde
     phase === 'Ready'
       ? { type: 'Ready', status: is(joined), reason: joined ? 'NodeReady' : node ? 'NodeNotReady' : 'NodeNotSeen', message: '' }
       : { type: 'Ready', status: 'False', reason: phase, message: '' },
+    { type: 'Stalled', status: is(phase === 'Failed'), reason: phase, message: phase === 'Failed' ? (lastError ?? '') : '' },
     { type: 'Draining', status: is(phase === 'Draining'), reason: phase, message: heldBy },
     { type: 'Failed', status: is(phase === 'Failed'), reason: phase, message: phase === 'Failed' ? (lastError ?? '') : '' },
   ];

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MACHINE_FINALIZER } from '../api/constants.ts';
 import { CapacityProviderResource, MachineResource, NamespaceResource, ShardResource } from '../api/resources.ts';
+import { kstatusOf } from '../api/testing/kstatus.ts';
 import type { CapacityProvider, Machine, Shard } from '../api/types.ts';
 import { startEmbeddedControlPlane } from '../embedded/index.ts';
 import type { EmbeddedControlPlane } from '../embedded/index.ts';
@@ -96,7 +97,7 @@ describe('against an API server', () => {
           phase: state, reason: 'Excess', operation: { kind: 'Create', operationId: 'op', startedAt: '2026-02-02T02:40:00Z', attempts: 2, lastError: 'create: quota' },
           dollarsPerHour: '0.40', resources: { cpu: '8', memory: '32Gi' }, since: expect.any(String) as string,
         });
-        expect(object?.status?.conditions?.map((c) => c.type)).toEqual(['Ready', 'Progressing', 'Stuck', 'Disrupting']);
+        expect(object?.status?.conditions?.map((c) => c.type)).toEqual(['Ready', 'Progressing', 'Stuck', 'Stalled', 'Disrupting']);
         if (state === 'Creating') expect(bindingFromObject(object!)).toEqual(bind);
         if (state === 'Configured') expect(object?.spec.unbind).toMatchObject({ graceSeconds: 5, preemptorPriority: 7 });
       }
@@ -172,7 +173,8 @@ describe('against an API server', () => {
       expect(shard?.status?.conditions).toHaveLength(7);
       const provider = await becomes<CapacityProvider>(CapacityProviderResource, 'metal', (o) => o?.status?.offers !== undefined);
       expect(provider?.status).toMatchObject({ offers: [{ instanceType: 'c8', available: 1, priceMicroUsdPerHour: { min: 400_000, max: 400_000 } }], rejected: 1, lastListTime: '2026-02-02T02:40:00Z' });
-      expect(provider?.status?.conditions).toHaveLength(3);
+      expect(provider?.status?.conditions).toHaveLength(5);
+      expect([kstatusOf(shard!), kstatusOf(provider!)]).toEqual(['Current', 'Current']);
     });
   });
 });

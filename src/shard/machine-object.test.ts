@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MACHINE_FINALIZER, MACHINE_LABELS } from '../api/constants.ts';
+import { kstatusOf } from '../api/testing/kstatus.ts';
 import type { Machine } from '../api/types.ts';
 import { bindingFromObject, desiredMachine, specPatch } from './machine-object.ts';
 import type { MachineIntent, MachineRecord } from './record.ts';
@@ -97,8 +98,14 @@ describe('the object of a machine', () => {
     expect(status?.message).toBe('No demand of cluster east needs it; kept for now because its provider refused to drain it (drain: not implemented).');
   });
 
+  it('is waited for as long as it is on its way, and not when it needs help', () => {
+    const waited = (fields: Partial<MachineRecord>, generation = 7) => kstatusOf({ ...desiredMachine(record(fields), identity, 7), metadata: { generation } });
+    expect([waited({ seen: seen('m', 'Configured') }), waited({ seen: seen('m', 'Configured') }, 8), waited({ seen: seen('m', 'Creating') })]).toEqual(['Current', 'InProgress', 'InProgress']);
+    expect([waited({ seen: seen('m', 'Failed') }), waited({ seen: seen('m', 'Creating'), stuck: true })]).toEqual(['Failed', 'Failed']);
+  });
+
   it('has conditions that say of which generation they are', () => {
-    expect(desiredMachine(record(), identity, 7).status?.conditions?.map((c) => c.observedGeneration)).toEqual([7, 7, 7, 7]);
+    expect(desiredMachine(record(), identity, 7).status?.conditions?.map((c) => c.observedGeneration)).toEqual([7, 7, 7, 7, 7]);
   });
 });
 

@@ -141,6 +141,7 @@ function intentFields(record: MachineRecord): Pick<Machine['spec'], 'binding' | 
 function statusOf(record: MachineRecord, generation: number): NonNullable<Machine['status']> {
   const { seen, operation, why } = record;
   return {
+    observedGeneration: generation,
     phase: seen.state,
     clusterId: seen.cluster,
     ...(seen.host && { host: { provider: seen.host.provider, ref: seen.host.ref } }),
@@ -184,6 +185,7 @@ function conditionsOf(record: MachineRecord, generation: number): Condition[] {
     condition('Ready', seen.state === 'Configured' || (seen.state === 'Idle' && !intent), seen.state, seen.lastError),
     condition('Progressing', progressing, intent ? `Wants${intent.kind[0]!.toUpperCase()}${intent.kind.slice(1)}` : seen.state, record.obstacle),
     condition('Stuck', record.stuck, record.stuck ? 'DeadlineExceeded' : 'InTime', record.operation?.lastError ?? ''),
+    condition('Stalled', record.stuck || seen.state === 'Failed', seen.state === 'Failed' ? 'Failed' : record.stuck ? 'DeadlineExceeded' : 'Progressing', seen.lastError),
     disrupting(record, condition),
   ];
 }

@@ -67,8 +67,8 @@ export class ShardStatusPublisher implements Runnable {
     const isUnasked = list.lastListAt === 0 && list.lastError === '';
     if (!object || isUnasked) return false;
     const said = object.status?.conditions ?? [];
-    const { conditions = [] } = providerStatus(supply, list, object, this.options.clock.now(), facts);
-    return conditions.some((now) => !said.some((c) => c.type === now.type && c.status === now.status && c.reason === now.reason && c.message === now.message));
+    const { conditions = [], observedGeneration } = providerStatus(supply, list, object, this.options.clock.now(), facts);
+    return observedGeneration !== object.status?.observedGeneration || conditions.some((now) => !said.some((c) => c.type === now.type && c.status === now.status && c.reason === now.reason && c.message === now.message));
   }
 
   private async publish(latest: { plan: Plan; facts: CycleFacts } | undefined, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { kstatusOf } from '../api/testing/kstatus.ts';
 import type { CapacityProvider, Condition } from '../api/types.ts';
 import { amounts, need, requirement } from '../engine/testing/builders.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
+import type { Plan } from '../engine/types.ts';
 import type { ProviderStatus } from '../reconcilers/provider/poller.ts';
 import { Inventory } from './inventory.ts';
 import type { Unanswered } from './provider/circuit.ts';
@@ -87,10 +89,12 @@ describe('the status of a Shard', () => {
     if (fields.fenced) expect(status.conditions?.find((c) => c.type === 'Fenced')?.message).toBe(fields.fenced);
   });
 
-  it('is reconciling while something is decided', () => {
+  it('is reconciling until it can decide, and not while it acts: who waits for it would wait for ever', () => {
     const action = { kind: 'Delete', machineId: 'm', cluster: '', graceSeconds: 0, preemptorPriority: 0, reason: { code: 'Available' } } as const;
-    expect(statusOf(shardStatus(plan(), facts()).conditions)['Reconciling']).toBe('False');
-    expect(statusOf(shardStatus(plan([], { actions: [action] }), facts()).conditions)['Reconciling']).toBe('True');
+    const waited = (of: Plan, more: Partial<ShardFacts> = {}, generation = 3) => kstatusOf({ metadata: { generation }, status: shardStatus(of, facts(more)) });
+    expect([waited(plan()), waited(plan([], { actions: [action] }))]).toEqual(['Current', 'Current']);
+    expect([waited(plan(), { supplyTrusted: false }), waited(plan(), {}, 4)]).toEqual(['InProgress', 'InProgress']);
+    expect(waited(plan(), { fenced: 'machine m: epoch 4 < 5' })).toBe('Failed');
   });
 
   it('keeps the time of a condition until its status turns', () => {
@@ -144,10 +148,10 @@ describe('the status of a CapacityProvider', () => {
   });
 
   it.each<[string, Partial<ProviderStatus>, Record<string, string>]>([
-    ['answers', {}, { Ready: 'True', Reachable: 'True', InventoryTrusted: 'True' }],
-    ['was never reached', { trusted: false, lastListAt: 0, lastFullListAt: 0 }, { Ready: 'False', Reachable: 'False', InventoryTrusted: 'False' }],
-    ['stopped answering a moment ago', { lastError: 'refused' }, { Ready: 'False', Reachable: 'False', InventoryTrusted: 'True' }],
-    ['lists too little', { trusted: false, quarantine }, { Ready: 'False', Reachable: 'True', InventoryTrusted: 'False' }],
+    ['answers', {}, { Ready: 'True', Reconciling: 'False', Stalled: 'False', Reachable: 'True', InventoryTrusted: 'True' }],
+    ['was never reached', { trusted: false, lastListAt: 0, lastFullListAt: 0 }, { Ready: 'False', Reconciling: 'True', Stalled: 'False', Reachable: 'False', InventoryTrusted: 'False' }],
+    ['stopped answering a moment ago', { lastError: 'refused' }, { Ready: 'False', Reconciling: 'True', Stalled: 'False', Reachable: 'False', InventoryTrusted: 'True' }],
+    ['lists too little', { trusted: false, quarantine }, { Ready: 'False', Reconciling: 'False', Stalled: 'True', Reachable: 'True', InventoryTrusted: 'False' }],
   ])('says so when the provider %s', (_name, fields, expected) => {
     const status = providerStatus(supplyOf(), listed(fields), metal, AT, { address: 'metal:2' });
     expect(statusOf(status.conditions)).toEqual(expected);
@@ -155,7 +159,8 @@ describe('the status of a CapacityProvider', () => {
     if (fields.lastError) expect(status.conditions?.find((c) => c.type === 'Reachable')?.message).toBe('metal:2: refused');
     if (!fields.lastError && fields.lastListAt !== 0) expect(conditionOf(status, 'Reachable')?.message).toBe('It answers at metal:2.');
     if (fields.lastListAt === 0) expect(status).not.toHaveProperty('lastListTime');
-    expect(status.conditions?.map((c) => c.observedGeneration)).toEqual([4, 4, 4]);
+    expect(status.conditions?.map((c) => c.observedGeneration)).toEqual([4, 4, 4, 4, 4]);
+    expect(status.observedGeneration).toBe(4);
   });
 
   it('says of a quarantine what is missing and the one command that confirms it', () => {

@@ -55,7 +55,9 @@ export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['s
   const aside = [...(facts.setAside ?? [])].join(', ');
   const unseen = tellUnseen(facts.unseen ?? NONE_UNSEEN);
   const isDeciding = facts.supplyTrusted || facts.isSomeTrusted === true;
+  const isReady = isDeciding && !facts.fenced;
   return {
+    observedGeneration: facts.generation,
     epoch: Number(facts.epoch),
     holder: facts.holder,
     cycle: facts.cycle,
@@ -70,8 +72,9 @@ export function shardStatus(plan: Plan, facts: ShardFacts): NonNullable<Shard['s
     dollarsPerHour: (plan.stats.microUsdPerHour / 1_000_000).toFixed(2),
     pausedActions: facts.withheld,
     conditions: [
-      condition('Ready', isDeciding && !facts.fenced, facts.fenced ? 'Fenced' : isDeciding ? 'Deciding' : 'SupplyUntrusted', aside && `without ${aside}`),
-      condition('Reconciling', plan.actions.length > 0, plan.actions.length > 0 ? 'ActionsDecided' : 'NothingToDo', ''),
+      condition('Ready', isReady, facts.fenced ? 'Fenced' : isDeciding ? 'Deciding' : 'SupplyUntrusted', aside && `without ${aside}`),
+      // Not while it acts: a busy fleet, or a dry run, would never be done for whoever waits for it.
+      condition('Reconciling', !isReady && !facts.fenced, isReady || facts.fenced ? 'NothingToDo' : 'WaitsForSupply', ''),
       condition('Stalled', facts.fenced !== '', facts.fenced ? 'Fenced' : 'Progressing', facts.fenced),
       condition('Fenced', facts.fenced !== '', facts.fenced ? 'NewerEpochSeen' : 'NotFenced', facts.fenced),
       condition('LeaseProven', facts.leaseProven, facts.leaseProven ? 'Renewed' : 'RenewalOverdue', facts.leaseProven ? '' : 'nothing is taken away until the Lease is renewed'),
@@ -106,15 +109,20 @@ export function providerStatus(supply: Supply, list: ProviderStatus, object: Cap
   const condition = conditionMaker(object.status?.conditions ?? [], object.metadata.generation ?? 0, at);
   const reachable = !obstacle && list.lastError === '' && list.lastListAt > 0;
   const message = obstacle?.message ?? list.lastError;
+  const isReady = reachable && list.trusted && fenced === '';
+  const needsHelp = fenced ? 'Fenced' : list.quarantine ? 'Quarantined' : unseen > 0 && !list.trusted && reachable ? 'BoundMachinesUnseen' : '';
   const answers = reachable ? `It answers at ${address}.` : (obstacle?.message ?? (list.lastError && `${address}: ${list.lastError}`));
   return {
+    observedGeneration: object.metadata.generation ?? 0,
     // The next process learns from them how many machines were known: what is not seen yet must not make them fewer.
     ...(list.lastListAt > 0 && !list.quarantine?.unnamed && { offers: offers(supply), machines: supply.countByState() }),
     ...(list.lastListAt > 0 && { lastListTime: timestamp(list.lastListAt) }),
     ...(list.lastFullListAt > 0 && { lastFullListTime: timestamp(list.lastFullListAt) }),
     rejected: list.rejected,
     conditions: [
-      condition('Ready', reachable && list.trusted && fenced === '', fenced ? 'Fenced' : reachable ? (list.trusted ? 'Listed' : 'Untrusted') : (obstacle?.reason ?? 'Unreachable'), fenced || message),
+      condition('Ready', isReady, fenced ? 'Fenced' : reachable ? (list.trusted ? 'Listed' : 'Untrusted') : (obstacle?.reason ?? 'Unreachable'), fenced || message),
+      condition('Reconciling', !isReady && needsHelp === '', isReady || needsHelp ? 'NothingToDo' : 'WaitsForList', ''),
+      condition('Stalled', needsHelp !== '', needsHelp || 'Progressing', fenced),
       condition('Reachable', reachable, reachable ? 'Answered' : (obstacle?.reason ?? 'NoAnswer'), answers),
       condition('InventoryTrusted', list.trusted, list.quarantine ? 'Quarantined' : list.trusted ? 'ListSucceeded' : unseen > 0 ? 'BoundMachinesUnseen' : 'ListStale', list.quarantine ? howToConfirm(list.quarantine, object) : unseen > 0 ? howToGoOn(unseen, object) : ''),
       ...(resting ? [condition('OffersAvailable', resting.length === 0, resting[0]?.kind ?? 'NothingRefused', resting.slice(0, MAX_NAMED).map(tellResting).join(' ') + (resting.length > MAX_NAMED ? ` And ${resting.length - MAX_NAMED} more.` : ''))] : []),

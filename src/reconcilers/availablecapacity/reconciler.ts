@@ -1,11 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { NodeSelectorRequirement_Operator as Op } from '../../api/gen/bigfleet/v1alpha1/capacity.ts';
 import { AvailableCapacityUpdate_Confidence as Confidence, type AvailableCapacityUpdate } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
+import { withConditions } from '../../api/conditions.ts';
 import { availableCapacityName } from '../../api/names.ts';
 import { canonicalQuantity } from '../../api/quantity.ts';
 import { apiVersionOf, AvailableCapacityResource } from '../../api/resources.ts';
 import type { AvailableCapacity, AvailableCapacitySpec } from '../../api/types.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { timestamp } from '../../lib/timestamp.ts';
 import { isNotFound } from '../../runtime/client/api-error.ts';
 import { after, done, type KubeClient, type ReconcileContext, type Reconciler, type Result } from '../../runtime/types.ts';
 
@@ -67,12 +69,20 @@ export class AvailableCapacityReconciler implements Reconciler {
 
   private async write(name: string, spec: AvailableCapacitySpec, signal: AbortSignal): Promise<void> {
     try {
-      await this.client.patch(AvailableCapacityResource, { name }, { spec }, { signal });
+      const found = await this.client.patch<AvailableCapacity>(AvailableCapacityResource, { name }, { spec }, { signal });
+      if (!found.status?.conditions) await this.sayReady(name, signal);
     } catch (error) {
       if (!isNotFound(error)) throw error;
       const object: AvailableCapacity = { apiVersion: apiVersionOf(AvailableCapacityResource), kind: AvailableCapacityResource.kind, metadata: { name }, spec };
       await this.client.create(AvailableCapacityResource, object, { signal });
+      await this.sayReady(name, signal);
     }
+  }
+
+  /** Once in its life, and of no generation: it stays true for every offer that follows. */
+  private async sayReady(name: string, signal: AbortSignal): Promise<void> {
+    const conditions = withConditions([], [{ type: 'Ready', status: 'True', reason: 'Offered', message: '' }], timestamp(this.clock.now()));
+    await this.client.patch(AvailableCapacityResource, { name }, { status: { conditions } }, { subresource: 'status', signal });
   }
 }
 

@@ -147,7 +147,7 @@ export class DrainReconciler implements Reconciler {
     const name = upcomingNodeName(machineId);
     const current = upcoming.get(name);
     if (!current) return;
-    const wanted = statusOf({ current: current.status, phase, frame: undefined, node, nowMs: clock.now(), ...(error ? { error } : {}) });
+    const wanted = statusOf({ current: current.status, generation: current.metadata.generation, phase, frame: undefined, node, nowMs: clock.now(), ...(error ? { error } : {}) });
     const patch = statusPatch(current.status, wanted);
     if (patch) await this.unlessGone(name, () => client.patch<UpcomingNode>(UpcomingNodeResource, { name }, patch, { subresource: 'status', signal: ctx.signal }));
   }

@@ -207,7 +207,7 @@ describe('UpcomingNodes', () => {
     await reconciler.reconcile('m-1', ctx);
     expect(un()?.status).toMatchObject({ phase: 'Ready', nodeRef: { name: 'node-a', uid: 'uid-node-a' }, providerID: 'sim://m-1' });
     expect(un()?.status?.conditions?.find((c) => c.type === 'Ready')).toEqual(
-      { type: 'Ready', status: 'True', reason: 'NodeReady', message: '', lastTransitionTime: '2026-01-01T00:00:01Z' });
+      { type: 'Ready', status: 'True', reason: 'NodeReady', message: '', observedGeneration: 1, lastTransitionTime: '2026-01-01T00:00:01Z' });
   });
 
   it('lets the Node go first, so that a restarted operator still knows of it', async () => {

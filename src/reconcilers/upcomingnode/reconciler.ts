@@ -49,8 +49,9 @@ export class UpcomingNodeReconciler implements Reconciler {
     const frame = heard?.kind === 'frame' ? heard.frame : undefined;
     const object = current ?? (frame && (await this.create(newUpcomingNode(machineId, frame), ctx)));
     if (!object) return done;
-    if (current && heard?.kind === 'frame') await this.update(current, heard, life.phase, ctx);
-    const status = statusOf({ current: object.status, phase: life.phase, frame, node, nowMs: this.deps.clock.now() });
+    const written = current && heard?.kind === 'frame' ? await this.update(current, heard, life.phase, ctx) : undefined;
+    const { generation } = (written ?? object).metadata;
+    const status = statusOf({ current: object.status, generation, phase: life.phase, frame, node, nowMs: this.deps.clock.now() });
     return this.updateStatus(stored ?? object, status, ctx);
   }
 
@@ -69,15 +70,15 @@ export class UpcomingNodeReconciler implements Reconciler {
     return this.write('create', object.metadata.name, () => this.deps.client.create(UpcomingNodeResource, object, { signal: ctx.signal }));
   }
 
-  private async update(current: UpcomingNode, { frame, isBeforeOrder }: Extract<News, { kind: 'frame' }>, phase: Phase, ctx: ReconcileContext): Promise<void> {
+  private async update(current: UpcomingNode, { frame, isBeforeOrder }: Extract<News, { kind: 'frame' }>, phase: Phase, ctx: ReconcileContext): Promise<UpcomingNode | undefined> {
     const spec = specPatch(current.spec, specOf(frame));
     // A drain of an earlier life must not be taken up again by a restarted operator.
     const outlived = phase === 'Ready' && isOrdered(current) && (isLeaving(current) || !isBeforeOrder);
-    if (!spec && !outlived) return;
+    if (!spec && !outlived) return undefined;
     const annotations = { [DRAIN_INSTRUCTION_ANNOTATION]: null, [DRAIN_DEADLINE_ANNOTATION]: null };
     const patch = { ...(spec ? { spec } : {}), ...(outlived ? { metadata: { annotations } } : {}) };
     const { name } = current.metadata;
-    await this.write('spec_update', name, () => this.deps.client.patch<UpcomingNode>(UpcomingNodeResource, { name }, patch, { signal: ctx.signal }));
+    return this.write('spec_update', name, () => this.deps.client.patch<UpcomingNode>(UpcomingNodeResource, { name }, patch, { signal: ctx.signal }));
   }
 
   private async updateStatus(object: UpcomingNode, wanted: UpcomingNodeStatus, ctx: ReconcileContext): Promise<Result> {
