@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'hack/**/*.test.ts', 'e2e/control-plane/**/*.test.ts', 'e2e/kills/**/*.test.ts', 'e2e/soak/**/*.test.ts', 'bench/**/*.test.ts', 'explore/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'hack/**/*.test.ts', 'e2e/control-plane/**/*.test.ts', 'e2e/kills/**/*.test.ts', 'e2e/install/**/*.test.ts', 'e2e/soak/**/*.test.ts', 'bench/**/*.test.ts', 'explore/**/*.test.ts'],
     setupFiles: ['./hack/seeded.ts'],
     pool: 'threads',
     maxWorkers: 2,

@@ -14,6 +14,7 @@ const verbs = {
   up: (node, args) => run(node, ['src/main.ts', 'up', ...args]),
   bigfleet: (node, args) => run(node, ['src/main.ts', ...args]),
   e2e: (node, args) => run(node, ['e2e/run.ts', ...args]),
+  clusters: (node, args) => run(node, ['e2e/control-plane/clusters.ts', ...args]),
   generate: (node, args) => run(node, ['hack/generate.ts', ...args]),
   bench: (node, args) => run(node, ['bench/main.ts', ...args]),
   explore: (node, args) => run(node, ['explore/main.ts', ...args]),

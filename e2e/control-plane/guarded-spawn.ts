@@ -15,13 +15,16 @@ export interface GuardedSpawn {
   readonly env?: Readonly<Record<string, string>>;
   /** A descriptor that receives standard output and errors, or pipes to read them from. */
   readonly output: number | 'pipe';
+  /** Default: ours. */
+  readonly cwd?: string;
 }
 
 /** Starts a program that cannot outlive us, as the leader of its own process group. POSIX only. */
-export function spawnGuarded({ args, command, env, output }: GuardedSpawn): ChildProcess & { readonly pid: number } {
+export function spawnGuarded({ args, command, env, output, cwd }: GuardedSpawn): ChildProcess & { readonly pid: number } {
   const child = spawn('/bin/sh', ['-c', GUARD_SCRIPT, 'guard', command, ...args], {
     detached: true,
     stdio: ['pipe', output, output],
+    ...(cwd !== undefined && { cwd }),
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...env },
   });
   const { pid } = child;

@@ -16,6 +16,7 @@ import { kills } from './kills.ts';
 import { kubectlAnswers } from './kubectl.ts';
 import { operatorComesBack } from './operator-restart.ts';
 import { budgetIsRespected } from './pdb.ts';
+import { quickstartWorks } from './quickstart.ts';
 import { standbyTakesOver } from './shard-failover.ts';
 import { soak } from './soak.ts';
 import { podsSpreadOverZones } from './spread.ts';
@@ -27,7 +28,7 @@ import { clustersOutliveUs } from './uninstall.ts';
 import { releasesMayDiffer } from './version-skew.ts';
 
 /** Each brings along what it needs. Cheapest first: what fails should fail early. */
-export const promises: readonly Promised[] = [badInputIsNamed, chartsRender, everythingSaysTheSame, ...kills, killAnything, takeover, kubectlAnswers, kustomizeInstalls, helmInstalls];
+export const promises: readonly Promised[] = [badInputIsNamed, chartsRender, everythingSaysTheSame, ...kills, killAnything, takeover, kubectlAnswers, quickstartWorks, kustomizeInstalls, helmInstalls];
 
 /** These share a running fleet; the longest first, since several run at a time. */
 export const rigPromises: readonly RigPromise[] = [
