@@ -64,7 +64,7 @@ describe('an agent in a cluster', () => {
     } });
     const request = await rig.until<CapacityRequest>(CapacityRequestResource, requestOf(rig, 'p-1'), (r) => r?.status?.phase === 'Acknowledged');
     expect(request?.status?.acknowledgedAt).toBeDefined();
-    expect(request?.status?.conditions).toMatchObject([{ type: 'Satisfied', status: 'True', reason: 'CapacityAssigned' }]);
+    expect(request?.status?.conditions).toMatchObject([{ type: 'Satisfied', status: 'True', reason: 'CapacityAssigned' }, { type: 'Ready', status: 'True' }]);
     expect(writesOfRequests).toBe(2);
 
     rig.cluster.store.delete(PodResource, { namespace: 'default', name: 'p-1' });
@@ -236,7 +236,7 @@ describe('an agent in a cluster', () => {
     rig.cluster.store.create(PodResource, pod('p-1'));
     await rollupWith(session, (sum) => sum['cpu'] === '2');
     const told = await rig.until<CapacityRequest>(CapacityRequestResource, { namespace: 'default', name: 'bad' }, (r) => r?.status?.conditions !== undefined);
-    expect(told?.status).toMatchObject({ phase: 'Pending', conditions: [{ type: 'Accepted', status: 'False', reason: 'InvalidRequirement' }] });
+    expect(told?.status).toMatchObject({ phase: 'Pending', conditions: [{ type: 'Accepted', status: 'False', reason: 'InvalidRequirement' }, { type: 'Ready', status: 'False' }, { type: 'Stalled', status: 'True' }] });
   });
 
   it('goes on in its first roll-up with the allowance that its predecessor saved (D3)', async () => {
