@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { createOperatorMetrics } from '../src/operator/metrics.ts';
 import { createRuntimeMetrics } from '../src/runtime/index.ts';
 import { createShardMetrics } from '../src/shard/metrics.ts';
+import { measureProviders } from '../src/shard/provider/metrics.ts';
 
 const root = join(import.meta.dirname, '..');
 const folder = join(root, 'config', 'prometheus');
@@ -23,6 +24,7 @@ async function series(): Promise<Map<string, readonly string[]>> {
   createShardMetrics(registry);
   createOperatorMetrics(registry);
   createRuntimeMetrics(registry);
+  measureProviders(registry, () => []);
   const known = new Map<string, readonly string[]>();
   for (const { name } of await registry.getMetricsAsJSON()) {
     const { labelNames = [] } = registry.getSingleMetric(name) as unknown as { labelNames?: readonly string[] };
@@ -53,6 +55,15 @@ describe('alerts', () => {
     const grouped = [...expr.matchAll(/by \(([^)]+)\)/g)].flatMap(([, labels = '']) => labels.split(', '));
     const given = ['namespace', 'pod', 'le', ...used.flatMap(([, name = '']) => known.get(name) ?? [])];
     for (const label of grouped) expect(given).toContain(label);
+  });
+
+  it('are raised for every provider that keeps demand from being met', () => {
+    const { expr = '', annotations } = alerts.find(({ alert }) => alert === 'BigFleetDemandUnmet') ?? {};
+    expect(annotations?.summary).toContain('{{ $labels.provider }}');
+    for (const gauge of ['unseen_machines', 'silent_calls']) {
+      expect(expr).toContain(`or bigfleet_shard_provider_${gauge} > 0`);
+      expect(runbooks).toMatch(new RegExp(`^#### [^\\n]+\\n\\n\`bigfleet_shard_provider_${gauge}\`:`, 'm'));
+    }
   });
 
   it('are in the charts as they are in config/', () => {

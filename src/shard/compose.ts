@@ -282,7 +282,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
 
   measureProviders(registry, () => rooms.all());
   const report = new PlanReport({
-    metrics, inventory, demand, mode: () => settings.current.mode, writeBacklog: () => writer.backlog, troubles: () => troubles.current(),
+    metrics, inventory, demand, writeBacklog: () => writer.backlog, troubles: () => troubles.current(),
     actuation: () => rooms.actuationNow(),
   });
   const audit = options.auditLog === undefined ? undefined : new AuditLog(options.auditLog, { write: disk.append, ...(options.auditRotation && { rotation: new Rotation(options.auditLog, options.auditRotation) }) });
@@ -294,6 +294,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       mayTakeAway: () => rooms.isSomeTrusted && mayTakeAway(),
       mayAcquire: () => rooms.unseen.size === 0,
       cycleMs: () => settings.current.cycleMs,
+      onActions: (kinds, outcome) => report.acted(kinds, outcome),
       onPlanDiffers: () => metrics.planDifferences.inc(),
       onPlanned: (plan, facts) => {
         sourceRows.planned(plan.verdicts);

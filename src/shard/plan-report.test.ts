@@ -9,7 +9,6 @@ import { Inventory } from './inventory.ts';
 import { createShardMetrics } from './metrics.ts';
 import { PlanReport } from './plan-report.ts';
 import type { RowTrouble } from './row-troubles.ts';
-import type { Mode } from './settings.ts';
 import { rowKey } from './source-rows.ts';
 import { shardStatus } from './status.ts';
 import { seen, toEast } from './testing/machines.ts';
@@ -22,13 +21,12 @@ function setUp() {
   const registry = new Registry();
   const inventory = new Inventory(new VirtualClock());
   const demand = new Demand({ clock: new VirtualClock(), log: silentLog, guardEnabled: () => true, onRejected: () => undefined });
-  const settings = { mode: 'Active' as Mode };
   const troubles = new Map<string, RowTrouble>();
-  const report = new PlanReport({ metrics: createShardMetrics(registry), inventory, demand, mode: () => settings.mode, writeBacklog: () => 4, troubles: () => troubles });
+  const report = new PlanReport({ metrics: createShardMetrics(registry), inventory, demand, writeBacklog: () => 4, troubles: () => troubles });
   /** The samples of one metric, as text without its name. */
   const samples = async (name: string): Promise<string[]> =>
     (await registry.getSingleMetricAsString(`bigfleet_shard_${name}`)).split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => line.replace(`bigfleet_shard_${name}`, '')).sort();
-  return { registry, inventory, demand, settings, troubles, report, samples };
+  return { registry, inventory, demand, troubles, report, samples };
 }
 
 describe('the shortfalls that dashboards see', () => {
@@ -76,12 +74,10 @@ describe('the views of needs', () => {
 });
 
 describe('the measures', () => {
-  it('count actions by what the mode did with them', async () => {
+  it('count actions by what became of them', async () => {
     const t = setUp();
-    for (const mode of ['Active', 'DryRun', 'Paused', 'Active'] as const) {
-      t.settings.mode = mode;
-      t.report.planned(plan([], { stats: { actions: { Bootstrap: 2, Reclaim: 1 } } }), facts(1));
-    }
+    t.report.planned(plan([], { stats: { actions: { Bootstrap: 9 } } }), facts(1)); // planned only
+    for (const outcome of ['decided', 'dryrun', 'suppressed', 'decided'] as const) t.report.acted(new Map([['Bootstrap', 2], ['Reclaim', 1]]), outcome);
     expect(await t.samples('actions_total')).toEqual(['{kind="Bootstrap"} 4', '{kind="Reclaim"} 2']);
     expect(await t.samples('actions_dryrun_total')).toEqual(['{kind="Bootstrap"} 2', '{kind="Reclaim"} 1']);
     expect(await t.samples('actions_suppressed_total')).toEqual(['{kind="Bootstrap"} 2', '{kind="Reclaim"} 1']);

@@ -1,20 +1,19 @@
 import { bucketLabel } from '../api/profile.ts';
-import type { Millis, NeedVerdict, Plan } from '../engine/types.ts';
+import type { ActionKind, Millis, NeedVerdict, Plan } from '../engine/types.ts';
 import type { CycleFacts } from '../reconcilers/shard/cycle.ts';
 import type { NeedViews } from '../server/shard-read.ts';
+import type { AuditOutcome } from './audit-log.ts';
 import type { Demand } from './demand.ts';
 import type { Inventory } from './inventory.ts';
 import type { ShardMetrics } from './metrics.ts';
 import { countUnmet } from './need-telling.ts';
 import type { Troubles } from './row-troubles.ts';
-import type { Mode } from './settings.ts';
 import { UnmetLedger } from './unmet-ledger.ts';
 
 export interface PlanReportDeps {
   readonly metrics: ShardMetrics;
   readonly inventory: Inventory;
   readonly demand: Demand;
-  readonly mode: () => Mode;
   readonly writeBacklog: () => number;
   readonly troubles: () => Troubles;
   readonly actuation?: () => { readonly waiting: number; readonly inFlight: number; readonly offersResting: number };
@@ -34,6 +33,13 @@ export class PlanReport {
     this.latest = { plan, facts };
     this.unmet.planned(plan, facts.cycle);
     this.measure(plan, facts);
+  }
+
+  /** What has become of actions of the plan. */
+  acted(kinds: ReadonlyMap<ActionKind, number>, outcome: AuditOutcome): void {
+    const { actions, actionsDryRun, actionsSuppressed } = this.deps.metrics;
+    const counter = outcome === 'decided' ? actions : outcome === 'dryrun' ? actionsDryRun : actionsSuppressed;
+    for (const [kind, count] of kinds) counter.inc({ kind }, count);
   }
 
   /** Since when the Need has been unmet, if it is. */
@@ -56,9 +62,6 @@ export class PlanReport {
   private measure(plan: Plan, facts: CycleFacts): void {
     const { metrics, demand } = this.deps;
     metrics.cycleSeconds.observe(facts.seconds);
-    const mode = this.deps.mode();
-    const counter = mode === 'Active' ? metrics.actions : mode === 'DryRun' ? metrics.actionsDryRun : metrics.actionsSuppressed;
-    for (const [kind, count] of Object.entries(plan.stats.actions)) counter.inc({ kind }, count);
     this.measureInventory();
     metrics.demandRows.set(plan.verdicts.length);
     metrics.shortfalls.set(countUnmet(plan, this.deps.troubles()));

@@ -29,6 +29,7 @@ function setUp(options: { engine?: Engine; audit?: AuditLog } = {}) {
   const log = { ...silentLog, error: (fields: object) => errors.push(fields) };
   const demand = new Demand({ clock, log, guardEnabled: () => false, onRejected: () => undefined });
   const audited: [cycle: number, kinds: string[], outcome: AuditOutcome][] = [];
+  const acted: [outcome: AuditOutcome, kinds: Record<string, number>][] = [];
   const told: { plan: Plan; facts: CycleFacts }[] = [];
   const counted = { differences: 0 };
   const settings = { mode: 'Active' as Mode, cycleMs: 10_000, mayTakeAway: true, mayAcquire: true };
@@ -40,9 +41,10 @@ function setUp(options: { engine?: Engine; audit?: AuditLog } = {}) {
     mayAcquire: () => settings.mayAcquire,
     cycleMs: () => settings.cycleMs,
     onPlanned: (planned, facts) => told.push({ plan: planned, facts }),
+    onActions: (kinds, outcome) => acted.push([outcome, Object.fromEntries(kinds)]),
     onPlanDiffers: () => { counted.differences++; },
   });
-  return { clock, inventory, demand, errors, audited, told, settings, counted, cycle: (signal = context.signal) => reconciler.reconcile(CYCLE_KEY, { ...context, signal }) };
+  return { clock, inventory, demand, errors, audited, acted, told, settings, counted, cycle: (signal = context.signal) => reconciler.reconcile(CYCLE_KEY, { ...context, signal }) };
 }
 
 /** Decides the given actions every time and remembers what it was told. */
@@ -265,6 +267,7 @@ it('takes nothing for demand while machines that serve are not known, neither fr
   expect(actions.map(({ machineId }) => t.inventory.get(machineId)?.intent?.kind)).toEqual([undefined, undefined, undefined, 'unbind', 'release']);
   expect(t.audited).toEqual([[1, ['Reclaim', 'Delete'], 'decided'], [1, ['Bootstrap', 'Provision', 'Preempt'], 'suppressed']]);
   expect(t.told[0]?.facts.withheld).toBe(3);
+  expect(t.acted).toEqual([['decided', { Reclaim: 1, Delete: 1 }], ['suppressed', { Bootstrap: 1, Provision: 1, Preempt: 1 }]]);
   t.settings.mayAcquire = true;
   await t.cycle();
   expect(t.inventory.get('m-0')?.intent?.kind).toBe('bind');
@@ -279,10 +282,12 @@ describe('a shard that is not Active', () => {
     expect(t.inventory.get('m')?.intent).toBeUndefined();
     expect(t.audited).toEqual([[1, ['Delete', 'Withdraw'], outcome]]);
     expect(t.told[0]?.facts.withheld).toBe(2);
+    expect(t.acted).toEqual([[outcome, { Delete: 1, Withdraw: 1 }]]);
     t.settings.mode = 'Active';
     await t.cycle();
     expect(t.inventory.get('m')?.intent?.kind).toBe('release');
     expect(t.told[1]?.facts).toMatchObject({ cycle: 2, withheld: 0 });
+    expect(t.acted[1], 'there is no machine n').toEqual(['decided', { Delete: 1 }]);
   });
 });
 

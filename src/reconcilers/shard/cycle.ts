@@ -44,6 +44,8 @@ export interface CycleDeps {
   readonly cycleMs: () => number;
   /** In the turn of the plan, before another roll-up can be accepted; its actions are being decided. */
   readonly onPlanned: (plan: Plan, facts: CycleFacts) => void;
+  /** So many actions of each kind were begun (`decided`), or withheld; never of none. What came too late for its machine is neither. */
+  readonly onActions: (kinds: ReadonlyMap<ActionKind, number>, outcome: AuditOutcome) => void;
   /** A plan of what has changed was not the plan of everything: a defect of the engine. */
   readonly onPlanDiffers: () => void;
 }
@@ -151,9 +153,19 @@ export class CycleReconciler implements Reconciler {
 
   private carryOut(actions: readonly Action[], { isWithheld, mode }: { readonly isWithheld: (action: Action) => boolean; readonly mode: Mode }, now: number): void {
     const decided = actions.filter((action) => !isWithheld(action));
+    const withheld = actions.filter(isWithheld);
+    const outcome = mode === 'DryRun' ? 'dryrun' : 'suppressed';
     this.record(decided, 'decided', now);
-    this.record(actions.filter(isWithheld), mode === 'DryRun' ? 'dryrun' : 'suppressed', now);
-    for (const action of decided) this.decide(action, now);
+    this.record(withheld, outcome, now);
+    this.count(decided.filter((action) => this.decide(action, now)), 'decided');
+    this.count(withheld, outcome);
+  }
+
+  private count(actions: readonly Action[], outcome: AuditOutcome): void {
+    if (actions.length === 0) return;
+    const kinds = new Map<ActionKind, number>();
+    for (const { kind } of actions) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+    this.deps.onActions(kinds, outcome);
   }
 
   /** A full disk must not stop the fleet: the decisions count, the record of them is lost with an error. */
@@ -166,12 +178,14 @@ export class CycleReconciler implements Reconciler {
     }
   }
 
-  private decide(action: Action, now: number): void {
+  /** False: it comes too late. */
+  private decide(action: Action, now: number): boolean {
     const { inventory } = this.deps;
     // Removed or changed since the plan was fed: it was decided of another machine than this one is now. The next plan knows.
-    if (!inventory.get(action.machineId) || inventory.isNewsForTheEngine(action.machineId)) return;
+    if (!inventory.get(action.machineId) || inventory.isNewsForTheEngine(action.machineId)) return false;
     inventory.setIntent(action.machineId, intentOf(action, now));
     inventory.explain(action.machineId, action.reason);
+    return true;
   }
 }
 
