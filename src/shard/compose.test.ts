@@ -203,6 +203,7 @@ describe('a shard by its composition root', () => {
     });
 
     it('stays held in its object when no List after a restart names it', async () => {
+      world.provider.put('other', { state: IDLE });
       const first = world.startShard();
       await first.address;
       await eventually('the object is ours', () => world.machineObject('m-1')?.status?.phase === 'Configured');

@@ -315,25 +315,26 @@ describe('a machine that is no longer listed', () => {
   it('is not removed while something is decided about it', async () => {
     const t = setUp();
     t.provider.set(seen('m', 'Configured'));
+    t.provider.set(seen('other', 'Idle'));
     await t.start();
     t.inventory.setIntent('m', unbind);
-    t.provider.machines.clear();
+    t.provider.machines.delete('m');
     await t.clock.advance(60_000);
-    expect(t.inventory.size).toBe(1);
+    expect(t.inventory.size).toBe(2);
     t.inventory.setIntent('m', undefined);
     await t.clock.advance(10_000);
-    expect(t.inventory.size).toBe(0);
+    expect(t.inventory.size).toBe(1);
   });
 });
 
 it('a machine with a call in flight is not removed', async () => {
   const t = setUp();
-  t.have(1);
+  t.have(2);
   await t.start();
   t.inventory.begin('m0', { kind: 'Delete', operationId: '', startedAt: 0, attempts: 1, lastError: '' });
-  t.provider.machines.clear();
+  t.provider.machines.delete('m0');
   await t.clock.advance(60_000);
-  expect(t.inventory.size).toBe(1);
+  expect(t.inventory.size).toBe(2);
 });
 
 describe('a record that is refused', () => {

@@ -231,7 +231,7 @@ export class ProviderPoller implements Runnable {
   private others(named: ReadonlySet<string>): ByNumber {
     const { inventory, isForeign } = this.options;
     const before = (this.knownBefore ??= this.options.knownBefore?.() ?? NOTHING);
-    if (before.machines === 0) return { known: 0, missing: 0 };
+    if (before.machines === 0) return { known: 0, missing: 0, bound: 0 };
     let refused = 0;
     for (const id of named) if (!inventory.get(id) && !isForeign(id) && inventory.isAnothers?.(id) !== true) refused++;
     const { Configuring, Configured, Draining } = inventory.tally.countByState();
@@ -254,7 +254,7 @@ export class ProviderPoller implements Runnable {
       await inTurns(missing, (id) => inventory.remove(id));
       return;
     }
-    if (isNew) log.error({ known, missing: missing.length + others.missing, token }, 'the List lacks too many machines at once: quarantined, nothing is removed or taken away');
+    if (isNew) log.error({ known, missing: missing.length + others.missing, token }, 'the List lacks too many machines at once, or names none: quarantined, nothing is removed or taken away');
     this.quarantine = quarantine;
   }
 
@@ -310,7 +310,7 @@ function isTransitional(state: MachineState): state is 'Creating' | 'Configuring
 function* knownMachines(inventory: PolledMachines, ids: readonly string[]): Iterable<KnownMachine> {
   for (const id of ids) {
     const machine = inventory.get(id);
-    if (machine) yield { id, missedLists: machine.missedLists, pending: isPending(machine) };
+    if (machine) yield { id, missedLists: machine.missedLists, pending: isPending(machine), held: machine.seen.state !== 'Speculative' };
   }
 }
 

@@ -13,6 +13,8 @@ export interface KnownMachine {
   readonly missedLists: number;
   /** A call is in flight or something is decided: never removed. */
   readonly pending: boolean;
+  /** There is a host: more than an offer. */
+  readonly held: boolean;
 }
 
 export interface RemovalVerdict {
@@ -30,6 +32,8 @@ export interface ByNumber {
   readonly known: number;
   /** So many of them at least are not named; which ones cannot be told, nor whether those that are named are others. */
   readonly missing: number;
+  /** Of these so many served. */
+  readonly bound: number;
 }
 
 /** What an earlier process knew, as numbers. 0 = none, or not known. */
@@ -46,33 +50,34 @@ export interface KnownBefore {
  * `byId` of the machines found are those with an object, listed or not; `refused`: listed, and nothing else is known of them.
  */
 export function byNumber(before: KnownBefore, found: KnownBefore & { readonly byId: number; readonly refused: number }): ByNumber {
-  return {
-    known: Math.max(0, before.machines - found.byId),
-    missing: Math.max(0, before.machines - found.machines - found.refused, before.bound - found.byId - found.bound - found.refused),
-  };
+  const bound = Math.max(0, before.bound - found.byId - found.bound - found.refused);
+  return { known: Math.max(0, before.machines - found.byId), missing: Math.max(bound, before.machines - found.machines - found.refused), bound };
 }
 
 /**
  * Pure: which machines a full List removes by not naming them (spec: engine 12.5): those absent from two successful
- * Lists in a row, unless so many vanish at once that the List itself is suspect.
+ * Lists in a row, unless so many vanish at once that the List itself is suspect, or it names nothing and a machine was held.
  * `size` is how many machines were known before the List, by their ids; they are judged on their own, and again together
  * with those known by their number.
  */
-export function removalVerdict(known: Iterable<KnownMachine>, size: number, named: ReadonlySet<string>, byNumber: ByNumber = { known: 0, missing: 0 }): RemovalVerdict {
+export function removalVerdict(known: Iterable<KnownMachine>, size: number, named: ReadonlySet<string>, byNumber: ByNumber = { known: 0, missing: 0, bound: 0 }): RemovalVerdict {
   const removed: string[] = [];
   const missed = new Map<string, number>();
   const absent: string[] = [];
+  let held = byNumber.bound;
   for (const machine of known) {
     if (named.has(machine.id)) {
       if (machine.missedLists > 0) missed.set(machine.id, 0); // named again, even if the record is refused or not merged
       continue;
     }
     absent.push(machine.id);
+    if (machine.held) held++;
     const count = machine.missedLists + 1;
     if (count >= LISTS_BEFORE_REMOVAL && !machine.pending) removed.push(machine.id);
     else missed.set(machine.id, count);
   }
-  const quarantined = isTooMany(absent.length, size) || isTooMany(absent.length + byNumber.missing, size + byNumber.known);
+  const isEmptied = named.size === 0 && held > 0;
+  const quarantined = isEmptied || isTooMany(absent.length, size) || isTooMany(absent.length + byNumber.missing, size + byNumber.known);
   return quarantined ? { quarantined, absent, removed: [], missed: new Map() } : { quarantined, absent, removed, missed };
 }
 

@@ -113,13 +113,14 @@ describe('whose machine it is', () => {
     const t = setUp('a', 'b');
     t.edit('b', { fullListSeconds: 3_600 });
     t.of('a').set(seen('m', 'Configured', { instanceType: 'of-a' }));
+    t.of('a').set(seen('other', 'Idle'));
     await t.start();
     t.of('b').set(seen('m', 'Idle', { instanceType: 'of-b' }));
     t.of('b').revision = new Uint8Array([1]); // it names only what has changed
     await t.clock.advance(3_000);
     expect(t.inventory.get('m')).toMatchObject({ provider: 'a', seen: { state: 'Configured', instanceType: 'of-a' } });
     expect([[...t.rooms.named('b')!.holdings.disputed], [...t.rooms.named('a')!.holdings.disputed]]).toEqual([['m'], []]);
-    expect([await t.measured('disputed_machines'), await t.measured('machines'), await t.measured('reliable')]).toEqual([{ a: 0, b: 1 }, { a: 1, b: 0 }, { a: 1, b: 1 }]);
+    expect([await t.measured('disputed_machines'), await t.measured('machines'), await t.measured('reliable')]).toEqual([{ a: 0, b: 1 }, { a: 2, b: 0 }, { a: 1, b: 1 }]);
     const fullLists = (): number => t.of('b').calls.filter((call) => call.kind === 'list' && call.request['since'] === undefined).length;
     const before = fullLists();
     t.of('a').machines.delete('m');
