@@ -216,7 +216,7 @@ export class ProviderPoller implements Runnable {
     });
     const others = this.others(named);
     const verdict = removalVerdict(knownMachines(inventory, suspects), this.known, named, others);
-    if (verdict.quarantined) return await this.doubt(verdict.absent, others, signal);
+    if (verdict.quarantined) return await this.doubt(verdict.absent, others, named.size === 0, signal);
     this.believe();
     await inTurns(verdict.missed, ([id, missedLists]) => inventory.update(id, { missedLists }));
     await inTurns(verdict.removed, (id) => {
@@ -239,7 +239,7 @@ export class ProviderPoller implements Runnable {
   }
 
   /** The List lacks too many machines: only a person's word, given for just these machines, removes them. */
-  private async doubt(absent: readonly string[], others: ByNumber, signal: AbortSignal): Promise<void> {
+  private async doubt(absent: readonly string[], others: ByNumber, isEmpty: boolean, signal: AbortSignal): Promise<void> {
     const { inventory, clock, log } = this.options;
     const isNew = this.inDoubt === undefined;
     this.inDoubt ??= new Doubt(clock.now());
@@ -255,7 +255,7 @@ export class ProviderPoller implements Runnable {
       return;
     }
     if (isNew) log.error({ known, missing: missing.length + others.missing, token }, 'the List lacks too many machines at once, or names none: quarantined, nothing is removed or taken away');
-    this.quarantine = quarantine;
+    this.quarantine = { ...quarantine, ...(isEmpty && { isEmpty }) };
   }
 
   private believe(): void {

@@ -89,6 +89,8 @@ export interface Quarantine {
   readonly missing: readonly string[];
   /** Missing ones of which only the number is known, from before a restart. */
   readonly unnamed: number;
+  /** The last of the Lists names no machine at all. */
+  readonly isEmpty?: boolean;
   /** How many machines were known before these Lists. */
   readonly known: number;
   /** Confirms the loss of these machines, or of fewer of them, and nothing else. */

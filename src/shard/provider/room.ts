@@ -231,7 +231,7 @@ export class ProviderRoom {
     const { lastListAt, quarantine } = this.poller.status;
     const object = this.current();
     if (!object || (lastListAt > 0 && !quarantine?.unnamed)) return 0;
-    const unseen = unseenBound({ before: this.boundBefore, known: bound(this.holdings.tally.countByState()), areObjects: this.wereObjects || lastListAt > 0 });
+    const unseen = unseenBound({ before: this.boundBefore, known: bound(this.holdings.tally.countByState()), areObjects: this.wereObjects || (lastListAt > 0 && quarantine?.isEmpty !== true) });
     return confirmsUnseen(object.metadata.annotations?.[CONFIRM_REMOVAL_ANNOTATION], unseen) ? 0 : unseen;
   }
 

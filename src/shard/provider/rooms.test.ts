@@ -333,6 +333,16 @@ describe('machines that served before the start, on a provider that is away, wit
     expect(unseen(t)).toEqual({ b: 40 });
   });
 
+  it('are not seen in a List that names nothing, however few they were', async () => {
+    const t = awayWith({ Configured: 3 });
+    t.rooms.recall();
+    await t.start();
+    t.of('b').forgive('list');
+    await t.clock.advance(30_000);
+    expect(t.rooms.named('b')!.poller.status.quarantine).toMatchObject({ unnamed: 3 });
+    expect(unseen(t)).toEqual({ b: 3 });
+  });
+
   it.each<[string, (t: ReturnType<typeof setUp>) => void, Record<string, number>]>([
     ['confirms that they are gone', (t) => t.objects.set('fleet/b', { ...t.objects.get('fleet/b')!, metadata: { name: 'b', namespace: 'fleet', annotations: { [CONFIRM_REMOVAL_ANNOTATION]: 'unseen-3' } } }), {}],
     ['confirms that fewer are gone', (t) => t.objects.set('fleet/b', { ...t.objects.get('fleet/b')!, metadata: { name: 'b', namespace: 'fleet', annotations: { [CONFIRM_REMOVAL_ANNOTATION]: 'unseen-2' } } }), { b: 3 }],
