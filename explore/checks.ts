@@ -3,7 +3,11 @@ import { ListMachinesRequest } from '../src/api/gen/bigfleet/v1alpha1/view.ts';
 import type { MachineView } from '../src/api/gen/bigfleet/v1alpha1/view.ts';
 import { MachineList, MachineState } from '../src/api/gen/bigfleet/v1alpha1/provider.ts';
 import type { Machine } from '../src/api/gen/bigfleet/v1alpha1/provider.ts';
+import { ShardResource } from '../src/api/resources.ts';
+import type { Shard } from '../src/api/types.ts';
 import { stateOfWire } from '../src/provider/kit/wire.ts';
+import { NAMESPACE, SHARD } from './world/api-server.ts';
+import type { SimulatedApiServer } from './world/api-server.ts';
 import type { ProviderHost } from './world/provider-host.ts';
 import type { Cluster } from './world/operator.ts';
 import type { Serving } from './world/shard-host.ts';
@@ -12,18 +16,30 @@ import type { Substrate } from './world/substrate.ts';
 const RESTS: readonly MachineState[] = [MachineState.MACHINE_STATE_SPECULATIVE, MachineState.MACHINE_STATE_IDLE, MachineState.MACHINE_STATE_CONFIGURED];
 
 /** What is not yet as it must be once nothing goes wrong any more, in words; nothing = the world has come to rest. */
-export async function unrest({ clusters, provider, substrate, serving }: { clusters: readonly Cluster[]; provider: ProviderHost; substrate: Substrate; serving: readonly Serving[] }): Promise<string[]> {
+export async function unrest({ clusters, providers, substrate, serving, server }: { clusters: readonly Cluster[]; providers: readonly ProviderHost[]; substrate: Substrate; serving: readonly Serving[]; server: SimulatedApiServer }): Promise<string[]> {
   const leader = serving.at(-1);
-  if (provider.current?.isPaused !== false) return ['the provider does not run'];
+  for (const { name, current } of providers) if (current?.isPaused !== false) return [`provider ${name} does not run`];
   if (!leader || serving.length !== 1 || leader.process.isPaused) return [`${serving.length} processes of the shard serve`];
-  const listed = await list(provider);
-  if (!listed) return ['the provider does not answer'];
+  const listed = new Map<string, Machine>();
+  for (const provider of providers) {
+    const machines = await list(provider);
+    if (!machines) return [`provider ${provider.name} does not answer`];
+    for (const machine of machines) listed.set(machine.id, machine);
+  }
   return [
+    ...untrusted(server),
     ...unmet(clusters, substrate, leader),
     ...[...substrate.hosts].flatMap(([id, host]) => (listed.get(id)?.host?.ref === host.ref ? [] : [`${id}: ${host.ref} is there and the provider does not say so: leaked`])),
     ...[...listed.values()].flatMap((machine) => untrue(machine, substrate)),
     ...(await miscounted(leader, listed)),
   ];
+}
+
+/** Every provider is relied on, as the shard itself says. */
+function untrusted({ store }: SimulatedApiServer): string[] {
+  const shard = store.get<Shard>(ShardResource, { namespace: NAMESPACE, name: SHARD });
+  const trusted = shard?.status?.conditions?.find(({ type }) => type === 'SupplyTrusted');
+  return trusted?.status === 'True' ? [] : [`the shard says that not every provider can be relied on: ${trusted?.message ?? 'nothing'}`];
 }
 
 /** Every demand that supply can meet is met; where it cannot, the higher priority is. */
@@ -60,7 +76,7 @@ async function miscounted({ view }: Serving, listed: ReadonlyMap<string, Machine
   ];
 }
 
-async function list(provider: ProviderHost): Promise<Map<string, Machine> | undefined> {
+async function list(provider: ProviderHost): Promise<readonly Machine[] | undefined> {
   const bytes = await new Promise<Buffer | undefined>((resolve) => provider.call('list', { states: [], maxResults: 0, sinceRevision: new Uint8Array() }, new Metadata(), (answer) => resolve(answer.bytes)));
-  return bytes && new Map(MachineList.decode(bytes).machines.map((machine) => [machine.id, machine]));
+  return bytes && MachineList.decode(bytes).machines;
 }

@@ -30,8 +30,10 @@ export interface ExploreReport {
   /** Simulated, of all worlds together. */
   readonly worldHours: number;
   readonly coverage: readonly Coverage[];
-  /** Kinds of faults that struck in less than a tenth of all worlds: what they might show was not looked for. */
-  readonly neglected: readonly FaultKind[];
+  /** So many of the worlds had two providers. */
+  readonly withTwoProviders: number;
+  /** Kinds of faults, and of worlds, that came in less than a tenth of all worlds: what they might show was not looked for. */
+  readonly neglected: readonly string[];
   readonly failed: readonly { readonly seed: number; readonly violations: readonly string[] }[];
   /** Of the first world that failed. */
   readonly transcript?: string;
@@ -119,20 +121,21 @@ function summary(from: number, outcomes: readonly RunOutcome[], seconds: number)
     times: outcomes.reduce((sum, { faults }) => sum + (faults[kind] ?? 0), 0),
     worlds: outcomes.filter(({ faults }) => (faults[kind] ?? 0) > 0).length,
   }));
+  const withTwoProviders = outcomes.filter(({ providers }) => providers > 1).length;
   const failed = outcomes.filter(hasFailed);
   const counts = outcomes.length >= WORLDS_THAT_COUNT;
   return {
     from, worlds: outcomes.length, seconds: round(seconds), seedsPerSecond: round(outcomes.length / seconds),
     worldHours: round(outcomes.reduce((sum, outcome) => sum + outcome.seconds, 0) / 3_600),
-    coverage,
-    neglected: counts ? coverage.filter(({ worlds }) => worlds < ENOUGH * outcomes.length).map(({ kind }) => kind) : [],
+    coverage, withTwoProviders,
+    neglected: counts ? [...coverage.map(({ kind, worlds }) => [kind, worlds] as const), ['two providers', withTwoProviders] as const].filter(([, worlds]) => worlds < ENOUGH * outcomes.length).map(([what]) => what) : [],
     failed: failed.map(({ seed, violations }) => ({ seed, violations })),
     ...(failed[0] && { transcript: failed[0].transcript }),
   };
 }
 
 function endless(seed: number): RunOutcome {
-  return { seed, violations: [`the world does not end within ${PATIENCE_MS / 1000} s of real time: something goes round in circles`], faults: {}, transcript: '', seconds: 0, events: 0 };
+  return { seed, providers: 1, violations: [`the world does not end within ${PATIENCE_MS / 1000} s of real time: something goes round in circles`], faults: {}, transcript: '', seconds: 0, events: 0 };
 }
 
 function hasFailed({ violations }: RunOutcome): boolean {

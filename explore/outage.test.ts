@@ -33,13 +33,14 @@ function setUp() {
   const faults = new Faults(seededRandom(1), transcript);
   const ground = new Ground(timeline, transcript);
   const substrate = new Substrate(timeline, ground, MACHINES, []);
-  const provider = new ProviderHost(timeline, faults, ground, substrate, { resumable: true, skewMs: 7_000 });
+  const provider = new ProviderHost(timeline, faults, ground, substrate, { name: 'near', zone: 'zone-a', pricePerHour: 0.4, machines: new Set(MACHINES), resumable: true, skewMs: 7_000 });
   const server = new SimulatedApiServer(new Process('hub', timeline).clock, {
     cycleSeconds: 10, rails: { reclaimCapFraction: '1' }, holds: { onDemandSeconds: 20, spotSeconds: 20, occupiedExcessSeconds: 10 },
-  }, { pollSeconds: 1, fullListSeconds: 20 });
+  });
+  server.addProvider(provider, { pollSeconds: 1, fullListSeconds: 20 });
   const api = new ApiCondition();
   const serving: Serving[] = [];
-  const parts = { timeline, faults, ground, server, api, provider, serving, seed: 1, substrate };
+  const parts = { timeline, faults, ground, server, api, providers: [provider], serving, seed: 1, substrate };
   const shard = new ShardHost('shard-a', dir, parts);
   const [east, west] = [new Cluster('east', 1_000, parts), new Cluster('west', 100, parts)];
 

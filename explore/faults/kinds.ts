@@ -18,6 +18,7 @@ export const FAULT_KINDS = {
   'rpc duplicated': 0.15,
   'rpc slow': 0.08,
   'rpc failing': 0.1,
+  'attempt held back': 0.06,
   'list shrunk': 0.6,
   // The API server.
   'api error': 0.08,
@@ -34,6 +35,8 @@ export const FAULT_KINDS = {
   'shard paused': 0.4,
   'shard paused at a call': 0.04,
   'provider paused': 0.3,
+  'provider unreachable': 0.25,
+  'provider mute': 0.25,
   'shard stopped': 0.3,
   'shard disk lost': 0.25,
   // Clusters.

@@ -67,4 +67,18 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     id: 'repair-rests-for-ever', promise: 'a machine that was repaired is used again', foundBy: [73],
     file: 'src/shard/setbacks.ts', find: '=== until) this.inventory.update(id, { coolUntil: 0 });', replace: '=== until) return;',
   },
+  // Only worlds with two providers can tell.
+  {
+    id: 'gate-shared', promise: 'a provider that does not answer calls takes nobody else’s turn', foundBy: [6],
+    file: 'src/shard/provider/room.ts', find: 'this.gate = new ProviderGate({ clock, random, limit: options.concurrency });',
+    replace: 'this.gate = (options.inventory as { gate?: ProviderGate }).gate ??= new ProviderGate({ clock, random, limit: options.concurrency });',
+  },
+  {
+    id: 'unseen-overlooked', promise: 'what serves and is not seen is not bought a second time', foundBy: [21],
+    file: 'src/shard/provider/rooms.ts', find: 'room.unseen > 0 ? [[', replace: 'room.unseen > 1_000 ? [[',
+  },
+  {
+    id: 'empty-list-believed', promise: 'a List that names nothing takes nothing away', foundBy: [45],
+    file: 'src/reconcilers/provider/removal.ts', find: 'named.size === 0 && held > 0;', replace: 'named.size === 0 && held > 10;',
+  },
 ];

@@ -16,7 +16,6 @@ import type { TransportRequest } from '../../src/runtime/client/transport.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 
 export const NAMESPACE = 'bigfleet-system';
-export const PROVIDER = 'world';
 export const SHARD = 'shard-0';
 
 const definitions = ['machines', 'shards', 'capacityproviders'].map((name) =>
@@ -32,7 +31,7 @@ export class SimulatedApiServer {
   private readonly operations: Operations;
   private readonly lists: ListReader;
 
-  constructor(clock: Clock, spec: Shard['spec'], providerSpec: Partial<CapacityProvider['spec']>) {
+  constructor(clock: Clock, spec: Shard['spec']) {
     let uids = 0;
     const database = new Database({ events: 5_000, bytes: 16 * 1024 * 1024 }, (error) => {
       throw error;
@@ -44,7 +43,10 @@ export class SimulatedApiServer {
     for (const definition of definitions) this.operations.create(kind, '', JSON.parse(definition) as JsonObject);
     this.store.create(NamespaceResource, { metadata: { name: NAMESPACE } });
     this.store.create<Shard>(ShardResource, { metadata: { name: SHARD, namespace: NAMESPACE }, spec });
-    this.store.create<CapacityProvider>(CapacityProviderResource, { metadata: { name: PROVIDER, namespace: NAMESPACE }, spec: { address: 'provider:1', shardRef: SHARD, ...providerSpec } });
+  }
+
+  addProvider({ name, address }: { readonly name: string; readonly address: string }, spec: Partial<CapacityProvider['spec']>): void {
+    this.store.create<CapacityProvider>(CapacityProviderResource, { metadata: { name, namespace: NAMESPACE }, spec: { address, shardRef: SHARD, ...spec } });
   }
 
   /** One exchange but a watch; throws StatusError. */

@@ -26,6 +26,8 @@ export class Ground {
   /** The machines as they are; the substrate's. */
   hosts: ReadonlyMap<string, Host> = new Map();
   readonly audit: AuditLine[] = [];
+  /** Machines that began to join a cluster, in that order. */
+  readonly bound: string[] = [];
   /** When somebody who does not keep the rules last took or deleted the Lease: then nobody can know how long its holder may feel sure. */
   leaseBrokenAt = -Infinity;
   private readonly timeline: Timeline;
@@ -60,6 +62,7 @@ export class Ground {
     if (deed === 'configure' && host?.cluster) this.violate(`${id}: configured although it belongs to ${host.cluster} and was not drained`);
     if (deed === 'delete' && host?.cluster) this.violate(`${id}: deleted although it belongs to ${host.cluster}`);
     if ((deed === 'drain' || deed === 'delete') && host?.cluster) this.taken(id, deed, host);
+    if (deed === 'configure') this.bound.push(id);
   }
 
   /** A provider has accepted a mutation and says so: durable, whatever happens next. */
@@ -71,9 +74,10 @@ export class Ground {
     else this.acceptedTokens.set(key, token);
   }
 
-  /** What the provider's disk holds after a crash, by shard and machine. */
-  restored(marks: ReadonlyMap<string, Token>): void {
+  /** What the disk of the provider of these machines holds after a crash, by shard and machine. */
+  restored(machines: ReadonlySet<string>, marks: ReadonlyMap<string, Token>): void {
     for (const [key, token] of this.acceptedTokens) {
+      if (!machines.has(key.slice(key.indexOf(' ') + 1))) continue;
       const mark = marks.get(key);
       if (!mark || isAbove(token, mark)) this.violate(`${key}: a call was acknowledged, and after the crash the provider's disk does not know it`);
     }

@@ -6,7 +6,7 @@ import { NAMESPACE, SHARD } from './api-server.ts';
 import type { SimulatedApiServer } from './api-server.ts';
 import type { Cluster } from './operator.ts';
 import type { Ground } from './ground.ts';
-import type { ProviderHost } from './provider-host.ts';
+import type { Manner, ProviderHost } from './provider-host.ts';
 import type { ShardHost } from './shard-host.ts';
 import type { Substrate } from './substrate.ts';
 import type { Timeline } from './timeline.ts';
@@ -18,7 +18,7 @@ export interface Victims {
   readonly faults: Faults;
   readonly server: SimulatedApiServer;
   readonly api: ApiCondition;
-  readonly provider: ProviderHost;
+  readonly providers: readonly ProviderHost[];
   readonly substrate: Substrate;
   readonly ground: Ground;
   readonly shards: readonly ShardHost[];
@@ -26,7 +26,7 @@ export interface Victims {
 }
 
 /** What befalls the world by itself, without a call or a write at which it would happen. */
-export function misfortunes({ timeline, faults, server, api, provider, substrate, ground, shards, clusters }: Victims): void {
+export function misfortunes({ timeline, faults, server, api, providers, substrate, ground, shards, clusters }: Victims): void {
   const often = faults.every.bind(faults, timeline);
   const lease = (): Lease | undefined => server.store.get<Lease>(LeaseResource, LEASE);
 
@@ -62,13 +62,22 @@ export function misfortunes({ timeline, faults, server, api, provider, substrate
   });
 
   often('shard paused', () => faults.pick(shards).pause(faults.between(500, 45_000)));
-  often('provider paused', () => provider.pause(faults.between(500, 40_000)));
+  often('provider paused', () => faults.pick(providers).pause(faults.between(500, 40_000)));
   often('shard killed', () => faults.pick(shards).kill());
   often('provider killed', () => {
-    const process = provider.current;
+    const process = faults.pick(providers).current;
     process?.kill();
     return process?.name;
   });
+  const behaves = (manner: Manner, ms: number): string | undefined => {
+    const provider = faults.pick(providers);
+    if (provider.manner !== 'well') return undefined;
+    provider.manner = manner;
+    timeline.after(ms, () => faults.active && (provider.manner = 'well'));
+    return `${provider.name} for ${(ms / 1000).toFixed(1)} s`;
+  };
+  often('provider unreachable', () => behaves('unreachable', faults.between(3_000, 60_000)));
+  often('provider mute', () => behaves('mute', faults.between(3_000, 60_000)));
   often('shard stopped', () => {
     const shard = faults.pick(shards);
     if (!shard.current) return undefined;

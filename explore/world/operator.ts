@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { PenaltyBucket, type CapacityNeed } from '../../src/api/gen/bigfleet/v1alpha1/capacity.ts';
+import { NodeSelectorRequirement_Operator, PenaltyBucket, type CapacityNeed } from '../../src/api/gen/bigfleet/v1alpha1/capacity.ts';
 import { MachineState } from '../../src/api/gen/bigfleet/v1alpha1/provider.ts';
 import type { OperatorMessage, ShardMessage } from '../../src/api/gen/bigfleet/v1alpha1/shard.ts';
 import type { SessionStream } from '../../src/session/server/session.ts';
@@ -49,6 +49,8 @@ export class Cluster {
   readonly priority: number;
   /** So many Pods are wanted. */
   demand = 0;
+  /** Only there; '' = anywhere. */
+  zone = '';
   private readonly timeline: Timeline;
   private readonly faults: Faults;
   private readonly ground: Ground;
@@ -83,6 +85,11 @@ export class Cluster {
   /** Machines that really take its Pods. */
   get serves(): number {
     return [...this.hosts()].filter(([id, host]) => host.joined && !this.cordoned.has(id)).length;
+  }
+
+  /** Machines that are its own, whether they serve or not. */
+  get machines(): number {
+    return [...this.hosts()].length;
   }
 
   start(): void {
@@ -169,7 +176,7 @@ export class Cluster {
     this.told = this.demand;
     const items = [...this.hosts()].filter(([, host]) => host.joined).map(([machineId, host]) => ({ machineId, nodeName: '', ready: true, pods: host.pods, disruptionCost: host.pods, doNotDisrupt: false, heldBy: '' }));
     const row: CapacityNeed = {
-      requirements: [], aggregateResources: new Map([['cpu', String(8 * this.demand)]]), minUnit: new Map([['cpu', '8']]), priority: this.priority,
+      requirements: this.zone === '' ? [] : [{ key: 'topology.kubernetes.io/zone', operator: NodeSelectorRequirement_Operator.OPERATOR_IN, values: [this.zone] }], aggregateResources: new Map([['cpu', String(8 * this.demand)]]), minUnit: new Map([['cpu', '8']]), priority: this.priority,
       spread: [], interruptionPenaltyBucket: PenaltyBucket.PENALTY_BUCKET_ZERO, reclamationPenaltyBucket: PenaltyBucket.PENALTY_BUCKET_ZERO, group: '',
     };
     this.say({ $case: 'rollup', value: { clusterId: this.name, timestampUnixNanos: ++this.clock, needs: this.demand > 0 ? [row] : [], nodeHints: { items } } });

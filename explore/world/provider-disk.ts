@@ -10,11 +10,13 @@ const COMPACT_AFTER = 150;
 export class ProviderDisk {
   private readonly faults: Faults;
   private readonly ground: Ground;
+  private readonly machines: ReadonlySet<string>;
   private synced: string[] = [];
 
-  constructor(faults: Faults, ground: Ground) {
+  constructor(faults: Faults, ground: Ground, machines: ReadonlySet<string>) {
     this.faults = faults;
     this.ground = ground;
+    this.machines = machines;
   }
 
   /** A store for one process, in the real format of lines. */
@@ -35,7 +37,7 @@ export class ProviderDisk {
         const { fence } = decodeChange(line);
         if (fence) marks.set(`${fence.shardId} ${fence.machineId}`, fence);
       }
-      this.ground.restored(marks);
+      this.ground.restored(this.machines, marks);
     });
     return {
       load: () => (this.synced.length === 0 ? undefined : this.synced.map((line) => decodeChange(line))),

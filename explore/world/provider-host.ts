@@ -19,7 +19,16 @@ export interface Answer {
   readonly bytes?: Buffer;
 }
 
+/** How it behaves towards the shard, as far as that is not a matter of single calls. */
+export type Manner = 'well' | 'unreachable' | 'silent' | 'mute' | 'throttles' | 'lists nothing';
+
 export interface ProviderShape {
+  /** Of its CapacityProvider. */
+  readonly name: string;
+  readonly zone: string;
+  readonly pricePerHour: number;
+  /** Those of the substrate that are its own. */
+  readonly machines: ReadonlySet<string>;
   /** Whether interrupted operations may simply be started again. */
   readonly resumable: boolean;
   readonly skewMs: number;
@@ -29,6 +38,7 @@ const DEED_MS: Readonly<Record<Deed, readonly [number, number]>> = { create: [50
 
 /** The provider of the world: the real kit on the simulated substrate, started again whenever it has died. */
 export class ProviderHost {
+  manner: Manner = 'well';
   private readonly timeline: Timeline;
   private readonly faults: Faults;
   private readonly ground: Ground;
@@ -45,7 +55,23 @@ export class ProviderHost {
     this.ground = ground;
     this.substrate = substrate;
     this.shape = shape;
-    this.disk = new ProviderDisk(faults, ground);
+    this.disk = new ProviderDisk(faults, ground, shape.machines);
+  }
+
+  get name(): string {
+    return this.shape.name;
+  }
+
+  get address(): string {
+    return `${this.name}:1`;
+  }
+
+  get zone(): string {
+    return this.shape.zone;
+  }
+
+  get machines(): ReadonlySet<string> {
+    return this.shape.machines;
   }
 
   get current(): Process | undefined {
@@ -53,7 +79,7 @@ export class ProviderHost {
   }
 
   start(): void {
-    const process = new Process(`provider#${++this.starts}`, this.timeline, this.shape.skewMs);
+    const process = new Process(`provider ${this.name}#${++this.starts}`, this.timeline, this.shape.skewMs);
     this.process = process;
     this.handlers = undefined;
     process.onEnd(() => {
@@ -63,7 +89,7 @@ export class ProviderHost {
     });
     this.ground.note(`${process.name} starts`);
     serveProvider(this.backend(process), {
-      address: 'provider:1', clock: process.clock, operationIdPrefix: 'op', reconcileIntervalMs: 20_000,
+      address: this.address, clock: process.clock, operationIdPrefix: `op-${this.name}`, reconcileIntervalMs: 20_000,
       store: this.disk.open(process, (ms) => sleep(process.clock, ms)),
       timeouts: { createMs: 40_000, configureMs: 40_000, drainMs: 60_000, deleteMs: 40_000 },
       events: { onWarning: (text) => process.isAlive && this.ground.note(`${process.name} warns: ${text}`) },
@@ -112,7 +138,7 @@ export class ProviderHost {
     const act = (deed: Deed, id: string, operationId: string, work: Pick<Work, 'begin' | 'effect'>): Promise<void> => this.act(process, deed, id, operationId, work);
     return {
       resumable: this.shape.resumable,
-      describe: () => Promise.resolve(substrate.ids.filter((id) => !substrate.lost.has(id)).map((id) => this.describe(id))),
+      describe: () => Promise.resolve([...this.machines].filter((id) => !substrate.lost.has(id)).map((id) => this.describe(id))),
       createInstance: async ({ machine, operationId }) => {
         await act('create', machine.id, operationId, { effect: () => substrate.build(machine.id) });
         const host = substrate.hosts.get(machine.id);
@@ -162,7 +188,7 @@ export class ProviderHost {
   private describe(id: string): Instance {
     const host = this.substrate.hosts.get(id);
     return {
-      id, instanceType: 'c8', zone: 'zone-a', capacityType: 'OnDemand', pricePerHour: 0.4, interruptionProbability: 0,
+      id, instanceType: 'c8', zone: this.zone, capacityType: 'OnDemand', pricePerHour: this.shape.pricePerHour, interruptionProbability: 0,
       resources: { cpu: '8', memory: '32Gi' }, labels: {}, state: host ? 'Idle' : 'Speculative',
       ...(host && { host: { provider: 'world', ref: host.ref } }),
     };

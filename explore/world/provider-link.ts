@@ -19,10 +19,23 @@ interface Fenced {
   readonly sequenceNumber: bigint;
 }
 
-/** How one process of the shard reaches the provider: everything is encoded, takes time, and may go wrong. */
-export function providerLink({ process, provider, timeline, faults, ground, api }: {
+/** How one process of the shard reaches the providers: everything is encoded, takes time, and may go wrong. */
+export function providerLink({ providers, ...parts }: Omit<LinkParts, 'provider'> & { readonly providers: readonly ProviderHost[] }): Dial {
+  const dials = new Map(providers.map((provider) => [provider.address, linkTo({ ...parts, provider })]));
+  return (address) => {
+    const dial = dials.get(address);
+    if (!dial) throw new Error(`nobody listens at ${address}`);
+    return dial(address);
+  };
+}
+
+type Dial = (address: string) => Pick<Peer, 'address' | 'unary' | 'close'>;
+
+interface LinkParts {
   readonly process: Process; readonly provider: ProviderHost; readonly timeline: Timeline; readonly faults: Faults; readonly ground: Ground; readonly api: ApiCondition;
-}): (address: string) => Pick<Peer, 'address' | 'unary' | 'close'> {
+}
+
+function linkTo({ process, provider, timeline, faults, ground, api }: LinkParts): Dial {
   /** Provider's side: to whichever process of it serves when it arrives. */
   const deliver = (name: string, bytes: Buffer, metadata: Metadata, answer: (answer: Answer) => void): void => {
     const request = requestDecoders.get(name)?.(bytes) ?? bytes;
@@ -83,19 +96,26 @@ export function providerLink({ process, provider, timeline, faults, ground, api 
           process.pause();
           timeline.after(faults.between(1_000, 60_000), () => process.resume());
         }
-        process.leave(() => {
+        const send = (): void => {
+          if (isOver) return;
           if (fenced.shardEpoch !== undefined) {
             ground.spoke(process.name, fenced.shardEpoch, name, fenced.machineId ?? '', api.troubleAt);
             ground.note(`${process.name} asks ${what} (${fenced.shardEpoch}, ${fenced.sequenceNumber})`);
           }
+          if (provider.manner === 'unreachable') return fail(GrpcCode.UNAVAILABLE, 'connection refused');
+          if (provider.manner === 'silent' || (provider.manner === 'mute' && isMutation(name))) return;
+          if (provider.manner === 'throttles' && isMutation(name)) return fail(GrpcCode.RESOURCE_EXHAUSTED, '[Throttled] too many requests');
           if (faults.strikes('rpc failing', what, factor)) return fail(faults.pick(BROKEN), 'the transport is broken');
           if (faults.strikes('rpc request lost', what, factor)) return faults.chance(0.5) ? fail(GrpcCode.UNAVAILABLE, 'connection reset') : undefined;
           const slow = faults.strikes('rpc slow', what, factor) ? faults.between(1_000, 45_000) : 0;
           const metadata = options.metadata ?? new Metadata();
-          const send = (ms: number, answer: (answer: Answer) => void): void => void timeline.after(ms, () => deliver(name, bytes, metadata, answer));
-          send(slow + faults.between(1, 10), receive);
-          if (faults.strikes('rpc duplicated', what, factor)) send(slow + faults.between(1, 30_000), () => undefined);
-        });
+          const arrive = (ms: number, answer: (answer: Answer) => void): void => void timeline.after(ms, () => deliver(name, bytes, metadata, answer));
+          arrive(slow + faults.between(1, 10), receive);
+          if (faults.strikes('rpc duplicated', what, factor)) arrive(slow + faults.between(1, 30_000), () => undefined);
+        };
+        // Between the thought and the deed: only this one waits, and the process and the world go on.
+        if (isMutation(name) && faults.strikes('attempt held back', `${process.name} ${what}`)) timeline.after(faults.between(1_000, 45_000), () => process.leave(send));
+        else process.leave(send);
       });
     },
   });
@@ -103,6 +123,7 @@ export function providerLink({ process, provider, timeline, faults, ground, api 
   /** A provider that lost sight of most of its machines for a moment. */
   function shrunk(bytes: Buffer, what: string): Buffer {
     const list = MachineList.decode(bytes);
+    if (provider.manner === 'lists nothing') return Buffer.from(MachineList.encode({ ...list, machines: [] }).finish());
     if (list.machines.length < 12) return bytes;
     if (timeline.now >= shrunkUntil) {
       // Of what was never heard of nothing can be missed.

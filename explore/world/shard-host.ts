@@ -35,7 +35,7 @@ export interface ShardWorldParts {
   readonly ground: Ground;
   readonly server: SimulatedApiServer;
   readonly api: ApiCondition;
-  readonly provider: ProviderHost;
+  readonly providers: readonly ProviderHost[];
   /** Who serves; the newest last. */
   readonly serving: Serving[];
   readonly seed: number;
