@@ -94,7 +94,7 @@ describe('a provider booted by the runner of a suite', () => {
     running.push({ child, rpc: reader });
     const { id } = (await reader.list({ maxResults: 1 })).machines[0]!;
     expect(await codeOf(reader.create(id))).toBe('PERMISSION_DENIED');
-    expect(await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()).toContain('bigfleet_provider_identity_rejected_total{rpc="Create"} 1');
+    expect(await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()).toContain('bigfleet_provider_identity_rejected_total{rpc="Create",reason="identity_mismatch"} 1');
   });
 
   it('takes an empty file for its state, and a suite’s second provider beside it (B1006)', async () => {

@@ -11,6 +11,13 @@ export interface Unidentified {
   readonly problem: 'missing' | 'several' | 'malformed';
 }
 
+/** Why a caller whose connection is in order may not do what it asks for. */
+export type IdentityRefusal = `identity_${Unidentified['problem'] | 'mismatch'}`;
+
+export function refusalOf(identity: PeerIdentity | Unidentified): IdentityRefusal {
+  return identity.role === 'none' ? `identity_${identity.problem}` : 'identity_mismatch';
+}
+
 const SCHEME = /^bigfleet:/i;
 const IDENTITY = /^bigfleet:\/\/(?:(cluster|shard)\/([A-Za-z0-9._-]+)|(admin|readonly))$/;
 /** One name as Node prints it: a type, then text without commas, or a JSON string where there is anything special in it. */

@@ -1,8 +1,9 @@
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect, type ConnectionOptions } from 'node:tls';
 import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { dialCredentials } from '../api/dial-credentials.ts';
 import { ShardReadService } from '../api/gen/bigfleet/v1alpha1/shardread.ts';
 import { ExplainClusterRequest, ExplainNeedRequest, ListMachinesRequest, ShardViewService } from '../api/gen/bigfleet/v1alpha1/view.ts';
@@ -135,6 +136,16 @@ describe('a shard with certificates', () => {
       expect(codes).toEqual(new Set(['UNAVAILABLE']));
     }
     expect(new Set(refused)).toEqual(new Set(['connection expired', 'connection unknown_authority']));
+  });
+
+  it.each<[string, string, ConnectionOptions]>([
+    ['nothing to show', 'no_certificate', {}],
+    ['TLS 1.2', 'tls_version', { ...authority.issue('bigfleet://readonly'), maxVersion: 'TLSv1.2' }],
+  ])('counts a caller with %s: %s', async (_what, reason, options) => {
+    const [host, port] = address.split(':');
+    const socket = connect({ host, port: Number(port), servername: '', ca: authority.cert, ALPNProtocols: ['h2'], ...options }).on('error', () => undefined);
+    await vi.waitFor(() => expect(refused).toEqual([`connection ${reason}`]), { timeout: 15_000 });
+    socket.destroy();
   });
 
   it('is asked by the command line with the files that its flags name, and an operator dials with them', async () => {

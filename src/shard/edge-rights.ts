@@ -1,9 +1,6 @@
 import { GrpcCode, GrpcError } from '../api/grpc.ts';
 import { CallerIdentities, type Caller } from '../lib/caller-identity.ts';
-import { describeIdentity, type PeerIdentity, type Unidentified } from '../lib/peer-identity.ts';
-
-/** Why a caller whose connection is in order may not do what it asks for. */
-export type IdentityRefusal = 'identity_missing' | 'identity_several' | 'identity_malformed' | 'identity_mismatch';
+import { describeIdentity, refusalOf, type IdentityRefusal, type PeerIdentity, type Unidentified } from '../lib/peer-identity.ts';
 
 export interface EdgeRightsOptions {
   readonly onRefused: (refusal: { readonly reason: IdentityRefusal; readonly of: 'session' | 'read'; readonly text: string }) => void;
@@ -36,7 +33,7 @@ export class EdgeRights {
 
   private refuse(identity: PeerIdentity | Unidentified, of: 'session' | 'read', wanted: string): never {
     const text = `the caller's certificate has ${describeIdentity(identity)}; this call is for ${wanted}`;
-    this.options.onRefused({ reason: identity.role === 'none' ? `identity_${identity.problem}` : 'identity_mismatch', of, text });
+    this.options.onRefused({ reason: refusalOf(identity), of, text });
     throw new GrpcError(GrpcCode.PERMISSION_DENIED, text);
   }
 }

@@ -1,3 +1,4 @@
+import type { IdentityRefusal } from '../../lib/peer-identity.ts';
 import type { FencingToken } from './fences.ts';
 import type { OperationKind } from './lifecycle.ts';
 import type { Machine, MachineState } from './machine.ts';
@@ -37,7 +38,7 @@ export interface ProviderEvents {
   /** A Configure asked for another cluster than the one the machine is bound to, and was answered as a repeat. */
   onClusterMismatch?(event: { readonly machineId: string; readonly asked: string; readonly bound: string }): void;
   /** A call was refused because of its certificate. */
-  onIdentityRejected?(event: { readonly rpc: string; readonly text: string }): void;
+  onIdentityRejected?(event: { readonly rpc: string; readonly reason: IdentityRefusal; readonly text: string }): void;
   /** A connection was refused before any call could be made. */
   onConnectionRefused?(event: { readonly reason: string; readonly peer: string; readonly text: string }): void;
   /** The backend has described itself, or failed to. */

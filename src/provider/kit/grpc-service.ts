@@ -85,12 +85,7 @@ function mutating<R>(options: ServiceOptions, toMutation: (request: R) => Mutati
 }
 
 function authorize({ rights, events }: ServiceOptions, call: Caller, rpc: string, shardId: string | undefined): void {
-  try {
-    rights?.authorize(call, shardId);
-  } catch (error) {
-    events.onIdentityRejected?.({ rpc, text: error instanceof Error ? error.message : String(error) });
-    throw error;
-  }
+  rights?.authorize(call, shardId, (refusal) => events.onIdentityRejected?.({ rpc, ...refusal }));
 }
 
 interface Context {

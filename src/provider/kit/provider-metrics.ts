@@ -12,7 +12,7 @@ export function providerMetrics(registry: Registry, clock: Clock, machines: () =
   const counter = <L extends string>(name: string, help: string, ...labelNames: L[]): Counter<L> => new Counter({ name: `bigfleet_provider_${name}`, help, labelNames, registers });
   const calls = counter('calls_total', 'Mutating calls by RPC and gRPC code; FAILED_PRECONDITION = fenced or too late.', 'rpc', 'code');
   const mismatches = counter('cluster_mismatches_total', 'Configures that asked for another cluster than the one a machine is bound to.');
-  const refused = counter('identity_rejected_total', 'Calls whose certificate does not allow them.', 'rpc');
+  const refused = counter('identity_rejected_total', 'Calls whose certificate does not allow them.', 'rpc', 'reason');
   const connectionsRefused = counter('connections_refused_total', 'Connections refused before any call: not TLS or an old one, or a certificate that is missing, expired or of an unknown authority.', 'reason');
   const unpersisted = counter('persist_failures_total', 'Times that the state could no longer be persisted.');
   const reconciles = counter('reconciles_total', 'Comparisons with the substrate.', 'outcome');
@@ -50,7 +50,7 @@ export function providerMetrics(registry: Registry, clock: Clock, machines: () =
       if (!healthy) unpersisted.inc();
     },
     onClusterMismatch: () => mismatches.inc(),
-    onIdentityRejected: ({ rpc }) => refused.inc({ rpc }),
+    onIdentityRejected: ({ rpc, reason }) => refused.inc({ rpc, reason }),
     onConnectionRefused: ({ reason }) => connectionsRefused.inc({ reason }),
     onReconcile: ({ problem }) => reconciles.inc({ outcome: problem === undefined ? 'ok' : 'error' }),
     onTlsReload: ({ problem }) => reloads.inc({ outcome: problem === undefined ? 'ok' : 'refused' }),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type ConnectionOptions } from 'node:tls';
 import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { testAuthority, type KeyAndCertificate, type TestAuthority } from '../../lib/testing/certificates.ts';
 import { serveScripted, type KitHarness } from '../testing/kit-harness.ts';
 import { codeOf, Rpc, unfenced } from '../testing/rpc.ts';
@@ -14,6 +14,7 @@ let directory: string;
 let authority: TestAuthority;
 let h: KitHarness;
 const open: Rpc[] = [];
+const PATIENCE = { timeout: 15_000 };
 const file = (name: string): string => join(directory, name);
 const write = ({ cert, key }: KeyAndCertificate, ca: string): void => {
   fs.writeFileSync(file('tls.crt'), cert);
@@ -66,9 +67,16 @@ describe('who may do what', () => {
     expect([await codeOf(reader.get('m-1')), await codeOf(reader.list()), await codeOf(reader.drain('m-1', 0, ['s-0', 9, 9])), await codeOf(reader.create('m-1', unfenced))]).toEqual(['OK', 'OK', DENIED, DENIED]);
   });
 
-  it.each([[[]], [['bigfleet://cluster/s-0']], [['bigfleet://shard/s-0', 'bigfleet://admin']], [['spiffe://mesh/bigfleet']]])('%j may do nothing', async (uris) => {
+  it.each([
+    [[], 'identity_missing'],
+    [['bigfleet://cluster/s-0'], 'identity_mismatch'],
+    [['bigfleet://shard/s-0', 'bigfleet://admin'], 'identity_several'],
+    [['bigfleet://shard/s 0'], 'identity_malformed'],
+    [['spiffe://mesh/bigfleet'], 'identity_missing'],
+  ])('%j may do nothing: %s', async (uris, reason) => {
     const rpc = caller(...uris);
     expect([await codeOf(rpc.get('m-1')), await codeOf(rpc.list()), await codeOf(rpc.create('m-1', ['s-0', 1, 1]))]).toEqual([DENIED, DENIED, DENIED]);
+    expect(h.refused).toEqual(['Get', 'List', 'Create'].map((rpc) => `${rpc} ${reason}`));
   });
 });
 
@@ -78,6 +86,19 @@ describe('who may connect', () => {
     expect(await codeOf(callerWith(credentials.createSsl(Buffer.from(authority.cert))).list())).toBe('UNAVAILABLE');
     expect(await codeOf(callerWith(as(stranger.issue('bigfleet://admin'))).list())).toBe('UNAVAILABLE');
     expect(await codeOf(callerWith(credentials.createInsecure()).list())).toBe('UNAVAILABLE');
+  });
+
+  it.each<[string, string, () => ConnectionOptions]>([
+    ['another authority', 'unknown_authority', () => testAuthority('stranger').issue('bigfleet://admin')],
+    ['a time that is over', 'expired', () => authority.issueExpired('bigfleet://admin')],
+    ['nothing to show', 'no_certificate', () => ({ cert: undefined, key: undefined })],
+    ['TLS 1.2', 'tls_version', () => ({ maxVersion: 'TLSv1.2' })],
+  ])('a caller with %s is counted as %s', async (_what, reason, options) => {
+    const me = authority.issue('bigfleet://admin');
+    // TLS 1.3 lets a client believe that it is connected before its certificate has been looked at: it stays.
+    const socket = connect({ host: '127.0.0.1', servername: '', port: h.provider.port, ca: authority.cert, ALPNProtocols: ['h2'], ...me, ...options() }).on('error', () => undefined);
+    await vi.waitFor(() => expect(h.refused).toEqual([reason]), PATIENCE);
+    socket.destroy();
   });
 
   it('nobody with TLS before 1.3, neither before nor after a reload', async () => {

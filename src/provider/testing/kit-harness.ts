@@ -11,6 +11,8 @@ export interface KitHarness {
   readonly rpc: Rpc;
   readonly clock: VirtualClock;
   readonly warnings: string[];
+  /** Why connections were refused, and which call for which reason. */
+  readonly refused: string[];
   readonly changes: StateChangeEvent[];
   readonly calls: CallEvent[];
   /** [state, last error] */
@@ -25,10 +27,13 @@ export interface KitHarness {
 export async function serveScripted(backend: ScriptedBackend, options: Partial<ProviderOptions> = {}): Promise<KitHarness> {
   const clock = (options.clock as VirtualClock | undefined) ?? new VirtualClock();
   const warnings: string[] = [];
+  const refused: string[] = [];
   const changes: StateChangeEvent[] = [];
   const calls: CallEvent[] = [];
   const events = {
     onWarning: (text: string) => void warnings.push(text),
+    onConnectionRefused: ({ reason }: { readonly reason: string }) => void refused.push(reason),
+    onIdentityRejected: ({ rpc, reason }: { readonly rpc: string; readonly reason: string }) => void refused.push(`${rpc} ${reason}`),
     onStateChange: (event: StateChangeEvent) => void changes.push(event),
     onCall: (event: CallEvent) => void calls.push(event),
   };
@@ -36,7 +41,7 @@ export async function serveScripted(backend: ScriptedBackend, options: Partial<P
   const rpc = new Rpc(provider.port);
   const settle = (): Promise<void> => clock.advance(0);
   const harness: KitHarness = {
-    provider, rpc, clock, warnings, changes, calls, settle,
+    provider, rpc, clock, warnings, refused, changes, calls, settle,
     async look(id) {
       await settle();
       const machine = await rpc.get(id);
