@@ -42,7 +42,7 @@ describe('the order of ids', () => {
           } else {
             const slot = free.pop() ?? ids.length;
             ids[slot] = `m${id}`;
-            order.grow(ids.length);
+            order.makeRoom(ids.length, 0);
             order.add(slot);
           }
           if (settles) settle();

@@ -3,7 +3,7 @@
  * times cheaper than comparing texts. New ids wait until `settle` files them; removed ones leave a gap.
  */
 import { compareText } from '../../lib/compare-text.ts';
-import { grown, growInts } from './int-column.ts';
+import { grown, withRoom } from './int-column.ts';
 
 /** Text without surrogates sorts the same by UTF-16 unit and by code point, and the engine's own `<` is the fastest. */
 const SURROGATES = /[\ud800-\udfff]/;
@@ -25,8 +25,10 @@ export class IdOrder {
     this.#ids = ids;
   }
 
-  grow(capacity: number): void {
-    this.rank = growInts(this.rank, capacity, 0);
+  /** Makes room for so many slots; `nth` of the columns that grow together. Returns for how many there is room. */
+  makeRoom(needed: number, nth: number): number {
+    this.rank = withRoom(this.rank, needed, nth);
+    return this.rank.length;
   }
 
   /** The slot that has this rank. */

@@ -10,7 +10,7 @@ import { Group } from './group.ts';
 import { FrozenMachines } from './frozen-machines.ts';
 import { IdIndex } from './id-index.ts';
 import { IdOrder } from './id-order.ts';
-import { grown, growBytes, growInstants, growInts } from './int-column.ts';
+import { withRoom } from './int-column.ts';
 import { DRAIN_REFUSED, HOLD, INTENT_SHIFT, MachineColumns, NONE, SENT, STUCK, UNTRUSTED } from './machine-columns.ts';
 import { BIND, CONFIGURED, DRAINING, FAILED, IDLE, NO_INTENT, RELEASE, ROLE, roleOf, SPECULATIVE, STATES, UNBIND } from './role.ts';
 import { boundGroup, promisedGroup, reservedGroup } from './pools.ts';
@@ -36,7 +36,8 @@ export class Inventory extends MachineColumns {
   /** Counts how often some class has begun or ceased to have free machines: what folds may change with it. */
   freeVersion = 0;
 
-  readonly groupOf: (Group<Tally> | undefined)[] = [];
+  /** Begins with a length that keeps it from growing in the same turn as the ids: each copies megabytes then. */
+  readonly groupOf: (Group<Tally> | undefined)[] = new Array<Group<Tally> | undefined>(1520);
   readonly #slotOf = new IdIndex(this.ids);
   readonly #order = new IdOrder(this.ids);
   readonly #reservations = new Map<string, number>();
@@ -45,7 +46,8 @@ export class Inventory extends MachineColumns {
   /** Each once: a group says itself whether it is stale. */
   readonly #staleGroups: Group<Tally>[] = [];
   #freeSlots: number[] = [];
-  #capacity = 0;
+  /** For so many slots every column is long enough. */
+  #room = 0;
   #used = 0;
 
   /** For groups: machines that have no place in the order of their group yet. */
@@ -266,7 +268,7 @@ export class Inventory extends MachineColumns {
 
   #claimSlot(id: string): number {
     const slot = this.#freeSlots.pop() ?? this.#used++;
-    if (slot >= this.#capacity) this.#grow(slot + 1);
+    if (slot >= this.#room) this.#makeRoom(slot + 1);
     this.ids[slot] = id;
     this.#slotOf.add(id, slot);
     this.#order.add(slot);
@@ -280,21 +282,22 @@ export class Inventory extends MachineColumns {
     return slot;
   }
 
-  #grow(needed: number): void {
-    this.#capacity = grown(this.#capacity, needed);
-    this.states = growBytes(this.states, this.#capacity);
-    this.flags = growBytes(this.flags, this.#capacity);
-    this.roles = growBytes(this.roles, this.#capacity);
-    this.waiting = growBytes(this.waiting, this.#capacity);
-    this.shapeOf = growInts(this.shapeOf, this.#capacity, NONE);
-    this.clusterOf = growInts(this.clusterOf, this.#capacity, NONE);
-    this.assignedTo = growInts(this.assignedTo, this.#capacity, NONE);
-    this.intendedTo = growInts(this.intendedTo, this.#capacity, NONE);
-    this.credited = growInts(this.credited, this.#capacity, NONE);
-    this.reasonAt = growInts(this.reasonAt, this.#capacity, NONE);
-    this.marked = growBytes(this.marked, this.#capacity);
-    this.idleSince = growInstants(this.idleSince, this.#capacity);
-    this.#order.grow(this.#capacity);
+  /** What a slot says before it is claimed means nothing: longer columns are not filled. */
+  #makeRoom(needed: number): void {
+    this.states = withRoom(this.states, needed, 0);
+    this.flags = withRoom(this.flags, needed, 1);
+    this.roles = withRoom(this.roles, needed, 2);
+    this.waiting = withRoom(this.waiting, needed, 3);
+    this.shapeOf = withRoom(this.shapeOf, needed, 4);
+    this.clusterOf = withRoom(this.clusterOf, needed, 5);
+    this.assignedTo = withRoom(this.assignedTo, needed, 6);
+    this.intendedTo = withRoom(this.intendedTo, needed, 7);
+    this.credited = withRoom(this.credited, needed, 8);
+    this.reasonAt = withRoom(this.reasonAt, needed, 9);
+    this.marked = withRoom(this.marked, needed, 10);
+    this.idleSince = withRoom(this.idleSince, needed, 11);
+    const columns = [this.states, this.flags, this.roles, this.waiting, this.shapeOf, this.clusterOf, this.assignedTo, this.intendedTo, this.credited, this.reasonAt, this.marked, this.idleSince];
+    this.#room = Math.min(this.#order.makeRoom(needed, 12), ...columns.map(({ length }) => length));
   }
 
   #write(slot: number, machine: EngineMachine, known: boolean): void {
