@@ -24,7 +24,8 @@ export function drainTies(ties: Iterable<Tie>, draining: Draining): boolean {
   return true;
 }
 
-function drainTie(tie: Tie, draining: Draining): boolean {
+/** False if `take` has ended it. */
+export function drainTie(tie: Tie, draining: Draining): boolean {
   const { market, tally, take } = draining;
   const offered = offeredBy(tie, draining);
   let uncovered = -1;

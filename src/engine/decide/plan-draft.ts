@@ -10,6 +10,12 @@ import type { Decision } from './decisions.ts';
 import type { Market } from './market.ts';
 import type { PlanReasons } from './plan-reasons.ts';
 
+/** What is decided about several machines, and why: the reason is asked for once per class. */
+export interface SameAction {
+  readonly reasonOf: (cls: MachineClass) => MachineReason;
+  readonly actionOf: (machineId: string, reason: MachineReason) => Action;
+}
+
 export class PlanDraft {
   readonly now: Millis;
   readonly facts: Facts;
@@ -38,14 +44,14 @@ export class PlanDraft {
     this.reasons.set(slot, action.reason);
   }
 
-  /** Decides the same about machines of one class: `decisionOf` says what and why, and is asked once per class. */
-  actOnAll(slots: readonly number[], kind: ActionKind, decisionOf: (cls: MachineClass) => { readonly decision: Decision; readonly reason: MachineReason }): void {
+  /** Decides the same about machines of one class. */
+  actOnAll(slots: readonly number[], kind: ActionKind, { reasonOf, actionOf }: SameAction): void {
     const { inventory } = this.facts;
     const [first] = slots;
     if (first === undefined) return;
     if (slots.length === 1) {
       // Where Needs are many and small there is nothing to share.
-      this.act(first, decisionOf(inventory.shape(first).class).decision(inventory.id(first)));
+      this.act(first, actionOf(inventory.id(first), reasonOf(inventory.shape(first).class)));
       return;
     }
     const decisions: Decision[] = [];
@@ -55,10 +61,10 @@ export class PlanDraft {
       const cls = inventory.shape(slot).class;
       const known = byClass.get(cls);
       if (known !== undefined) return known;
-      const { decision, reason } = decisionOf(cls);
+      const reason = reasonOf(cls);
       byClass.set(cls, decisions.length);
       reasons.push(this.reasons.add(reason));
-      return decisions.push(decision) - 1;
+      return decisions.push((machineId) => actionOf(machineId, reason)) - 1;
     });
     slots.forEach((slot, i) => this.reasons.give(slot, reasons[which[i] as number] as number));
     this.reasons.list(slots);

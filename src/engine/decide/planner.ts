@@ -10,16 +10,15 @@ import type { FrozenFacts } from '../facts/frozen-facts.ts';
 import type { Group } from '../facts/group.ts';
 import type { Inventory } from '../facts/inventory.ts';
 import { IDLE, ROLE } from '../facts/role.ts';
-import type { MachineClass } from '../facts/shapes.ts';
 import { clusterOfArrivalKey } from '../keys.ts';
-import type { Action, ActionKind, MachineReason, MachineReasons, Millis, Plan, Policy } from '../types.ts';
-import type { Decision } from './decisions.ts';
+import type { Action, MachineReasons, Millis, Plan, Policy } from '../types.ts';
 import { Folding } from './fold.ts';
 import { Holders, servedDemand } from './holders.ts';
 import { noteCredits, ReasonsInPlan } from './machine-reasons.ts';
 import { Market } from './market.ts';
 import { servePass } from './ordered-pass.ts';
 import { PlanDraft } from './plan-draft.ts';
+import type { SameAction } from './plan-draft.ts';
 import { PlanReasons } from './plan-reasons.ts';
 import { graceSeconds } from './preempt.ts';
 import { reclaimExcess } from './reclaim.ts';
@@ -218,21 +217,20 @@ function* namesOf(lists: readonly Iterable<number>[], removed: readonly string[]
 
 /** Idle machines first, then Speculative ones, each in the order in which they were chosen. */
 function acquire(tally: Tally, draft: PlanDraft): void {
-  if (tally.idle.length > 0) draft.actOnAll(tally.idle, 'Bootstrap', (cls) => acquisition('Bootstrap', tally, whyAcquired(cls, false, tally)));
-  if (tally.bought.length > 0) draft.actOnAll(tally.bought, 'Provision', (cls) => acquisition('Provision', tally, whyAcquired(cls, true, tally)));
+  if (tally.idle.length > 0) draft.actOnAll(tally.idle, 'Bootstrap', acquisition('Bootstrap', tally));
+  if (tally.bought.length > 0) draft.actOnAll(tally.bought, 'Provision', acquisition('Provision', tally));
 }
 
-function whyAcquired(cls: MachineClass, speculative: boolean, tally: Tally): MachineReason {
+function acquisition(kind: 'Bootstrap' | 'Provision', { row }: Tally): SameAction {
+  const { need, assignment } = row;
   return {
-    code: speculative ? 'AcquiredSpeculative' : 'AcquiredIdle',
-    ...servedDemand(tally.row),
-    effectiveMicroUsdPerHour: Math.round(effectiveCost(cls, tally.row.need.profile.interruptionBucket)),
+    reasonOf: (cls) => ({
+      code: kind === 'Provision' ? 'AcquiredSpeculative' : 'AcquiredIdle',
+      ...servedDemand(row),
+      effectiveMicroUsdPerHour: Math.round(effectiveCost(cls, need.profile.interruptionBucket)),
+    }),
+    actionOf: (machineId, reason) => ({ kind, machineId, to: assignment, need, cluster: need.cluster, graceSeconds: 0, preemptorPriority: 0, reason }),
   };
-}
-
-function acquisition(kind: ActionKind, { row: { need, assignment } }: Tally, reason: MachineReason): { readonly decision: Decision; readonly reason: MachineReason } {
-  const { cluster } = need;
-  return { reason, decision: (machineId) => ({ kind, machineId, to: assignment, need, cluster, graceSeconds: 0, preemptorPriority: 0, reason }) };
 }
 
 function preemption({ slot, priority, excess }: Tally['victims'][number], { row }: Tally, { inventory, policy }: Facts): Action {

@@ -8,6 +8,8 @@ import { Shelf } from './group.ts';
 
 export type HintsById = ReadonlyMap<string, NodeHint>;
 
+const NOTHING: readonly never[] = [];
+
 export class Cluster {
   readonly index: number;
   readonly name: string;
@@ -18,6 +20,8 @@ export class Cluster {
   hints: HintsById | null | undefined;
   /** Its Configured and Configuring machines in keep-priority order (D13). */
   readonly bound = new Shelf<Tally>();
+  /** Most clusters have nothing else, and each plan asks each of them several times. */
+  readonly #boundOnly = [this.bound];
   /** By demand: what was decided for it and is not bound yet, nearest to being ready first (D34). */
   readonly promised = new Map<string, Shelf<Tally>>();
   /** By demand: what was preempted for it and has not been bound yet. */
@@ -52,18 +56,21 @@ export class Cluster {
     return shelf;
   }
 
-  *shelves(): Iterable<Shelf<Tally>> {
-    yield this.bound;
-    yield* this.promised.values();
-    yield* this.reserved.values();
+  /** Those on which there is something, and perhaps some more. */
+  shelves(): readonly Shelf<Tally>[] {
+    if (this.promised.size > 0 || this.reserved.size > 0) return [this.bound, ...this.promised.values(), ...this.reserved.values()];
+    return this.bound.size > 0 ? this.#boundOnly : NOTHING;
   }
 
   /** Forgets demands for which nothing is on its way any more. */
   prune(): void {
-    for (const shelves of [this.promised, this.reserved]) {
-      for (const [key, shelf] of shelves) if (shelf.size === 0) shelves.delete(key);
-    }
+    if (this.promised.size > 0) dropEmpty(this.promised);
+    if (this.reserved.size > 0) dropEmpty(this.reserved);
   }
+}
+
+function dropEmpty(shelves: Map<string, Shelf<Tally>>): void {
+  for (const [key, shelf] of shelves) if (shelf.size === 0) shelves.delete(key);
 }
 
 export class Clusters {
