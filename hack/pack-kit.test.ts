@@ -19,12 +19,12 @@ beforeAll(() => {
   ours = join(dir, 'checkout');
   author = join(dir, 'author');
   fs.mkdirSync(ours);
-  for (const name of ['package.json', 'package-lock.json', 'tsconfig.json', 'LICENSE', 'README.md', 'src', 'hack']) fs.cpSync(join(root, name), join(ours, name), { recursive: true });
+  for (const name of ['package.json', 'package-lock.json', '.npmrc', 'tsconfig.json', 'LICENSE', 'README.md', 'src', 'hack']) fs.cpSync(join(root, name), join(ours, name), { recursive: true });
   fs.symlinkSync(fs.realpathSync(join(root, 'node_modules')), join(ours, 'node_modules'));
   fs.writeFileSync(join(ours, 'package.json.aside'), fs.readFileSync(join(ours, 'package.json'))); // an earlier one was cut short
   // An npm that runs these tests tells its children which package is meant: ours.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_')));
-  const [{ filename }] = JSON.parse(execFileSync('npm', ['pack', '--json', '--silent'], { cwd: ours, encoding: 'utf8', env })) as [{ filename: string }];
+  const [{ filename }] = JSON.parse(execFileSync('npm', ['run', '--silent', 'pack-kit', '--', '--json', '--silent'], { cwd: ours, encoding: 'utf8', env })) as [{ filename: string }];
   const installed = join(author, 'node_modules', 'bigfleet');
   fs.mkdirSync(installed, { recursive: true });
   execFileSync('tar', ['-xzf', join(ours, filename), '-C', installed, '--strip-components', '1']);

@@ -1,8 +1,10 @@
 /**
- * What `npm pack` packs: the provider kit as JavaScript and declarations, since Node strips no types under node_modules.
- * `prepack` builds it and puts its package.json in the place of ours for as long as npm packs; `postpack` puts ours back.
- *   node hack/pack-kit.ts prepack | postpack
+ * Packs the provider kit as JavaScript and declarations, since Node strips no types under node_modules: builds it and puts its
+ * package.json in the place of ours for as long as npm packs. `npm pack` by itself would run `prepack` and `postpack`, but not
+ * here, where .npmrc keeps the scripts of packages from running.
+ *   node hack/pack-kit.ts pack [flags of npm pack] | prepack | postpack
  */
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
@@ -72,13 +74,25 @@ function prepack(root: string): void {
   writeFileSync(join(root, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
 }
 
+function pack(root: string, flags: readonly string[]): void {
+  const npm = process.env['npm_execpath'];
+  const [program, before] = npm?.endsWith('js') ? [process.execPath, [npm]] : ['npm', []];
+  prepack(root);
+  try {
+    execFileSync(program, [...before, 'pack', '--ignore-scripts', ...flags], { cwd: root, stdio: 'inherit' });
+  } finally {
+    putBack(root);
+  }
+}
+
 if (import.meta.main) {
   const root = join(import.meta.dirname, '..');
-  const [when] = process.argv.slice(2);
-  if (when === 'prepack') prepack(root);
+  const [when, ...flags] = process.argv.slice(2);
+  if (when === 'pack') pack(root, flags);
+  else if (when === 'prepack') prepack(root);
   else if (when === 'postpack') putBack(root);
   else {
-    console.error('usage: node hack/pack-kit.ts prepack | postpack');
+    console.error('usage: node hack/pack-kit.ts pack [flags of npm pack] | prepack | postpack');
     process.exitCode = 2;
   }
 }
