@@ -15,15 +15,15 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'src/provider/kit/provider-core.ts', find: '...(fence && { fence }),', replace: '',
   },
   {
-    id: 'drain-acknowledged-early', promise: 'a machine is free only when it has left its cluster', foundBy: [73],
+    id: 'drain-acknowledged-early', promise: 'a machine is free only when it has left its cluster', foundBy: [26],
     file: 'src/provider/kit/operation-runner.ts', find: 'await asked(() => backend.drainInstance(', replace: 'void asked(() => backend.drainInstance(',
   },
   {
-    id: 'ack-before-durable', promise: 'what was acknowledged survives the end of the process', foundBy: [9],
+    id: 'ack-before-durable', promise: 'what was acknowledged survives the end of the process', foundBy: [15],
     file: 'src/provider/kit/grpc-service.ts', find: '      await durable().catch((error: unknown) => {', replace: '      durable().catch((error: unknown) => {',
   },
   {
-    id: 'sequence-not-raised', promise: 'every attempt carries a token above the last one', foundBy: [2],
+    id: 'sequence-not-raised', promise: 'every attempt carries a token above the last one', foundBy: [1],
     file: 'src/provider/client.ts', find: '(sequence += 1n)', replace: '(sequence + 1n)',
   },
   {
@@ -31,40 +31,40 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'src/shard/epoch.ts', find: '(stored > floor ? stored : floor) + 1n', replace: '(stored > floor ? stored : floor) || 1n',
   },
   {
-    id: 'binding-forgotten', promise: 'a provider that was restarted knows whom its machines serve', foundBy: [11],
+    id: 'binding-forgotten', promise: 'a provider that was restarted knows whom its machines serve', foundBy: [],
     file: 'src/provider/kit/state-codec.ts', find: "cluster: text(record['cluster'], at('cluster')),", replace: "cluster: '',",
   },
   {
-    id: 'quarantine-skipped', promise: 'a List that suddenly lacks most machines takes none of them away', foundBy: [28],
+    id: 'quarantine-skipped', promise: 'a List that suddenly lacks most machines takes none of them away', foundBy: [87],
     file: 'src/reconcilers/provider/removal.ts', find: 'return missing > Math.max(QUARANTINE_MACHINES, known * QUARANTINE_FRACTION);', replace: 'return missing > 1_000 * (QUARANTINE_MACHINES + known * QUARANTINE_FRACTION);',
   },
   {
-    id: 'reclaim-before-rollup', promise: 'nothing is reclaimed from a cluster that has not said yet what it needs', foundBy: [11],
+    id: 'reclaim-before-rollup', promise: 'nothing is reclaimed from a cluster that has not said yet what it needs', foundBy: [22],
     file: 'src/engine/decide/reclaim.ts', find: "  if (demand === undefined) return { code: 'ExcessNoRollupYet', cluster: name };\n", replace: '',
   },
   {
-    id: 'replay-starts-twice', promise: 'a repeated call is answered, and nothing is begun again', foundBy: [932],
+    id: 'replay-starts-twice', promise: 'a repeated call is answered, and nothing is begun again', foundBy: [153],
     file: 'src/provider/kit/provider-core.ts', find: "return { do: 'replay', operationId: recorded };",
     replace: "return { do: 'start', pending: { kind, operationId: `${recorded}-again` }, machine };",
   },
   {
-    id: 'audit-line-dropped', promise: 'nothing is taken without a line in the audit log', foundBy: [11],
+    id: 'audit-line-dropped', promise: 'nothing is taken without a line in the audit log', foundBy: [26],
     file: 'src/reconcilers/shard/cycle.ts', find: "    this.record(decided, 'decided', now);\n", replace: "    this.record(decided.filter(({ kind }) => kind !== 'Preempt'), 'decided', now);\n",
   },
   {
-    id: 'operation-number-not-persisted', promise: 'no operation id is used twice', foundBy: [19],
+    id: 'operation-number-not-persisted', promise: 'no operation id is used twice', foundBy: [5],
     file: 'src/provider/kit/provider-core.ts', find: '...(started && { machine: started, nextOperation: this.nextOperation + 1 }),', replace: '...(started && { machine: started }),',
   },
   {
-    id: 'not-after-unsent', promise: 'a call of a process that stood still while it was succeeded is refused', foundBy: [23],
+    id: 'not-after-unsent', promise: 'a call of a process that stood still while it was succeeded is refused', foundBy: [116],
     file: 'src/provider/client.ts', find: 'if (notAfter !== undefined) metadata.set(', replace: 'if (notAfter === 0) metadata.set(',
   },
   {
-    id: 'not-after-unread', promise: 'a provider refuses what comes later than it may', foundBy: [23],
+    id: 'not-after-unread', promise: 'a provider refuses what comes later than it may', foundBy: [116],
     file: 'src/provider/kit/provider-core.ts', find: 'this.options.clock.now() > notAfterMs)', replace: 'this.options.clock.now() > notAfterMs * 2)',
   },
   {
-    id: 'repair-rests-for-ever', promise: 'a machine that was repaired is used again', foundBy: [73],
+    id: 'repair-rests-for-ever', promise: 'a machine that was repaired is used again', foundBy: [40],
     file: 'src/shard/setbacks.ts', find: '=== until) this.inventory.update(id, { coolUntil: 0 });', replace: '=== until) return;',
   },
   // Only worlds with two providers can tell.
