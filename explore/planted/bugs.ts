@@ -31,7 +31,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'src/shard/epoch.ts', find: '(stored > floor ? stored : floor) + 1n', replace: '(stored > floor ? stored : floor) || 1n',
   },
   {
-    id: 'binding-forgotten', promise: 'a provider that was restarted knows whom its machines serve', foundBy: [],
+    id: 'binding-forgotten', promise: 'a provider that was restarted knows whom its machines serve', foundBy: [3],
     file: 'src/provider/kit/state-codec.ts', find: "cluster: text(record['cluster'], at('cluster')),", replace: "cluster: '',",
   },
   {
