@@ -51,6 +51,7 @@ describe('the role', () => {
     await rig.until<CapacityRequest>(CapacityRequestResource, requestOf('p-1'), (r) => r === undefined);
     await renewal('bigfleet-unschedulable-pod-controller');
     expect(rig.roles['pod-controller'].unused()).toEqual([]);
+    expect(rig.roles['pod-controller'].dispensable()).toEqual([]);
   });
 
   it('of the operator allows what it needs, and nothing more', async () => {
@@ -88,6 +89,7 @@ describe('the role', () => {
     await rig.until<Lease>(LeaseResource, { namespace: 'bigfleet-system', name: 'bigfleet-operator' }, (lease) => lease?.metadata.annotations !== undefined);
     await renewal('bigfleet-operator');
     expect(rig.roles.operator.unused()).toEqual([]);
+    expect(rig.roles.operator.dispensable()).toEqual([]);
   });
 
   /** The Lease changes once more: it is there, and whatever else is kept at it as well. */

@@ -43,4 +43,5 @@ it('the role of a shard allows what it needs, and nothing more', async () => {
   world.editProvider({ tls: { secretName: 'bigfleet-provider-tls' } });
   await eventually('everything was needed', () => world.role.unused().length === 0).catch(() => undefined);
   expect(world.role.unused()).toEqual([]);
+  expect(world.role.dispensable()).toEqual([]);
 });
