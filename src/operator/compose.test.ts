@@ -211,6 +211,8 @@ describe('an agent in a cluster', () => {
     rig.cluster.store.create<Node>(NodeResource, { apiVersion: 'v1', kind: 'Node', ...node('node-a', { machine: 'm-1' }) });
     await rig.until(SecretResource, ref, (secret) => secret === undefined);
     await rig.until<UpcomingNode>(UpcomingNodeResource, { name: 'un-m-1' }, (u) => u?.metadata.annotations?.['bigfleet.lucy.sh/bootstrap-token-id'] === undefined);
+    const { agent } = rig.roles;
+    expect([...agent.unused(), ...agent.dispensable()].filter((verb) => verb.includes('secrets'))).toEqual([]);
   });
 
   it('asks nothing for a Pod on a Node that is not of the fleet (D1)', async () => {
