@@ -1,5 +1,6 @@
-import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 
 /** Which API groups each chart brings: the hub has its own, managed clusters the public one. */
 const groups: Readonly<Record<string, string>> = {
@@ -27,4 +28,36 @@ export function generateChartAlerts(root: string): void {
     mkdirSync(join(root, 'charts', chart, 'prometheus'), { recursive: true });
     copyFileSync(join(root, 'config', 'prometheus', file), join(root, 'charts', chart, 'prometheus', 'alerts.yaml'));
   }
+}
+
+type Schema = Readonly<Record<string, unknown>>;
+
+/** Writes what a Shard's spec may hold into the schema of the chart's values, so that a field that is mistyped there is named. */
+export function generateChartSettings(root: string): void {
+  const file = join(root, 'charts', 'bigfleet', 'values.schema.json');
+  writeFileSync(file, `${JSON.stringify(withSettings(JSON.parse(readFileSync(file, 'utf8')) as Schema, settingsSchema(root)), undefined, 2)}\n`);
+}
+
+/** `Shard.spec` of its definition as JSON Schema: unknown fields are refused, and nothing of Kubernetes' own is left. */
+export function settingsSchema(root: string): Schema {
+  const definition = parse(readFileSync(join(root, 'config', 'crd', 'bases', 'control.bigfleet.lucy.sh_shards.yaml'), 'utf8')) as {
+    spec: { versions: { schema: { openAPIV3Schema: { properties: { spec: Schema } } } }[] };
+  };
+  return { ...closed(definition.spec.versions[0]!.schema.openAPIV3Schema.properties.spec), description: 'Further fields of Shard.spec.' };
+}
+
+function closed(schema: Schema): Schema {
+  const { properties, ...rest } = schema;
+  const kept = Object.fromEntries(Object.entries(rest).filter(([key]) => key !== 'default' && key !== 'format' && !key.startsWith('x-')));
+  if (properties === undefined) return kept;
+  return { ...kept, additionalProperties: false, properties: Object.fromEntries(Object.entries(properties as Record<string, Schema>).map(([name, each]) => [name, closed(each)])) };
+}
+
+function withSettings(values: Schema, settings: Schema): Schema {
+  const into = (schema: Schema, [name, ...path]: readonly string[]): Schema => {
+    if (name === undefined) return settings;
+    const properties = schema['properties'] as Record<string, Schema>;
+    return { ...schema, properties: { ...properties, [name]: into(properties[name]!, path) } };
+  };
+  return into(values, ['shard', 'settings']);
 }

@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generateCrdTypes } from './generate-crd-types.ts';
-import { generateChartAlerts, generateChartCrds } from './generate-chart-copies.ts';
+import { generateChartAlerts, generateChartCrds, generateChartSettings } from './generate-chart-copies.ts';
 import { generateDescriptors } from './generate-descriptors.ts';
 import { generateRbac } from './generate-rbac.ts';
 
@@ -32,3 +32,4 @@ await generateCrdTypes(join(root, 'config', 'crd', 'bases'), join(root, 'src', '
 generateRbac(root);
 generateChartCrds(root);
 generateChartAlerts(root);
+generateChartSettings(root);

@@ -10,6 +10,7 @@ import { fragmentationIsResolved } from './fragmentation.ts';
 import { nothingIsBoughtAgain } from './foreign-nodes.ts';
 import { gangOnOneRack } from './gang.ts';
 import { shardGoesOnWithoutTheHub } from './hub-down.ts';
+import { imageRuns } from './image.ts';
 import { killAnything } from './kill-anything.ts';
 import { helmInstalls, kustomizeInstalls } from './install.ts';
 import { kills } from './kills.ts';
@@ -28,7 +29,7 @@ import { clustersOutliveUs } from './uninstall.ts';
 import { releasesMayDiffer } from './version-skew.ts';
 
 /** Each brings along what it needs. Cheapest first: what fails should fail early. */
-export const promises: readonly Promised[] = [badInputIsNamed, chartsRender, everythingSaysTheSame, ...kills, killAnything, takeover, kubectlAnswers, quickstartWorks, kustomizeInstalls, helmInstalls];
+export const promises: readonly Promised[] = [badInputIsNamed, chartsRender, imageRuns, everythingSaysTheSame, ...kills, killAnything, takeover, kubectlAnswers, quickstartWorks, kustomizeInstalls, helmInstalls];
 
 /** These share a running fleet; the longest first, since several run at a time. */
 export const rigPromises: readonly RigPromise[] = [

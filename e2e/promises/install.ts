@@ -196,6 +196,7 @@ export const kustomizeInstalls: Promised = {
     await kubectl(one, ['wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all']);
     await kubectl(one, ['apply', '-k', config('default')]); // again, as anybody does
     await kubectl(one, ['apply', '-k', config('samples')]);
+    for (const half of ['hub', 'cluster']) await kubectl(one, ['apply', '-k', config(half), '--dry-run=server']);
     await admitted(one, { shard: 1, operator: 2, 'pod-controller': 2 });
     log('config/default and config/samples are applied');
 
@@ -266,9 +267,11 @@ export const helmInstalls: Promised = {
     await release(hub, 'upgrade', 'bigfleet', [...values, '--set', 'crds.templated=true', '--take-ownership']);
     expect((await columns()).includes('State'), 'the definition has been upgraded');
     expect((await mode()) === 'Paused', 'an upgrade does not undo a pause');
+    await helm(['rollback', 'bigfleet', '1', '-n', NAMESPACE], { kubeconfigPath: hub.kubeconfigPath, home: dir });
+    expect((await mode()) === 'Paused' && (await columns()).includes('State'), 'nor does a rollback, which leaves the definitions as they are');
     await helm(['uninstall', 'bigfleet', '-n', NAMESPACE], { kubeconfigPath: hub.kubeconfigPath, home: dir });
     const kept = await kubectl(hub, ['get', 'crd,shards,capacityproviders', '-A', '-o', 'name']);
     expect(['customresourcedefinition', 'shard.', 'capacityprovider.'].every((kind) => kept.includes(kind)), `after an uninstall there is still ${kept}`);
-    return `Kubernetes ${await versionOf(hub)}, ${(await helm(['version', '--short'], { home: dir })).trim()}: ${served}; ${roles}; definitions upgraded, a pause and the objects kept`;
+    return `Kubernetes ${await versionOf(hub)}, ${(await helm(['version', '--short'], { home: dir })).trim()}: ${served}; ${roles}; definitions upgraded, a pause and the objects kept, also in a rollback`;
   }),
 };
