@@ -37,6 +37,11 @@ export function scriptOf(steps: readonly Step[]): string {
   return ['set -e -o pipefail', 'exec 2>&1', ...steps.flatMap(({ commands, line }) => [`printf '${MARK}${line}${MARK}'`, commands]), ''].join('\n');
 }
 
+/** Lines of the steps that begin in this part of what was printed. */
+export function marksIn(part: string): string[] {
+  return [...part.matchAll(new RegExp(`${MARK}(\\d+)${MARK}`, 'g'))].map(([, line]) => line!);
+}
+
 /** What each step printed, in the order of the steps; of one that was not reached undefined. */
 export function outputsOf(steps: readonly Step[], printed: string): (string | undefined)[] {
   const [, ...parts] = printed.split(MARK);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { makeBundle } from '../../hack/bundle.ts';
 import { components } from '../../hack/generate-rbac.ts';
+import { kstatusOf } from '../../src/api/testing/kstatus.ts';
 import { testAuthority } from '../../src/lib/testing/certificates.ts';
 import { bigfleet } from '../bigfleet.ts';
 import { helm, kubectl } from '../control-plane/kubectl.ts';
@@ -40,6 +41,9 @@ spec: { priority: 5, resources: { cpu: "1" }, requirements: [{ key: cores, opera
 
 const SHARD_SPEC = { mode: 'Active', cycleSeconds: 1, rails: { reclaimCapFraction: '1', maxConcurrentDrainsPerCluster: 50 }, holds: { onDemandSeconds: 5, spotSeconds: 2, occupiedExcessSeconds: 5 } };
 
+const controlKinds = ['shards.control.bigfleet.lucy.sh', 'capacityproviders.control.bigfleet.lucy.sh', 'machines.control.bigfleet.lucy.sh'];
+const publicKinds = ['capacityrequests.bigfleet.lucy.sh', 'upcomingnodes.bigfleet.lucy.sh', 'availablecapacities.bigfleet.lucy.sh'];
+
 interface Item {
   metadata: { name: string; labels?: Record<string, string> };
   spec: { nodeName?: string; machineId?: string; interruptionPenalty?: string };
@@ -67,9 +71,11 @@ async function serves(installed: Installed, hub: ControlPlane, east: ControlPlan
   // A machine goes although Pods stand on it: they are evicted, and find another.
   const bound = (await list(hub, 'machines.control.bigfleet.lucy.sh')).filter(({ status }) => status?.phase === 'Configured').map(({ spec }) => spec.machineId ?? '');
   // Not the one with the Pod that nobody would create again.
-  const alone = (await list(east, 'pods')).find(({ metadata }) => metadata.name === 'odd')?.spec.nodeName;
-  const spared = (await list(east, 'nodes')).find(({ metadata }) => metadata.name === alone)?.metadata.labels?.['bigfleet.lucy.sh/machine-id'];
-  const released = bound.find((id) => id.startsWith('cloud-') && id !== spared) ?? '';
+  const pods = await list(east, 'pods');
+  const alone = pods.find(({ metadata }) => metadata.name === 'odd')?.spec.nodeName;
+  const occupied = new Set(pods.filter(({ metadata, status }) => metadata.labels?.['app'] === 'web' && status?.phase === 'Running').map(({ spec }) => spec.nodeName));
+  const willing = (await list(east, 'nodes')).filter(({ metadata: { name } }) => name !== alone && occupied.has(name)).map(({ metadata }) => metadata.labels?.['bigfleet.lucy.sh/machine-id']);
+  const released = bound.find((id) => id.startsWith('cloud-') && willing.includes(id)) ?? '';
   const said = await bigfleet(['release', 'machine', released, '--kubeconfig', hub.kubeconfigPath], 20);
   expect(said.code === 0, said.stderr);
   await eventually(`${released} is given back`, 90, async () => {
@@ -88,6 +94,16 @@ async function serves(installed: Installed, hub: ControlPlane, east: ControlPlan
     expect(reasons.includes('InvalidPenalty') && reasons.includes('NotAccepted'), 'there is an event of each');
   });
   await kubectl(east, ['delete', '-f', join(dir, 'odd.yaml'), '--grace-period=1']);
+
+  await eventually('by the rules that tools wait by, every object of every kind is ready', 60, async () => {
+    for (const [plane, kinds] of [[hub, controlKinds], [east, publicKinds]] as const) {
+      for (const kind of kinds) {
+        const objects = (await list(plane, kind)) as unknown as (Parameters<typeof kstatusOf>[0] & { status?: { conditions?: { type: string }[] } })[];
+        const ready = objects.filter((object) => kstatusOf(object) === 'Current' && object.status?.conditions?.some(({ type }) => type === 'Ready'));
+        expect(objects.length > 0 && ready.length === objects.length, `${ready.length} of ${objects.length} ${kind} are`);
+      }
+    }
+  });
 
   // The shard is allowed one Secret.
   const [provider = ''] = (await list(hub, 'capacityproviders.control.bigfleet.lucy.sh')).map(({ metadata }) => metadata.name);

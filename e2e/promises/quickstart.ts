@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { delimiter, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { cacheFolder } from '../../hack/control-plane/binary-sources.ts';
 import { ensureBinaries, ensureHelm } from '../../hack/control-plane/build.ts';
 import { KUBERNETES_MODULE_VARIABLE } from '../../hack/control-plane/upstreams.ts';
 import { lastLines } from '../bigfleet.ts';
-import { freePort } from '../control-plane/free-port.ts';
 import { killGroup, spawnGuarded } from '../control-plane/guarded-spawn.ts';
-import { lacking, outputsOf, scriptOf, stepsOf } from '../install/document.ts';
+import { lacking, marksIn, outputsOf, scriptOf, stepsOf } from '../install/document.ts';
 import { expect } from '../promise.ts';
 import type { PromiseContext, Promised } from '../promise.ts';
 
@@ -16,11 +16,28 @@ const root = join(import.meta.dirname, '..', '..');
 const DOCUMENT = 'docs/quickstart.md';
 const LIMIT_MS = 240_000;
 
+const FIRST_PORT = 20_000;
+/** Below those that systems hand out: it may take half a minute until the document comes to use one, and clusters start meanwhile. */
+const PORTS = 12_000;
+
 /** Somebody else may use the ports that the document names. */
 async function withFreePorts(script: string): Promise<string> {
-  const ports = [...new Set([...script.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => port!))];
-  const free = new Map(await Promise.all(ports.map(async (port) => [port, await freePort()] as const)));
+  const free = new Map<string, number>();
+  for (const [, port = ''] of script.matchAll(/127\.0\.0\.1:(\d+)/g)) {
+    while (!free.has(port)) {
+      const candidate = FIRST_PORT + Math.floor(Math.random() * PORTS);
+      if (![...free.values()].includes(candidate) && (await isFree(candidate))) free.set(port, candidate);
+    }
+  }
   return script.replace(/127\.0\.0\.1:(\d+)/g, (_, port: string) => `127.0.0.1:${free.get(port)}`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 /** Where programs are found is the caller's business; everything else is as on a fresh computer. */
@@ -32,9 +49,12 @@ function environment(dir: string): Record<string, string> {
   };
 }
 
-async function shell(script: string, { dir }: PromiseContext): Promise<{ code: number | null; printed: string }> {
+async function shell(script: string, { dir, log }: PromiseContext): Promise<{ code: number | null; printed: string }> {
   const child = spawnGuarded({ command: 'bash', args: ['-c', script], env: environment(dir), output: 'pipe', cwd: root });
   const timer = setTimeout(() => killGroup(child.pid), LIMIT_MS);
+  child.stdout?.on('data', (part: Buffer) => {
+    for (const line of marksIn(part.toString())) log(`${DOCUMENT}:${line}`);
+  });
   try {
     const [printed, [code]] = await Promise.all([text(child.stdout!), once(child, 'exit') as Promise<[number | null]>]);
     return { code, printed };
