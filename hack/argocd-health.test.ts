@@ -85,7 +85,7 @@ const cases: readonly Case[] = [
   shard('cannot renew its Lease', 'Degraded', 'until the Lease is renewed', { leaseProven: false }),
   { kind: 'control.bigfleet.lucy.sh_CapacityProvider', of: 'nobody has asked', health: 'Progressing', says: 'No shard has asked', object: { metadata: { generation: 1 }, spec: {}, status: { observedGeneration: -1 } } },
   { kind: 'control.bigfleet.lucy.sh_CapacityProvider', of: 'has no conditions', health: 'Progressing', says: 'not listed its machines yet', object: { metadata: { generation: 1 }, spec: {}, status: { observedGeneration: 1 } } },
-  provider('lists, and has no more of something', 'Healthy', 'c8 is not asked for', {}, { resting: [{ kind: 'OutOfStock', offer: 'c8', words: 'none left', until: AT }] as unknown as NonNullable<ProviderFacts['resting']> }),
+  provider('lists, and has no more of something', 'Healthy', 'c8 is not asked for', {}, { resting: [{ kind: 'OutOfStock', offer: 'c8', words: 'none left', until: AT }] }),
   provider('lists', 'Healthy', 'It answers at metal:1.'),
   provider('is away', 'Degraded', 'refused', { lastError: 'refused' }),
   provider('lists too little', 'Degraded', 'If they are gone for good, confirm it', { trusted: false, quarantine }),
