@@ -74,6 +74,7 @@ export const baseline: readonly Behaviour[] = inArea('baseline', undefined, [
     id: 'ListMaxResults',
     promise: 'List returns no more than max_results',
     async run(t) {
+      await t.fleet(3);
       const { machines } = accepted(await t.list({ max: 2 }), 'List with max_results 2');
       check(machines.length <= 2, 'at most 2 machines', `${machines.length}`);
     },
@@ -81,12 +82,12 @@ export const baseline: readonly Behaviour[] = inArea('baseline', undefined, [
   {
     id: 'LabelShape',
     promise: 'the instance type is a field, not a label',
-    run: async (t) => (await t.inventory()).forEach(noShadow),
+    run: async (t) => (await t.fleet()).forEach(noShadow),
   },
   {
     id: 'CostFieldBounds',
     promise: 'prices are not negative and probabilities lie in [0, 1]',
-    run: async (t) => (await t.inventory()).forEach(saneCost),
+    run: async (t) => (await t.fleet()).forEach(saneCost),
   },
   {
     id: 'ListRevisionAdvances',

@@ -45,6 +45,7 @@ describe('the suite itself', () => {
 
   it.each<[string, string, string, Break]>([
     ['has no SPECULATIVE slot', 'FullLifecycle,B101', 'the provider lists no SPECULATIVE machine', (m) => m.slots.forEach(({ machine }) => (machine.state = state.failed))],
+    ['has no machine at all', 'ListMaxResults,LabelShape,CostFieldBounds,B904,B906,B908,B909', 'the provider lists no machine', (m) => m.slots.clear()],
     ['gives out no revisions', 'B903', 'the provider gives out no revisions', (m) => (m.revisionBytes = () => new Uint8Array())],
     ['has nothing to compare', 'B804', 'no machine has both resources and allocatable', (m) => m.slots.forEach(({ machine }) => (machine.allocatable = undefined))],
     ['has no slot that fails', 'B702', 'no SPECULATIVE slot is labelled', (m) => m.slots.forEach(({ machine }) => machine.labels.clear())],

@@ -69,6 +69,7 @@ const deltas: readonly BehaviourOfArea[] = [
     isQuiet: true,
     promise: 'the delta since the newest revision is empty',
     async run(t) {
+      await t.fleet();
       const delta = await t.since(await t.head(), 'a delta since the newest revision');
       check(delta.machines.length === 0, 'no machines', ids(delta.machines));
     },
@@ -122,6 +123,7 @@ const deltas: readonly BehaviourOfArea[] = [
     isQuiet: true,
     promise: 'while nothing happens deltas stay empty',
     async run(t) {
+      await t.fleet();
       const cursor = await t.head();
       const end = t.clock.monotonic() + t.pace.quietMs;
       do {
@@ -136,8 +138,8 @@ const deltas: readonly BehaviourOfArea[] = [
     isQuiet: true,
     promise: 'a damaged cursor counts as none: it gives the full List, not a delta and not an error',
     async run(t) {
+      const all = await t.fleet();
       const cursor = await t.head();
-      const all = await t.inventory();
       const empty = await t.since(cursor, 'a delta since the newest revision');
       check(empty.machines.length === 0, 'an empty delta for the cursor as it was given out', ids(empty.machines));
       const damaged: Record<string, Uint8Array> = {
@@ -164,7 +166,7 @@ const cursors: readonly BehaviourOfArea[] = [
     isQuiet: true,
     promise: 'a cursor that was never given out gives the full List',
     async run(t) {
-      const all = await t.inventory();
+      const all = await t.fleet();
       const unknown = [new Uint8Array(), Buffer.from('not-a-real-cursor'), Buffer.from([0x00, 0xff, 0x80, 0x01]), Buffer.alloc(4096, 0xde)];
       for (const bytes of unknown) {
         const { machines } = await t.since(bytes, 'an unknown cursor counts as none');

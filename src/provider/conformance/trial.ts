@@ -192,6 +192,13 @@ export class Trial {
     return accepted(await this.list({ states }), 'a List without a cap').machines;
   }
 
+  /** All machines, where a promise about none of them, or too few, would be kept by whoever has nothing. */
+  async fleet(atLeast = 1): Promise<readonly Machine[]> {
+    const all = await this.inventory();
+    if (all.length >= atLeast) return all;
+    return this.notTestable(all.length === 0 ? 'the provider lists no machine' : `the provider lists ${all.length} machines; this takes ${atLeast}`);
+  }
+
   async head(): Promise<Uint8Array> {
     return accepted(await this.list({ max: 1 }), 'List').revision;
   }
