@@ -10,6 +10,7 @@ export const shardGoesOnWithoutTheHub: RigPromise = {
   promise: 'the API server of the hub stopped: new demand still gets machines, nothing is taken away, and what is left over goes when it is back',
   on: ['processes'],
   alone: true,
+  restartsServers: true,
   machines: machinesOf(pool, 6),
   async run(ground) {
     const { east, rig, log } = ground;

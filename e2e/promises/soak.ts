@@ -30,6 +30,7 @@ export const soak: RigPromise = {
   promise: `Deployments, Pods and priorities change without pause, and a fault comes every few seconds: memory, descriptors and sockets stay flat, nothing is left over, all Pods run within ${PATIENCE_S} s of the last fault`,
   on: ['processes'],
   alone: true,
+  restartsServers: true,
   machines: machinesOf(pool, MACHINES),
   async run(ground, { soakMs, seed }) {
     const { rig, log } = ground;

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { SeedInstance } from '../../src/world/seed-instance.ts';
-import { judge } from '../promise.ts';
+import { expect, judge } from '../promise.ts';
 import type { PromiseResult } from '../promise.ts';
 import { Ground } from './ground.ts';
 import { startRig } from './rig.ts';
+import { refusalsIn } from './roles.ts';
 import type { Rig } from './rig.ts';
 import type { ControlPlaneKind } from './sites.ts';
 
@@ -17,6 +18,8 @@ export interface RigPromise {
   readonly machines: readonly SeedInstance[];
   /** It stops what the others stand on, so it runs when they have ended. */
   readonly alone?: boolean;
+  /** It restarts API servers, which refuse everybody until they have read the roles. */
+  readonly restartsServers?: boolean;
   /** Nothing works on its rig afterwards, so what its workloads got is not waited for. It comes last. */
   readonly ends?: boolean;
   /** Returns what was seen. Workloads may be left running: they are ended, and what they got has to be given back. */
@@ -48,6 +51,11 @@ export interface OnRig {
   readonly onResult: (result: PromiseResult) => void;
 }
 
+/** What the processes of BigFleet asked for and were refused, by their own word. */
+function refusalsOf({ replicas, agents }: Rig): string[] {
+  return [...replicas.map(({ part }) => part), ...agents.values()].flatMap(({ logPath }) => refusalsIn(logPath));
+}
+
 /** Checks all of these on one rig, those that disturb others last and each for itself; a rig that one of them broke is replaced. Resolves to whether logs are worth keeping. */
 export async function checkOnRig(promises: readonly RigPromise[], { kind, inKind, dir, atOnce, asked, log, onResult }: OnRig): Promise<boolean> {
   let rig: Rig | undefined;
@@ -61,10 +69,13 @@ export async function checkOnRig(promises: readonly RigPromise[], { kind, inKind
     log(`${id} (${kind}): ${promise}`);
     const judged = await judge({ id, promise, controlPlane: kind }, async () => {
       const on = (rig ??= await start());
+      const refused = refusalsOf(on).length;
       const ground = new Ground(on, id, machines, (line) => log(`${id}: ${line}`));
       try {
         const seen = await promised.run(ground, asked);
         if (promised.ends !== true) await ground.clear();
+        const news = refusalsOf(on).slice(refused);
+        expect(news.length === 0 || promised.restartsServers === true, `beyond a role: ${news.join('\n')}`);
         return typeof seen === 'string' ? { detail: seen } : seen;
       } finally {
         ground.abandon();

@@ -8,6 +8,7 @@ import { freePort } from '../control-plane/free-port.ts';
 import { eventually, expect } from '../promise.ts';
 import { startKindSites } from './kind-sites.ts';
 import { Part, temporaryIn } from './part.ts';
+import { underRoles } from './roles.ts';
 import { isReady, ShardService } from './shard-service.ts';
 import type { ShardEndpoint } from './shard-service.ts';
 import { applyText, startEmbeddedSites, startRealSites } from './sites.ts';
@@ -106,6 +107,9 @@ async function startParts({ kind, inKind, dir, machines, namespaces, log }: RigO
   const [port1 = 0, probes1 = 0, port2 = 0, probes2 = 0] = ports;
   await applyText(sites.hub, dir, 'objects', hubObjects(`127.0.0.1:${provider}`));
   for (const { client } of sites.clusters) for (const name of namespaces) await client.create(NamespaceResource, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  // The embedded control plane lets everybody do everything.
+  const hubAccess = kind === 'embedded' ? sites.hub.kubeconfigPath : await underRoles(sites.hub, dir, ['bigfleet-shard']);
+  const accesses = kind === 'embedded' ? [] : await Promise.all(sites.clusters.map((site) => underRoles(site, dir, ['bigfleet-operator', 'bigfleet-pod-controller'])));
   const part = (name: string, args: readonly string[]): Part => {
     const made = new Part(dir, name, args, log);
     stops.push(() => made.stop());
@@ -123,17 +127,17 @@ async function startParts({ kind, inKind, dir, machines, namespaces, log }: RigO
   const replicas = [[port1, probes1], [port2, probes2]].map(([port = 0, probes = 0], i): Replica => ({
     port, probes,
     part: part(`shard-${'ab'[i]}`, [
-      'shard', '--id', SHARD, '--listen', `127.0.0.1:${port}`, '--metrics-addr', `127.0.0.1:${probes}`, '--kubeconfig', sites.hub.kubeconfigPath,
+      'shard', '--id', SHARD, '--listen', `127.0.0.1:${port}`, '--metrics-addr', `127.0.0.1:${probes}`, '--kubeconfig', hubAccess,
       '--data-dir', join(dir, `shard-${'ab'[i]}`), '--audit-log', auditLogs[i]!, '--audit-log-size', '0', '--poll', '250ms', '--reclaim-grace', '120s', '--preemption-grace', '2s,2s,3s,5s', '--api-backoff', '1s', ...LEASE,
     ]),
   }));
   const service = await ShardService.start(replicas);
   stops.push(() => Promise.resolve(service.close()));
   for (const replica of replicas) replica.part.start();
-  const agents = new Map(sites.clusters.map(({ id, kubeconfigPath }) => {
+  const agents = new Map(sites.clusters.map(({ id, kubeconfigPath }, i) => {
     writeFileSync(join(dir, `${id}.tmpl`), bootstrapTemplate(id));
     return [id, part(`agent-${id}`, [
-      'agent', '--cluster-id', id, '--shard-addr', service.address, '--kubeconfig', kubeconfigPath, '--rollup-interval', '1s',
+      'agent', '--cluster-id', id, '--shard-addr', service.address, '--kubeconfig', accesses[i] ?? kubeconfigPath, '--rollup-interval', '1s',
       '--bootstrap-template-file', join(dir, `${id}.tmpl`), '--metrics-addr', '0', '--qps', '200', '--burst', '400', '--lifeless-grace', '10s', '--reconnect-max', '2s', '--api-backoff', '1s', ...LEASE,
     ]).start()] as const;
   }));
