@@ -75,7 +75,7 @@ export async function checkOnRig(promises: readonly RigPromise[], { kind, inKind
         const seen = await promised.run(ground, asked);
         if (promised.ends !== true) await ground.clear();
         const news = refusalsOf(on).slice(refused);
-        expect(news.length === 0 || promised.restartsServers === true, `beyond a role: ${news.join('\n')}`);
+        expect(news.length === 0 || promised.restartsServers === true, `beyond a role: ${[...new Set(news)].join('; ')}`);
         return typeof seen === 'string' ? { detail: seen } : seen;
       } finally {
         ground.abandon();

@@ -29,7 +29,7 @@ export async function underRoles(site: Site, dir: string, accounts: readonly str
   return path;
 }
 
-/** Lines of a log that tell of a request that RBAC refused. */
+/** What RBAC refused, by a log, in its words: once for each time. */
 export function refusalsIn(logPath: string): string[] {
-  return existsSync(logPath) ? readFileSync(logPath, 'utf8').split('\n').filter((line) => /cannot \w+ resource/.test(line)) : [];
+  return existsSync(logPath) ? [...readFileSync(logPath, 'utf8').matchAll(/^.*?(cannot \w+ resource.*?(?:at the cluster scope|in the namespace)).*$/gm)].map(([, words]) => words!.replaceAll('\\"', '"')) : [];
 }
