@@ -16,8 +16,10 @@ const inHub: readonly ResourceType[] = [MachineResource, LeaseResource, ConfigMa
 /** Offers outlive the demand that they were made for by ten minutes; each profile of the churn has one. */
 export const OFFERS = 8;
 
-/** Where kubelets keep theirs. The one that is played here (kwok) leaves some behind. */
+/** Kubelets keep their Leases there. The one that is played here (kwok) leaves some behind. */
 const LEASES_OF_KUBELETS = 'kube-node-lease';
+/** Made when it is first needed, and kept for ever; what is in it is looked at by itself. */
+const KEPT: ReadonlySet<string> = new Set([ALLOWANCES_CONFIG_MAP]);
 
 /** Every object of a kind that BigFleet writes or causes, by kind, site and name. */
 export async function objectsOf(rig: Rig): Promise<Set<string>> {
@@ -25,7 +27,7 @@ export async function objectsOf(rig: Rig): Promise<Set<string>> {
   for (const site of [rig.sites.hub, ...rig.sites.clusters]) {
     for (const type of site === rig.sites.hub ? inHub : inClusters) {
       for (const { metadata: { namespace, name } } of await collect(site.client.list<KubeObject>(type))) {
-        if (namespace !== LEASES_OF_KUBELETS) found.add(`${type.kind} ${namespace === undefined ? '' : `${namespace}/`}${name} in ${site.id}`);
+        if (namespace !== LEASES_OF_KUBELETS && !KEPT.has(name)) found.add(`${type.kind} ${namespace === undefined ? '' : `${namespace}/`}${name} in ${site.id}`);
       }
     }
   }
