@@ -28,7 +28,7 @@ describe('the feed of the allowances (D3)', () => {
     const nodes = cluster.store<Node>(NodeResource, nodeIndexes);
     const upcoming = cluster.store<UpcomingNode>(UpcomingNodeResource, upcomingNodeIndexes);
     planner = new AllowancePlanner({
-      book, ledger, load, nodes, upcoming, fleet: new FleetNodes(nodes, upcoming), requestOf: (pod) => pod.metadata.name, misfitsChanged: () => {},
+      book, ledger, load, nodes, upcoming, fleet: new FleetNodes(nodes, upcoming), requestOf: (pod) => pod.metadata.name, podsOn: (name) => cluster.all<Pod>(PodResource).filter((pod) => pod.spec.nodeName === name), misfitsChanged: () => {},
     });
     cluster.store<Pod>(PodResource);
     cluster.subscribe<Pod>(PodResource, (event) => planner.observe(event));

@@ -7,6 +7,7 @@ import type { FateLedger } from './fate-ledger.ts';
 import { isReady, machineIdOfUpcomingNode, type FleetNodes } from './fleet-nodes.ts';
 import type { NodeLoad } from './node-load.ts';
 import { isFinished, unschedulableMessage } from './pod-traits.ts';
+import { RoomForecast, type Rest } from './room-forecast.ts';
 import type { DemandBook } from './rollup.ts';
 import { covers, labelsMatch, offered } from './row-matching.ts';
 
@@ -17,6 +18,7 @@ export interface AllowancePlannerDeps {
   readonly nodes: Store<Node>;
   readonly upcoming: Store<UpcomingNode>;
   readonly fleet: FleetNodes;
+  readonly podsOn: (nodeName: string) => readonly Pod[];
   readonly requestOf: (pod: Pod) => string | undefined;
   /** Requests whose condition Fits may have changed. */
   readonly misfitsChanged: (keys: readonly string[]) => void;
@@ -34,13 +36,16 @@ export class AllowancePlanner {
   readonly allowances = new Allowances({ turnNanos: SCHEDULERS_TURN_NANOS });
   private readonly deps: AllowancePlannerDeps;
   private readonly unplaced = new Map<string, Pod>();
+  private readonly forecast: RoomForecast;
 
   constructor(deps: AllowancePlannerDeps) {
     this.deps = deps;
+    this.forecast = new RoomForecast(deps);
   }
 
   /** Feed it every event of the Pod informer. */
   observe(event: StoreEvent<Pod>): void {
+    this.forecast.observe(event);
     if (event.type === 'deleted') this.unplaced.delete(event.key);
     else if (isFinished(event.object) || unschedulableMessage(event.object) === undefined) this.unplaced.delete(event.key);
     else this.unplaced.set(event.key, event.object);
@@ -52,7 +57,8 @@ export class AllowancePlanner {
     const before = [...this.allowances.misfitKeys()];
     const waiting = this.waitingByRow();
     const rows = book.sortedRows().filter((row) => row.identity.group === '');
-    const sigma = this.allowances.step(rows.map((row) => this.view(row, waiting.get(row) ?? [])), this.emptyMachines(), timestamp, {
+    const rests = this.forecast.step(timestamp, this.staying());
+    const sigma = this.allowances.step(rows.map((row) => this.view(row, waiting.get(row) ?? [], rests.get(row))), this.emptyMachines(), timestamp, {
       inUse: (machineId) => this.isInUse(machineId), surplus: (since) => this.surplus(since),
     });
     for (const row of rows) row.setAllowance(sigma.get(row.statusKey) ?? []);
@@ -75,7 +81,7 @@ export class AllowancePlanner {
     return waiting;
   }
 
-  private view(row: DemandRow, unplaced: RowView['unplaced']): RowView {
+  private view(row: DemandRow, unplaced: RowView['unplaced'], rest: Rest | undefined): RowView {
     const { profile } = row.identity;
     const { ledger } = this.deps;
     let unit: ExactAmounts | undefined;
@@ -85,6 +91,9 @@ export class AllowancePlanner {
       key: row.statusKey,
       requests: () => row.requests(),
       unplaced,
+      ...(rest && { rest }),
+      isAwaited: () => this.forecast.isAwaited(row),
+      granted: (since) => ledger.isGranted(row.statusKey, since),
       satisfied: (since) => ledger.isServed(row.statusKey, since),
       onItsWay: () => this.announcedAndMissing().some((un) => fits(un.spec.labels ?? {}, offered(un.spec.resources))),
       matches: (machine) => fits((machine as Empty).labels, machine.allocatable),

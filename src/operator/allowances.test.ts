@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Allowances, type EmptyMachine, type RowView, type Surroundings, type UnplacedPod } from './allowances.ts';
+import { seededRandom } from '../lib/random.ts';
 import { LoopWorld } from './testing/loop-world.ts';
 
 const CORE = 1_000_000_000n;
@@ -15,10 +16,12 @@ function machine(machineId: string, cores: number): EmptyMachine {
 describe('allowances (D3)', () => {
   let allowances: Allowances;
   let timestamp: bigint;
+  let taken: number;
 
   beforeEach(() => {
     allowances = new Allowances();
     timestamp = 0n;
+    taken = 0;
   });
 
   interface Step {
@@ -27,12 +30,17 @@ describe('allowances (D3)', () => {
     waiting?: UnplacedPod[];
     satisfied?: boolean | ((since: bigint) => boolean | undefined);
     onItsWay?: boolean;
+    /** Cores that Pods will lack, and whether the shard has given what was asked for before. */
+    lacking?: number;
+    granted?: (since: bigint) => boolean;
+    awaited?: boolean;
   }
 
-  function row({ key = 'row', requests = 12, waiting = [], satisfied = true, onItsWay = false }: Step): RowView {
+  function row({ key = 'row', requests = 12, waiting = [], satisfied = true, onItsWay = false, lacking = 0, granted = () => true, awaited = false }: Step): RowView {
     return {
       key, requests: () => [['cpu', BigInt(requests) * CORE]], unplaced: waiting,
       satisfied: typeof satisfied === 'function' ? satisfied : () => satisfied, onItsWay: () => onItsWay, matches: () => true,
+      granted, isAwaited: () => awaited, ...(lacking > 0 && { rest: { amounts: [['cpu', BigInt(lacking) * CORE]], taken: () => (taken += 1) } }),
     };
   }
 
@@ -256,6 +264,49 @@ describe('allowances (D3)', () => {
     });
   });
 
+  describe('with room that is foreseen to lack', () => {
+    it('asks for it at once, and again only after the shard has given it', () => {
+      let answered = 0n;
+      const granted = (since: bigint): boolean => answered >= since;
+      expect(step({ lacking: 5, granted })).toBe(5000);
+      expect(step({ lacking: 5, granted })).toBe(5000);
+      expect(taken).toBe(1);
+      answered = timestamp;
+      expect(step({ lacking: 2, granted })).toBe(7000);
+      expect(taken).toBe(2);
+    });
+
+    it('doubles only what it had to learn', () => {
+      expect(step({ lacking: 20 })).toBe(20_000);
+      step({ waiting: [p3] });
+      expect(step({ waiting: [p3] })).toBe(23_000);
+      step({ waiting: [p3] });
+      expect(step({ waiting: [p3] })).toBe(20_000 + 2 * 6_000);
+    });
+
+    it('does not ask for the same twice over when the scheduler says it, too', () => {
+      step({ waiting: [p3] });
+      expect(step({ waiting: [p3], lacking: 3 })).toBe(3000);
+      expect(taken).toBe(0);
+    });
+
+    it('keeps what stands empty while a scheduler may be about to use it', () => {
+      const m = machine('m', 4);
+      step({ lacking: 5 });
+      for (let i = 0; i < 5; i++) expect(step({ awaited: true, waiting: i % 2 === 0 ? [] : [p3] }, [m])).toBe(5000);
+      expect(step({}, [m])).toBe(1000);
+    });
+
+    it('is a matter of those that do not fit anywhere, too: they are given up, and nothing more is asked for them', () => {
+      const m = machine('m', 4);
+      const all = (): number => 1;
+      for (let i = 0; i < 3; i++) step({ waiting: [p3] }, [m], [], all);
+      const sigma = step({ waiting: [p3] }, [m], [], all);
+      expect(step({ waiting: [p3], lacking: 3 }, [m], [], all)).toBe(sigma);
+      expect(taken).toBe(0);
+    });
+  });
+
   it('survives a restart', () => {
     step({ waiting: [p3] });
     step({ waiting: [p3] });
@@ -289,6 +340,43 @@ describe('the closed loop of allowances, shard and scheduler', () => {
       world.run(600_000);
       expect([world.machines, world.sigma]).toEqual([0, 0]);
     });
+
+  it.each([1_000, 30_000])('asks for all of it within seconds where it is foreseen, with Creates of %i ms', (createMs) => {
+    const world = new LoopWorld({ createMs, rollupMs: 1_000, machineCores: 4, foresees: true });
+    for (let i = 0; i < 40; i++) world.add(3);
+    world.run(8_000);
+    expect(world.bought).toBeGreaterThanOrEqual(40);
+    world.run(createMs + 600_000);
+    expect([world.waiting, world.machines]).toEqual([0, 40]);
+    expect(world.bought).toBeLessThanOrEqual(45); // this scheduler is believed at once, too
+    world.remove(40);
+    world.run(600_000);
+    expect([world.machines, world.sigma]).toEqual([0, 0]);
+  });
+
+  it.each([1, 2, 3, 4, 5, 6])('is calm when Pods of many sizes come and go, where it is foreseen (seed %i)', (seed) => {
+    const run = (foresees: boolean): LoopWorld => {
+      const random = seededRandom(seed);
+      const world = new LoopWorld({ createMs: 2_000, rollupMs: 1_000, machineCores: 8, foresees });
+      for (let wave = 0; wave < 30; wave++) {
+        for (let i = 0; i < 12; i++) world.add(1 + Math.floor(random() * 6));
+        world.run(5_000);
+        world.remove(Math.floor(random() * 14));
+        world.run(5_000);
+      }
+      world.run(120_000);
+      return world;
+    };
+    const [foreseen, learnt] = [run(true), run(false)];
+    expect([foreseen.waiting, learnt.waiting]).toEqual([0, 0]);
+    expect(foreseen.machines).toBeLessThanOrEqual(learnt.machines * 1.1 + 2);
+    const { bought } = foreseen;
+    foreseen.run(600_000);
+    expect(foreseen.bought).toBe(bought);
+    foreseen.remove(1_000);
+    foreseen.run(600_000);
+    expect([foreseen.machines, foreseen.sigma]).toEqual([0, 0]);
+  });
 
   it('does not buy for a Pod that fits nowhere, and says so', () => {
     const world = new LoopWorld({ createMs: 1_000, rollupMs: 1_000, machineCores: 4 });

@@ -1,4 +1,4 @@
-import { amounts, equal, inProportion, max, minus, plus, texts } from './amount-vectors.ts';
+import { amounts, equal, inProportion, least, max, minus, plus, texts } from './amount-vectors.ts';
 import type { ExactAmounts } from './contribution.ts';
 
 /** A Pod of the row that the scheduler could not place when the roll-up was built. */
@@ -21,6 +21,12 @@ export interface RowView {
   /** Σ requests, without the allowance. */
   readonly requests: () => ExactAmounts;
   readonly unplaced: readonly UnplacedPod[];
+  /** What Pods of the row need that will find no room on the machines there are and those announced. */
+  readonly rest?: { readonly amounts: ExactAmounts; taken(): void };
+  /** Whether the shard has given the row all that it asked for in a roll-up not older than `since`, if only on its way. */
+  readonly granted?: (since: bigint) => boolean;
+  /** Whether a scheduler may still be about to bind Pods of the row that it has said nothing of. */
+  readonly isAwaited?: () => boolean;
   /** Whether the shard called the row satisfied in a roll-up not older than `since`; undefined = no word yet. */
   readonly satisfied: (since: bigint) => boolean | undefined;
   /** A machine that matches the row and covers its unit has been announced and is not a Ready Node yet. */
@@ -31,6 +37,8 @@ export interface RowView {
 
 interface Allowance {
   sigma: Map<string, bigint>;
+  /** Of sigma, what was foreseen: it is exact, and no reason to double it. */
+  foreseen?: Map<string, bigint>;
   /** Σ requests at the last step: what a shrinking demand is compared with. */
   requests: ReadonlyMap<string, bigint>;
   /** Timestamp of the first roll-up that held the present sigma. */
@@ -150,7 +158,7 @@ export class Allowances {
     const releasable = (): number => (isAllowed ? empty.length - (excess ??= surplus(changedAt) ?? Infinity) - spent.size : 0);
     for (const row of rows) {
       const allowance = this.rows.get(row.key);
-      if (!allowance && row.unplaced.length === 0) continue;
+      if (!allowance && row.unplaced.length === 0 && !row.rest) continue;
       const sigma = this.stepRow(row, allowance, { idle, fresh, spent, shrunk, inUse, releasable }, timestamp);
       if (sigma.size > 0) result.set(row.key, [...sigma]);
     }
@@ -183,6 +191,7 @@ export class Allowances {
     const requests = new Map(row.requests());
     allowance.sigma = inProportion(before, allowance.requests, requests);
     allowance.requests = requests;
+    const kept = allowance.sigma;
 
     const machine = idle.find((m) => !spent.has(m) && row.matches(m));
     const isTurnOver = machine === undefined || timestamp - (this.machines.get(machine.machineId)?.since ?? timestamp) >= this.turnNanos;
@@ -194,7 +203,11 @@ export class Allowances {
       if (!machine) this.reconsider(row, allowance, inUse);
       this.grow(row, allowance, machine, timestamp);
     }
-    if (machine && allowance.sigma.size > 0 && (isTurnOver || row.unplaced.length === 0) && releasable() > 0) {
+    if (allowance.sigma === kept) this.foresee(row, allowance);
+    // A scheduler that is behind has not looked at what was foreseen.
+    const isForeseen = least(allowance.foreseen, allowance.sigma).size > 0;
+    const isTaken = (row.unplaced.length > 0 && !isTurnOver) || (isForeseen && row.isAwaited?.() === true);
+    if (machine && allowance.sigma.size > 0 && !isTaken && releasable() > 0) {
       spent.add(machine);
       const less = minus(allowance.sigma, new Map(machine.allocatable));
       shrunk.set(row.key, { before: allowance.sigma, after: less });
@@ -228,6 +241,18 @@ export class Allowances {
       allowance.since = this.changedAt = timestamp;
       this.rows.set(key, allowance);
     }
+  }
+
+  /**
+   * Room that will lack is asked for before the scheduler has failed, as soon as the shard has answered for what was asked
+   * before: once for each Pod that lacks it, or nearly.
+   */
+  private foresee({ rest, granted }: RowView, allowance: Allowance): void {
+    if (!rest || allowance.givenUp || granted?.(allowance.since) !== true) return;
+    const more = new Map(rest.amounts);
+    allowance.foreseen = plus(allowance.foreseen ?? new Map<string, bigint>(), more);
+    allowance.sigma = plus(allowance.sigma, more);
+    rest.taken();
   }
 
   /** The machine that stood empty is used after all: the scheduler was late, and it proved nothing. Each time costs a doubling. */
@@ -265,9 +290,11 @@ export class Allowances {
       allowance.sigma = plus(allowance.sigma, wanted);
       return;
     }
-    if (allowance.sigma.size > 0) allowance.doublings++; // the first step is none
-    for (const [dimension, nanos] of allowance.sigma) wanted.set(dimension, max(wanted.get(dimension) ?? 0n, 2n * nanos));
-    allowance.sigma = wanted;
+    const foreseen = least(allowance.foreseen, allowance.sigma);
+    const learnt = minus(allowance.sigma, foreseen);
+    if (learnt.size > 0) allowance.doublings++; // the first step is none
+    for (const [dimension, nanos] of learnt) wanted.set(dimension, max(wanted.get(dimension) ?? 0n, 2n * nanos));
+    allowance.sigma = plus(foreseen, wanted);
   }
 
   private lasts(streak: Streak | undefined): boolean {

@@ -42,3 +42,14 @@ export function texts(map: ReadonlyMap<string, bigint>): Record<string, string> 
 export function amounts(record: Readonly<Record<string, string>>): Map<string, bigint> {
   return new Map(Object.entries(record).map(([dimension, text]) => [dimension, BigInt(text)]));
 }
+
+/** In each dimension the lesser of the two. */
+export function least(a: ReadonlyMap<string, bigint> | undefined, b: ReadonlyMap<string, bigint>): Map<string, bigint> {
+  const both = new Map<string, bigint>();
+  for (const [dimension, nanos] of a ?? []) {
+    const other = b.get(dimension) ?? 0n;
+    const lesser = nanos < other ? nanos : other;
+    if (lesser > 0n) both.set(dimension, lesser);
+  }
+  return both;
+}

@@ -167,6 +167,16 @@ export class FateLedger {
     return verdict && verdict.satisfied && verdict.inFlight === 0;
   }
 
+  /** Timestamp of the newest roll-up that the shard has answered; negative = none since it is connected. */
+  get judgedTo(): bigint {
+    return this.judgedUpTo;
+  }
+
+  /** As `isServed`, with what is merely on its way counted. */
+  isGranted(statusKey: string, timestamp: bigint): boolean {
+    return this.judgedUpTo >= timestamp && this.verdicts.get(statusKey)?.satisfied === true;
+  }
+
   /** Machines of all rows together, by what the shard made of a roll-up not older than `timestamp`; undefined = no word yet. */
   machinesInDemand(timestamp: bigint): number | undefined {
     if (this.judgedUpTo < timestamp) return undefined;

@@ -95,6 +95,7 @@ export function wireOperator(options: OperatorOptions & { namespace: string; clu
   });
   const planner = options.demandModel === 'requests' ? undefined : new AllowancePlanner({
     book, ledger, load, nodes: nodes.store, upcoming: upcoming.store, fleet,
+    podsOn: (nodeName) => pods.store.byIndex('node', nodeName),
     requestOf: (pod) => rollups.requestOf(pod),
     misfitsChanged: (keys) => mayBeTold.add(keys),
   });

@@ -1,4 +1,6 @@
 import { Allowances } from '../allowances.ts';
+import { leftOver } from '../packing.ts';
+import { ASKED_AT_MOST } from '../room-forecast.ts';
 
 const CORE = 1_000_000_000n;
 const TICK_MS = 500;
@@ -14,6 +16,9 @@ interface Pod {
   readonly cores: number;
   readonly unplaceable: boolean;
   machine: Machine | undefined;
+  /** A roll-up has held it. */
+  told: boolean;
+  asked: number;
 }
 
 /**
@@ -22,7 +27,7 @@ interface Pod {
  */
 export class LoopWorld {
   private readonly allowances = new Allowances();
-  private readonly options: { createMs: number; rollupMs: number; machineCores: number };
+  private readonly options: { createMs: number; rollupMs: number; machineCores: number; foresees?: boolean };
   private pods: Pod[] = [];
   private fleet: Machine[] = [];
   private now = 0;
@@ -32,7 +37,7 @@ export class LoopWorld {
   private sigmaCores = 0;
   bought = 0;
 
-  constructor(options: { createMs: number; rollupMs: number; machineCores: number }) {
+  constructor(options: { createMs: number; rollupMs: number; machineCores: number; foresees?: boolean }) {
     this.options = options;
   }
 
@@ -53,7 +58,7 @@ export class LoopWorld {
   }
 
   add(cores: number, { unplaceable = false } = {}): void {
-    this.pods.push({ id: ++this.ids, cores, unplaceable, machine: undefined });
+    this.pods.push({ id: ++this.ids, cores, unplaceable, machine: undefined, told: false, asked: 0 });
   }
 
   /** The oldest Pods end. */
@@ -79,7 +84,9 @@ export class LoopWorld {
   }
 
   private rollup(): void {
-    const { machineCores } = this.options;
+    const { machineCores, foresees = false } = this.options;
+    const left = foresees ? this.lacking() : [];
+    for (const pod of this.pods) pod.told = true;
     const timestamp = ++this.rollups;
     const requests = this.pods.reduce((sum, pod) => sum + pod.cores, 0);
     const view = {
@@ -90,6 +97,9 @@ export class LoopWorld {
       satisfied: (since: bigint) => (this.judgedUpTo >= since ? true : undefined),
       onItsWay: () => this.fleet.some((m) => m.readyAt > this.now),
       matches: () => true,
+      granted: (since: bigint) => this.judgedUpTo >= since,
+      isAwaited: () => false, // this scheduler says at once what it cannot place
+      ...(left.length > 0 && { rest: { amounts: [['cpu', BigInt(left.reduce((sum, pod) => sum + pod.cores, 0)) * CORE] as const], taken: () => left.forEach((pod) => pod.asked++) } }),
     };
     const empty = this.fleet
       .filter((m) => m.readyAt <= this.now && m.free === machineCores)
@@ -98,6 +108,15 @@ export class LoopWorld {
     this.sigmaCores = Number(sigma?.[0]?.[1] ?? 0n) / 1e9;
     this.supply(requests + this.sigmaCores);
     this.judgedUpTo = timestamp;
+  }
+
+  /** As the forecast of the planner: by arithmetic, on all machines, those on their way included. */
+  private lacking(): Pod[] {
+    const waiting = this.pods.filter((pod) => pod.told && !pod.machine);
+    const everywhere = (): boolean => true;
+    const cores = (count: number): readonly (readonly [string, bigint])[] => [['cpu', BigInt(count) * CORE]];
+    const over = leftOver(this.fleet.map(({ free }) => ({ kind: '', free: cores(free) })), waiting.map((pod) => ({ key: `p-${pod.id}`, amounts: cores(pod.cores), mayUse: everywhere })));
+    return waiting.filter((pod) => pod.asked < ASKED_AT_MOST && over?.has(`p-${pod.id}`));
   }
 
   private supply(cores: number): void {
