@@ -30,4 +30,14 @@ export default ts.config(
       'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'Randomness is handed in.' }],
     },
   },
+  {
+    files: ['src/{operator,runtime,server,session}/**/*.ts'],
+    ignores: ['**/*.test.ts'],
+    rules: {
+      'no-restricted-syntax': ['error', {
+        selector: 'CallExpression[callee.property.name=/^(push|unshift|splice|max|min)$/] > SpreadElement',
+        message: 'A call takes some 125,000 arguments, and a fleet may have more: add them one by one.',
+      }],
+    },
+  },
 );

@@ -224,7 +224,7 @@ class Burst {
     const name = podName(planned, r);
     this.alive.set(name, { planned, r });
     const { metadata } = await this.fleet.client.create<Pod>(PodResource, { ...podManifest(planned, r), metadata: { name, namespace: 'default' } });
-    this.pods.createdOne(metadata.uid ?? '', Date.now());
+    this.pods.createdOne(metadata.uid ?? '', Date.now(), r > 0);
   }
 
   /** What a controller would do for a Pod that was evicted. */

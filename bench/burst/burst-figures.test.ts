@@ -27,7 +27,8 @@ describe('the figures of a burst', () => {
     seen(170, 'p', 'n', 'Running');
     seen(190, 'q', 'n'); // the watch is faster than the answer
     times.createdOne('q', 200);
-    expect([times.created, times.bound, times.running, times.lastCreatedAt]).toEqual([2, 2, 1, 200]);
+    times.createdOne('r', 900, true);
+    expect([times.created, times.bound, times.running, times.lastCreatedAt]).toEqual([3, 2, 1, 200]);
     expect([times.toBound(), times.toRunning(), times.toRequested((node) => (node === 'n' ? 130 : undefined))]).toEqual([[50, 0], [70], [30, 0]]);
     expect(times.surprises).toEqual([]);
     seen(210, 'p', 'other');

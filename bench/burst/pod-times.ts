@@ -29,10 +29,10 @@ export class PodTimes {
     return this.pods.size;
   }
 
-  /** The API server has answered that it exists. */
-  createdOne(uid: string, at: number): void {
+  /** The API server has answered that it exists. One that replaces another is not of the burst any more: `lastCreatedAt` is not about it. */
+  createdOne(uid: string, at: number, replaces = false): void {
     this.pods.set(uid, { ...this.pods.get(uid), createdAt: at });
-    this.lastCreatedAt = Math.max(this.lastCreatedAt, at);
+    if (!replaces) this.lastCreatedAt = Math.max(this.lastCreatedAt, at);
   }
 
   seen(event: StoreEvent<Pod>, now: number): void {

@@ -96,6 +96,15 @@ async function expectAlive(stream: PendingStream, events: Mailbox<StoreEvent<Thi
 }
 
 describe('listing', () => {
+  test('a page of 140,000 objects is taken in, as a server that ignores the limit sends it', async () => {
+    const { informer } = start();
+    const count = 140_000; // more than a call takes arguments
+    (await nextList('')).page(Array.from({ length: count }, (_, i) => thing(`t-${i}`, String(i))), '9007199254740993');
+    await informer.waitForSync();
+    expect([...informer.store.keys()]).toHaveLength(count);
+    await nextWatch('9007199254740993'); // a resourceVersion is text: as a number it would be another one
+  });
+
   test('a list is read page by page and the watch goes on from it, asking for bookmarks', async () => {
     const { informer, events } = start({ labelSelector: 'a=b' });
     const first = await nextList('');

@@ -12,7 +12,7 @@ export function withdrawUnwanted(draft: PlanDraft): void {
         if (group.left <= 0) continue;
         draft.unfinished.add(cluster);
         const rest = group.members.slice(group.taken);
-        if (inventory.isUnsent(rest[0] as number)) unwanted.push(...rest);
+        if (inventory.isUnsent(rest[0] as number)) for (const slot of rest) unwanted.push(slot);
       }
     }
   }

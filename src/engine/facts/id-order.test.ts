@@ -19,6 +19,20 @@ describe('the order of ids', () => {
     expect(idsOf(engine.plan(T0), 'Reclaim')).toEqual(['d']);
   });
 
+  it('loses more at a time than a call takes arguments: a provider that is taken out', () => {
+    const count = 200_000;
+    const ids: (string | undefined)[] = Array.from({ length: count }, (_, i) => `m-${i}`);
+    const order = new IdOrder(ids);
+    order.makeRoom(count, 1);
+    for (let slot = 0; slot < count; slot++) order.add(slot);
+    order.settle(Number.POSITIVE_INFINITY);
+    for (let slot = 0; slot < count; slot++) {
+      order.remove(slot);
+      ids[slot] = undefined;
+    }
+    expect(order.released()).toHaveLength(count);
+  });
+
   it('is that of the ids, whatever comes and goes', () => {
     fc.assert(
       fc.property(fc.array(fc.record({ id: fc.nat(30), settles: fc.boolean() }), { maxLength: 60, size: 'max' }), (steps) => {

@@ -79,7 +79,7 @@ export class IdOrder {
       this.#sorted[kept++] = slot;
     }
     this.#count = kept;
-    this.#released.push(...this.#gone);
+    for (const slot of this.#gone) this.#released.push(slot); // as many as there are: too many for the arguments of one call
     this.#gone = [];
   }
 
