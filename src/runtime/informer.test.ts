@@ -98,7 +98,7 @@ async function expectAlive(stream: PendingStream, events: Mailbox<StoreEvent<Thi
 describe('listing', () => {
   test('a page of 140,000 objects is taken in, as a server that ignores the limit sends it', async () => {
     const { informer } = start();
-    const count = 140_000; // more than a call takes arguments
+    const count = 140_000;
     (await nextList('')).page(Array.from({ length: count }, (_, i) => thing(`t-${i}`, String(i))), '9007199254740993');
     await informer.waitForSync();
     expect([...informer.store.keys()]).toHaveLength(count);
