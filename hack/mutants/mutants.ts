@@ -924,4 +924,44 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'const stamp = assigned >= 0 ? assigned : (this.intendedTo[slot] as number);',
     replace: 'const stamp = assigned;',
   },
+  {
+    id: 'reservation-not-carried-out', file: 'decide/planner.ts', rule: 'what a plan preempts anew stays reserved, whether or not the last one was carried out',
+    find: '        wanted.add(slot);\n',
+    replace: '',
+  },
+  {
+    id: 'rails-count-preempted', file: 'decide/reclaim.ts', rule: 'what the same plan preempts counts among the drains of its cluster',
+    find: ' - (preempted.get(name) ?? 0)',
+    replace: '',
+  },
+  {
+    id: 'spread-preempts-at-limit', file: 'decide/spread.ts', rule: 'a strict spread that may not buy preempts',
+    find: '        continue;\n      }\n      pick.queue.advance();',
+    replace: '        return;\n      }\n      pick.queue.advance();',
+  },
+  {
+    id: 'spread-keeps-parts', file: 'decide/spread.ts', rule: 'gangs that are spread keep what serves them until the larger machine does',
+    find: '  if (mayKeepParts(tally)) keepUntilMoved(market, tally);\n',
+    replace: '',
+  },
+  {
+    id: 'spread-credits-by-what-is-its-own', file: 'decide/spread.ts', rule: 'what comes and goes elsewhere moves nothing that serves',
+    find: '  const counts: SpreadCounts = new Map();\n  const bound',
+    replace: '  const counts: SpreadCounts = new Map();\n  countSeen(tally, key, counts);\n  const bound',
+  },
+  {
+    id: 'spread-others-are-sensitive', file: 'decide/spread.ts', rule: 'a cluster whose credit depends on places elsewhere is planned anew with every plan',
+    find: '  market.sensitive.add(tally.cluster);\n',
+    replace: '',
+  },
+  {
+    id: 'seats-in-every-dimension', file: 'decide/seats.ts', rule: 'a machine seats as many gangs as it holds in every dimension',
+    find: 'return asker.minDims.reduce(',
+    replace: 'return asker.minDims.slice(0, 1).reduce(',
+  },
+  {
+    id: 'reclaims-forgotten-together', file: 'decide/reclaim.ts', rule: 'reclaims are forgotten when the last of them is a minute old',
+    find: 'times.every((at) =>',
+    replace: 'times.some((at) =>',
+  },
 ];

@@ -30,6 +30,7 @@ describe('apply', () => {
     ['a demand without a smallest unit', demand(need({ minUnit: [] })), /minUnit/],
     ['a negative number of Pods', { kind: 'hints', cluster: 'c1', hints: [hint('x', { pods: -1 })] }, /machine "x": pods/],
     ['a time that is none', { kind: 'memory', changes: [{ what: 'idleSince', key: 'x', at: NaN }] }, /memory idleSince of "x"/],
+    ['a grace that is no number', { kind: 'policy', policy: policy({ preemptionGraceSeconds: [1, Number.NaN, 1, 1] }) }, /preemptionGraceSeconds must be four finite numbers of at least 0/],
     ['a fraction above 1', { kind: 'policy', policy: policy({ reclaimCapFraction: 2 }) }, /reclaimCapFraction must be at most 1/],
     ['a negative limit', { kind: 'policy', policy: policy({ limits: { machines: -1 } }) }, /limits\.machines/],
   ])('refuses %s, names it, and stays as it was', (_, change, message) => {

@@ -5,12 +5,13 @@ import { Market } from './decide/market.ts';
 import { changesOf, createEngine, planOnce } from './engine.ts';
 import { Inventory } from './facts/inventory.ts';
 import { worlds } from './testing/arbitraries.ts';
-import { amounts, assignmentOf, DOLLAR, machine, need, policy, requirement, T0, world } from './testing/builders.ts';
+import { amounts, assignmentOf, DOLLAR, machine, need, policy, requirement, T0, world, zoneSpread } from './testing/builders.ts';
 import { Coverage } from './testing/coverage.ts';
 import { applyEdit, edits } from './testing/edits.ts';
 import { overFleets, PATIENCE_MS } from './testing/over-fleets.ts';
 import { textOf } from './testing/summary.ts';
-import type { MachineReason, Plan } from './types.ts';
+import { unitClass } from '../api/profile.ts';
+import type { MachineReason, Need, Plan } from './types.ts';
 
 const file = new Coverage();
 
@@ -92,6 +93,36 @@ describe('an engine that is told bit by bit', { timeout: PATIENCE_MS }, () => {
       { seed: 1, numRuns: 200 },
     );
     expect(reclaimed).toBeGreaterThan(1_000);
+  });
+
+  it.each([['goes', true], ['comes', false]])('plans what a fresh one plans for a spread that is served when the last machine of a domain elsewhere %s', (_, isThere) => {
+    const spread = need({ units: 4, priority: 10, spread: [zoneSpread(2)] });
+    const inZone = (zone: string): Need => need({ priority: 5, requirements: [requirement('topology.kubernetes.io/zone', 'In', zone)] });
+    const own = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2'].map((id) => machine(id, 'Configured', { zone: `z${id.charAt(0)}` }));
+    const offer = machine('c1', 'Speculative', { zone: 'zc' });
+    const engine = createEngine(policy());
+    for (const change of changesOf(world({ machines: [...own, ...(isThere ? [offer] : [])], needs: [spread, inZone('za'), inZone('zb')] }))) engine.apply(change);
+    engine.apply({ kind: 'memory', changes: engine.plan(T0).memory });
+    const before = engine.plan(T0);
+    expect(before).toMatchObject({ actions: [], memory: [] });
+    engine.apply({ kind: 'machines', upserted: isThere ? [] : [offer], removed: isThere ? ['c1'] : [] });
+    expect(textOf(engine.plan(T0))).toBe(textOf(planOnce(engine.snapshot(), T0)));
+    expect(engine.plan(T0)).toMatchObject({ actions: [], memory: [], verdicts: before.verdicts });
+  });
+
+  it('plans what a fresh one plans when a place comes up elsewhere, for rows of a spread that share their machines', () => {
+    const one = need({ units: 1, spread: [zoneSpread(1)] });
+    const unit = amounts({ cpu: 1, memory: 1 });
+    const other: Need = { ...one, minUnit: unit, unitClass: unitClass(unit), aggregate: amounts({ cpu: 4, memory: 4 }) };
+    const own = ['a1', 'a2', 'a3', 'b1', 'b2'].map((id) => machine(id, 'Configured', { zone: `z${id.charAt(0)}`, allocatable: unit, assigned: assignmentOf(one) }));
+    const engine = createEngine(policy());
+    for (const change of changesOf(world({ machines: own, needs: [one, other] }))) engine.apply(change);
+    engine.apply({ kind: 'memory', changes: engine.plan(T0).memory });
+    expect(engine.plan(T0)).toMatchObject({ actions: [], memory: [], stats: { unmet: 0 } });
+    engine.apply({ kind: 'machines', upserted: [machine('c1', 'Speculative', { zone: 'zc', allocatable: unit })], removed: [] });
+    const fresh = planOnce(engine.snapshot(), T0);
+    expect(fresh.actions).not.toEqual([]);
+    expect(textOf(engine.plan(T0))).toBe(textOf(fresh));
   });
 
   it('takes no step at a time too small', () => {

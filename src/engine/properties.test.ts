@@ -214,7 +214,8 @@ describe('a plan', { timeout: PATIENCE_MS }, () => {
         if (taken === 0) continue;
         const own = world.machines.filter((m) => m.cluster === cluster);
         if (fraction > 0) expect(taken).toBeLessThanOrEqual(Math.max(1, Math.floor(fraction * own.filter((m) => m.state === 'Configured').length)));
-        if (drains > 0) expect(taken + own.filter((m) => m.state === 'Draining' || m.intent?.kind === 'unbind').length).toBeLessThanOrEqual(drains);
+        const preempted = plan.actions.filter((a) => a.kind === 'Preempt' && a.cluster === cluster).length;
+        if (drains > 0) expect(taken + preempted + own.filter((m) => m.state === 'Draining' || m.intent?.kind === 'unbind').length).toBeLessThanOrEqual(drains);
         if (rate > 0) expect(plan.memory.find((m) => m.what === 'reclaims' && m.key === cluster)).toMatchObject({ at: expect.any(Array) as unknown });
         if (rate > 0) expect(taken).toBeLessThanOrEqual(rate);
       }
@@ -223,6 +224,13 @@ describe('a plan', { timeout: PATIENCE_MS }, () => {
       const paid = world.machines.filter((m) => provisioned.has(m.id) || (m.state !== 'Failed' && (m.state !== 'Speculative' || m.intent?.kind === 'bind')));
       expect(paid.length).toBeLessThanOrEqual(limits.machines ?? Infinity);
       expect(paid.reduce((sum, m) => sum + m.priceMicroUsdPerHour, 0)).toBeLessThanOrEqual(limits.microUsdPerHour ?? Infinity);
+    }, { file });
+  });
+
+  it('wants one thing remembered of each', () => {
+    overFleets(worlds(), (_, plan) => {
+      const named = plan.memory.map(({ what, key }) => `${what} ${key}`);
+      expect(new Set(named).size).toBe(named.length);
     }, { file });
   });
 

@@ -34,6 +34,7 @@ export function assertPolicy(policy: Policy): void {
   for (const [field, value] of numbers) {
     if (value !== undefined && !isAmount(value)) fail('policy', field, 'must be a finite number of at least 0', value);
   }
+  for (const seconds of policy.preemptionGraceSeconds) if (!isAmount(seconds)) fail('policy', 'preemptionGraceSeconds', 'must be four finite numbers of at least 0', policy.preemptionGraceSeconds);
   if (policy.reclaimCapFraction > 1) fail('policy', 'reclaimCapFraction', 'must be at most 1', policy.reclaimCapFraction);
 }
 

@@ -203,6 +203,17 @@ describe('gangs that fit on one machine', () => {
       expect(plans.size).toBe(1);
     });
 
+    it('sit on a larger machine as many as hold in every dimension', () => {
+      const size = (cpu: number, memory: number): Partial<EngineMachine> => ({ allocatable: amounts({ cpu, memory }) });
+      const hungry = (group: string): Need => gang(group, 4, { ...ask, minUnit: amounts({ cpu: 1, memory: 2 }), aggregate: amounts({ cpu: 4, memory: 8 }) });
+      const needs = [hungry('g1'), hungry('g2')];
+      const shared = machine('z', 'Configured', { ...size(8, 8), assigned: sharedBy(needs[0] as Need) });
+      const smaller = ['a', 'b'].map((id) => machine(id, 'Configured', { ...size(2, 4), assigned: assignmentOf(need({ priority: 7 })) }));
+      const result = plan({ machines: [shared, ...smaller], needs });
+      expect(actionsOf(result)).toEqual([]);
+      expect(result.verdicts.map((v) => [v.satisfied, v.machines])).toEqual([[true, 2], [true, 1]]);
+    });
+
     it('stay on the larger machine that they share, though smaller ones that nobody needs any more would serve one of them', () => {
       const needs = [wanted, gang('g2', 4, ask)];
       const shared: EngineMachine = big('z', 'Configured', { assigned: sharedBy(wanted) });
@@ -213,6 +224,15 @@ describe('gangs that fit on one machine', () => {
     it('keep them, though another machine of their cluster would hold them', () => {
       const machines = [member('a', 'Configured'), member('b', 'Configured'), big('z', 'Configured', { assigned: assignmentOf(need({ units: 8, priority: 500 })) })];
       expect(actionsOf(plan({ machines, needs: [wanted, need({ units: 8, priority: 500 })] }))).toEqual([]);
+    });
+
+    it('keep what they have until the larger machine serves them, where whole gangs are spread as well', () => {
+      const asked = gang('g1', 4, { requirements: [{ key: 'rack', operator: 'Same', values: [] }], spread: [zoneSpread(1)] });
+      const inRack = { zone: 'za', labels: { rack: 'r' } };
+      const result = plan({ machines: [small('a', 'Configured', { ...inRack, assigned: assignmentOf(asked) }), big('z', 'Speculative', inRack)], needs: [asked] });
+      expect(result.verdicts[0]).toMatchObject({ foldedAs: expect.any(String) as string });
+      expect(actionsOf(result)).toEqual(['Provision z c1']);
+      expect(result.machineReasons.get('a')).toMatchObject({ code: 'Serving' });
     });
 
     it('keep what they have until the larger machine serves them', () => {

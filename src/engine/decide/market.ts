@@ -27,6 +27,8 @@ export class Market {
   keptWasTaken = false;
   /** Clusters that machines were taken from. */
   readonly disturbed = new Set<Cluster>();
+  /** Clusters whose plan may be another when machines of a new place come up elsewhere, or the last ones of a place go. */
+  readonly sensitive = new Set<Cluster>();
   forecasts: Forecasts | undefined;
   readonly #serial: number;
   /** Groups that machines were taken out of. */

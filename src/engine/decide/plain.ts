@@ -17,7 +17,7 @@ export function creditPlain(market: Market, tally: Tally): void {
     drainTies(bound, draining);
     drainTies(arriving, draining);
   }
-  if (tally.row.gangs !== undefined && (!tally.covered || tally.arriving > 0)) keepUntilMoved(market, tally);
+  if (mayKeepParts(tally)) keepUntilMoved(market, tally);
   creditReserved(market, tally);
   if (isOthers !== undefined && comesFirst(market, tally, isOthers)) creditOthers(market, tally);
 }
@@ -44,8 +44,13 @@ export function creditOthers(market: Market, tally: Tally): void {
   drainTies(market.bound(tally.cluster, tally.fit), { market, tally, take: crediting(tally) });
 }
 
+/** Not everything for the gangs planned as one is there. */
+export function mayKeepParts({ row, covered, arriving }: Tally): boolean {
+  return row.gangs !== undefined && (!covered || arriving > 0);
+}
+
 /** Until there are machines that hold whole gangs, gangs keep those of what they were bound that serve them, though it holds none whole (D7). */
-function keepUntilMoved(market: Market, tally: Tally): void {
+export function keepUntilMoved(market: Market, tally: Tally): void {
   const { facts } = market;
   const { gangs = [] } = tally.row;
   let accepts: Map<string, Serves[]> | undefined;

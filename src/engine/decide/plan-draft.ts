@@ -26,6 +26,8 @@ export class PlanDraft {
   readonly reasons: PlanReasons;
   /** Of these clusters the next plan may say something else although nothing about them has changed. */
   readonly unfinished = new Set<Cluster>();
+  /** By cluster: how many machines this plan takes from it for others. */
+  readonly preempted = new Map<string, number>();
   readonly #changes: MemoryChange[] = [];
   readonly #clocks: MemoryChange[] = [];
   readonly #leftOver = new Set<string>();
@@ -42,6 +44,12 @@ export class PlanDraft {
   act(slot: number, action: Action): void {
     this.decisions.add(action);
     this.reasons.set(slot, action.reason);
+  }
+
+  /** Takes a machine from its cluster for another. */
+  preempt(slot: number, action: Action): void {
+    this.act(slot, action);
+    this.preempted.set(action.cluster, (this.preempted.get(action.cluster) ?? 0) + 1);
   }
 
   /** Decides the same about machines of one class. */

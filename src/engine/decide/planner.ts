@@ -98,7 +98,7 @@ export class Planner {
     const before = this.#reasons.begin();
     const draft = new PlanDraft(now, facts, market, clusters, this.#reasons);
     for (const tally of tallies) acquire(tally, draft);
-    for (const tally of tallies) for (const victim of tally.victims) draft.act(victim.slot, preemption(victim, tally, facts));
+    for (const tally of tallies) for (const victim of tally.victims) draft.preempt(victim.slot, preemption(victim, tally, facts));
     this.#tendReservations(tallies, draft);
     withdrawUnwanted(draft);
     reclaimExcess(draft);
@@ -131,8 +131,13 @@ export class Planner {
   /** What was preempted is its preemptor's until it is bound for it, or until the preemptor can do without. */
   #tendReservations(tallies: readonly Tally[], draft: PlanDraft): void {
     const { inventory } = this.#facts;
-    for (const { victims, row } of tallies) for (const { slot } of victims) draft.reserve(inventory.id(slot), row.assignment);
     const wanted = new Set<number>();
+    for (const { victims, row } of tallies) {
+      for (const { slot } of victims) {
+        draft.reserve(inventory.id(slot), row.assignment);
+        wanted.add(slot);
+      }
+    }
     for (const cluster of draft.clusters) {
       for (const shelf of cluster.reserved.values()) {
         for (const group of shelf.groups()) if (group.taken > 0) for (const slot of group.members.slice(0, group.taken)) wanted.add(slot);
@@ -140,7 +145,7 @@ export class Planner {
     }
     for (const [id] of inventory.reservations()) {
       const slot = inventory.slot(id);
-      if (slot === undefined || inventory.role(slot) !== ROLE.reserved || !wanted.has(slot)) draft.reserve(id, null);
+      if (slot === undefined || !wanted.has(slot)) draft.reserve(id, null);
     }
   }
 
@@ -269,6 +274,7 @@ function closeClusters(clusters: readonly Cluster[], tallies: readonly Tally[], 
     if (!tally.satisfied || tally.acquired > 0 || tally.reserved > 0) draft.unfinished.add(tally.cluster);
   }
   for (const cluster of draft.market.disturbed) draft.unfinished.add(cluster);
+  for (const cluster of draft.market.sensitive) draft.unfinished.add(cluster);
   for (const cluster of clusters) {
     cluster.dirty = false;
     cluster.closed = !draft.unfinished.has(cluster) && cluster.reserved.size === 0;

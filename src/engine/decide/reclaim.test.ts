@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createEngine, planOnce, changesOf } from '../engine.ts';
-import { DOLLAR, hint, machine, MINUTE, need, policy, T0, world } from '../testing/builders.ts';
+import { assignmentOf, DOLLAR, hint, machine, MINUTE, need, policy, requirement, T0, world } from '../testing/builders.ts';
 import type { WorldSpec } from '../testing/builders.ts';
-import { codesOf, idsOf } from '../testing/summary.ts';
+import { actionsOf, codesOf, idsOf } from '../testing/summary.ts';
 import type { EngineMachine, MemoryChange, Policy } from '../types.ts';
 
 const plan = (spec: WorldSpec, now = T0) => planOnce(world(spec), now);
@@ -154,6 +154,7 @@ describe('rails', () => {
     const at = [T0 - MINUTE];
     expect(plan({ memory: [{ what: 'reclaims', key: 'c1', at }] }).memory).toEqual([{ what: 'reclaims', key: 'c1', at: null }]);
     expect(plan({ memory: [{ what: 'reclaims', key: 'c1', at: [T0 - MINUTE + 1] }] }).memory).toEqual([]);
+    expect(plan({ memory: [{ what: 'reclaims', key: 'c1', at: [T0 - MINUTE, T0 - 1] }] }).memory).toEqual([]);
     const still = plan({ machines: configured(1), policy: policy({ maxReclaimsPerMinute: 1 }), memory: [{ what: 'reclaims', key: 'c1', at }] });
     expect(still.memory.filter((m) => m.what === 'reclaims')).toEqual([{ what: 'reclaims', key: 'c1', at: [T0] }]);
   });
@@ -165,6 +166,16 @@ describe('rails', () => {
   ])('names the rail that keeps a machine: %s', (rail, over) => {
     const result = plan({ machines: configured(2), policy: policy(over) });
     expect(result.machineReasons.get('m001')).toEqual({ code: 'ExcessCapped', cluster: 'c1', rail });
+  });
+
+  it('counts what the same plan preempts there as on its way out', () => {
+    const gpu = { labels: { gpu: 'y' } };
+    const low = need({ cluster: 'c1', priority: 1, requirements: [requirement('gpu', 'Exists')], units: 2 });
+    const high = need({ cluster: 'c2', priority: 1000, requirements: [requirement('gpu', 'Exists')], units: 2 });
+    const machines = [...['g1', 'g2'].map((id) => machine(id, 'Configured', { ...gpu, assigned: assignmentOf(low) })), ...configured(2)];
+    const of = (maxConcurrentDrainsPerCluster: number): string[] => actionsOf(plan({ machines, needs: [low, high], policy: policy({ maxConcurrentDrainsPerCluster }) }));
+    expect(of(1)).toEqual(['Preempt g1 c1', 'Preempt g2 c1']);
+    expect(of(3)).toEqual(['Preempt g1 c1', 'Preempt g2 c1', 'Reclaim m000 c1']);
   });
 
   it('lets the dearest go first when not all may', () => {

@@ -37,7 +37,7 @@ function reclaimFrom(cluster: Cluster, excess: readonly number[], draft: PlanDra
     if (obstacle === undefined) ready.push(slot);
     else draft.explain(slot, obstacle);
   }
-  const rails = new Rails(cluster, draft.facts, draft.now);
+  const rails = new Rails(cluster, draft);
   const taken: Millis[] = [];
   for (const slot of inReclaimOrder(ready, cluster, draft.facts)) {
     const rail = rails.admit();
@@ -110,14 +110,14 @@ class Rails {
   readonly #recent: readonly Millis[];
   readonly #left: [Rail, number][];
 
-  constructor({ name, configured, drains }: Cluster, { policy, memory }: Facts, now: Millis) {
+  constructor({ name, configured, drains }: Cluster, { facts: { policy, memory }, now, preempted }: PlanDraft) {
     this.#cluster = name;
     this.#perMinute = policy.maxReclaimsPerMinute > 0;
     this.#recent = (memory.reclaims.get(name) ?? []).filter((at) => at > now - MINUTE_MS);
     const { reclaimCapFraction: fraction, maxReclaimsPerMinute, maxConcurrentDrainsPerCluster } = policy;
     this.#left = [
       ['fraction', fraction > 0 ? Math.max(1, Math.floor(fraction * configured)) : Infinity],
-      ['concurrentDrains', maxConcurrentDrainsPerCluster > 0 ? maxConcurrentDrainsPerCluster - drains : Infinity],
+      ['concurrentDrains', maxConcurrentDrainsPerCluster > 0 ? maxConcurrentDrainsPerCluster - drains - (preempted.get(name) ?? 0) : Infinity],
       ['perMinute', this.#perMinute ? maxReclaimsPerMinute - this.#recent.length : Infinity],
     ];
   }

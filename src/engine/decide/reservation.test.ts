@@ -29,6 +29,15 @@ describe('what was preempted (X2)', () => {
     expect(result.verdicts[0]).toMatchObject({ satisfied: false, reason: 'PREEMPTION_IN_PROGRESS', preemption: { victims: 1, freed: [['cpu', 1000]] }, machines: 0 });
   });
 
+  it('is remembered though the plan before was not carried out: one change for each machine', () => {
+    const again = plan({ machines: [victim('x'), victim('y')], needs: [high, need({ cluster: 'c2', priority: 10, units: 2 })], memory: [reserved('x')] });
+    expect(actionsOf(again)).toEqual(['Preempt x c2']);
+    expect(again.memory.filter((m) => m.what === 'reservation')).toEqual([reserved('x')]);
+    const others = plan({ machines: [victim('x'), victim('y')], needs: [high, need({ cluster: 'c2', priority: 10, units: 2 })], memory: [reserved('y')] });
+    expect(actionsOf(others)).toEqual(['Preempt x c2']);
+    expect(others.memory.filter((m) => m.what === 'reservation')).toEqual([reserved('x'), dropped('y')]);
+  });
+
   it('keeps its preemptor from buying as well', () => {
     expect(plan({ machines: [draining('x'), machine('i', 'Idle'), machine('s', 'Speculative')], needs: [high], memory: [reserved('x')], reported: ['c2'] }).actions).toEqual([]);
   });
@@ -78,7 +87,7 @@ describe('what was preempted (X2)', () => {
     ['a person holds it', { machines: [draining('x', { hold: true })], needs: [high] }],
     ['it is gone', { machines: [], needs: [high] }],
     ['it no longer matches', { machines: [draining('x')], needs: [{ ...high, minUnit: amounts({ cpu: 2 }) }] }],
-    ['it was not given up after all', { machines: [victim('x')], needs: [high, low] }],
+    ['it was not given up after all', { machines: [victim('x'), machine('own', 'Configured')], needs: [high, low] }],
     ['its preemptor has lost its session and it has arrived', { machines: [machine('x', 'Idle')], needs: [high], sessions: ['c2'] }],
   ])('is nobody\'s any more when %s', (_, spec) => {
     expect(plan({ ...spec, memory: [reserved('x')] }).memory).toContainEqual(dropped('x'));

@@ -24,7 +24,8 @@ describe('a strict spread that takes from others', () => {
     ['counts a domain where nothing can be taken any more', { machines: [...inZone('zb', 1, 'Configured'), ...victims('za', 4)], needs: [spread(4)] }, ['za-v0', 'za-v1']],
     ['takes nothing without a domain', { machines: victims('', 3), needs: [spread(1)] }, []],
     ['takes nothing that must not be disrupted', { machines: [...victims('za', 1), ...victims('zb', 1)], needs: [spread(2)], hints: { c2: [hint('za-v0', { doNotDisrupt: true })] } }, ['zb-v0']],
-    ['takes nothing while the limit stops it', { machines: [...victims('za', 1), ...inZone('zb', 1, 'Speculative')], needs: [spread(2)], policy: policy({ limits: { machines: 1 } }) }, []],
+    ['goes on where the limit keeps it from buying (D12)', { machines: [...victims('za', 1), ...inZone('zb', 1, 'Speculative')], needs: [spread(2)], policy: policy({ limits: { machines: 1 } }) }, ['za-v0']],
+    ['takes in each domain in which it may not buy', { machines: [...victims('za', 1), ...victims('zb', 1), ...inZone('za', 1, 'Speculative'), ...inZone('zb', 1, 'Speculative')], needs: [spread(2)], policy: policy({ limits: { machines: 2 } }) }, ['za-v0', 'zb-v0']],
   ])('%s', (_, spec, expected) => {
     expect([...idsOf(plan(spec), 'Preempt')].sort()).toEqual(expected);
   });
@@ -46,6 +47,14 @@ describe('a strict spread that takes from others', () => {
   it('takes no more than it takes to open what is free', () => {
     const result = plan({ machines: [...inZone('za', 2, 'Idle'), ...victims('zb', 3)], needs: [spread(3)] });
     expect(actionsOf(result).filter((text) => text.endsWith(' c1') || text.startsWith('Preempt'))).toEqual(['Bootstrap za-Idle-0 c1', 'Bootstrap za-Idle-1 c1', 'Preempt zb-v0 c2']);
+  });
+
+  it('says that the limit stops it if nothing is to be taken either, and takes what is free after a victim has opened it', () => {
+    const machines = [...inZone('za', 1, 'Configured'), ...inZone('zb', 1, 'Speculative')];
+    const limited = policy({ limits: { machines: 1 } });
+    expect(plan({ machines, needs: [spread(2)], policy: limited }).verdicts[0]).toMatchObject({ satisfied: false, reason: 'LIMIT_REACHED' });
+    const opened = [...inZone('za', 1, 'Speculative'), ...inZone('za', 1, 'Idle'), ...inZone('zb', 1, 'Speculative'), ...victims('zb', 1)];
+    expect(actionsOf(plan({ machines: opened, needs: [spread(2)], policy: limited }))).toEqual(['Bootstrap za-Idle-0 c1', 'Preempt zb-v0 c2']);
   });
 
   it('says that the skew keeps it from taking more', () => {

@@ -8,7 +8,7 @@ import type { MachineClass } from '../facts/shapes.ts';
 import { attribute } from '../match.ts';
 import type { StrictSpread } from '../match.ts';
 import type { Market, Tie } from './market.ts';
-import { comesFirst, crediting, creditReserved, picking } from './plain.ts';
+import { comesFirst, crediting, creditReserved, keepUntilMoved, mayKeepParts, picking } from './plain.ts';
 import { lotsFor, smallestHead, takeVictims } from './preempt.ts';
 import type { Lot } from './preempt.ts';
 import type { Tally } from './tally.ts';
@@ -19,18 +19,19 @@ type SpreadCounts = Map<string, number>;
 /**
  * Credits in order as far as the skew allows (D13), and beyond it the domain that has least, so that what is left over is
  * where there is most. What serves already still comes before what is on its way, and counts even where the skew is wide: it
- * is there, and giving it up to buy elsewhere would serve nobody.
+ * is there, and giving it up to buy elsewhere would serve nobody. Domains in which only others have machines do not count here:
+ * what comes and goes elsewhere moves nothing that serves.
  */
 export function creditSpread(market: Market, tally: Tally, spread: StrictSpread): SpreadCounts {
   const { key, maxSkew } = spread;
   const counts: SpreadCounts = new Map();
-  if (maxSkew > 1) countSeen(tally, key, counts); // else the domain that has least comes next, whatever others have
   const bound = market.bound(tally.cluster, tally.fit);
   const arriving = market.arriving(tally);
   const isReady = (tie: Tie): boolean => tie[0]?.kind === 'configured';
   const stages = [bound.filter(isReady), bound.filter((tie) => !isReady(tie)), arriving];
   const isOthers = market.othersOf(tally);
   for (const ties of stages) creditEvenly(market, tally, ties, { key, counts, maxSkew, mayWiden: true, ...(isOthers && { passesOver: isOthers }) });
+  if (mayKeepParts(tally)) keepUntilMoved(market, tally);
   creditReserved(market, tally, {
     taken: (cls, n) => {
       const domain = attribute(key, cls);
@@ -46,6 +47,7 @@ export function creditOthersEvenly(market: Market, tally: Tally, { key, maxSkew 
   if (tally.covered || market.othersOf(tally) === undefined) return;
   const bound = market.bound(tally.cluster, tally.fit);
   countSeen(tally, key, counts);
+  market.sensitive.add(tally.cluster);
   creditEvenly(market, tally, bound, { key, counts, maxSkew, mayWiden: false });
 }
 
@@ -179,15 +181,19 @@ export function seekEvenly(market: Market, tally: Tally, { key, maxSkew }: Stric
   const speculative = domainQueues(market, tally, key, true);
   const domainOf = (lot: Lot): string | undefined => attribute(key, market.classOf(lot.group));
   let victims: Lot[][] | undefined;
+  let isStopped = false;
   countSeen(tally, key, counts);
   while (!tally.covered) {
     const most = mostAllowed(counts, maxSkew);
     const isOpen = (domain: string | undefined): domain is string => domain !== undefined && (counts.get(domain) ?? 0) <= most;
     const idlePick = cheapestOpen(idle, isOpen);
-    const pick = idlePick ?? cheapestOpen(speculative, isOpen);
+    const pick = idlePick ?? (isStopped ? undefined : cheapestOpen(speculative, isOpen));
     let domain: string | undefined;
     if (pick !== undefined) {
-      if (picking(market, tally, pick !== idlePick)(pick.head.group, 1, pick.head.cls) === 0) return;
+      if (picking(market, tally, pick !== idlePick)(pick.head.group, 1, pick.head.cls) === 0) {
+        isStopped = true; // no more is bought; what was preempted costs nothing more
+        continue;
+      }
       pick.queue.advance();
       ({ domain } = pick);
     } else {
@@ -195,7 +201,7 @@ export function seekEvenly(market: Market, tally: Tally, { key, maxSkew }: Stric
       const lot = firstOf(victims, (tie) => smallestHead(market, tally, tie, (candidate) => isOpen(domainOf(candidate))));
       if (lot === undefined) {
         const isInDomain = (candidate: Lot): boolean => domainOf(candidate) !== undefined;
-        if ([...idle, ...speculative].some((queue) => queue.head() !== undefined) || victims.some((tie) => smallestHead(market, tally, tie, isInDomain))) tally.blocked = 'spread';
+        if (!isStopped && [...idle, ...speculative].some((queue) => queue.head() !== undefined) || victims.some((tie) => smallestHead(market, tally, tie, isInDomain))) tally.blocked = 'spread';
         return;
       }
       takeVictims(market, tally, lot, 1, victims.flat());

@@ -80,8 +80,9 @@ function needs({ topology = true, same = true, spread = true }: WorldOptions): f
       double: fc.constantFrom(false, false, true),
       maxSkew: fc.constantFrom(1, 1, 2),
       twin: fc.constantFrom('gang', 'gang', 'plain'),
+      spreadsGangs: fc.constantFrom(false, false, false, true),
     })
-    .map(({ shape, units, gib, double, label, maxSkew, twin, ...spec }) => {
+    .map(({ shape, units, gib, double, label, maxSkew, twin, spreadsGangs, ...spec }) => {
       const isSame = topology && same && shape === 'same';
       const requirements = (isGang: boolean): Requirement[] => [ // by key, as a profile has them
         ...(shape === 'typed' ? [typeIn('t1')] : []),
@@ -92,7 +93,7 @@ function needs({ topology = true, same = true, spread = true }: WorldOptions): f
       const asked = {
         ...spec,
         aggregate: together(spec.minUnit, [['cpu', units * 1000], ['memory', gib * GIB]]),
-        ...(topology && spread && shape === 'spread' && { spread: [zoneSpread(maxSkew)] }),
+        ...(topology && spread && (shape === 'spread' || (isSame && spreadsGangs)) && { spread: [zoneSpread(maxSkew)] }),
       };
       const one = need({ ...asked, requirements: requirements(isSame) });
       if (!double) return [one];
@@ -210,12 +211,13 @@ function clocks(machines: readonly EngineMachine[], ages: readonly number[]): Me
   });
 }
 
-/** Some of what is on its way out, or has just arrived, was preempted for somebody. */
+/** Some of what is on its way out, or has just arrived, was preempted for somebody; some of what serves was to be, and that was not carried out. */
 function reservations(machines: readonly EngineMachine[], drawn: readonly (Need | null)[]): MemoryChange[] {
   return machines.flatMap((m, i): MemoryChange[] => {
     const preemptor = drawn[i];
     const isFreed = m.state === 'Draining' || m.intent?.kind === 'unbind' || (m.state === 'Idle' && m.intent === undefined && i % 2 === 0);
-    return isFreed && preemptor && preemptor.cluster !== m.cluster ? [{ what: 'reservation', key: m.id, to: assignmentOf(preemptor) }] : [];
+    const isToBe = m.state === 'Configured' && m.intent === undefined && i % 3 === 0;
+    return (isFreed || isToBe) && preemptor && preemptor.cluster !== m.cluster ? [{ what: 'reservation', key: m.id, to: assignmentOf(preemptor) }] : [];
   });
 }
 
