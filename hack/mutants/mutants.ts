@@ -74,8 +74,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'acquire-idle-first', file: 'decide/plain.ts', rule: 'Idle precedes Speculative',
-    find: 'for (const speculative of [false, true]) {\n    if (tally.covered) return;',
-    replace: 'for (const speculative of [true, false]) {\n    if (tally.covered) return;',
+    find: 'const IDLE_FIRST = [false, true] as const;',
+    replace: 'const IDLE_FIRST = [true, false] as const;',
   },
   {
     id: 'acquire-no-more', file: 'decide/drain.ts', rule: 'a demand is exceeded by no more than the last machine',
@@ -275,8 +275,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'spread-empty-domain', file: 'decide/spread.ts', rule: 'a domain that has none yet holds the others back',
-    find: '  let victims: Lot[][] | undefined;\n  countSeen(tally, key, counts);\n',
-    replace: '  let victims: Lot[][] | undefined;\n',
+    find: '  let isStopped = false;\n  countSeen(tally, key, counts);\n',
+    replace: '  let isStopped = false;\n',
   },
   {
     id: 'spread-seen', file: 'decide/spread.ts', rule: 'a domain that others have to themselves does too (X10)',
@@ -289,19 +289,14 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '(counts.get(queue.domain) as number)',
   },
   {
-    id: 'spread-lean-seen', file: 'decide/spread.ts', rule: 'a domain that others have to themselves limits that (X10)',
-    find: '  if (maxSkew > 1) countSeen(tally, key, counts);',
-    replace: '',
-  },
-  {
     id: 'spread-opened', file: 'decide/spread.ts', rule: 'what a victim opens to a spread is acquired before more is preempted',
     find: 'const idlePick = cheapestOpen(idle, isOpen);',
     replace: 'const idlePick = victims === undefined ? cheapestOpen(idle, isOpen) : undefined;',
   },
   {
     id: 'spread-opened-offers', file: 'decide/spread.ts', rule: 'what a victim opens to a spread is bought before a lower Need does',
-    find: 'cheapestOpen(speculative, isOpen);',
-    replace: '(victims === undefined ? cheapestOpen(speculative, isOpen) : undefined);',
+    find: '(isStopped ? undefined',
+    replace: '(isStopped || victims !== undefined ? undefined',
   },
   {
     id: 'spread-first-in-rank', file: 'decide/spread.ts', rule: 'of domains that have as many the machine that ranks first is kept',
@@ -420,8 +415,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'cap-drains', file: 'decide/reclaim.ts', rule: 'drains under way count',
-    find: 'maxConcurrentDrainsPerCluster - drains : Infinity',
-    replace: 'maxConcurrentDrainsPerCluster : Infinity',
+    find: 'maxConcurrentDrainsPerCluster - drains - ',
+    replace: 'maxConcurrentDrainsPerCluster - ',
   },
   {
     id: 'cap-per-minute', file: 'decide/reclaim.ts', rule: 'reclaims of the last minute count',
@@ -475,8 +470,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'withdraw-unsent', file: 'decide/withdraw.ts', rule: 'only what was not sent is withdrawn',
-    find: 'if (inventory.isUnsent(rest[0] as number)) unwanted.push(...rest);',
-    replace: 'unwanted.push(...rest);',
+    find: 'if (inventory.isUnsent(rest[0] as number)) for',
+    replace: 'for',
   },
   {
     id: 'victim-strictly-lower', file: 'decide/preempt.ts', rule: 'a victim ranks strictly below',
@@ -596,7 +591,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'reservation-made', file: 'decide/planner.ts', rule: 'what is preempted is reserved (X2)',
-    find: 'for (const { victims, row } of tallies) for (const { slot } of victims) draft.reserve(inventory.id(slot), row.assignment);',
+    find: '        draft.reserve(inventory.id(slot), row.assignment);\n',
     replace: '',
   },
   {
@@ -671,8 +666,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'fold-keeps-until-moved', file: 'decide/plain.ts', rule: 'gangs keep what they have until larger machines serve them',
-    find: '(!tally.covered || tally.arriving > 0)',
-    replace: '!tally.covered',
+    find: 'row.gangs !== undefined && (!covered || arriving > 0)',
+    replace: 'row.gangs !== undefined && !covered',
   },
   {
     id: 'fold-reserved', file: 'decide/fold.ts', rule: 'gangs stay folded while what was preempted for them as one is draining',

@@ -53,6 +53,8 @@ describe('a strict spread that takes from others', () => {
     const machines = [...inZone('za', 1, 'Configured'), ...inZone('zb', 1, 'Speculative')];
     const limited = policy({ limits: { machines: 1 } });
     expect(plan({ machines, needs: [spread(2)], policy: limited }).verdicts[0]).toMatchObject({ satisfied: false, reason: 'LIMIT_REACHED' });
+    const beyond = [...machines, ...victims('za', 1)];
+    expect(plan({ machines: beyond, needs: [spread(3)], policy: policy({ limits: { machines: 2 } }) }).verdicts[0]).toMatchObject({ satisfied: false, reason: 'LIMIT_REACHED' });
     const opened = [...inZone('za', 1, 'Speculative'), ...inZone('za', 1, 'Idle'), ...inZone('zb', 1, 'Speculative'), ...victims('zb', 1)];
     expect(actionsOf(plan({ machines: opened, needs: [spread(2)], policy: limited }))).toEqual(['Bootstrap za-Idle-0 c1', 'Preempt zb-v0 c2']);
   });

@@ -201,7 +201,8 @@ export function seekEvenly(market: Market, tally: Tally, { key, maxSkew }: Stric
       const lot = firstOf(victims, (tie) => smallestHead(market, tally, tie, (candidate) => isOpen(domainOf(candidate))));
       if (lot === undefined) {
         const isInDomain = (candidate: Lot): boolean => domainOf(candidate) !== undefined;
-        if (!isStopped && [...idle, ...speculative].some((queue) => queue.head() !== undefined) || victims.some((tie) => smallestHead(market, tally, tie, isInDomain))) tally.blocked = 'spread';
+        const isThereMore = [...idle, ...speculative].some((queue) => queue.head() !== undefined) || victims.some((tie) => smallestHead(market, tally, tie, isInDomain));
+        if (isThereMore && !isStopped) tally.blocked = 'spread';
         return;
       }
       takeVictims(market, tally, lot, 1, victims.flat());
