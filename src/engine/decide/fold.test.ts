@@ -82,6 +82,14 @@ describe('gangs that fit on one machine', () => {
     expect(idsOf(plan({ machines: [...['a', 'b', 'c', 'd'].map((id) => small(id, 'Idle')), big('z', 'Speculative')], needs: [gang('g1'), gang('g2')] }), 'Bootstrap')).toEqual([]);
   });
 
+  it('say of what they take from others that it was for a gang, not for the plain Need as which they are planned', () => {
+    const asked = gang('g1', 4, { priority: 1000 });
+    const lower = need({ cluster: 'c2', priority: 1, units: 4 });
+    const result = plan({ machines: [big('v', 'Configured', { cluster: 'c2', assigned: assignmentOf(lower) }), big('z', 'Speculative')], needs: [asked, lower], policy: policy({ limits: { machines: 1 } }) });
+    expect(result.verdicts[0]).toMatchObject({ foldedAs: expect.any(String) as string });
+    expect(result.machineReasons.get('v')).toMatchObject({ code: 'Preempted', forCluster: 'c1', fingerprint: asked.fingerprint, priority: 1000 });
+  });
+
   it('keep their spread: whole gangs are spread', () => {
     const spreading = (group: string) => gang(group, 4, { requirements: [{ key: 'rack', operator: 'Same', values: [] }], spread: [zoneSpread(1)] });
     const four = (id: string, zone: string): EngineMachine => machine(id, 'Idle', { zone, allocatable: amounts({ cpu: 4 }), labels: { rack: 'r' } });

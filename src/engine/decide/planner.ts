@@ -239,15 +239,15 @@ function acquisition(kind: 'Bootstrap' | 'Provision', { row }: Tally): SameActio
 }
 
 function preemption({ slot, priority, excess }: Tally['victims'][number], { row }: Tally, { inventory, policy }: Facts): Action {
-  const { cluster: forCluster, fingerprint, profile } = row.need;
+  const { cluster: forCluster, fingerprint, priority: preemptorPriority } = servedDemand(row);
   const cluster = inventory.owner(slot);
   return {
     kind: 'Preempt',
     machineId: inventory.id(slot),
     cluster,
-    graceSeconds: graceSeconds(profile.priority, priority, policy.preemptionGraceSeconds),
-    preemptorPriority: profile.priority,
-    reason: { code: 'Preempted', cluster, ...(!excess && { victimPriority: priority }), forCluster, fingerprint, priority: profile.priority },
+    graceSeconds: graceSeconds(preemptorPriority, priority, policy.preemptionGraceSeconds),
+    preemptorPriority,
+    reason: { code: 'Preempted', cluster, ...(!excess && { victimPriority: priority }), forCluster, fingerprint, priority: preemptorPriority },
   };
 }
 
