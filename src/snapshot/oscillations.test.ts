@@ -4,14 +4,24 @@ import { describe, expect, it } from 'vitest';
 import { Simulation } from '../engine/testing/simulation.ts';
 import { parseSnapshot } from './parse.ts';
 
-const FOLDER = new URL('oscillations/', import.meta.url);
-const CASES = readdirSync(FOLDER).flatMap((name) => [0, 2, 5].map((k) => [name, k] as const));
+const casesIn = (folder: string): (readonly [name: string, k: number])[] =>
+  readdirSync(new URL(folder, import.meta.url)).flatMap((name) => [0, 2, 5].map((k) => [`${folder}${name}`, k] as const));
+
+/** What is still done after a hundred cycles of the simulation. */
+function laterActions(name: string, k: number): object {
+  const { snapshot, at } = parseSnapshot(JSON.parse(readFileSync(new URL(name, import.meta.url), 'utf8')));
+  const loop = new Simulation(snapshot, at, { delay: () => k, cycleMs: 10_000 });
+  expect(Object.keys(loop.run(100))).not.toEqual([]);
+  return loop.run(100);
+}
 
 describe('constant demand', () => {
-  it.each(CASES)('comes to rest in %s when transitions take %i cycles', (name, k) => {
-    const { snapshot, at } = parseSnapshot(JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')));
-    const loop = new Simulation(snapshot, at, { delay: () => k, cycleMs: 10_000 });
-    expect(Object.keys(loop.run(100))).not.toEqual([]);
-    expect(loop.run(100)).toEqual({});
+  it.each(casesIn('oscillations/'))('comes to rest in %s when transitions take %i cycles', (name, k) => {
+    expect(laterActions(name, k)).toEqual({});
+  });
+
+  // What is not mended yet: who mends it moves the file to the others.
+  it.each(casesIn('oscillations-open/'))('does not come to rest yet in %s when transitions take %i cycles', (name, k) => {
+    expect(laterActions(name, k)).not.toEqual({});
   });
 });
