@@ -19,9 +19,4 @@ describe('constant demand', () => {
   it.each(casesIn('oscillations/'))('comes to rest in %s when transitions take %i cycles', (name, k) => {
     expect(laterActions(name, k)).toEqual({});
   });
-
-  // What is not mended yet: who mends it moves the file to the others.
-  it.each(casesIn('oscillations-open/'))('does not come to rest yet in %s when transitions take %i cycles', (name, k) => {
-    expect(laterActions(name, k)).not.toEqual({});
-  });
 });

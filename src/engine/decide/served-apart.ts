@@ -6,6 +6,7 @@
 import type { Cluster } from '../facts/cluster.ts';
 import type { Facts } from '../facts/facts.ts';
 import type { Group } from '../facts/group.ts';
+import { foldedRow } from '../facts/need-row.ts';
 import type { FoldTarget, NeedRow } from '../facts/need-row.ts';
 import { attribute } from '../match.ts';
 import { addUpTo } from './gang-domain.ts';
@@ -34,11 +35,11 @@ export function servedApart(facts: Facts, cluster: Cluster, rows: readonly NeedR
 
   const crowded = new Set([...standing].map(({ onOneMachine }) => onOneMachine?.key));
   const tried = new Set(gangs.filter(({ onOneMachine }) => crowded.has(onOneMachine?.key)));
-  const served = trial.servedOf(tried, rows, new Set(gangs));
+  const served = trial.servedOf(tried, rows, new Set(gangs), seated);
   const first = sitting(tried, served, seated, trial);
   if (first.length === 0) return served;
   for (const row of first) served.delete(row);
-  return new Trial(facts, cluster, smaller, trial.seats).servedOf(served, rows, new Set(gangs));
+  return new Trial(facts, cluster, smaller, trial.seats).servedOf(served, rows, new Set(gangs), seated);
 }
 
 /** More have room on larger machines than those whom nothing smaller serves: whom it serves with what is not its own sits there first. */
@@ -80,14 +81,25 @@ class Trial {
     return new Tally(row, this.#cluster, this.#facts.fit(row.asker));
   }
 
-  /** Of the gangs that are `tried`, those that are served apart while the others of `gangs` share larger machines. */
-  servedOf(tried: ReadonlySet<NeedRow>, rows: readonly NeedRow[], gangs: ReadonlySet<NeedRow>): Set<NeedRow> {
+  /**
+   * Of the gangs that are `tried`, those that are served apart while the others of `gangs` share larger machines: as many as are
+   * `seated` those that were bound for it, the rest whatever their cluster has that holds one.
+   */
+  servedOf(tried: ReadonlySet<NeedRow>, rows: readonly NeedRow[], gangs: ReadonlySet<NeedRow>, seated: readonly NeedRow[]): Set<NeedRow> {
     const served = new Set<NeedRow>();
+    const seats = new Map<string | undefined, number>();
+    for (const { onOneMachine } of seated) seats.set(onOneMachine?.key, (seats.get(onOneMachine?.key) ?? 0) + 1);
     for (const row of tried) this.#gangs.set(row.demandKey, row);
     for (const [group, n] of this.seats.taken()) group.take(this.tally(rows[0] as NeedRow), n);
     rows.forEach((row, i) => {
       if (!gangs.has(row)) creditOnly(this.market, this.tally(row));
       else if (tried.has(row) && this.#serve(row)) served.add(row);
+      else {
+        const key = row.onOneMachine?.key;
+        const left = seats.get(key) ?? 0;
+        if (left > 0) seats.set(key, left - 1);
+        else creditOnly(this.market, this.tally(foldedRow([row], this.#facts.dimensions)));
+      }
       if (rows[i + 1]?.demandKey !== row.demandKey) this.market.closeDemand(this.tally(row));
     });
     for (const shelf of this.#cluster.shelves()) for (const group of shelf.groups()) group.reset();
