@@ -959,9 +959,4 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'times.every((at) =>',
     replace: 'times.some((at) =>',
   },
-  {
-    id: 'fold-unseated-take', file: 'decide/served-apart.ts', rule: 'gangs that share what was not bound for it take that from those who would be served apart',
-    find: '        else creditOnly(this.market, this.tally(foldedRow([row], this.#facts.dimensions)));\n',
-    replace: '',
-  },
 ];
