@@ -74,8 +74,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'acquire-idle-first', file: 'decide/plain.ts', rule: 'Idle precedes Speculative',
-    find: 'const IDLE_FIRST = [false, true] as const;',
-    replace: 'const IDLE_FIRST = [true, false] as const;',
+    find: 'for (const speculative of [false, true]) {\n    if (tally.covered) return;',
+    replace: 'for (const speculative of [true, false]) {\n    if (tally.covered) return;',
   },
   {
     id: 'acquire-no-more', file: 'decide/drain.ts', rule: 'a demand is exceeded by no more than the last machine',

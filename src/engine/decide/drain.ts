@@ -24,8 +24,7 @@ export function drainTies(ties: Iterable<Tie>, draining: Draining): boolean {
   return true;
 }
 
-/** False if `take` has ended it. */
-export function drainTie(tie: Tie, draining: Draining): boolean {
+function drainTie(tie: Tie, draining: Draining): boolean {
   const { market, tally, take } = draining;
   const offered = offeredBy(tie, draining);
   let uncovered = -1;

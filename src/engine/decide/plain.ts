@@ -2,7 +2,7 @@
 import type { Group } from '../facts/group.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import { attribute } from '../match.ts';
-import { drainTie, drainTies } from './drain.ts';
+import { drainTies } from './drain.ts';
 import type { Draining } from './drain.ts';
 import type { Market } from './market.ts';
 import type { Tally } from './tally.ts';
@@ -128,15 +128,10 @@ export function picking(market: Market, tally: Tally, speculative: boolean): (gr
   };
 }
 
-const IDLE_FIRST = [false, true] as const;
-
 export function acquirePlain(market: Market, tally: Tally): void {
-  const { fit } = tally;
-  for (const speculative of IDLE_FIRST) {
-    let draining: Draining | undefined;
-    for (let at = tally.covered ? -1 : market.nextFree(fit, speculative, 0); at >= 0; at = tally.covered ? -1 : market.nextFree(fit, speculative, at + 1)) {
-      draining ??= { market, tally, inOrder: true, take: picking(market, tally, speculative) };
-      if (!drainTie(market.freeTie(fit, speculative, at), draining)) return;
-    }
+  for (const speculative of [false, true]) {
+    if (tally.covered) return;
+    if (market.nextFree(tally.fit, speculative, 0) < 0) continue;
+    if (!drainTies(market.free(tally, speculative), { market, tally, inOrder: true, take: picking(market, tally, speculative) })) return;
   }
 }
