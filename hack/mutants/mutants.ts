@@ -885,6 +885,11 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
+    id: 'fold-unseated-take', file: 'decide/served-apart.ts', rule: 'a gang is served apart only by what those above it, planned as one, leave it',
+    find: 'else creditOnly(this.market, this.tally(foldedRow([row], this.#facts.dimensions)));',
+    replace: '',
+  },
+  {
     id: 'idle-clock-once', file: 'facts/idle-clocks.ts', rule: 'a machine is released once, however often its clock was told of',
     find: 'visited.add(slot);',
     replace: '',

@@ -8,7 +8,7 @@ import { overFleets, PATIENCE_MS } from './testing/over-fleets.ts';
 import { Simulation } from './testing/simulation.ts';
 import type { Transition } from './testing/simulation.ts';
 import { textOf } from './testing/summary.ts';
-import type { Action, EngineMachine, MachineState, Need } from './types.ts';
+import type { Action, EngineMachine, MachineState, Need, Snapshot } from './types.ts';
 
 const CYCLES = 60;
 /** Where one step leads to the next under a limit, and each takes many cycles, rest comes later. */
@@ -24,21 +24,76 @@ function delays(cycles: readonly number[]): (id: string, transition: Transition)
 const fleet = (n: number, state: MachineState, over: Partial<EngineMachine> = {}): EngineMachine[] =>
   Array.from({ length: n }, (_, i) => machine(`${state}-${i}`, state, { capacityType: 'OnDemand', priceMicroUsdPerHour: DOLLAR, ...over }));
 
+/** The same fleet without what only makes everything take longer. */
+function quick(drawn: Snapshot): Snapshot {
+  const holds = { onDemandMs: 3000, spotMs: 1000, occupiedExcessMs: 2000 };
+  return { ...drawn, policy: { ...drawn.policy, holds, maxReclaimsPerMinute: 0, maxConcurrentDrainsPerCluster: 0 } };
+}
+
+function subjectsOf(actions: readonly Action[]): Subject[] {
+  const of = (kind: Action['kind'], subject: Subject): Subject[] => (actions.some((action) => action.kind === kind) ? [subject] : []);
+  return [...of('Preempt', 'preemption'), ...of('Provision', 'Creating')];
+}
+
+const DISTURBED = 12;
+const DISTURBANCES = ['demand', 'fails', 'returns', 'moves', 'price', 'size', 'session'] as const;
+
+interface Disturbance {
+  readonly what: (typeof DISTURBANCES)[number];
+  readonly cycle: number;
+  readonly machine: number;
+  readonly cluster: string;
+  readonly value: number;
+}
+
+const aDisturbance: fc.Arbitrary<Disturbance> = fc.record({
+  what: fc.constantFrom(...DISTURBANCES),
+  cycle: fc.integer({ min: 0, max: DISTURBED - 1 }),
+  machine: fc.nat(15),
+  cluster: fc.constantFrom('c1', 'c2', 'c3'),
+  value: fc.nat(3),
+});
+
+/** False: there was nothing to disturb. */
+function disturb(loop: Simulation, { what, machine: nth, cluster, value }: Disturbance, other: Snapshot): boolean {
+  if (what === 'demand') loop.apply({ kind: 'needs', cluster, needs: other.needs.get(cluster) ?? [] });
+  if (what === 'session') loop.apply({ kind: 'session', cluster, connected: value > 1 });
+  if (what === 'demand' || what === 'session') return true;
+  const machines = loop.machines().filter(({ state }) => (state === 'Failed') === (what === 'returns'));
+  const machine = machines[nth % machines.length];
+  if (machine === undefined) return false;
+  loop.become(disturbed(machine, what, value));
+  return true;
+}
+
+function disturbed(machine: EngineMachine, what: Disturbance['what'], value: number): EngineMachine {
+  const { intent: _, assigned: __, ...alone } = machine;
+  switch (what) {
+    case 'fails':
+      return { ...alone, state: 'Failed', cluster: '' };
+    case 'returns':
+      return { ...alone, state: value > 1 ? 'Idle' : 'Speculative' };
+    case 'moves':
+      return { ...machine, zone: ['za', 'zb', 'zc', ''][value] as string };
+    case 'price':
+      return { ...machine, priceMicroUsdPerHour: value * DOLLAR };
+    default:
+      return { ...machine, allocatable: amounts({ cpu: 2 ** value, memory: 4 }) };
+  }
+}
+
 describe('constant demand', { timeout: PATIENCE_MS }, () => {
   it('comes to rest, whatever the delays, and the engine that was told bit by bit agrees with a fresh one all the way', () => {
     let busy = 0;
     let preempting = 0;
     const fleets = overFleets(worlds({ calm: true }), (drawn, _, cycles) => {
-      const holds = { onDemandMs: 3000, spotMs: 1000, occupiedExcessMs: 2000 };
-      const start = { ...drawn, policy: { ...drawn.policy, holds, maxReclaimsPerMinute: 0, maxConcurrentDrainsPerCluster: 0 } }; // those two only slow things down
-      const loop = new Simulation(start, T0, { delay: delays(cycles) });
+      const loop = new Simulation(quick(drawn), T0, { delay: delays(cycles) });
       let late: Action[] = [];
       const met = new Set<Subject>();
       for (let i = 0; i < CYCLES; i++) {
         const { actions } = loop.step();
         if (i === 0 && actions.length > 0) busy++;
-        if (actions.some(({ kind }) => kind === 'Preempt')) met.add('preemption');
-        if (actions.some(({ kind }) => kind === 'Provision')) met.add('Creating');
+        for (const subject of subjectsOf(actions)) met.add(subject);
         if (i >= CYCLES - LATE) late.push(...actions);
         if (i % 12 === 0) expect(textOf(loop.engine.plan(loop.now))).toBe(textOf(planOnce(loop.engine.snapshot(), loop.now)));
       }
@@ -51,6 +106,44 @@ describe('constant demand', { timeout: PATIENCE_MS }, () => {
     console.log(`  of ${String(fleets)} fleets ${String(busy)} were acted on`);
     expect(busy).toBeGreaterThan(fleets / 3);
     expect(preempting).toBeGreaterThan(fleets / 10);
+  });
+
+  it('comes to rest after a time in which demand changed, machines failed and became others, and decisions were not carried out', () => {
+    let dropped = 0;
+    const met = new Map<Disturbance['what'], number>();
+    const fleets = overFleets(worlds({ calm: true }), (drawn, _, { other, disturbances, carriedOut, cycles }) => {
+      const loop = new Simulation(quick(drawn), T0, { delay: delays(cycles) });
+      const subjects = new Set<Subject>();
+      let decisions = 0;
+      for (let i = 0; i < DISTURBED; i++) {
+        for (const disturbance of disturbances) {
+          if (disturbance.cycle === i && disturb(loop, disturbance, other)) met.set(disturbance.what, (met.get(disturbance.what) ?? 0) + 1);
+        }
+        const { actions } = loop.step(() => {
+          const isCarriedOut = carriedOut[decisions++ % carriedOut.length] === true;
+          if (!isCarriedOut) dropped++;
+          return isCarriedOut;
+        });
+        for (const subject of subjectsOf(actions)) subjects.add(subject);
+      }
+      for (const cluster of loop.engine.snapshot().needs.keys()) loop.apply({ kind: 'session', cluster, connected: true });
+      let late = loop.run(LATE);
+      for (let i = LATE; i < MOST_CYCLES && Object.keys(late).length > 0; i += LATE) late = loop.run(LATE);
+      expect(late).toEqual({});
+      expect(textOf(loop.engine.plan(loop.now))).toBe(textOf(planOnce(loop.engine.snapshot(), loop.now)));
+      return subjects;
+    }, {
+      also: fc.record({
+        other: worlds({ calm: true }),
+        disturbances: fc.array(aDisturbance, { maxLength: 12, size: 'max' }),
+        carriedOut: fc.array(fc.boolean(), { minLength: 1, maxLength: 9 }),
+        cycles: fc.constantFrom([0], [2], [5], [0, 2, 5]),
+      }),
+      times: 0.5,
+    });
+    console.log(`  in ${String(fleets)} fleets ${String(dropped)} decisions were not carried out; ${[...met].map(([what, n]) => `${what} ${String(n)}`).join(', ')}`);
+    expect(dropped).toBeGreaterThan(fleets);
+    for (const what of DISTURBANCES) expect(met.get(what), what).toBeGreaterThan(fleets / 10);
   });
 
   it.each([0, 2, 3, 5])('leaves a gang where it is while what it holds beyond the whole is given back, one machine at a time, each in %i cycles', (k) => {

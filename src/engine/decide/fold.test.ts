@@ -183,6 +183,17 @@ describe('gangs that fit on one machine', () => {
       expect(result.verdicts[1]).not.toHaveProperty('sameDomain');
     });
 
+    it('keep them where a gang that comes first leaves enough of them: it takes what a plan gives it, planned as one with nobody', () => {
+      const cpu = (m: number) => [['cpu', m]] as const;
+      const halves = (group: string, m: number): Need => gang(group, 0, { minUnit: cpu(500), aggregate: cpu(m) });
+      const asked = [halves('g1', 2500), halves('g3', 500)];
+      const first = gang('g1', 1, { priority: 500, requirements: [typeIn('t1'), sameZone()] });
+      const bound = (id: string, cpus: number, group: string, over: Partial<EngineMachine> = {}): EngineMachine =>
+        machine(id, 'Configured', { allocatable: amounts({ cpu: cpus }), assigned: { ...assignmentOf(asked[0] as Need), group }, ...over });
+      const machines = [bound('a', 2, 'g2'), bound('b', 2, 'g3', { priceMicroUsdPerHour: 1 }), bound('c', 8, ANY_GANG), machine('d', 'Idle', { allocatable: amounts({ cpu: 4 }) })];
+      expect(actionsOf(plan({ machines, needs: [...asked, first] }))).toEqual([]);
+    });
+
     it('keep them, though there are more of them than the larger machine can be bought for', () => {
       const machines = ['a', 'b'].map((id) => small(id, 'Configured', { assigned: assignmentOf(need({ priority: 7 })) }));
       const result = plan({ machines: [...machines, big('z', 'Speculative')], needs: [wanted], policy: policy({ limits: { machines: 2 } }) });

@@ -29,12 +29,12 @@ export class Simulation {
     for (const change of changesOf(start)) this.engine.apply(change);
   }
 
-  /** One cycle: the world moves, then the engine decides and the decisions are written down. */
-  step(): Plan {
+  /** One cycle: the world moves, then the engine decides and the decisions are written down, but for those that are not carried out. */
+  step(isCarriedOut: (action: Action) => boolean = () => true): Plan {
     for (const machine of [...this.#machines.values()]) this.#advance(machine);
     const plan = this.engine.plan(this.now);
     this.engine.apply({ kind: 'memory', changes: plan.memory });
-    for (const action of plan.actions) this.#put(decided(this.#get(action.machineId), action));
+    for (const action of plan.actions) if (isCarriedOut(action)) this.#put(decided(this.#get(action.machineId), action));
     this.#cycle++;
     this.now += this.#options.cycleMs ?? 1000;
     return plan;
@@ -51,6 +51,11 @@ export class Simulation {
 
   apply(change: Change): void {
     this.engine.apply(change);
+  }
+
+  /** A machine becomes another, by no decision of the engine. */
+  become(machine: EngineMachine): void {
+    this.#put(machine);
   }
 
   machines(): readonly EngineMachine[] {
