@@ -39,7 +39,9 @@ export class UpcomingNodeReconciler implements Reconciler {
   async reconcile(machineId: string, ctx: ReconcileContext): Promise<Result> {
     const { upcoming, news, fleet } = this.deps;
     const heard = news.get(machineId);
-    const stored = upcoming.get(upcomingNodeName(machineId));
+    const name = upcomingNodeName(machineId);
+    const stored = upcoming.get(name);
+    if (!stored) this.pace.forget(name);
     if (!heard && !stored) return done;
     const current = stored && this.pace.asDecided(stored);
     const node = fleet.nodeOf(machineId);
