@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { temporaryFolder } from '../lib/testing/temporary-folder.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { Supervised } from './child-process.ts';
 
@@ -12,7 +12,7 @@ let child: Supervised;
 let events: string[];
 let heard: () => void;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'child-'));
+  folder = temporaryFolder('child');
   clock = new VirtualClock();
   events = [];
 });

@@ -1,7 +1,6 @@
-import { existsSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { beforeEach, expect, it } from 'vitest';
+import { temporaryFolder } from '../lib/testing/temporary-folder.ts';
 import { conclude } from './conclude.ts';
 import type { UpReport } from './report.ts';
 import { good } from './testing/good-report.ts';
@@ -12,7 +11,7 @@ let failure: AbortController;
 let said: string;
 let run: Parameters<typeof conclude>[0] & { restarts: number; stopped: boolean };
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'conclude-'));
+  root = temporaryFolder('conclude');
   ctrlC = new AbortController();
   failure = new AbortController();
   said = '';

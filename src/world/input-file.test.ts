@@ -1,12 +1,12 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../lib/testing/temporary-folder.ts';
 import { builtinDemand } from './demand/builtin.ts';
 import { readDemand, readHubObjects } from './input-file.ts';
 
 function fileOf(content: unknown): string {
-  const file = join(mkdtempSync(join(tmpdir(), 'world-')), 'input.json');
+  const file = join(temporaryFolder('world'), 'input.json');
   writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content));
   return file;
 }

@@ -1,10 +1,10 @@
-import { appendFileSync, mkdtempSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../lib/testing/temporary-folder.ts';
 import type { Pod } from '../api/core.ts';
 import { NodeResource, PodResource } from '../api/resources.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
@@ -37,7 +37,7 @@ async function freePort(): Promise<number> {
 
 const start = (options: Partial<WorldOptions>): Promise<World> =>
   startWorld({
-    dataDir: mkdtempSync(join(tmpdir(), 'world-')),
+    dataDir: temporaryFolder('world'),
     crdDir: fileURLToPath(new URL('../../config/crd/bases', import.meta.url)),
     hubPort: 0, clusters: [], nodeAgent: { host: '127.0.0.1', port: 0 }, hubObjects: [],
     clock: new VirtualClock(), random: () => 0.5, log: silentLog, tell: () => undefined, ...options,
@@ -49,7 +49,7 @@ describe('a start that fails', () => {
     ['the port of the node agent is taken', () => ({ clusters: [{ id: 'a', port: 0 }], nodeAgent: { host: '127.0.0.1', port: takenPort } }), () => `--node-agent-listen 127.0.0.1:${takenPort}: cannot listen`],
   ])('closes what had started when %s, and names it', async (_, options, message) => {
     const hubPort = await freePort();
-    const dataDir = mkdtempSync(join(tmpdir(), 'world-'));
+    const dataDir = temporaryFolder('world');
     await expect(start({ hubPort, dataDir, ...options() })).rejects.toThrow(message());
     // Ports and the claims on the folders are free again: the same world can start.
     const world = await start({ hubPort, dataDir, clusters: [{ id: 'a', port: 0 }, { id: 'b', port: 0 }] });
@@ -59,7 +59,7 @@ describe('a start that fails', () => {
 });
 
 it('survives what an API server without checks has stored: it is left out with a warning, the rest goes on', async () => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'world-'));
+  const dataDir = temporaryFolder('world');
   const clusters = [{ id: 'a', port: 0 }];
   const before = await start({ dataDir, clusters });
   let version = Number(before.clusters.get('a')!.store.resourceVersion);

@@ -1,12 +1,12 @@
-import { appendFileSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { temporaryFolder } from '../../lib/testing/temporary-folder.ts';
 import { distribution } from './distribution.ts';
 import { FileTail } from './file-tail.ts';
 
 function tailed(): { file: string; tail: FileTail; lines: unknown[] } {
-  const file = join(mkdtempSync(join(tmpdir(), 'tail-')), 'log.jsonl');
+  const file = join(temporaryFolder('tail'), 'log.jsonl');
   const lines: unknown[] = [];
   return { file, lines, tail: new FileTail(file, (line) => lines.push(line)) };
 }

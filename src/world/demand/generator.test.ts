@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync, appendFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../lib/testing/temporary-folder.ts';
 import type { Pod } from '../../api/core.ts';
 import { NodeResource, PodResource } from '../../api/resources.ts';
 import type { EmbeddedControlPlane } from '../../embedded/api.ts';
@@ -23,7 +23,7 @@ beforeEach(async () => {
   clock = new VirtualClock();
   plane = await startTestPlane(clock);
   plane.store.create(NodeResource, testNode('node'));
-  file = join(mkdtempSync(join(tmpdir(), 'demand-')), 'demand.jsonl');
+  file = join(temporaryFolder('demand'), 'demand.jsonl');
   told = [];
   interruptions = 0;
   providerUp = true;

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../lib/testing/temporary-folder.ts';
 import { plannedPods } from '../demand/plan.ts';
 import { readTraceMachines } from './machines.ts';
 import { readTraceDemand } from './pods.ts';
@@ -145,7 +145,7 @@ describe('names and phases that are right', () => {
 
 describe('a trace folder', () => {
   it('needs exactly one file of each kind', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'trace-'));
+    const folder = temporaryFolder('trace');
     expect(() => readTrace(join(folder, 'none'), options)).toThrow('--trace: expected a folder, found none');
     expect(() => readTrace(folder, options)).toThrow('expected exactly one CSV file with "node" in its name, found none');
     writeFileSync(join(folder, 'node_list.csv'), NODE_HEADER);
@@ -155,7 +155,7 @@ describe('a trace folder', () => {
   });
 
   it('names the path of a folder that stands where a file is expected', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'trace-'));
+    const folder = temporaryFolder('trace');
     mkdirSync(join(folder, 'node.csv'));
     writeFileSync(join(folder, 'pod.csv'), POD_HEADER);
     expect(() => readTrace(folder, options)).toThrow(expect.objectContaining({ name: 'UsageError', message: `--trace: expected a CSV file at ${join(folder, 'node.csv')}, found a folder` }));
