@@ -1,3 +1,5 @@
+import { PartedMap } from './parted.ts';
+
 /** Gone entries that are left alone, so that small maps are never tidied up. */
 const FEW = 1_024;
 
@@ -9,7 +11,7 @@ export class OrderedMap<V> {
   private keys: (string | undefined)[] = [];
   private values: V[] = [];
   /** Counted from the first entry ever; `dropped` of them are in the lists no more. */
-  private readonly places = new Map<string, number>();
+  private readonly places = new PartedMap<number>();
   private dropped = 0;
   private head = 0;
 

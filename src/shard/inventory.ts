@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import { PartedMap, PartedSet } from '../lib/parted.ts';
 import { inTurns } from '../lib/turns.ts';
 import type { EngineMachine, MachineReason, Millis } from '../engine/types.ts';
 import type { ProviderMachine } from '../provider/provider-machine.ts';
@@ -36,14 +37,14 @@ export class Inventory {
   private readonly untold = new Map<string, number>();
   private readonly clock: Clock;
   private readonly isHeld: (id: string) => boolean;
-  private readonly records = new Map<string, MachineRecord>();
+  private readonly records = new PartedMap<MachineRecord>();
   private readonly listeners: ((change: InventoryChange) => void)[] = [];
-  private readonly dirty = new Set<string>();
-  private readonly gone = new Set<string>();
+  private readonly dirty = new PartedSet();
+  private readonly gone = new PartedSet();
   private readonly withObstacle = new Set<string>();
   /** Grows with every start and end of a provider call; a List that began earlier may be older than that call's answer. */
   private touches = 0;
-  private readonly touched = new Map<string, number>();
+  private readonly touched = new PartedMap<number>();
 
   /** `isHeld`: whether a person holds the machine; asked when it is first seen, so that not even one plan passes it over. */
   constructor(clock: Clock, isHeld: (id: string) => boolean = () => false) {
@@ -283,8 +284,8 @@ export class Inventory {
   }
 }
 
-/** Takes the first `limit` members out of the set. */
-function take(set: Set<string>, limit: number): string[] {
+/** Takes `limit` members out of the set, if it has so many. */
+function take(set: PartedSet, limit: number): string[] {
   const taken: string[] = [];
   for (const id of set) {
     if (taken.length >= limit) break;

@@ -1,4 +1,5 @@
 import type { CapacityType, MachineState } from '../engine/types.ts';
+import { PartedSet } from '../lib/parted.ts';
 import { PriceRange } from './price-range.ts';
 import type { MachineRecord } from './record.ts';
 
@@ -13,7 +14,7 @@ export interface Offer {
 /** Which machines one provider has, how many in each state, and what it offers; kept up with each change of one of them. */
 export class SupplyTally {
   /** Live: it may be walked in turns while it changes. */
-  readonly ids = new Set<string>();
+  readonly ids = new PartedSet();
   private readonly byState = noMachines();
   private readonly offersByKey = new Map<string, Omit<Offer, 'prices'> & { prices: PriceRange }>();
 

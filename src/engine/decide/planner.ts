@@ -209,11 +209,11 @@ function* idleOf(inventory: Inventory): Generator<number, void> {
 
 /** Each once. Written out only when it is read: after a start these are all machines there are. */
 function* namesOf(lists: readonly Iterable<number>[], removed: readonly string[], inventory: Inventory): Iterator<string> {
-  const seen = new Set<number>();
+  const seen = new Uint8Array(inventory.marked.length); // by slot: a Set of all machines moves them when it grows
   for (const list of lists) {
     for (const slot of list) {
-      if (seen.has(slot) || inventory.role(slot) === ROLE.none) continue;
-      seen.add(slot);
+      if (seen[slot] === 1 || inventory.role(slot) === ROLE.none) continue;
+      seen[slot] = 1;
       yield inventory.id(slot);
     }
   }

@@ -1,6 +1,7 @@
 import type { MachineState } from '../../engine/types.ts';
 import { sleep } from '../../lib/clock.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { PartedSet, type Texts } from '../../lib/parted.ts';
 import type { Random } from '../../lib/random.ts';
 import { inTurns } from '../../lib/turns.ts';
 import type { DecodedList, ProviderClient } from '../../provider/client.ts';
@@ -58,7 +59,7 @@ export interface PollerOptions {
   readonly onTrust: (trusted: boolean) => void;
   readonly onRejected: (reason: string) => void;
   /** After a complete List that was believed: all that it named. */
-  readonly onFullList?: (named: ReadonlySet<string>) => void;
+  readonly onFullList?: (named: Texts) => void;
 }
 
 /** The view is called stale, and nothing is taken away by it, when it is older than so many polls. */
@@ -156,7 +157,7 @@ export class ProviderPoller implements Runnable {
     });
     signal.throwIfAborted();
     if (full) {
-      const named = new Set<string>();
+      const named = new PartedSet();
       await inTurns(answer.machines, ({ id }) => named.add(id));
       for (const { id } of answer.rejected) named.add(id);
       await this.remove(named, signal);
@@ -207,14 +208,14 @@ export class ProviderPoller implements Runnable {
     if (told > MAX_TOLD) log.warn({ refused: told }, `${told - MAX_TOLD} more records of the List are refused`);
   }
 
-  private async remove(named: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
+  private async remove(named: Texts, signal: AbortSignal): Promise<void> {
     const { inventory, log } = this.options;
     // Only these can make a difference; they are looked at again below, together, and once more when their turn has come.
     const suspects: string[] = [];
     await inTurns(inventory.all(), ({ seen, missedLists }) => {
       if (missedLists > 0 || !named.has(seen.id)) suspects.push(seen.id);
     });
-    const others = this.others(named);
+    const others = await this.others(named);
     const verdict = removalVerdict(knownMachines(inventory, suspects), this.known, named, others);
     if (verdict.quarantined) return await this.doubt(verdict.absent, others, named.size === 0, signal);
     this.believe();
@@ -228,12 +229,14 @@ export class ProviderPoller implements Runnable {
   }
 
   /** Machines of before the start that no object describes: of all that an earlier process knew, those whose ids we do not. */
-  private others(named: ReadonlySet<string>): ByNumber {
+  private async others(named: Texts): Promise<ByNumber> {
     const { inventory, isForeign } = this.options;
     const before = (this.knownBefore ??= this.options.knownBefore?.() ?? NOTHING);
     if (before.machines === 0) return { known: 0, missing: 0, bound: 0 };
     let refused = 0;
-    for (const id of named) if (!inventory.get(id) && !isForeign(id) && inventory.isAnothers?.(id) !== true) refused++;
+    await inTurns(named, (id) => {
+      if (!inventory.get(id) && !isForeign(id) && inventory.isAnothers?.(id) !== true) refused++;
+    });
     const { Configuring, Configured, Draining } = inventory.tally.countByState();
     return byNumber(before, { byId: this.known, machines: inventory.size, bound: Configuring + Configured + Draining, refused });
   }

@@ -1,3 +1,5 @@
+import type { Texts } from '../../lib/parted.ts';
+
 /** More than this many machines, and more than this share, vanishing at once is taken for a broken List. */
 const QUARANTINE_MACHINES = 10;
 const QUARANTINE_FRACTION = 0.1;
@@ -60,7 +62,7 @@ export function byNumber(before: KnownBefore, found: KnownBefore & { readonly by
  * `size` is how many machines were known before the List, by their ids; they are judged on their own, and again together
  * with those known by their number.
  */
-export function removalVerdict(known: Iterable<KnownMachine>, size: number, named: ReadonlySet<string>, byNumber: ByNumber = { known: 0, missing: 0, bound: 0 }): RemovalVerdict {
+export function removalVerdict(known: Iterable<KnownMachine>, size: number, named: Texts, byNumber: ByNumber = { known: 0, missing: 0, bound: 0 }): RemovalVerdict {
   const removed: string[] = [];
   const missed = new Map<string, number>();
   const absent: string[] = [];

@@ -1,3 +1,4 @@
+import type { Texts } from '../../lib/parted.ts';
 import type { ProviderMachine } from '../../provider/provider-machine.ts';
 import type { Inventory } from '../inventory.ts';
 import type { MachineRecord } from '../record.ts';
@@ -74,7 +75,7 @@ export class Holdings {
   }
 
   /** A full List names these: what it does not name is disputed no more. */
-  named(ids: ReadonlySet<string>): void {
+  named(ids: Pick<Texts, 'has'>): void {
     for (const id of this.claims) if (!ids.has(id)) this.claims.delete(id);
   }
 
