@@ -165,6 +165,49 @@ describe('a decision', () => {
   });
 });
 
+describe('a refusal that is held', () => {
+  const held = { code: 'NOT_FOUND', words: 'create: no', kind: 'Unknown', isFinal: true, isGone: true, isOfRequest: false } as const;
+  function refused() {
+    const t = setUp();
+    t.inventory.observe(seen('m', 'Speculative'), t.inventory.mark());
+    t.inventory.setIntent('m', bind);
+    t.inventory.begin('m', operation);
+    t.inventory.end('m', { error: 'create: no', recheck: true, inDoubtUntil: 7, held });
+    return t;
+  }
+
+  it('is taken once', () => {
+    const { inventory } = refused();
+    expect(inventory.get('m')?.operation).toMatchObject({ held, inDoubtUntil: 7 });
+    expect(inventory.takeHeld('m')).toBe(held);
+    expect(inventory.takeHeld('m')).toBeUndefined();
+    expect(inventory.get('m')?.operation).toEqual({ ...operation, lastError: 'create: no' });
+  });
+
+  it('and the doubt are over when the machine turns up in another state, or a call is accepted; not when nothing has changed', () => {
+    const { inventory } = refused();
+    inventory.observe(seen('m', 'Speculative'), inventory.mark());
+    expect(inventory.get('m')?.operation).toMatchObject({ held, inDoubtUntil: 7 });
+    inventory.observe(seen('m', 'Creating'), inventory.mark());
+    expect(inventory.get('m')?.operation).toEqual({ ...operation, lastError: 'create: no' });
+    const accepted = refused().inventory;
+    accepted.end('m', { seen: seen('m', 'Speculative'), operationId: 'op-1' });
+    expect(accepted.get('m')?.operation).toEqual({ ...operation, operationId: 'op-1' });
+  });
+
+  it('is looked into anew when the doubt ends: what was asked before that says nothing', () => {
+    const { inventory } = refused();
+    const mark = inventory.mark();
+    inventory.observe(seen('m', 'Speculative'), mark);
+    inventory.endDoubt('m');
+    inventory.observe(seen('m', 'Speculative'), mark);
+    expect(inventory.get('m')).toMatchObject({ recheck: true, operation: { held } });
+    expect(inventory.get('m')?.operation?.inDoubtUntil).toBeUndefined();
+    inventory.observe(seen('m', 'Speculative'), inventory.mark());
+    expect(inventory.get('m')).toMatchObject({ recheck: false, operation: { held } });
+  });
+});
+
 it('a machine that is being configured wakes nobody each time it is listed', () => {
   const { inventory, changes } = setUp();
   inventory.observe(seen('m', 'Idle'), inventory.mark());

@@ -5,7 +5,7 @@ import type { EngineMachine, MachineReason, Millis } from '../engine/types.ts';
 import type { ProviderMachine } from '../provider/provider-machine.ts';
 import { InventoryTally } from './inventory-tally.ts';
 import { toEngineMachine } from './record.ts';
-import type { MachineIntent, MachineRecord, Operation } from './record.ts';
+import type { MachineIntent, MachineRecord, Operation, Refusal } from './record.ts';
 import { differs, settleAssignment, settleIntent } from './settle.ts';
 import { SupplyTally } from './supply-tally.ts';
 
@@ -120,17 +120,22 @@ export class Inventory {
   }
 
   /** Ends a provider call: with the machine as the answer describes it, or with the error text. */
-  end(id: string, outcome: { readonly seen: ProviderMachine; readonly operationId: string } | { readonly error: string; readonly recheck: boolean; readonly isRefusal?: boolean; readonly retryAt?: Millis }): void {
+  end(id: string, outcome: { readonly seen: ProviderMachine; readonly operationId: string } | CallFailure): void {
     this.touch(id);
     const before = this.records.get(id);
     if (!before) return;
     if ('seen' in outcome) {
-      const operation = before.operation && { ...before.operation, operationId: outcome.operationId, lastError: '' };
+      // It was accepted under a token above those of all earlier tries: none of them can take effect any more.
+      const operation = before.operation && { ...withoutDoubt(before.operation), operationId: outcome.operationId, lastError: '' };
       this.adopt(before, outcome.seen, { ...before, busy: false, operation, obstacle: '' });
       return;
     }
     const refusals = (before.operation?.refusals ?? 0) + 1;
-    const operation = before.operation && { ...before.operation, lastError: outcome.error, ...(outcome.isRefusal && { refusals }), ...(outcome.retryAt !== undefined && { retryAt: outcome.retryAt }) };
+    const { error, retryAt, inDoubtUntil, held } = outcome;
+    const operation = before.operation && {
+      ...before.operation, lastError: error, ...(outcome.isRefusal && { refusals }),
+      ...(retryAt !== undefined && { retryAt }), ...(inDoubtUntil !== undefined && { inDoubtUntil }), ...(held && { held }),
+    };
     this.replace(before, { ...before, busy: false, operation, recheck: before.recheck || outcome.recheck });
   }
 
@@ -139,6 +144,21 @@ export class Inventory {
     // A decision starts a new story: the operation of the last one is over.
     const isOther = before.intent?.kind !== intent?.kind;
     this.replace(before, { ...before, intent, operation: before.busy ? before.operation : undefined, ...(isOther && { obstacle: '' }) });
+  }
+
+  /** No try of the operation can take effect any more: whoever asks from now on learns whether one has. */
+  endDoubt(id: string): void {
+    this.touch(id);
+    const before = this.mustGet(id);
+    const { inDoubtUntil: _over, ...operation } = before.operation ?? {};
+    this.replace(before, { ...before, recheck: true, ...(before.operation && { operation: operation as Operation }) });
+  }
+
+  /** What the provider said is the verdict now. */
+  takeHeld(id: string): Refusal | undefined {
+    const before = this.mustGet(id);
+    if (before.operation) this.replace(before, { ...before, operation: withoutDoubt(before.operation) });
+    return before.operation?.held;
   }
 
   forgetRecheck(id: string): void {
@@ -237,7 +257,7 @@ export class Inventory {
       intent: settleIntent(base?.intent, seen),
       hold: base?.hold ?? this.isHeld(seen.id),
       since: sameState && before ? before.since : now,
-      operation: base?.operation,
+      operation: sameState || !base?.operation ? base?.operation : withoutDoubt(base.operation),
       busy: base?.busy ?? false,
       recheck: base?.recheck ?? false,
       stuck: sameState ? (base?.stuck ?? false) : false,
@@ -282,6 +302,19 @@ export class Inventory {
     if (!record) throw new Error(`machine ${id} is not in the inventory`);
     return record;
   }
+}
+
+/** No answer came, or no verdict; see `Operation` for what else is kept of it. */
+interface CallFailure extends Pick<Operation, 'retryAt' | 'inDoubtUntil' | 'held'> {
+  readonly error: string;
+  readonly recheck: boolean;
+  readonly isRefusal?: boolean;
+}
+
+function withoutDoubt(operation: Operation): Operation {
+  if (operation.inDoubtUntil === undefined && !operation.held) return operation;
+  const { inDoubtUntil: _until, held: _refusal, ...settled } = operation;
+  return settled;
 }
 
 /** Takes `limit` members out of the set, if it has so many. */

@@ -1,4 +1,5 @@
 import type { Assignment, EngineMachine, MachineReason, Millis } from '../engine/types.ts';
+import type { FailureClass } from '../provider/failure-class.ts';
 import type { ProviderMachine } from '../provider/provider-machine.ts';
 import type { Requirement } from '../api/profile.ts';
 
@@ -52,7 +53,26 @@ export interface Operation {
   readonly refusals?: number;
   /** After a try that brought no answer: not tried again before. Absent = at once. */
   readonly retryAt?: Millis;
+  /** A try brought no answer, and may take effect until then, whatever is said to later ones; absent = all were answered. */
+  readonly inDoubtUntil?: Millis;
+  /** What the provider said to the last try while an earlier one was in doubt: no verdict before the machine was looked at after that time. */
+  readonly held?: Refusal;
   readonly lastError: string;
+}
+
+/** A provider's definite no. */
+export interface Refusal {
+  /** The name of the status code: what makes two refusals the same one, whatever their words. */
+  readonly code: string;
+  /** What was refused, and the provider's own words. */
+  readonly words: string;
+  readonly kind: FailureClass;
+  /** Asking again is of no use. */
+  readonly isFinal: boolean;
+  /** The provider knows no such machine. */
+  readonly isGone: boolean;
+  /** Not the machine is the trouble but what was asked of it: another one would be refused as well. */
+  readonly isOfRequest: boolean;
 }
 
 /** A drain that was given up because the provider refused it time and again. The machine serves on. */

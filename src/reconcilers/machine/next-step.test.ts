@@ -165,3 +165,21 @@ describe('in any situation', () => {
     }));
   });
 });
+
+describe('a refusal that is held, since an earlier try may take effect', () => {
+  const held = { code: 'NOT_FOUND', words: 'drain: no', kind: 'Unknown', isFinal: true, isGone: true, isOfRequest: false } as const;
+  const drain = { kind: 'Drain', operationId: '', startedAt: 0, attempts: 2, lastError: 'drain: no' } as const;
+  const machine = (inDoubtUntil: number | undefined, fields: Partial<MachineRecord> = {}): MachineRecord =>
+    record('Configured', intents.unbind, { operation: { ...drain, held, ...(inDoubtUntil !== undefined && { inDoubtUntil }) }, ...fields });
+
+  it('waits for the end of the doubt, a look after it, and nothing else', () => {
+    expect([step(machine(NOW + 1)), step(machine(NOW)), step(machine(undefined))]).toEqual(['wait:doubt', 'look', 'conclude']);
+    for (const circumstances of [{ active: false }, { leaseProven: false }, { connected: false }, { demandKnown: false }]) {
+      expect([step(machine(NOW + 1), circumstances), step(machine(undefined), circumstances)]).toEqual(['wait:doubt', 'conclude']);
+    }
+  });
+
+  it('comes after a look that is due for another reason, and after a hold', () => {
+    expect([step(machine(NOW + 1, { recheck: true })), step(machine(undefined, { hold: true })), step(machine(undefined, { busy: true }))]).toEqual(['look', 'drop', 'wait:provider']);
+  });
+});

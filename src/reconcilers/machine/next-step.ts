@@ -1,4 +1,4 @@
-import type { MachineRecord, MachineIntent, OperationKind } from '../../shard/record.ts';
+import type { MachineRecord, MachineIntent, Operation, OperationKind } from '../../shard/record.ts';
 
 export type BindIntent = Extract<MachineIntent, { kind: 'bind' }>;
 export type UnbindIntent = Extract<MachineIntent, { kind: 'unbind' }>;
@@ -8,8 +8,10 @@ export type Step =
   | { readonly do: 'nothing' }
   /** Something was ignored during a call, or a call ended ambiguously: ask the provider. */
   | { readonly do: 'look' }
+  /** No try of the call can take effect any more, and none has: what the provider said to the last one is so. */
+  | { readonly do: 'conclude' }
   /** Nothing to do until the named thing changes; the change will wake us. */
-  | { readonly do: 'wait'; readonly for: 'provider' | 'session' | 'demand' | 'lease' | 'mode' | 'cooldown' | 'hold' }
+  | { readonly do: 'wait'; readonly for: 'provider' | 'session' | 'demand' | 'lease' | 'mode' | 'cooldown' | 'hold' | 'doubt' }
   | { readonly do: 'create'; readonly intent: BindIntent }
   | { readonly do: 'configure'; readonly intent: BindIntent }
   | { readonly do: 'drain'; readonly intent: UnbindIntent }
@@ -47,6 +49,7 @@ function wantedStep(machine: MachineRecord, circumstances: Circumstances): Step 
   // Before anything that takes time: to the operator a held machine serves, so Pods come to it at once.
   if (machine.hold && isOursToBegin(machine)) return { do: 'drop' };
   if (machine.recheck) return { do: 'look' };
+  if (machine.operation?.held) return heldStep(machine.operation, circumstances);
   if (!intent) return { do: 'nothing' };
   if (isOursToBegin(machine) && !mayBegin(intent, circumstances)) return { do: 'drop' };
   if (!circumstances.active) return { do: 'wait', for: 'mode' };
@@ -63,6 +66,12 @@ function wantedStep(machine: MachineRecord, circumstances: Circumstances): Step 
       if (machine.hold) return { do: 'wait', for: 'hold' };
       return circumstances.leaseProven ? { do: 'delete' } : { do: 'wait', for: 'lease' };
   }
+}
+
+/** A refusal while an earlier try of the same call may take effect: one look once that cannot be any more, and it is the verdict. */
+function heldStep({ inDoubtUntil }: Operation, { now }: Circumstances): Step {
+  if (inDoubtUntil === undefined) return { do: 'conclude' };
+  return inDoubtUntil > now ? { do: 'wait', for: 'doubt' } : { do: 'look' };
 }
 
 /** Taking away that the plan decided and that has not begun; the next plan decides it again if it is still right. */

@@ -12,13 +12,12 @@ import type { FailureClass } from '../../provider/failure-class.ts';
 import { after, done } from '../../runtime/types.ts';
 import type { Log, ReconcileContext, Reconciler, Result } from '../../runtime/types.ts';
 import type { Inventory } from '../../shard/inventory.ts';
-import type { CallKind, MachineRecord, OperationKind } from '../../shard/record.ts';
+import type { CallKind, MachineRecord, OperationKind, Refusal } from '../../shard/record.ts';
 import type { ProviderGate } from '../../shard/provider/gate.ts';
 import type { Rests } from '../../shard/rests.ts';
 import { STEP_OF, nextStep } from './next-step.ts';
 import type { BindIntent, Step, UnbindIntent } from './next-step.ts';
 import { refusalOf } from './refusal.ts';
-import type { Refusal } from './refusal.ts';
 
 /** The longest pause between two tries of one call. */
 const RETRY_MAX_MS = 30_000;
@@ -114,8 +113,11 @@ export class MachineReconciler implements Reconciler {
         this.drop(id);
         return this.untilRested(id);
       case 'look':
+        if (isDoubtOver(machine, clock.now())) inventory.endDoubt(id);
         await this.deps.gate.run('Get', machine.seen.cluster, ctx.signal, () => this.look(id, ctx.signal));
         return this.untilRested(id);
+      case 'conclude':
+        return this.conclude(id);
       case 'create':
         return this.call(machine, 'Create', (limits) => this.deps.provider.create(id, limits), ctx.signal);
       case 'configure':
@@ -157,7 +159,7 @@ export class MachineReconciler implements Reconciler {
     const rest = machine?.intent?.kind === 'bind' ? machine.intent.rest : undefined;
     const now = this.deps.clock.now();
     const clusterRest = machine?.intent?.kind === 'bind' ? now + this.deps.clusterRests.restMs(machine.intent.to.cluster) : undefined;
-    const ends = [machine?.coolUntil, machine?.drainRefusal?.until, machine?.operation?.retryAt, rest?.until, clusterRest].filter((end) => end !== undefined && end > now) as number[];
+    const ends = [machine?.coolUntil, machine?.drainRefusal?.until, machine?.operation?.retryAt, machine?.operation?.held && machine.operation.inDoubtUntil, rest?.until, clusterRest].filter((end) => end !== undefined && end > now) as number[];
     return ends.length === 0 ? done : after(Math.min(...ends) - now);
   }
 
@@ -254,7 +256,10 @@ export class MachineReconciler implements Reconciler {
       prepare();
       const startedAt = clock.now();
       const startedMono = clock.monotonic();
-      inventory.begin(id, { kind, operationId: '', startedAt, attempts, ...(last?.refusals !== undefined && { refusals: last.refusals }), lastError: '' });
+      inventory.begin(id, {
+        kind, operationId: '', startedAt, attempts, lastError: '',
+        ...(last?.refusals !== undefined && { refusals: last.refusals }), ...(last?.inDoubtUntil !== undefined && { inDoubtUntil: last.inDoubtUntil }),
+      });
       try {
         const ack = await send({ ...this.limits(kind, signal), ...pass, onSequence: (sequence) => inventory.sent(id, sequence) });
         if (ack.machine) inventory.end(id, { seen: ack.machine, operationId: ack.operationId });
@@ -266,7 +271,7 @@ export class MachineReconciler implements Reconciler {
         return done;
       } catch (error) {
         try {
-          return this.failed(id, kind, error, (clock.monotonic() - startedMono) / 1000);
+          return this.failed(id, kind, error, { seconds: (clock.monotonic() - startedMono) / 1000, mayTakeEffectMs: Math.max(0, pass.notAfterMonotonicMs - clock.monotonic()) });
         } finally {
           if (!signal.aborted) this.hear(id, kind, error);
         }
@@ -275,29 +280,53 @@ export class MachineReconciler implements Reconciler {
   }
 
   /**
-   * An ambiguous failure (deadline, connection) may have happened all the same: look before repeating. A definite refusal
-   * ends the decision and rests the machine, so that the next plan chooses another one; some are worth a few tries before.
-   * Throws to be retried with backoff.
+   * An ambiguous failure (deadline, connection) may have happened all the same: look before repeating. A definite refusal is
+   * the verdict, unless a try before it was ambiguous: that one may still arrive, and neither that a later try was refused nor
+   * that it has not arrived yet tells what becomes of it (ADR-0051). Throws to be retried with backoff.
    */
-  private failed(id: string, kind: OperationKind, error: unknown, seconds: number): Result {
+  private failed(id: string, kind: OperationKind, error: unknown, { seconds, mayTakeEffectMs }: { readonly seconds: number; readonly mayTakeEffectMs: number }): Result {
     const { inventory, clock } = this.deps;
     const message = error instanceof Error ? error.message : String(error);
     if (error instanceof ProviderError && error.code === 'Late') return this.late(id, kind, message, seconds);
     const refusal = refusalOf(error, kind);
-    if (refusal && error instanceof ProviderError && error.code !== 'Fenced') this.deps.onFailureClass(kind, refusal.kind);
+    const isFenced = error instanceof ProviderError && error.code === 'Fenced';
+    if (refusal && !isFenced) this.deps.onFailureClass(kind, refusal.kind);
     if (refusal?.kind === 'Throttled') return this.throttled(id, kind, message, seconds);
-    const attempts = inventory.get(id)?.operation?.attempts ?? 1;
+    const operation = inventory.get(id)?.operation;
+    const attempts = operation?.attempts ?? 1;
     const retryMs = refusal || attempts === 1 ? 0 : this.jittered(Math.min(RETRY_MAX_MS, UNANSWERED_RETRY_MS * 2 ** (attempts - 2)));
-    inventory.end(id, { error: `${kind.toLowerCase()}: ${message}`, recheck: true, isRefusal: refusal !== undefined, ...(retryMs > 0 && { retryAt: clock.now() + retryMs }) });
+    const isAmbiguous = !refusal || (error instanceof ProviderError && error.isAmbiguous);
+    const isHeld = refusal !== undefined && !isFenced && (isAmbiguous || operation?.inDoubtUntil !== undefined);
+    inventory.end(id, {
+      error: `${kind.toLowerCase()}: ${message}`, recheck: true, isRefusal: refusal !== undefined,
+      ...(retryMs > 0 && { retryAt: clock.now() + retryMs }),
+      // Whoever answers with a code that says nothing has answered: to look once is enough.
+      ...(!refusal && { inDoubtUntil: Math.max(operation?.inDoubtUntil ?? 0, clock.now() + mayTakeEffectMs) }),
+      ...(isHeld && { held: refusal }),
+    });
     this.deps.onOutcome(kind, error instanceof ProviderError ? outcomeLabel(error.code) : 'other', seconds);
-    if (error instanceof ProviderError && error.code === 'Fenced') {
+    if (isFenced) {
       this.deps.onFenced(id, message);
       return done;
     }
     if (!refusal) throw error;
+    if (!isHeld) return this.refused(id, kind, refusal);
+    this.deps.log.warn({ machine: id, operation: kind, error: message }, 'the provider refused, and a try before brought no answer: the machine is looked at before anything is concluded');
+    return this.untilRested(id);
+  }
+
+  /** The machine is as it was before the first try, and no try can change that any more. */
+  private conclude(id: string): Result {
+    const kind = this.deps.inventory.get(id)?.operation?.kind;
+    const refusal = this.deps.inventory.takeHeld(id);
+    return kind && refusal ? this.refused(id, kind, refusal) : done;
+  }
+
+  /** Ends the decision and rests the machine, so that the next plan chooses another one; some refusals are worth a few tries before. */
+  private refused(id: string, kind: OperationKind, refusal: Refusal): Result {
+    const { inventory, clock } = this.deps;
     const machine = inventory.get(id);
-    const isGone = error instanceof ProviderError && error.code === 'NotFound';
-    if (machine?.intent?.kind === 'unbind' && kind === 'Drain' && !isGone) return this.drainRefused(machine, machine.intent, refusal);
+    if (machine?.intent?.kind === 'unbind' && kind === 'Drain' && !refusal.isGone) return this.drainRefused(machine, machine.intent, refusal);
     if (machine?.intent?.kind === 'bind') {
       this.deps.onBindRefused(machine, kind, refusal);
       if (refusal.isOfRequest && (machine.intent.rest?.refusals ?? 0) + 1 < TRIES) return this.requestRefused(id, machine.intent, refusal);
@@ -306,7 +335,7 @@ export class MachineReconciler implements Reconciler {
     const rested = inventory.get(id);
     if (rested?.intent && (rested.intent.kind !== 'bind' || kind === rested.operation?.kind)) inventory.setIntent(id, undefined);
     inventory.update(id, { coolUntil: Math.max(rested?.coolUntil ?? 0, clock.now() + restMs), obstacle: refusal.words });
-    this.deps.log.warn({ machine: id, operation: kind, class: refusal.kind, error: message, restMs }, 'the provider refused: decision dropped, machine rests');
+    this.deps.log.warn({ machine: id, operation: kind, class: refusal.kind, error: refusal.words, restMs }, 'the provider refused: decision dropped, machine rests');
     return this.untilRested(id);
   }
 
@@ -333,13 +362,14 @@ export class MachineReconciler implements Reconciler {
     return this.again(id, kind, message, this.jittered(RETRY_MS));
   }
 
-  /** Surely nothing has happened: the same is tried after a pause, unless something else is decided meanwhile. */
+  /** The same is tried after a pause. Nothing has come of this try; if surely of none, something else may be decided meanwhile. */
   private again(id: string, kind: OperationKind, message: string, pauseMs: number): Result {
     const { inventory, clock } = this.deps;
     const until = clock.now() + pauseMs;
-    inventory.end(id, { error: `${kind.toLowerCase()}: ${message}`, recheck: false, retryAt: until });
+    const isInDoubt = inventory.get(id)?.operation?.inDoubtUntil !== undefined;
+    inventory.end(id, { error: `${kind.toLowerCase()}: ${message}`, recheck: isInDoubt, retryAt: until });
     const intent = inventory.get(id)?.intent;
-    if (kind === 'Configure' && intent?.kind === 'bind') inventory.setIntent(id, { ...intent, configureSent: false, rest: { refusals: intent.rest?.refusals ?? 0, until } });
+    if (kind === 'Configure' && intent?.kind === 'bind' && !isInDoubt) inventory.setIntent(id, { ...intent, configureSent: false, rest: { refusals: intent.rest?.refusals ?? 0, until } });
     return after(pauseMs);
   }
 
@@ -418,6 +448,11 @@ export class MachineReconciler implements Reconciler {
       limit.clear();
     }
   }
+}
+
+/** For what was refused: nothing that was tried can take effect from now on. */
+function isDoubtOver({ operation }: MachineRecord, now: number): boolean {
+  return operation?.held !== undefined && operation.inDoubtUntil !== undefined && operation.inDoubtUntil <= now;
 }
 
 function outcomeLabel(code: ProviderError['code']): string {
