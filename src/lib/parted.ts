@@ -1,12 +1,13 @@
 /**
  * A Map and a Set of up to hundreds of thousands of entries. The built-in ones move all they have whenever they have doubled, which at a
- * quarter of a million entries stops everything for 50 to 80 ms. The first entries of these are in one table, in the order in which they were
- * added; those for which that has no room are in parts that grow one by one, an entry's part follows from its key. They are walked
- * table by table; what is added to one that a walk has passed is not met by it.
+ * quarter of a million entries stops everything for 50 to 80 ms. Of these, once they are large, every entry is in one of several tables, which
+ * grow one by one; which one follows from its key. They are walked in the order in which entries were added while they are small, then table by
+ * table. What is added to a table that a walk has passed is not met by it.
  */
 import { textHash } from './text-hash.ts';
 
-const MOST_IN_FIRST = 16_384;
+/** So many entries are moved in a millisecond or two. */
+const LARGE = 16_384;
 const PART_BITS = 6;
 
 /** What a Set and a PartedSet are to those who only look. */
@@ -15,95 +16,83 @@ export interface Texts extends Iterable<string> {
   has(text: string): boolean;
 }
 
-interface Table {
-  readonly size: number;
-  has(key: string): boolean;
-}
-
-/** Which of the tables has a key, or is to have it. */
-class Tables<T extends Table> {
-  readonly all: T[];
-  readonly #make: () => T;
-
-  constructor(make: () => T) {
-    this.#make = make;
-    this.all = [make()];
-  }
-
-  get size(): number {
-    let size = 0;
-    for (const table of this.all) size += table.size;
-    return size;
-  }
-
-  of(key: string): T {
-    const first = this.all[0] as T;
-    if (this.all.length === 1 || first.has(key)) return first;
-    return this.#partOf(key);
-  }
-
-  toAddTo(key: string): T {
-    const table = this.of(key);
-    if (table !== this.all[0] || table.size < MOST_IN_FIRST || table.has(key)) return table;
-    while (this.all.length <= 2 ** PART_BITS) this.all.push(this.#make());
-    return this.#partOf(key);
-  }
-
-  #partOf(key: string): T {
-    return this.all[1 + (textHash(key) >>> (32 - PART_BITS))] as T;
-  }
-}
-
 export class PartedMap<V> {
-  readonly #tables = new Tables(() => new Map<string, V>());
+  /** All entries while there are few, then none. Never changed again once they have moved, for whoever walks it. */
+  #first = new Map<string, V>();
+  #parts: readonly Map<string, V>[] = [];
+  #size = 0;
 
   get size(): number {
-    return this.#tables.size;
+    return this.#size;
   }
 
   has(key: string): boolean {
-    return this.#tables.of(key).has(key);
+    return this.#tableOf(key).has(key);
   }
 
   get(key: string): V | undefined {
-    return this.#tables.of(key).get(key);
+    return this.#tableOf(key).get(key);
   }
 
   set(key: string, value: V): void {
-    this.#tables.toAddTo(key).set(key, value);
+    const table = this.#tableOf(key);
+    const before = table.size;
+    table.set(key, value);
+    this.#size += table.size - before;
+    if (table === this.#first && table.size > LARGE) this.#part();
   }
 
   delete(key: string): boolean {
-    return this.#tables.of(key).delete(key);
+    if (!this.#tableOf(key).delete(key)) return false;
+    this.#size--;
+    return true;
   }
 
   /** Live, but for what is added to a table that was passed. */
+  *keys(): Generator<string, void> {
+    const first = this.#first;
+    for (const key of first.keys()) if (first === this.#first || this.has(key)) yield key;
+    for (const part of this.#parts) for (const key of part.keys()) if (!first.has(key)) yield key;
+  }
+
+  /** As `keys`. */
   *values(): Generator<V, void> {
-    for (const table of this.#tables.all) yield* table.values();
+    for (const key of this.keys()) yield this.get(key) as V;
+  }
+
+  #tableOf(key: string): Map<string, V> {
+    return this.#parts.length === 0 ? this.#first : (this.#parts[textHash(key) >>> (32 - PART_BITS)] as Map<string, V>);
+  }
+
+  #part(): void {
+    const before = this.#first;
+    this.#first = new Map();
+    this.#parts = Array.from({ length: 2 ** PART_BITS }, () => new Map<string, V>());
+    for (const [key, value] of before) this.#tableOf(key).set(key, value);
   }
 }
 
 export class PartedSet implements Texts {
-  readonly #tables = new Tables(() => new Set<string>());
+  readonly #map = new PartedMap<true>();
 
   get size(): number {
-    return this.#tables.size;
+    return this.#map.size;
   }
 
   has(text: string): boolean {
-    return this.#tables.of(text).has(text);
+    return this.#map.has(text);
   }
 
   add(text: string): void {
-    this.#tables.toAddTo(text).add(text);
+    this.#map.set(text, true);
   }
 
   delete(text: string): boolean {
-    return this.#tables.of(text).delete(text);
+    return this.#map.delete(text);
   }
 
   /** Live, but for what is added to a table that was passed. */
-  *[Symbol.iterator](): Generator<string, void> {
-    for (const table of this.#tables.all) yield* table;
+  [Symbol.iterator](): Generator<string, void> {
+    return this.#map.keys();
   }
 }

@@ -25,7 +25,7 @@ export class WriteQueue {
 
   /** It changed. `now` never goes back. */
   add(id: string, now: number): void {
-    if (!this.has(id)) this.settling.add(id, now + this.settleMs);
+    if (!this.urgent.has(id) && !this.failed.has(id)) this.settling.add(id, now + this.settleMs); // which keeps an earlier time
   }
 
   /** Somebody waits for it. */

@@ -12,6 +12,9 @@ import { Doubt } from './doubt.ts';
 import { byNumber, removalVerdict } from './removal.ts';
 import type { ByNumber, KnownBefore, KnownMachine, Quarantine } from './removal.ts';
 
+/** Merging a machine takes longer than looking at one. */
+const MERGED_PER_TURN = 500;
+
 export interface PollerSettings {
   readonly pollMs: number;
   readonly fullListMs: number;
@@ -154,7 +157,7 @@ export class ProviderPoller implements Runnable {
     // Machines that were touched meanwhile are newer than the List (`mark`), however many turns the merge takes.
     await inTurns(answer.machines, (seen) => {
       if (!this.options.isForeign(seen.id)) inventory.observe(seen, mark);
-    });
+    }, MERGED_PER_TURN);
     signal.throwIfAborted();
     if (full) {
       const named = new PartedSet();
