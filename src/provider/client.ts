@@ -183,7 +183,7 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
       const call = callOptions(limits, LIST_MS);
       if (!isLarge) return decodeList(await unary(listMethod, filter, call));
       checkObstacle();
-      return decodeList(await thread.list(peer.address, filter, { timeoutMs: LIST_MS, ...call }).catch(rethrow));
+      return await thread.list(peer.address, filter, { timeoutMs: LIST_MS, ...call }).catch(rethrow);
     },
     providerNow: () => offset.toProviderTime(clock.monotonic()),
     close() {

@@ -1,16 +1,18 @@
 import { ServerCredentials, type ServerUnaryCall, status } from '@grpc/grpc-js';
-import { afterEach, describe, expect, it } from 'vitest';
+import { Worker } from 'node:worker_threads';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { CapacityProviderService, CapacityType, Machine, MachineList, MachineState, type ListFilter } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import { createGrpcServer, listen } from '../api/grpc.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { createProviderClient, ProviderError, type ProviderClient, type ProviderClientOptions } from './client.ts';
+import type { Ask } from './list-protocol.ts';
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
   for (const clean of cleanups.splice(0).reverse()) clean();
 });
 
-type Answered = MachineList | { code: status; details: string } | 'never';
+type Answered = MachineList | { bytes: Buffer } | { code: status; details: string } | 'never';
 
 /** A provider that lists as the test says; `asked` tells the filters and whether a call was cancelled. */
 async function provider(answer: (filter: ListFilter) => Answered): Promise<{ port: number; filters: ListFilter[]; called: () => Promise<void>; cancelled: Promise<void> }> {
@@ -18,8 +20,10 @@ async function provider(answer: (filter: ListFilter) => Answered): Promise<{ por
   const filters: ListFilter[] = [];
   const cancelled = Promise.withResolvers<void>();
   const waiters: (() => void)[] = [];
-  server.addService({ list: CapacityProviderService.list }, {
-    list: (call: ServerUnaryCall<ListFilter, MachineList>, callback: (error: object | null, value?: MachineList) => void) => {
+  const { responseSerialize } = CapacityProviderService.list;
+  const list = { ...CapacityProviderService.list, responseSerialize: (value: MachineList | { bytes: Buffer }) => ('bytes' in value ? value.bytes : responseSerialize(value)) };
+  server.addService({ list }, {
+    list: (call: ServerUnaryCall<ListFilter, MachineList>, callback: (error: object | null, value?: MachineList | { bytes: Buffer }) => void) => {
       filters.push(call.request);
       call.on('cancelled', () => cancelled.resolve());
       for (const waiter of waiters.splice(0)) waiter();
@@ -38,6 +42,22 @@ function connect(port: () => number, options: Partial<ProviderClientOptions> = {
   const client = createProviderClient({ address: () => `127.0.0.1:${port()}`, shardId: 'shard-0', epoch: () => 3n, clock: new VirtualClock(), ...options });
   cleanups.push(() => client.close());
   return client;
+}
+
+/** Of every kind: free, bound, failed, with labels of their own and such that others have too, with and without metadata; and some that are refused. */
+function motley(count: number): MachineList {
+  const { MACHINE_STATE_SPECULATIVE: SPECULATIVE, MACHINE_STATE_CONFIGURED: CONFIGURED, MACHINE_STATE_FAILED: FAILED, MACHINE_STATE_IDLE: IDLE } = MachineState;
+  return MachineList.fromPartial({
+    machines: Array.from({ length: count }, (_, i) => Machine.fromPartial({
+      id: `m-${i}`, capacityType: CapacityType.CAPACITY_TYPE_SPOT, instanceType: `c${i % 7}`, zone: i % 2 === 0 ? 'a' : '', pricePerHour: i % 11 === 0 ? -1 : i % 5, interruptionProbability: 0.25,
+      state: [SPECULATIVE, CONFIGURED, FAILED, IDLE][i % 4]!,
+      ...(i % 4 !== 0 && { host: { provider: i % 8 === 1 ? '' : `rack-${i % 3}`, ref: i % 16 === 2 ? '' : `host-${i}` } }),
+      ...(i % 4 === 1 && { cluster: `c-${i % 9}`, shardMetadata: i % 8 === 1 ? new Map([['bigfleet-group', `g-${i}`]]) : new Map<string, string>() }),
+      ...(i % 4 === 2 && { lastError: `broken in way ${i % 3}` }),
+      labels: new Map([['hall', `h${i % 2}`], ...(i % 3 === 0 ? [['name', `n-${i}`] as const] : [])]),
+      resources: { resources: new Map([['cpu', String(1 + (i % 3))]]) },
+    })),
+  });
 }
 
 function machines(count: number, prefix = 'm'): MachineList {
@@ -66,6 +86,48 @@ describe('a List that is received on a thread of its own (D19)', () => {
       expect(here.revision.buffer.byteLength).toBe(3);
     }
     expect(filters[1]).toEqual(filters[0]);
+  });
+
+  it('brings machines of every kind, and what is refused', async () => {
+    const { port } = await provider(() => motley(5_300));
+    const client = connect(() => port);
+    const [here, there] = [await client.list(), await client.list({ isLarge: true })];
+    expect(there).toEqual(here);
+    expect(there.machines.length + there.rejected.length).toBe(5_300);
+    const has = (count: number): void => expect(count).toBeGreaterThan(400);
+    has(there.rejected.length);
+    has(there.machines.filter(({ shardMetadata }) => shardMetadata.size > 0).length);
+    for (const state of ['Speculative', 'Configured', 'Failed', 'Idle']) has(there.machines.filter((machine) => machine.state === state).length);
+    expect(there.machines.every(({ labels }) => Object.isFrozen(labels))).toBe(true);
+  });
+
+  it('fails when what the provider sends is no List', async () => {
+    const { port } = await provider(() => ({ bytes: Buffer.from([10, 200, 1, 7]) }));
+    const [here, there] = [await failure(connect(() => port).list()), await failure(connect(() => port).list({ isLarge: true }))];
+    expect(here.message).toContain('wire type');
+    expect(there.message).toContain(here.message);
+  });
+
+  it('comes in parts, each once the last was dealt with, and is given up between two of them', async () => {
+    const { port } = await provider(() => machines(20_000));
+    const client = connect(() => port);
+    const abort = new AbortController();
+    const asks = vi.spyOn(Worker.prototype, 'postMessage');
+    const wanted = (): number => asks.mock.calls.filter(([ask]) => (ask as Ask).kind === 'next').length;
+    cleanups.push(() => asks.mockRestore());
+    await client.list({ isLarge: true });
+    expect(wanted()).toBe(20); // parts of a thousand, before the end
+    asks.mockImplementation(function (this: Worker, ask: Ask) {
+      asks.mockRestore();
+      this.postMessage(ask);
+      const { postMessage } = this;
+      this.postMessage = (next: Ask) => {
+        postMessage.call(this, next);
+        if (next.kind === 'next') abort.abort();
+      };
+    });
+    expect((await failure(client.list({ isLarge: true, signal: abort.signal }))).message).not.toBe('');
+    expect((await client.list({ isLarge: true })).machines).toHaveLength(20_000);
   });
 
   it('fails with the status that the provider answers, and with none when nobody is there', async () => {

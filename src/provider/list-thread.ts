@@ -1,17 +1,23 @@
 import { Worker } from 'node:worker_threads';
 import { GrpcError, GrpcCode } from '../api/grpc.ts';
 import type { ListFilter } from '../api/gen/bigfleet/v1alpha1/provider.ts';
+import type { DecodedList } from './list-decoder.ts';
 import type { Answer, Ask, Tls } from './list-protocol.ts';
+import { MachineUnpacker } from './packed-machines.ts';
+import type { ProviderMachine, RejectedMachine } from './provider-machine.ts';
 
 interface Pending {
-  readonly resolve: (bytes: Uint8Array) => void;
+  readonly unpacker: MachineUnpacker;
+  readonly machines: ProviderMachine[];
+  readonly rejected: RejectedMachine[];
+  readonly resolve: (list: DecodedList) => void;
   readonly reject: (error: Error) => void;
 }
 
 const CLOSED = 'the client was closed';
 
 /**
- * Lists of large fleets, received on a thread of their own (D19): a List is one message, and merely putting the 150 MB of
+ * Lists of large fleets, received and decoded on a thread of their own (D19): a List is one message, and merely putting the 150 MB of
  * 500,000 machines together holds a thread for a quarter of a second. The thread lives from the first call on.
  */
 export class ListThread {
@@ -25,15 +31,15 @@ export class ListThread {
     this.tls = tls;
   }
 
-  /** The answer undecoded. Rejects with GrpcError, as a call on this thread would. */
-  list(address: string, filter: ListFilter, { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal }): Promise<Uint8Array> {
+  /** Rejects with GrpcError, as a call on this thread would. */
+  list(address: string, filter: ListFilter, { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal }): Promise<DecodedList> {
     if (this.isClosed) return Promise.reject(new GrpcError(GrpcCode.CANCELLED, CLOSED));
     if (signal?.aborted) return Promise.reject(new GrpcError(GrpcCode.CANCELLED, String(signal.reason)));
     const id = ++this.lastId;
     const worker = (this.worker ??= this.start());
     const cancel = (): void => worker.postMessage({ kind: 'cancel', id } satisfies Ask);
-    return new Promise<Uint8Array>((resolve, reject) => {
-      this.pending.set(id, { resolve, reject });
+    return new Promise<DecodedList>((resolve, reject) => {
+      this.pending.set(id, { unpacker: new MachineUnpacker(), machines: [], rejected: [], resolve, reject });
       signal?.addEventListener('abort', cancel, { once: true });
       worker.postMessage({ kind: 'list', id, address, filter, timeoutMs } satisfies Ask);
     }).finally(() => signal?.removeEventListener('abort', cancel));
@@ -58,10 +64,19 @@ export class ListThread {
   }
 
   private answered(answer: Answer): void {
-    const pending = this.pending.get(answer.id);
-    this.pending.delete(answer.id);
-    if ('bytes' in answer) pending?.resolve(answer.bytes);
-    else pending?.reject(new GrpcError(answer.code, answer.details));
+    const { id } = answer;
+    const pending = this.pending.get(id);
+    if (pending === undefined) return;
+    if ('packed' in answer) {
+      const { unpacker, machines, rejected } = pending;
+      machines.push(...unpacker.unpack(answer.packed));
+      rejected.push(...answer.rejected);
+      if (answer.revision === undefined) return this.worker?.postMessage({ kind: 'next', id } satisfies Ask);
+      pending.resolve({ machines, rejected, revision: answer.revision });
+    } else {
+      pending.reject(new GrpcError(answer.code, answer.details));
+    }
+    this.pending.delete(id);
   }
 
   /** The next call starts another one. */

@@ -1,27 +1,52 @@
-/** The thread behind ListThread: it makes the call, puts the answer together, and hands the bytes over without a copy. */
+/** The thread behind ListThread: it makes the call, decodes the answer, and hands it over in parts, the next one when the last has been dealt with. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { CapacityProviderService } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import { Peer, toGrpcError } from '../api/grpc.ts';
 import { providerCredentials } from './credentials.ts';
+import { decodeSlices } from './list-decoder.ts';
 import type { Answer, Ask, Tls } from './list-protocol.ts';
+import { MachinePacker } from './packed-machines.ts';
+
+/** So many machines are a millisecond's work for who receives them. */
+const PER_PART = 1_000;
+
+interface Call {
+  readonly abort: AbortController;
+  /** Whoever waits for the last part to be dealt with. */
+  next: () => void;
+}
 
 const rawList = { ...CapacityProviderService.list, responseDeserialize: (bytes: Buffer): Buffer => bytes };
-const calls = new Map<number, AbortController>();
+const calls = new Map<number, Call>();
 let peer: Peer | undefined;
 
 const port = parentPort;
 if (port === null) throw new Error('list-worker.ts is the inside of a thread; use ListThread');
 port.on('message', (ask: Ask) => {
-  if (ask.kind === 'cancel') calls.get(ask.id)?.abort();
-  else void list(ask);
+  if (ask.kind === 'list') void list(ask);
+  else if (ask.kind === 'next') calls.get(ask.id)?.next();
+  else {
+    calls.get(ask.id)?.abort.abort();
+    calls.get(ask.id)?.next();
+  }
 });
 
 async function list({ id, address, filter, timeoutMs }: Extract<Ask, { kind: 'list' }>): Promise<void> {
-  const abort = new AbortController();
-  calls.set(id, abort);
+  const call: Call = { abort: new AbortController(), next: () => undefined };
+  const { signal } = call.abort;
+  calls.set(id, call);
   try {
-    const bytes = ownBytes(await peerAt(address).unary(rawList, filter, { timeoutMs, signal: abort.signal }));
-    answer({ id, bytes }, [bytes.buffer]);
+    const slices = decodeSlices(await peerAt(address).unary(rawList, filter, { timeoutMs, signal }), PER_PART);
+    const packer = new MachinePacker();
+    for (let slice = slices.next(); ; ) {
+      signal.throwIfAborted();
+      const { machines, rejected } = slice.value;
+      const dealtWith = new Promise<void>((resolve) => (call.next = resolve));
+      answer({ id, packed: packer.pack(machines), rejected, ...(slice.done && { revision: slice.value.revision }) });
+      if (slice.done) return;
+      slice = slices.next(); // while the other thread deals with this one
+      await dealtWith;
+    }
   } catch (error) {
     const { code, details } = toGrpcError(error);
     answer({ id, code, details });
@@ -36,12 +61,6 @@ function peerAt(address: string): Peer {
   return (peer = new Peer(address, { credentials: providerCredentials(workerData as Tls | undefined) }));
 }
 
-/** A large answer fills a buffer of its own; a small one may be part of a larger buffer, which is not ours to give away. */
-function ownBytes(bytes: Buffer): Uint8Array<ArrayBuffer> {
-  const { buffer, byteLength } = bytes;
-  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? new Uint8Array(buffer) : new Uint8Array(bytes);
-}
-
-function answer(message: Answer, transfer: readonly ArrayBuffer[] = []): void {
-  port?.postMessage(message, transfer);
+function answer(message: Answer): void {
+  port?.postMessage(message);
 }

@@ -118,7 +118,7 @@ const MAX_SHARED = 4_096;
 const texts = new Shared<string>();
 const vectors = new Shared<ResourceVector>();
 const labelSets = new Shared<Readonly<Record<string, string>>>();
-const NO_METADATA: ReadonlyMap<string, string> = new Map();
+export const NO_METADATA: ReadonlyMap<string, string> = new Map();
 
 function shared(text: string): string {
   return texts.get(text, () => text);
