@@ -228,9 +228,11 @@ export class Trial {
   async staysFor(ms: number, id: string, state: MachineState, isSame: (machine: Machine) => boolean = () => true): Promise<void> {
     const end = this.clock.monotonic() + ms;
     for (;;) {
+      // The last look begins when the time is over: the answer to an earlier one may be as old as the question.
+      const isLast = this.clock.monotonic() >= end;
       const machine = await this.look(id);
       check(stateOf(machine) === state && isSame(machine), `${id} to stay ${stateText(state)}, unchanged, for ${ms} ms`, machineText(machine));
-      if (this.clock.monotonic() >= end) return;
+      if (isLast) return;
       await this.pause(REACH_POLL_MS);
     }
   }
