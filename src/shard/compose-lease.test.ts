@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
+import { GrpcCode, GrpcError } from '../api/grpc.ts';
 import { wireRow } from './testing/needs.ts';
 import { ShardWorld, eventually } from './testing/shard-world.ts';
 import { UNPROVEN_LIMIT_MS } from './lease-guard.ts';
@@ -64,6 +65,33 @@ describe('what a shard asks its provider for (D16)', () => {
     east.rollup({ needs: EIGHT_CPUS });
     await expect(shard.finished).rejects.toThrow('the successor');
     expect(world.provider.calls).toEqual([]);
+  });
+});
+
+describe('a shard that is stopped', () => {
+  const holder = (): string | undefined => world.lease()?.spec?.holderIdentity;
+
+  it('gives its Lease back', async () => {
+    await world.open();
+    world.provider.put('m-1');
+    const shard = world.startShard();
+    const east = await world.operator(shard);
+    east.rollup({ needs: EIGHT_CPUS });
+    await eventually('it serves', isConfigured('m-1'));
+    await shard.stop();
+    expect(holder()).toBe('');
+  });
+
+  it('leaves it to expire while a call may still take effect of which nobody knows what became of it', async () => {
+    await world.open();
+    world.provider.put('m-1');
+    world.provider.onCall = () => Promise.reject(new GrpcError(GrpcCode.UNAVAILABLE, 'connection reset'));
+    const shard = world.startShard({ lease: { leaseMs: 30_000, renewDeadlineMs: 10_000, retryMs: 1_000 } });
+    const east = await world.operator(shard);
+    east.rollup({ needs: EIGHT_CPUS });
+    await eventually('it has called', () => world.provider.calls.length > 0);
+    await shard.stop();
+    expect(holder()).not.toBe('');
   });
 });
 

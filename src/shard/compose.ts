@@ -120,6 +120,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
 
   const election = createLeaseElection({
     client, name: `bigfleet-shard-${shardId}`, namespace, identity, durations: options.lease, clock, random, log,
+    mayRelease: () => guard.outstanding === 0,
     onLost: (other) => log.error({ other }, 'another process holds the Lease of this shard: stopping at once'),
   });
   const guard = new LeaseGuard(election, clock);
@@ -258,6 +259,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       isActive: () => settings.current.mode === 'Active',
       isLeaseProven: mayTakeAway,
       pass: (callSignal) => guard.pass(callSignal),
+      goesOut: (pass) => guard.goesOut(pass),
       isConnected: (cluster) => hub.connected(cluster),
       hasReported: (cluster) => demand.hasReported(cluster),
       requestBlob: async (cluster, requirements, blobSignal, machineId) => {

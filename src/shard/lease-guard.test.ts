@@ -117,3 +117,17 @@ it('closed while somebody waits for the look: it does not pass either', async ()
   await clock.advance(400);
   expect(await waiting).toBe('Error: succeeded');
 });
+
+it('what was sent may take effect until it is answered, or its limit has passed', async () => {
+  const answered = guard.goesOut(await guard.pass());
+  guard.goesOut({ notAfterMonotonicMs: 5_000 });
+  guard.goesOut({ notAfterMonotonicMs: 4_000 });
+  expect(guard.outstanding).toBe(3);
+  answered();
+  await clock.advance(4_001);
+  expect(guard.outstanding).toBe(1);
+  await clock.advance(999);
+  expect(guard.outstanding).toBe(1);
+  await clock.advance(1);
+  expect(guard.outstanding).toBe(0);
+});

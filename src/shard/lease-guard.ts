@@ -25,6 +25,8 @@ export class LeaseGuard {
   private silentUntil = -Infinity;
   private lost = false;
   private end: Error | undefined;
+  /** Sent, and not answered; what is over is forgotten with the next one. */
+  private readonly out = new Set<Pass>();
 
   constructor(election: Pick<LeaseElection, 'isProven' | 'provenUntil' | 'recheck'>, clock: Clock) {
     this.election = election;
@@ -52,6 +54,25 @@ export class LeaseGuard {
     if (this.lost) throw new Error('another process holds the Lease of this shard: nothing is sent any more');
     if (election.isProven()) return { notAfterMonotonicMs: election.provenUntil() };
     return { notAfterMonotonicMs: this.lookedFrom + UNPROVEN_LIMIT_MS };
+  }
+
+  /** A call is sent under the pass. Returns what to call once it was answered; without an answer it may take effect until its limit. */
+  goesOut({ notAfterMonotonicMs }: Pass): () => void {
+    this.forgetOver();
+    const call = { notAfterMonotonicMs };
+    this.out.add(call);
+    return () => void this.out.delete(call);
+  }
+
+  /** Calls that may still take effect: nobody else must have the Lease before they are over. */
+  get outstanding(): number {
+    this.forgetOver();
+    return this.out.size;
+  }
+
+  private forgetOver(): void {
+    const now = this.clock.monotonic();
+    for (const call of this.out) if (call.notAfterMonotonicMs < now) this.out.delete(call);
   }
 
   private async look(): Promise<void> {

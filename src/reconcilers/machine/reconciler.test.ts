@@ -46,6 +46,8 @@ function setUp(options: { concurrency?: number } = {}) {
     blob: (_signal: AbortSignal): Promise<Blob> => Promise.resolve({ userData: BLOB, expiresAt: undefined }),
     written: (_id: string, _signal: AbortSignal): Promise<void> => Promise.resolve(),
     pass: (_signal: AbortSignal): Promise<{ notAfterMonotonicMs: number }> => Promise.resolve({ notAfterMonotonicMs: 77 }),
+    /** Limits of calls that went out and were not answered. */
+    out: [] as number[],
   };
   const random = (): number => world.random;
   const gate = new ProviderGate({ clock, random, limit: () => options.concurrency ?? 16 });
@@ -58,6 +60,10 @@ function setUp(options: { concurrency?: number } = {}) {
       isActive: () => world.active && world.fenced.length === 0,
       isLeaseProven: () => world.leaseProven,
       pass: (signal) => world.pass(signal),
+      goesOut: ({ notAfterMonotonicMs }) => {
+        world.out.push(notAfterMonotonicMs);
+        return () => world.out.splice(world.out.indexOf(notAfterMonotonicMs), 1);
+      },
       isConnected: () => world.connected,
       hasReported: () => world.reported,
       requestBlob: (cluster, requirements, signal) => {
@@ -955,6 +961,27 @@ describe('leave to make a call (D16)', () => {
     await t.clock.advance(60_000);
     expect(t.provider.made()).toEqual([]);
     expect(t.world.log.filter((line) => line.startsWith('reclaim'))).toEqual([]);
+  });
+
+  it.each(every)('of a machine that is %s counts from the call on until its answer, whatever that is; without one it is never over', async (state, intent, call) => {
+    const limits = [1, 2, 3];
+    const t = setUp();
+    t.world.pass = () => Promise.resolve({ notAfterMonotonicMs: limits.shift()! });
+    const underWay: number[][] = [];
+    for (const answer of [unavailable, rejected]) {
+      t.provider.next(call, () => {
+        underWay.push([...t.world.out]);
+        return answer();
+      });
+    }
+    t.have('m', state, intent);
+    await t.settle();
+    expect(underWay).toEqual([[1], [1, 2]]);
+    expect(t.world.out).toEqual([1]);
+    await t.clock.advance(60_000);
+    t.have('m', state, intent);
+    await t.clock.advance(60_000);
+    expect([limits, t.world.out]).toEqual([[], [1]]);
   });
 
   it('takes time in which a decision may be withdrawn and the Lease lost', async () => {

@@ -48,6 +48,8 @@ export interface MachineReconcilerDeps {
   readonly isConnected: (cluster: string) => boolean;
   readonly hasReported: (cluster: string) => boolean;
   readonly requestBlob: (cluster: string, requirements: readonly Requirement[], signal: AbortSignal, machineId: string) => Promise<Blob>;
+  /** A call is sent under that pass; returns what to call once it was answered: without an answer it may take effect until its limit. */
+  readonly goesOut: (pass: { readonly notAfterMonotonicMs: number }) => () => void;
   /** False = no session. */
   readonly sendReclaim: (machine: MachineRecord, intent: UnbindIntent) => boolean;
   /** The requirements of the demand that the machine was chosen for, if it is still there. */
@@ -260,8 +262,10 @@ export class MachineReconciler implements Reconciler {
         kind, operationId: '', startedAt, attempts, lastError: '',
         ...(last?.refusals !== undefined && { refusals: last.refusals }), ...(last?.inDoubtUntil !== undefined && { inDoubtUntil: last.inDoubtUntil }),
       });
+      const answered = this.deps.goesOut(pass);
       try {
         const ack = await send({ ...this.limits(kind, signal), ...pass, onSequence: (sequence) => inventory.sent(id, sequence) });
+        answered();
         if (ack.machine) inventory.end(id, { seen: ack.machine, operationId: ack.operationId });
         // Accepted, but the record that came with it is unusable: the next look may bring a better one.
         else inventory.end(id, { error: ack.rejected ? `${ack.rejected.field} ${ack.rejected.text}` : 'the answer names no machine', recheck: true });
@@ -270,6 +274,7 @@ export class MachineReconciler implements Reconciler {
         this.deps.onOutcome(kind, 'success', (clock.monotonic() - startedMono) / 1000);
         return done;
       } catch (error) {
+        if (error instanceof ProviderError && !error.isAmbiguous) answered();
         try {
           return this.failed(id, kind, error, { seconds: (clock.monotonic() - startedMono) / 1000, mayTakeEffectMs: Math.max(0, pass.notAfterMonotonicMs - clock.monotonic()) });
         } finally {

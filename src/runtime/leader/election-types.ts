@@ -20,6 +20,8 @@ export interface LeaseElectionOptions {
   readonly log: Log;
   /** Called once, before waitUntilLeader resolves. Transitions grow with every change of holder, unless the Lease is deleted. */
   readonly onAcquired?: (transitions: number) => void;
+  /** Asked when it stops: false = what was done in the name of the Lease may still take effect, so it is left to expire. Default: true. */
+  readonly mayRelease?: () => boolean;
   /** Called once, when the Lease names another holder. The process must stop acting at once. */
   readonly onLost?: (otherHolder: string) => void;
 }
@@ -37,7 +39,7 @@ export class LeadershipLostError extends Error {
 
 /**
  * Campaigns until elected, then renews. A silent API server does not cost the leadership, only its proof (D16):
- * whoever takes things away asks `isProven` or `recheck` first. Stopping releases the Lease.
+ * whoever takes things away asks `isProven` or `recheck` first. Stopping releases the Lease, if it may.
  */
 export interface LeaseElection extends Runnable {
   readonly isLeader: boolean;

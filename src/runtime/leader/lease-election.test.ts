@@ -546,6 +546,25 @@ describe('stopping', () => {
     expect(server.lease!.spec!.holderIdentity).toBe('b');
   });
 
+  test('it is left to expire while what was done in its name may still take effect', async () => {
+    let mayRelease = false;
+    const { election, stop, ended } = start('a', { mayRelease: () => mayRelease });
+    await clock.advance(0);
+    stop.abort(new Error('stop'));
+    expect(await ended).toBe('stopped');
+    expect([election.isLeader, election.isProven()]).toEqual([false, false]);
+    expect(server.lease!.spec!.holderIdentity).toBe('a');
+    mayRelease = true;
+    const b = start('b', { mayRelease: () => mayRelease });
+    await clock.advance(14_999);
+    expect(b.election.isLeader).toBe(false);
+    await clock.advance(5_000);
+    expect(b.election.isLeader).toBe(true);
+    b.stop.abort(new Error('stop'));
+    await b.ended;
+    expect(server.lease!.spec!.holderIdentity).toBe('');
+  });
+
   test('without an API server it stops all the same', async () => {
     const { stop, ended } = await elected('a');
     server.fault = 'silent';

@@ -233,9 +233,10 @@ class Election implements LeaseElection {
   }
 
   private async release(): Promise<void> {
-    const { client, log } = this.options;
+    const { client, log, mayRelease = () => true } = this.options;
     if (this.state !== 'leading') return;
     this.state = 'released';
+    if (!mayRelease()) return log.info({ lease: this.name }, 'not released: what was asked for in its name may still take effect; it will expire');
     const call = { timeoutMs: RELEASE_TIMEOUT_MS, unthrottled: true, maxAttempts: 2 };
     const give = (lease: Lease | undefined): Promise<Lease> =>
       this.put(client, lease, { holderIdentity: '', leaseDurationSeconds: 1, renewTime: this.microNow() }, call);

@@ -18,7 +18,7 @@ const PREPARED_PER_CLUSTER = 32;
 /** What of the shard the steps of machines need, whoever's they are. */
 export interface ActuationOptions extends Pick<
   MachineReconcilerDeps,
-  'inventory' | 'clock' | 'random' | 'isActive' | 'isLeaseProven' | 'pass' | 'isConnected' | 'hasReported' | 'requestBlob' | 'sendReclaim' | 'requirementsOf' | 'written'
+  'inventory' | 'clock' | 'random' | 'isActive' | 'isLeaseProven' | 'pass' | 'goesOut' | 'isConnected' | 'hasReported' | 'requestBlob' | 'sendReclaim' | 'requirementsOf' | 'written'
 > {
   readonly metrics: ShardMetrics;
   readonly runtimeMetrics: RuntimeMetrics;
