@@ -210,7 +210,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-left-over', file: 'decide/ordered-pass.ts', rule: 'an incomplete gang keeps what nobody else needs',
-    find: 'if (tally.row.sameKey !== undefined) keepLeftOver(market, tally, tally.row.sameKey);',
+    find: 'if (tally.row.sameKey !== undefined) keep(tally);',
     replace: 'void tally;',
   },
   {
@@ -495,13 +495,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'victim-stamp', file: 'decide/preempt.ts', rule: 'how good a victim is follows from what it serves',
-    find: 'holder?.need.profile ?? market.stampOf(group) ?? UNKNOWN',
-    replace: 'market.stampOf(group) ?? UNKNOWN',
+    find: 'holder?.need.profile ?? lowerOf(market.stampOf(group) ?? UNKNOWN, keeper?.need.profile)',
+    replace: 'lowerOf(market.stampOf(group) ?? UNKNOWN, (holder ?? keeper)?.need.profile)',
   },
   {
     id: 'victim-left-over-stamp', file: 'decide/preempt.ts', rule: 'where nobody needs it, from what it was bound for',
-    find: 'holder?.need.profile ?? market.stampOf(group) ?? UNKNOWN',
-    replace: 'holder?.need.profile ?? UNKNOWN',
+    find: 'lowerOf(market.stampOf(group) ?? UNKNOWN, keeper?.need.profile)',
+    replace: 'UNKNOWN',
   },
   {
     id: 'victim-excess-first', file: 'decide/preempt.ts', rule: 'what nobody needs is taken first (X24)',
@@ -882,6 +882,31 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'fold-sitting-own', file: 'decide/served-apart.ts', rule: 'who has smaller machines of its own is the last to share a larger one',
     find: '.sort((a, b) => Number(trial.holdsItself(a)) - Number(trial.holdsItself(b)))',
+    replace: '',
+  },
+  {
+    id: 'preempt-kept-by-gang', file: 'decide/preempt.ts', rule: 'what an incomplete gang keeps is protected by no more than its priority (X3)',
+    find: 'lowerOf(market.stampOf(group) ?? UNKNOWN, keeper?.need.profile)',
+    replace: '(market.stampOf(group) ?? UNKNOWN)',
+  },
+  {
+    id: 'preempt-kept-in-order', file: 'decide/forecast.ts', rule: 'gangs that come first keep first what is left over',
+    find: 'const incomplete = [...(this.#incomplete.get(cluster) ?? [])];',
+    replace: 'const incomplete: Tally[] = [];',
+  },
+  {
+    id: 'reserved-arrived-first', file: 'facts/pools.ts', rule: 'of what was preempted what has arrived is taken first',
+    find: 'ref, [arrived]);',
+    replace: 'ref, [0]);',
+  },
+  {
+    id: 'same-limit-satisfiable', file: 'decide/same.ts', rule: 'a gang that the limit on purchases stops has a place all the same',
+    find: "tally.satisfiable = tally.blocked === 'limit'",
+    replace: 'tally.satisfiable = false',
+  },
+  {
+    id: 'unit-class-last-spread', file: 'decide/ordered-pass.ts', rule: 'a strict spread takes what was bound for another unit class where nothing else is to be had',
+    find: '    creditOthersEvenly(market, tally, spread, counts);\n',
     replace: '',
   },
   {

@@ -16,6 +16,16 @@ export interface Stretch {
   readonly from: number;
   readonly to: number;
   readonly holder: NeedRow | undefined;
+  /** The gang that keeps them though it is not whole, as nobody else of its cluster needs them. */
+  readonly keeper?: NeedRow;
+}
+
+/** How the forecast credits Needs. */
+export interface Credits {
+  /** A row with what its cluster has, and nothing else. */
+  readonly credit: (row: NeedRow, cluster: Cluster) => Tally;
+  /** A gang that is not whole with what is left after everybody's turn. */
+  readonly keep: (tally: Tally) => void;
 }
 
 /** Where a gang will be. */
@@ -42,16 +52,17 @@ export class Forecasts {
   version = 0;
   readonly #turns: ReadonlyMap<Cluster, Turns>;
   readonly #market: Market;
-  readonly #credit: (row: NeedRow, cluster: Cluster) => Tally;
+  readonly #credits: Credits;
+  /** Of each cluster the gangs that have had their turn and are not whole. */
+  readonly #incomplete = new Map<Cluster, Tally[]>();
   readonly #known = new Map<Cluster, Forecast>();
   /** The cluster whose turns were asked for last: rows of one cluster come together. */
   #near: { readonly cluster: Cluster; readonly turns: Turns | undefined } | undefined;
 
-  /** `credit` credits a row with what its cluster has, and nothing else. */
-  constructor(turns: ReadonlyMap<Cluster, Turns>, market: Market, credit: (row: NeedRow, cluster: Cluster) => Tally) {
+  constructor(turns: ReadonlyMap<Cluster, Turns>, market: Market, credits: Credits) {
     this.#turns = turns;
     this.#market = market;
-    this.#credit = credit;
+    this.#credits = credits;
   }
 
   /** Bound machines of the cluster. Those of Needs that have had their turn since it was made are among them: they rank above whoever asks. */
@@ -90,7 +101,13 @@ export class Forecasts {
   }
 
   /** A Need has had its turn. Only a gang can have chosen otherwise than foreseen, because of what is free. */
-  confirm({ row, cluster, domain, satisfiable }: Tally): void {
+  confirm(tally: Tally): void {
+    const { row, cluster, domain, satisfiable } = tally;
+    if (row.sameKey !== undefined && !tally.covered) {
+      const incomplete = this.#incomplete.get(cluster);
+      if (incomplete === undefined) this.#incomplete.set(cluster, [tally]);
+      else incomplete.push(tally);
+    }
     const foreseen = row.sameKey === undefined ? undefined : this.#known.get(cluster)?.gangs.get(row);
     if (foreseen !== undefined && (foreseen.domain !== domain || foreseen.satisfiable !== satisfiable)) this.forget(cluster);
   }
@@ -106,22 +123,32 @@ export class Forecasts {
         }
       }
     }
+    const incomplete = [...(this.#incomplete.get(cluster) ?? [])];
+    let served: number[] = [];
     this.#market.tryOut(() => {
       for (let i = next; i < rows.length; i++) {
         const row = rows[i] as NeedRow;
         turns.next = i + 1;
         if (this.#market.mayBeCredited(row, cluster)) {
-          const tally = this.#credit(row, cluster);
-          if (row.sameKey !== undefined) gangs.set(row, tally);
+          const tally = this.#credits.credit(row, cluster);
+          if (row.sameKey === undefined) continue;
+          gangs.set(row, tally);
+          if (!tally.covered) incomplete.push(tally);
         } else if (row.sameKey !== undefined) gangs.set(row, NOWHERE);
+      }
+      served = marks.map(({ group }) => group.taken);
+      for (const tally of incomplete) {
+        const before = tally.mark();
+        this.#credits.keep(tally);
+        tally.backTo(before);
       }
     });
     turns.next = next;
     const stretches: Stretch[] = [];
-    for (const { group, mark } of marks) {
-      if (group.kind === 'configured') stretches.push(...stretchesFrom(group, mark.taken));
+    marks.forEach(({ group, mark }, i) => {
+      if (group.kind === 'configured') stretches.push(...stretchesFrom(group, mark.taken, served[i]));
       group.backTo(mark);
-    }
+    });
     return { stretches, gangs };
   }
 }
@@ -133,12 +160,15 @@ function keptStretches(cluster: Cluster): Stretch[] {
   return stretches;
 }
 
-function stretchesFrom(group: Group<Tally>, start: number): Stretch[] {
+/** From `start` on; what lies beyond `served` is kept. */
+function stretchesFrom(group: Group<Tally>, start: number, served = group.size): Stretch[] {
   const stretches: Stretch[] = [];
   let from = start;
   for (const { holder, end } of group.shares) {
     if (end <= from) continue;
-    stretches.push({ group, from, to: end, holder: holder.row });
+    const until = Math.max(from, Math.min(end, served));
+    if (until > from) stretches.push({ group, from, to: until, holder: holder.row });
+    if (end > until) stretches.push({ group, from: until, to: end, holder: undefined, keeper: holder.row });
     from = end;
   }
   if (from < group.size) stretches.push({ group, from, to: group.size, holder: undefined });

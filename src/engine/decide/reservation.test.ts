@@ -29,6 +29,11 @@ describe('what was preempted (X2)', () => {
     expect(result.verdicts[0]).toMatchObject({ satisfied: false, reason: 'PREEMPTION_IN_PROGRESS', preemption: { victims: 1, freed: [['cpu', 1000]] }, machines: 0 });
   });
 
+  it('is taken where it has arrived before where it is still on its way', () => {
+    const result = plan({ machines: [draining('a'), machine('b', 'Idle')], needs: [high], reported: ['c2'], memory: [reserved('a'), reserved('b')] });
+    expect(actionsOf(result)).toEqual(['Bootstrap b c1']);
+  });
+
   it('is remembered though the plan before was not carried out: one change for each machine', () => {
     const again = plan({ machines: [victim('x'), victim('y')], needs: [high, need({ cluster: 'c2', priority: 10, units: 2 })], memory: [reserved('x')] });
     expect(actionsOf(again)).toEqual(['Preempt x c2']);

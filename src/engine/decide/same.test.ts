@@ -38,7 +38,7 @@ describe('a Same Need', () => {
     const needs = [need({ priority: 500 }), gang(3), gang(3, { group: 'B' })];
     const result = plan({ machines: inZone('za', 8, 'Speculative'), needs, policy: policy({ limits: { machines: 2 } }) });
     expect(actionsOf(result)).toEqual(['Provision za-Speculative-0 c1']);
-    expect(result.verdicts.map((v) => v.reason)).toEqual([undefined, 'LIMIT_REACHED', 'LIMIT_REACHED']);
+    expect(result.verdicts.map((v) => [v.reason, v.sameSatisfiable])).toEqual([[undefined, undefined], ['LIMIT_REACHED', true], ['LIMIT_REACHED', true]]);
   });
 
   it('keeps what it holds while it is incomplete, and says why (D7)', () => {

@@ -61,9 +61,9 @@ function made(filing: PoolFiling, shelf: Shelf<Tally>, key: string | number, kin
   return group;
 }
 
-/** A number while the parts are small, which they nearly always are: numbers are cheaper keys than texts, and small ones the cheapest. */
-function groupKey(classIndex: number, assigned: number, kind: number, cost: number): string | number {
+/** A number while the parts are small (`assigned` -1 is none), which they nearly always are: numbers are cheaper keys than texts, and small ones the cheapest. */
+export function groupKey(classIndex: number, assigned: number, kind: number, cost: number): string | number {
   if (cost === 0 && assigned < 2 ** 14 - 1 && classIndex < 2 ** 12) return (classIndex << 18) | ((assigned + 1) << 4) | kind;
-  if (cost < 256 && assigned < 2 ** 20 && classIndex < 2 ** 20) return 2 ** 31 + ((classIndex * 2 ** 20 + assigned + 1) * 16 + kind) * 256 + cost;
+  if (cost < 256 && assigned < 2 ** 20 - 1 && classIndex < 2 ** 20) return 2 ** 31 + ((classIndex * 2 ** 20 + assigned + 1) * 16 + kind) * 256 + cost;
   return `${classIndex}/${assigned}/${kind}/${cost}`;
 }
