@@ -17,6 +17,7 @@ export const FAULT_KINDS = {
   'rpc reply lost': 0.08,
   'rpc duplicated': 0.15,
   'rpc slow': 0.08,
+  'rpc late': 0.06,
   'rpc failing': 0.1,
   'attempt held back': 0.06,
   'list shrunk': 0.6,

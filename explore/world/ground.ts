@@ -15,6 +15,19 @@ export interface Token {
   readonly sequence: bigint;
 }
 
+/** A mutating call. */
+export interface Mutation {
+  readonly kind: string;
+  readonly id: string;
+  /** Of a Configure; else ''. */
+  readonly cluster: string;
+  readonly shard: string;
+  readonly token: Token;
+  /** The process of the shard that made it, and when. */
+  readonly sender: string;
+  readonly sentAt: number;
+}
+
 /** After a look at the Lease that brought no answer. */
 const UNPROVEN_MS = 30_000;
 const LEASE_MS = 15_000;
@@ -32,7 +45,11 @@ export class Ground {
   leaseBrokenAt = -Infinity;
   private readonly timeline: Timeline;
   private readonly transcript: Transcript;
+  /** By shard and machine: the last call that a provider accepted, and the last one of which it said so. */
   private readonly acceptedTokens = new Map<string, Token>();
+  private readonly acknowledgedTokens = new Map<string, Token>();
+  /** By machine and cluster: when its operator heard last that the machine has left, or never comes. */
+  private readonly toldGoneAt = new Map<string, number>();
   private leadingSince = 0;
   private readonly reports = new Set<string>();
   private readonly leaders: string[] = [];
@@ -65,22 +82,34 @@ export class Ground {
     if (deed === 'configure') this.bound.push(id);
   }
 
-  /** A provider has accepted a mutation and says so: durable, whatever happens next. */
-  acknowledged(kind: string, id: string, shard: string, token: Token, sender: string, apiTroubleAt: number): void {
+  /** A provider accepts a mutation: here the order of calls is made, not where they are sent or their answers arrive. */
+  accepted({ kind, id, cluster, shard, token, sender, sentAt }: Mutation, apiTroubleAt: number): void {
     this.obeyed(kind, id, sender, apiTroubleAt);
     const key = `${shard} ${id}`;
     const mark = this.acceptedTokens.get(key);
     if (mark && !isAbove(token, mark)) this.violate(`${id}: ${kind} of ${sender} was accepted under a token that is not above one accepted before`);
     else this.acceptedTokens.set(key, token);
+    if (kind === 'configure' && this.leadsLast(sender) && (this.toldGoneAt.get(`${id} ${cluster}`) ?? -Infinity) > sentAt) {
+      this.violate(`${id}: ${cluster} was told that it never comes, and a Configure that ${sender} had sent before takes effect after all`);
+    }
   }
 
-  /** What the disk of the provider of these machines holds after a crash, by shard and machine. */
+  /** It says so: durable, whatever happens next. */
+  acknowledged({ id, shard, token }: Mutation): void {
+    const key = `${shard} ${id}`;
+    const mark = this.acknowledgedTokens.get(key);
+    if (!mark || isAbove(token, mark)) this.acknowledgedTokens.set(key, token);
+  }
+
+  /** What the disk of the provider of these machines holds after a crash, by shard and machine. What nobody was told may be lost. */
   restored(machines: ReadonlySet<string>, marks: ReadonlyMap<string, Token>): void {
-    for (const [key, token] of this.acceptedTokens) {
-      if (!machines.has(key.slice(key.indexOf(' ') + 1))) continue;
+    const isOfThese = (key: string): boolean => machines.has(key.slice(key.indexOf(' ') + 1));
+    for (const [key, token] of this.acknowledgedTokens) {
       const mark = marks.get(key);
-      if (!mark || isAbove(token, mark)) this.violate(`${key}: a call was acknowledged, and after the crash the provider's disk does not know it`);
+      if (isOfThese(key) && (!mark || isAbove(token, mark))) this.violate(`${key}: a call was acknowledged, and after the crash the provider's disk does not know it`);
     }
+    for (const key of this.acceptedTokens.keys()) if (isOfThese(key)) this.acceptedTokens.delete(key);
+    for (const [key, mark] of marks) this.acceptedTokens.set(key, mark);
   }
 
   /** It has the Lease, and an epoch of its own. */
@@ -101,6 +130,7 @@ export class Ground {
 
   /** An operator is told that a machine has left, or never comes. */
   toldGone(id: string, cluster: string): void {
+    this.toldGoneAt.set(`${id} ${cluster}`, this.timeline.now);
     const host = this.hosts.get(id);
     if (host?.cluster === cluster && !this.isDecided(id, host)) this.violate(`${id}: ${cluster} is told that it is gone, and it is there, and nobody has decided to take it`);
   }

@@ -48,6 +48,8 @@ export class ProviderHost {
   private starts = 0;
   private process: Process | undefined;
   private handlers: Readonly<Record<string, Handler>> | undefined;
+  /** Hears that the call which is being handled is accepted. */
+  private onAccepted: (() => void) | undefined;
 
   constructor(timeline: Timeline, faults: Faults, ground: Ground, substrate: Substrate, shape: ProviderShape) {
     this.timeline = timeline;
@@ -92,7 +94,10 @@ export class ProviderHost {
       address: this.address, clock: process.clock, operationIdPrefix: `op-${this.name}`, reconcileIntervalMs: 20_000,
       store: this.disk.open(process, (ms) => sleep(process.clock, ms)),
       timeouts: { createMs: 40_000, configureMs: 40_000, drainMs: 60_000, deleteMs: 40_000 },
-      events: { onWarning: (text) => process.isAlive && this.ground.note(`${process.name} warns: ${text}`) },
+      events: {
+        onWarning: (text) => process.isAlive && this.ground.note(`${process.name} warns: ${text}`),
+        onCall: ({ outcome }) => process.isAlive && outcome === 'OK' && this.onAccepted?.(),
+      },
       serve: ({ implementation }) => {
         if (process.isAlive) this.handlers = implementation as unknown as Record<string, Handler>;
         return Promise.resolve({ port: 1, close: () => Promise.resolve() });
@@ -116,21 +121,28 @@ export class ProviderHost {
     return `${process.name} for ${(ms / 1000).toFixed(1)} s`;
   }
 
-  /** One call of its service, undecoded both ways. Never answered if the process dies first; the connection tells that. */
-  call(name: string, request: unknown, metadata: Metadata, answer: (answer: Answer) => void): void {
+  /**
+   * One call of its service, undecoded both ways. Never answered if the process dies first; the connection tells that. A
+   * mutation is accepted in the very turn in which it arrives, whenever its answer leaves.
+   */
+  call(name: string, request: unknown, metadata: Metadata, answer: (answer: Answer) => void, accepted: () => void = () => undefined): void {
     const { process, handlers } = this;
     const handler = handlers?.[name];
     if (!process?.isAlive || !handler) return answer({ metadata: undefined, error: new GrpcError(GrpcCode.UNAVAILABLE, 'connection refused') });
     const forget = process.onEnd(() => answer({ metadata: undefined, error: new GrpcError(GrpcCode.UNAVAILABLE, 'connection reset') }));
     let head: Metadata | undefined;
-    process.enter(() => handler({ request, metadata, sendMetadata: (sent: Metadata) => (head = sent) } as unknown as ServerUnaryCall<unknown, Buffer>, (error, bytes) => {
-      if (!process.isAlive) return;
-      if (name !== 'list' && name !== 'get' && this.faults.strikes('provider crash before reply', name)) return process.kill();
-      process.leave(() => {
-        forget();
-        answer({ metadata: head, ...(error ? { error: new GrpcError(error.code ?? GrpcCode.UNKNOWN, error.details ?? '') } : { bytes: bytes as Buffer }) });
+    process.enter(() => {
+      this.onAccepted = accepted;
+      handler({ request, metadata, sendMetadata: (sent: Metadata) => (head = sent) } as unknown as ServerUnaryCall<unknown, Buffer>, (error, bytes) => {
+        if (!process.isAlive) return;
+        if (name !== 'list' && name !== 'get' && this.faults.strikes('provider crash before reply', name)) return process.kill();
+        process.leave(() => {
+          forget();
+          answer({ metadata: head, ...(error ? { error: new GrpcError(error.code ?? GrpcCode.UNKNOWN, error.details ?? '') } : { bytes: bytes as Buffer }) });
+        });
       });
-    }));
+      this.onAccepted = undefined;
+    });
   }
 
   private backend(process: Process): ProviderBackend {

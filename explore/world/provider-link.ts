@@ -3,7 +3,7 @@ import type { CallOptions, Peer, UnaryMethod } from '../../src/api/grpc.ts';
 import { CapacityProviderService, MachineList, type ListFilter } from '../../src/api/gen/bigfleet/v1alpha1/provider.ts';
 import type { ApiCondition } from './api-link.ts';
 import type { Faults } from '../faults/faults.ts';
-import type { Ground } from './ground.ts';
+import type { Ground, Mutation } from './ground.ts';
 import type { Process } from './process.ts';
 import type { Answer, ProviderHost } from './provider-host.ts';
 import type { Timeline } from './timeline.ts';
@@ -17,6 +17,8 @@ interface Fenced {
   readonly shardId: string;
   readonly shardEpoch: bigint;
   readonly sequenceNumber: bigint;
+  /** Of a Configure. */
+  readonly clusterId?: string;
 }
 
 /** How one process of the shard reaches the providers: everything is encoded, takes time, and may go wrong. */
@@ -37,15 +39,14 @@ interface LinkParts {
 
 function linkTo({ process, provider, timeline, faults, ground, api }: LinkParts): Dial {
   /** Provider's side: to whichever process of it serves when it arrives. */
-  const deliver = (name: string, bytes: Buffer, metadata: Metadata, answer: (answer: Answer) => void): void => {
+  const deliver = (name: string, bytes: Buffer, metadata: Metadata, sentAt: number, answer: (answer: Answer) => void): void => {
     const request = requestDecoders.get(name)?.(bytes) ?? bytes;
+    const { machineId, shardId, shardEpoch, sequenceNumber, clusterId = '' } = request as Fenced;
+    const mutation: Mutation = { kind: name, id: machineId, cluster: clusterId, shard: shardId, token: { epoch: shardEpoch, sequence: sequenceNumber }, sender: process.name, sentAt };
     provider.call(name, request, metadata, (answered) => {
-      if (isMutation(name) && answered.bytes) {
-        const { machineId, shardId, shardEpoch, sequenceNumber } = request as Fenced;
-        ground.acknowledged(name, machineId, shardId, { epoch: shardEpoch, sequence: sequenceNumber }, process.name, api.troubleAt);
-      }
+      if (isMutation(name) && answered.bytes) ground.acknowledged(mutation);
       answer(answered);
-    });
+    }, () => ground.accepted(mutation, api.troubleAt));
   };
   let [shrunkUntil, kept, hasSeenAll] = [0, 0, false];
   return (address) => ({
@@ -107,9 +108,15 @@ function linkTo({ process, provider, timeline, faults, ground, api }: LinkParts)
           if (provider.manner === 'throttles' && isMutation(name)) return fail(GrpcCode.RESOURCE_EXHAUSTED, '[Throttled] too many requests');
           if (faults.strikes('rpc failing', what, factor)) return fail(faults.pick(BROKEN), 'the transport is broken');
           if (faults.strikes('rpc request lost', what, factor)) return faults.chance(0.5) ? fail(GrpcCode.UNAVAILABLE, 'connection reset') : undefined;
-          const slow = faults.strikes('rpc slow', what, factor) ? faults.between(1_000, 45_000) : 0;
+          const sentAt = timeline.now;
           const metadata = options.metadata ?? new Metadata();
-          const arrive = (ms: number, answer: (answer: Answer) => void): void => void timeline.after(ms, () => deliver(name, bytes, metadata, answer));
+          const arrive = (ms: number, answer: (answer: Answer) => void): void => void timeline.after(ms, () => deliver(name, bytes, metadata, sentAt, answer));
+          if (isMutation(name) && faults.strikes('rpc late', what, factor)) {
+            // The connection breaks, and what was sent on it is still on its way; whatever is sent on the next one may overtake it.
+            arrive(faults.between(1_000, 15_000), () => undefined);
+            return fail(GrpcCode.UNAVAILABLE, 'connection reset');
+          }
+          const slow = faults.strikes('rpc slow', what, factor) ? faults.between(1_000, 45_000) : 0;
           arrive(slow + faults.between(1, 10), receive);
           if (faults.strikes('rpc duplicated', what, factor)) arrive(slow + faults.between(1, 30_000), () => undefined);
         };
