@@ -19,7 +19,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'src/provider/kit/operation-runner.ts', find: 'await asked(() => backend.drainInstance(', replace: 'void asked(() => backend.drainInstance(',
   },
   {
-    id: 'ack-before-durable', promise: 'what was acknowledged survives the end of the process', foundBy: [15],
+    id: 'ack-before-durable', promise: 'what was acknowledged survives the end of the process', foundBy: [197],
     file: 'src/provider/kit/grpc-service.ts', find: '      await durable().catch((error: unknown) => {', replace: '      durable().catch((error: unknown) => {',
   },
   {
