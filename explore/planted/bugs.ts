@@ -43,7 +43,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'src/engine/decide/reclaim.ts', find: "  if (demand === undefined) return { code: 'ExcessNoRollupYet', cluster: name };\n", replace: '',
   },
   {
-    id: 'replay-starts-twice', promise: 'a repeated call is answered, and nothing is begun again', foundBy: [69],
+    id: 'replay-starts-twice', promise: 'a repeated call is answered, and nothing is begun again', foundBy: [76],
     file: 'src/provider/kit/provider-core.ts', find: "return { do: 'replay', operationId: recorded };",
     replace: "return { do: 'start', pending: { kind, operationId: `${recorded}-again` }, machine };",
   },

@@ -89,7 +89,7 @@ export class Ground {
     const mark = this.acceptedTokens.get(key);
     if (mark && !isAbove(token, mark)) this.violate(`${id}: ${kind} of ${sender} was accepted under a token that is not above one accepted before`);
     else this.acceptedTokens.set(key, token);
-    if (kind === 'configure' && this.leadsLast(sender) && (this.toldGoneAt.get(`${id} ${cluster}`) ?? -Infinity) > sentAt) {
+    if (this.leadsLast(sender) && (this.toldGoneAt.get(`${id} ${cluster}`) ?? -Infinity) > sentAt) {
       this.violate(`${id}: ${cluster} was told that it never comes, and a Configure that ${sender} had sent before takes effect after all`);
     }
   }

@@ -1,0 +1,70 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Ground } from './ground.ts';
+import type { Mutation } from './ground.ts';
+import { Timeline } from './timeline.ts';
+import { Transcript } from './transcript.ts';
+
+let timeline: Timeline;
+let ground: Ground;
+
+beforeEach(() => {
+  timeline = new Timeline();
+  ground = new Ground(timeline, new Transcript(timeline));
+  ground.leads('shard-a#1');
+});
+
+const call = (sequence: number, fields: Partial<Mutation> = {}): Mutation =>
+  ({ kind: 'configure', id: 'm', cluster: 'east', shard: 'shard-0', token: { epoch: 1n, sequence: BigInt(sequence) }, sender: 'shard-a#1', sentAt: timeline.now, ...fields });
+const accept = (mutation: Mutation): void => ground.accepted(mutation, -Infinity);
+const marks = (sequence: number): ReadonlyMap<string, { epoch: bigint; sequence: bigint }> => new Map([['shard-0 m', { epoch: 1n, sequence: BigInt(sequence) }]]);
+const machines = new Set(['m']);
+
+describe('the order of calls', () => {
+  it('is that in which they are accepted, in whatever order their answers arrive', () => {
+    accept(call(1));
+    accept(call(2));
+    ground.acknowledged(call(2));
+    ground.acknowledged(call(1));
+    expect(ground.violations).toEqual([]);
+    accept(call(2));
+    expect(ground.violations).toEqual(['m: configure of shard-a#1 was accepted under a token that is not above one accepted before']);
+  });
+
+  it('begins anew with what a crash has left, of which nobody was told anything else', () => {
+    accept(call(1));
+    ground.acknowledged(call(1));
+    accept(call(3));
+    ground.restored(machines, marks(1));
+    accept(call(2));
+    expect(ground.violations).toEqual([]);
+    accept(call(1));
+    expect(ground.violations).toHaveLength(1);
+  });
+
+  it('must not be forgotten where somebody was told, by the machines of that provider', () => {
+    accept(call(3));
+    ground.acknowledged(call(3));
+    ground.acknowledged(call(2));
+    ground.restored(new Set(['other']), new Map());
+    expect(ground.violations).toEqual([]);
+    ground.restored(machines, marks(2));
+    expect(ground.violations).toEqual(["shard-0 m: a call was acknowledged, and after the crash the provider's disk does not know it"]);
+  });
+});
+
+describe('a cluster that was told that a machine never comes', () => {
+  it.each([
+    ['gets it by a Configure that was sent before', {}, 1],
+    ['gets it by one that was sent afterwards', { sentAt: 2 }, 0],
+    ['sees it join another cluster', { cluster: 'west' }, 0],
+    ['sees it created', { kind: 'create', cluster: '' }, 0],
+    ['gets it by a process that was succeeded, which is looked at elsewhere', { sender: 'shard-b#1' }, 0],
+  ] as const)('%s', async (_what, fields, violations) => {
+    const sent = call(1, fields);
+    await timeline.run(1);
+    ground.toldGone('m', 'east');
+    await timeline.run(3);
+    accept(sent);
+    expect(ground.violations).toHaveLength(violations);
+  });
+});
