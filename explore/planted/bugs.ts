@@ -72,7 +72,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'src/reconcilers/machine/reconciler.ts', find: 'if (!isHeld) return this.refused(', replace: 'if (refusal) return this.refused(',
   },
   {
-    id: 'look-believed', promise: 'a call that is late is waited for, until it cannot take effect any more', foundBy: [114],
+    id: 'look-believed', promise: 'a call that is late is waited for, until it cannot take effect any more', foundBy: [170],
     file: 'src/reconcilers/machine/next-step.ts', find: "return inDoubtUntil > now ? { do: 'wait', for: 'doubt' } : { do: 'look' };", replace: "return { do: 'conclude' };",
   },
   // Only worlds with two providers can tell.
@@ -86,7 +86,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'src/shard/provider/rooms.ts', find: 'room.unseen > 0 ? [[', replace: 'room.unseen > 1_000 ? [[',
   },
   {
-    id: 'empty-list-believed', promise: 'a List that names nothing takes nothing away', foundBy: [22],
+    id: 'empty-list-believed', promise: 'a List that names nothing takes nothing away', foundBy: [31],
     file: 'src/reconcilers/provider/removal.ts', find: 'named.size === 0 && held > 0;', replace: 'named.size === 0 && held > 10;',
   },
 ];
