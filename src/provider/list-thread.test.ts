@@ -88,6 +88,20 @@ describe('a List that is received on a thread of its own (D19)', () => {
     expect(filters[1]).toEqual(filters[0]);
   });
 
+  it('is that of whoever turns out to have too much to say to be heard on this one', async () => {
+    let count = 20_000;
+    const { port, filters } = await provider(() => machines(count, 'a-machine-with-a-rather-long-name-so-that-the-list-is-more-than-four-mebibytes'.repeat(3)));
+    const client = connect(() => port);
+    const asks = vi.spyOn(Worker.prototype, 'postMessage');
+    cleanups.push(() => asks.mockRestore());
+    expect((await client.list()).machines).toHaveLength(20_000);
+    expect([filters.length, asks.mock.calls.some(([ask]) => (ask as Ask).kind === 'list')]).toEqual([2, true]);
+    asks.mockClear();
+    count = 10;
+    expect((await client.list()).machines).toHaveLength(10);
+    expect([filters.length, asks.mock.calls.length]).toEqual([3, 0]);
+  });
+
   it('brings machines of every kind, and what is refused', async () => {
     const { port } = await provider(() => motley(5_300));
     const client = connect(() => port);

@@ -73,6 +73,11 @@ export class MachineWriter implements Runnable {
   }
 
   markDirty(id: string): void {
+    // Most machines of a large fleet have no object and need none.
+    if (!this.writing.has(id) && !this.queue.has(id) && this.isWithoutObject(id)) {
+      this.gone.delete(id);
+      return;
+    }
     this.queue.add(id, this.options.clock.monotonic());
     this.wake();
   }
@@ -159,8 +164,8 @@ export class MachineWriter implements Runnable {
   }
 
   /**
-   * A machine that is due, or how long until one is. Whoever is writing one takes care of its next write. Most machines of
-   * a large fleet have no object and need none: they are passed over here, and not for longer than all workers together may take in one turn.
+   * A machine that is due, or how long until one is. Whoever is writing one takes care of its next write. Those that have no object and
+   * no longer need one are passed over here, and not for longer than all workers together may take in one turn.
    */
   private take(): string | number {
     const now = this.options.clock.monotonic();
@@ -175,9 +180,8 @@ export class MachineWriter implements Runnable {
   }
 
   private isWithoutObject(id: string): boolean {
-    if (this.known(id)) return false;
     const record = this.options.inventory.get(id);
-    return !record || !wantsObject(record, this.options.mode(), false);
+    return !(record && wantsObject(record, this.options.mode(), false)) && !this.known(id);
   }
 
   /** For so long, or until something is marked dirty. */

@@ -18,6 +18,9 @@ import { Shapes } from './shapes.ts';
 import type { Dimensions } from './dimensions.ts';
 
 
+
+/** More than one in so many machines are most of them. */
+const FEW_OF = 8;
 export class Inventory extends MachineColumns {
   declare readonly shapes: Shapes;
   declare readonly assignments: Assignments;
@@ -85,10 +88,25 @@ export class Inventory extends MachineColumns {
     return this.#order;
   }
 
-  /** These, by id. */
-  inOrder(slots: Iterable<number>): Int32Array {
-    const ranks = Int32Array.from(slots, (slot) => this.rank[slot] as number).sort();
-    return ranks.map((rank) => this.#order.slotAt(rank));
+  /** These, by id. Everything must be settled. */
+  inOrder(slots: ReadonlySet<number>): Int32Array {
+    const ordered = new Int32Array(slots.size);
+    let n = 0;
+    if (slots.size * FEW_OF < this.#used) {
+      for (const slot of slots) ordered[n++] = this.rank[slot] as number;
+      ordered.sort();
+      for (let i = 0; i < n; i++) ordered[i] = this.#order.slotAt(ordered[i] as number);
+      return ordered;
+    }
+    // Of most machines there are it is quicker to look at all, which are in order.
+    const { marked } = this;
+    for (const slot of slots) marked[slot] = 1;
+    for (const slot of this.#order) {
+      if (marked[slot] === 0) continue;
+      marked[slot] = 0;
+      ordered[n++] = slot;
+    }
+    return ordered;
   }
 
   /** As they are now. Everything must be settled. */
