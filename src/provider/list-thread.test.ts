@@ -126,11 +126,16 @@ describe('a List that is received on a thread of its own (D19)', () => {
     const { port } = await provider(() => machines(20_000));
     const client = connect(() => port);
     const abort = new AbortController();
-    const asks = vi.spyOn(Worker.prototype, 'postMessage');
+    const ends = Promise.withResolvers<number>();
+    const asks = vi.spyOn(Worker.prototype, 'postMessage').mockImplementationOnce(function (this: Worker, ask: Ask) {
+      this.once('exit', ends.resolve);
+      this.postMessage(ask);
+    });
     const wanted = (): number => asks.mock.calls.filter(([ask]) => (ask as Ask).kind === 'next').length;
     cleanups.push(() => asks.mockRestore());
     await client.list({ isLarge: true });
     expect(wanted()).toBe(20); // parts of a thousand, before the end
+    await ends.promise; // the thread goes with the call
     asks.mockImplementation(function (this: Worker, ask: Ask) {
       asks.mockRestore();
       this.postMessage(ask);

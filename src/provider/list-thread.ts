@@ -18,7 +18,7 @@ const CLOSED = 'the client was closed';
 
 /**
  * Lists of large fleets, received and decoded on a thread of their own (D19): a List is one message, and merely putting the 150 MB of
- * 500,000 machines together holds a thread for a quarter of a second. The thread lives from the first call on.
+ * 500,000 machines together holds a thread for a quarter of a second. The thread goes with the last call, and what it needed for it.
  */
 export class ListThread {
   private readonly tls: Tls | undefined;
@@ -47,7 +47,7 @@ export class ListThread {
 
   close(): void {
     this.isClosed = true;
-    void this.worker?.terminate();
+    this.stop();
     this.ended(CLOSED);
   }
 
@@ -77,6 +77,12 @@ export class ListThread {
       pending.reject(new GrpcError(answer.code, answer.details));
     }
     this.pending.delete(id);
+    if (this.pending.size === 0) this.stop();
+  }
+
+  private stop(): void {
+    void this.worker?.terminate();
+    this.worker = undefined;
   }
 
   /** The next call starts another one. */

@@ -26,6 +26,8 @@ export const WITHHELD_MS = 1_000;
 /** What a plan does for demand that looks unmet. */
 const ACQUIRING: ReadonlySet<ActionKind> = new Set(['Bootstrap', 'Provision', 'Preempt']);
 
+/** Filing a machine takes longer than looking at one. */
+const TOLD_PER_TURN = 1_000;
 /** For so many turns the demand of one cluster is told per turn. */
 const PATIENT_TURNS = 1_000;
 
@@ -134,7 +136,7 @@ export class CycleReconciler implements Reconciler {
     const { engine, inventory, demand } = this.deps;
     this.untold.push(...demand.takeChanges());
     for (const change of this.untold.splice(0, isPatient ? 1 : Infinity)) this.feedDemand(change);
-    const machines = inventory.takeEngineChanges(PER_TURN);
+    const machines = inventory.takeEngineChanges(TOLD_PER_TURN);
     if (machines) engine.apply({ kind: 'machines', ...machines });
     if (this.untold.length > 0 || inventory.engineBacklog > 0) return false;
     return !engine.settle(PER_TURN);
