@@ -495,13 +495,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'victim-stamp', file: 'decide/preempt.ts', rule: 'how good a victim is follows from what it serves',
-    find: 'holder?.need.profile ?? lowerOf(market.stampOf(group) ?? UNKNOWN, keeper?.need.profile)',
-    replace: 'lowerOf(market.stampOf(group) ?? UNKNOWN, (holder ?? keeper)?.need.profile)',
+    find: 'holder?.need.profile ?? market.stampOf(group) ?? UNKNOWN',
+    replace: 'market.stampOf(group) ?? UNKNOWN',
   },
   {
     id: 'victim-left-over-stamp', file: 'decide/preempt.ts', rule: 'where nobody needs it, from what it was bound for',
-    find: 'lowerOf(market.stampOf(group) ?? UNKNOWN, keeper?.need.profile)',
-    replace: 'UNKNOWN',
+    find: 'holder?.need.profile ?? market.stampOf(group) ?? UNKNOWN',
+    replace: 'holder?.need.profile ?? UNKNOWN',
   },
   {
     id: 'victim-excess-first', file: 'decide/preempt.ts', rule: 'what nobody needs is taken first (X24)',
@@ -885,9 +885,9 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
-    id: 'preempt-kept-by-gang', file: 'decide/preempt.ts', rule: 'what an incomplete gang keeps is protected by no more than its priority (X3)',
-    find: 'lowerOf(market.stampOf(group) ?? UNKNOWN, keeper?.need.profile)',
-    replace: '(market.stampOf(group) ?? UNKNOWN)',
+    id: 'preempt-kept-by-gang', file: 'decide/forecast.ts', rule: 'what an incomplete gang keeps serves it, whatever it was bound for (X3)',
+    find: 'this.#credits.keep(tally);',
+    replace: '',
   },
   {
     id: 'preempt-kept-in-order', file: 'decide/forecast.ts', rule: 'gangs that come first keep first what is left over',

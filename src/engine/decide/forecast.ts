@@ -16,8 +16,6 @@ export interface Stretch {
   readonly from: number;
   readonly to: number;
   readonly holder: NeedRow | undefined;
-  /** The gang that keeps them though it is not whole, as nobody else of its cluster needs them. */
-  readonly keeper?: NeedRow;
 }
 
 /** How the forecast credits Needs. */
@@ -124,7 +122,6 @@ export class Forecasts {
       }
     }
     const incomplete = [...(this.#incomplete.get(cluster) ?? [])];
-    let served: number[] = [];
     this.#market.tryOut(() => {
       for (let i = next; i < rows.length; i++) {
         const row = rows[i] as NeedRow;
@@ -136,7 +133,6 @@ export class Forecasts {
           if (!tally.covered) incomplete.push(tally);
         } else if (row.sameKey !== undefined) gangs.set(row, NOWHERE);
       }
-      served = marks.map(({ group }) => group.taken);
       for (const tally of incomplete) {
         const before = tally.mark();
         this.#credits.keep(tally);
@@ -145,10 +141,10 @@ export class Forecasts {
     });
     turns.next = next;
     const stretches: Stretch[] = [];
-    marks.forEach(({ group, mark }, i) => {
-      if (group.kind === 'configured') stretches.push(...stretchesFrom(group, mark.taken, served[i]));
+    for (const { group, mark } of marks) {
+      if (group.kind === 'configured') stretches.push(...stretchesFrom(group, mark.taken));
       group.backTo(mark);
-    });
+    }
     return { stretches, gangs };
   }
 }
@@ -160,15 +156,12 @@ function keptStretches(cluster: Cluster): Stretch[] {
   return stretches;
 }
 
-/** From `start` on; what lies beyond `served` is kept. */
-function stretchesFrom(group: Group<Tally>, start: number, served = group.size): Stretch[] {
+function stretchesFrom(group: Group<Tally>, start: number): Stretch[] {
   const stretches: Stretch[] = [];
   let from = start;
   for (const { holder, end } of group.shares) {
     if (end <= from) continue;
-    const until = Math.max(from, Math.min(end, served));
-    if (until > from) stretches.push({ group, from, to: until, holder: holder.row });
-    if (end > until) stretches.push({ group, from: until, to: end, holder: undefined, keeper: holder.row });
+    stretches.push({ group, from, to: end, holder: holder.row });
     from = end;
   }
   if (from < group.size) stretches.push({ group, from, to: group.size, holder: undefined });

@@ -110,19 +110,14 @@ export function lotsFor(market: Market, tally: Tally): Lot[][] {
 
 /**
  * What counts is whom the machines serve now, whatever they were bound for (X3). What nobody needs and nothing runs on anybody
- * may have; while Pods run on it, what it was bound for counts: patience with it is not over for whom that outranks (D32). A gang
- * that is not whole and keeps it protects it by no more than its own priority: there is no patience that could end.
+ * may have; while Pods run on it, what it was bound for counts: patience with it is not over for whom that outranks (D32).
  */
-function lotOf({ group, from, to, holder, keeper }: Stretch, cluster: Cluster, market: Market, tally: Tally): Lot | undefined {
+function lotOf({ group, from, to, holder }: Stretch, cluster: Cluster, market: Market, tally: Tally): Lot | undefined {
   const { priority } = tally.row.need.profile;
   if (tally.fit.accepts[group.classIndex] !== 1 || !tally.contributes(market.classOf(group))) return undefined;
-  const victim = holder?.need.profile ?? lowerOf(market.stampOf(group) ?? UNKNOWN, keeper?.need.profile);
+  const victim = holder?.need.profile ?? market.stampOf(group) ?? UNKNOWN;
   if (victim.priority >= priority && (holder !== undefined || isOccupied(group))) return undefined;
   return { cluster, group, from, to, excess: holder === undefined, priority: victim.priority, score: victimScore(priority, victim) };
-}
-
-function lowerOf<P extends { readonly priority: number }>(one: P, other: P | undefined): P {
-  return other !== undefined && other.priority < one.priority ? other : one;
 }
 
 /** Of bound machines the second rank tells what must not be disrupted, or cannot. */
