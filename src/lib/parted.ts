@@ -49,15 +49,18 @@ export class PartedMap<V> {
   }
 
   /** Live, but for what is added to a table that was passed. */
-  *keys(): Generator<string, void> {
+  *entries(): Generator<readonly [key: string, value: V], void> {
     const first = this.#first;
-    for (const key of first.keys()) if (first === this.#first || this.has(key)) yield key;
-    for (const part of this.#parts) for (const key of part.keys()) if (!first.has(key)) yield key;
+    for (const entry of first) {
+      if (first === this.#first) yield entry;
+      else if (this.has(entry[0])) yield [entry[0], this.get(entry[0]) as V];
+    }
+    for (const part of this.#parts) for (const entry of part) if (!first.has(entry[0])) yield entry;
   }
 
-  /** As `keys`. */
+  /** As `entries`. */
   *values(): Generator<V, void> {
-    for (const key of this.keys()) yield this.get(key) as V;
+    for (const [, value] of this.entries()) yield value;
   }
 
   #tableOf(key: string): Map<string, V> {
@@ -92,7 +95,7 @@ export class PartedSet implements Texts {
   }
 
   /** Live, but for what is added to a table that was passed. */
-  [Symbol.iterator](): Generator<string, void> {
-    return this.#map.keys();
+  *[Symbol.iterator](): Generator<string, void> {
+    for (const [text] of this.#map.entries()) yield text;
   }
 }
