@@ -910,6 +910,16 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
+    id: 'gang-renewed', file: 'decide/gang-offers.ts', rule: 'what was bound for a gang stays its own when its profile changes',
+    find: "to.group === row.need.group && cluster.demand?.byDemandKey.has(demandKey) !== true",
+    replace: 'false',
+  },
+  {
+    id: 'gang-namesake', file: 'decide/gang-offers.ts', rule: 'but not what was bound for another gang of its name',
+    find: ' && cluster.demand?.byDemandKey.has(demandKey) !== true',
+    replace: '',
+  },
+  {
     id: 'fold-unseated-take', file: 'decide/served-apart.ts', rule: 'a gang is served apart only by what those above it, planned as one, leave it',
     find: 'else creditOnly(this.market, this.tally(foldedRow([row], this.#facts.dimensions)));',
     replace: '',

@@ -43,11 +43,12 @@ export class Offers {
     return attribute(this.#key, cls);
   }
 
-  /** Bound, or decided, for this very gang. */
+  /** Bound, or decided, for this very gang; or for one of its name that is no longer asked for: the profile has changed, its priority for instance. */
   isOwn(group: Group<Tally>): boolean {
-    const stamp = this.#market.stampOf(group);
-    const { need } = this.#tally.row;
-    return stamp !== undefined && stamp.fingerprint === need.fingerprint && stamp.group === need.group;
+    if (group.assigned < 0) return false;
+    const { to, demandKey } = this.#market.facts.inventory.assignments.at(group.assigned);
+    const { row, cluster } = this.#tally;
+    return demandKey === row.demandKey || (row.need.group !== '' && to.group === row.need.group && cluster.demand?.byDemandKey.has(demandKey) !== true);
   }
 
   addFree(): void {

@@ -88,6 +88,20 @@ describe('a Same Need', () => {
       expect(result.verdicts.map(({ machines, reason }) => [machines, reason])).toEqual([[0, 'TOPOLOGY_UNSATISFIABLE'], [2, undefined]]);
     });
 
+    it('keeps what was bound for it when its profile was another, though lower ones of its cluster could use it and others would take it from them', () => {
+      const before = { assigned: assignmentOf(gang(3, { priority: 5 })) };
+      const needs = [gang(3), need({ priority: 1, units: 2 }), need({ cluster: 'c2', priority: 10, units: 2 })];
+      const result = plan({ machines: inZone('za', 2, 'Configured', before), needs });
+      expect(actionsOf(result)).toEqual([]);
+      expect(result.verdicts.map((v) => v.machines)).toEqual([2, 0, 0]);
+    });
+
+    it('does not take for its own what was bound for another gang of its name that is asked for as well', () => {
+      const other = gang(1, { priority: 5 });
+      const result = plan({ machines: inZone('za', 1, 'Configured', { assigned: assignmentOf(other) }), needs: [gang(3), other] });
+      expect(result.verdicts.map((v) => v.machines)).toEqual([0, 1]);
+    });
+
     it('keeps those that nobody needs, and its own before them', () => {
       const wanted = gang(50);
       const machines = [...inZone('za', 3, 'Configured', { assigned: assignmentOf(web) }), ...inZone('zb', 1, 'Configured', { assigned: assignmentOf(wanted) })];
