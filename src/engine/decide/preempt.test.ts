@@ -46,6 +46,18 @@ describe('whom a Need may take from', () => {
       { machines: [bound('x', 100)], needs: [need(), low(200, 2, { group: 'g', requirements: [sameZone()] }), low(50, 2, { group: 'h', requirements: [sameZone()] })], hints: { c2: [hint('x')] } },
       [],
     ],
+    [
+      'what a gang of a higher one leaves behind that was foreseen to keep it, and is whole elsewhere in its turn',
+      {
+        machines: [bound('x', 5), ...['i', 'j'].map((id) => machine(id, 'Idle', { zone: 'zb', instanceType: 't2' }))],
+        needs: [
+          need({ cluster: 'c3', priority: 1000, minUnit: amounts({ cpu: 4 }), aggregate: amounts({ cpu: 4 }) }),
+          low(500, 2, { group: 'g', requirements: [sameZone()] }),
+          need({ requirements: [typeIn('t1')] }),
+        ],
+      },
+      ['x'],
+    ],
     ['not what an incomplete gang of a higher one has, though it was bound for a lower one (X3)', { machines: [bound('x', 5)], needs: [need(), low(1000, 2, { group: 'g', requirements: [sameZone()] })] }, []],
     ['not that while Pods run on it either', { machines: [bound('x', 5)], needs: [need(), low(1000, 2, { group: 'g', requirements: [sameZone()] })], hints: { c2: [hint('x')] } }, []],
     ['not what such a gang has of which nobody knows the purpose', { machines: [bound('x', undefined)], needs: [need(), low(1000, 2, { group: 'g', requirements: [sameZone()] })] }, []],
