@@ -108,13 +108,15 @@ describe('whom a Need may take from', () => {
   it('not first what a gang will be whole with, because a Need before it turned out to do without the rest', () => {
     const searches = need({ cluster: 'c3', priority: 1000, aggregate: amounts({ gpu: 1 }) });
     const rich = low(500, 1, { requirements: [typeIn('t2')] });
-    const gang = low(400, 2, { requirements: [sameZone(), typeIn('t1', 't2')], group: 'g' });
+    const gang = low(400, 2, { requirements: [sameZone(), typeIn('t1', 't2', 't4')], group: 'g' });
     const machines = [
       bound('x', 5, { instanceType: 't1', zone: 'zb' }), bound('p', 500, { instanceType: 't2', zone: 'zc' }), bound('y', 50, { instanceType: 't3' }),
       machine('s', 'Creating', { instanceType: 't2', zone: 'zb', intent: bindTo(rich) }),
+      // Where the gang would be, were it not whole: then nobody would need x.
+      bound('w', 5, { instanceType: 't4', zone: 'zd', allocatable: amounts({ cpu: 1.5 }), priceMicroUsdPerHour: DOLLAR }),
     ];
     const result = plan({ machines, needs: [searches, rich, need({ priority: 450, requirements: [typeIn('t1', 't3')] }), gang, low(50, 1, { requirements: [typeIn('t3')] })] });
-    expect(actionsOf(result)).toEqual(['Preempt y c2']);
+    expect(actionsOf(result)).toEqual(['Preempt y c2', 'Reclaim w c2']);
   });
 
   it('goes down the ladder: what it takes from one, that one takes from the next', () => {
