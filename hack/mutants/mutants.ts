@@ -210,8 +210,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-left-over', file: 'decide/ordered-pass.ts', rule: 'an incomplete gang keeps what nobody else needs',
-    find: 'if (tally.row.sameKey !== undefined) keep(tally);',
-    replace: 'void tally;',
+    find: 'for (const tally of tallies) keep(tally);',
+    replace: '',
   },
   {
     id: 'gang-moves-late', file: 'decide/same.ts', rule: 'nothing that serves is given up for what is on its way',

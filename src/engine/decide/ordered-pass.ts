@@ -28,7 +28,7 @@ export function interleave(clusters: readonly (readonly NeedRow[])[]): NeedRow[]
 export function servePass(market: Market, turns: ReadonlyMap<Cluster, Turns>): Tally[] {
   const order = interleave([...turns.values()].map(({ rows }) => rows));
   const { facts, room } = market;
-  const keep = (tally: Tally): void => keepLeftOver(market, tally, tally.row.sameKey as string);
+  const keep = (tally: Tally): void => keepLeftOver(market, tally);
   const forecasts = new Forecasts(turns, market, { credit: (row, cluster) => creditOnly(market, new Tally(row, cluster, facts.fit(row.asker))), keep });
   market.forecasts = forecasts;
   const tallies: Tally[] = [];
@@ -46,7 +46,7 @@ export function servePass(market: Market, turns: ReadonlyMap<Cluster, Turns>): T
     if (cluster.promised.size > 0 && order[i + 1]?.demandKey !== row.demandKey) market.closeDemand(tally);
     tallies.push(tally);
   }
-  for (const tally of tallies) if (tally.row.sameKey !== undefined) keep(tally);
+  for (const tally of tallies) keep(tally);
   return tallies;
 }
 

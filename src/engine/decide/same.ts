@@ -92,9 +92,10 @@ function keepIncomplete(domain: string | undefined, market: Market, tally: Tally
 }
 
 /** After everybody's turn: what nobody else of its cluster needs an incomplete gang keeps, where most of it is. */
-export function keepLeftOver(market: Market, tally: Tally, key: string): void {
-  const { domain } = tally;
-  if (tally.covered || domain === undefined) return;
+export function keepLeftOver(market: Market, tally: Tally): void {
+  const { domain, row } = tally;
+  const key = row.sameKey;
+  if (key === undefined || tally.covered || domain === undefined) return;
   drainTies(market.bound(tally.cluster, tally.fit), { market, tally, take: crediting(tally), admits: (_group, cls) => attribute(key, cls) === domain });
 }
 

@@ -17,10 +17,9 @@ import { boundGroup, promisedGroup, reservedGroup } from './pools.ts';
 import { Shapes } from './shapes.ts';
 import type { Dimensions } from './dimensions.ts';
 
-
-
 /** More than one in so many machines are most of them. */
 const FEW_OF = 8;
+
 export class Inventory extends MachineColumns {
   declare readonly shapes: Shapes;
   declare readonly assignments: Assignments;
