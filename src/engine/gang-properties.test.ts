@@ -3,11 +3,12 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { sameRequirement, strictSpread } from '../api/profile.ts';
 import { attribute, matches } from './match.ts';
 import { worlds } from './testing/arbitraries.ts';
+import { boundFor } from './testing/commit.ts';
 import { Coverage } from './testing/coverage.ts';
 import { overFleets, PATIENCE_MS } from './testing/over-fleets.ts';
 import { served } from './testing/served.ts';
 import type { Served } from './testing/served.ts';
-import type { EngineMachine, Need } from './types.ts';
+import type { EngineMachine, Need, Snapshot } from './types.ts';
 
 const file = new Coverage();
 
@@ -16,9 +17,11 @@ function suits(machine: EngineMachine, { profile, minUnit }: Need): boolean {
   return matches(profile, machine) && minUnit.every(([name, amount]) => (has.get(name) ?? 0) >= amount);
 }
 
-function isOwn({ assigned, intent }: EngineMachine, { cluster, fingerprint, group }: Need): boolean {
-  const to = assigned ?? (intent?.kind === 'bind' ? intent.to : undefined);
-  return to?.cluster === cluster && to.fingerprint === fingerprint && to.group === group;
+/** Bound, or decided, for the gang, or for one of its name for which nobody asks any more. */
+function isOwn(machine: EngineMachine, { cluster, fingerprint, group }: Need, { needs }: Snapshot): boolean {
+  const to = boundFor(machine);
+  if (to?.cluster !== cluster || to.group !== group) return false;
+  return to.fingerprint === fingerprint || (group !== '' && needs.get(cluster)?.some((asked) => asked.group === group && asked.fingerprint === to.fingerprint) !== true);
 }
 
 describe('a gang', { timeout: PATIENCE_MS }, () => {
@@ -30,7 +33,7 @@ describe('a gang', { timeout: PATIENCE_MS }, () => {
         const { need: gang, satisfied, foldedAs } = verdict;
         const key = sameRequirement(gang.profile)?.key;
         if (key === undefined || foldedAs !== undefined || (satisfied && verdict.inFlight === 0) || gang.aggregate.every(([, amount]) => amount === 0)) continue;
-        const own = world.machines.filter((m) => m.state === 'Configured' && isOwn(m, gang) && suits(m, gang));
+        const own = world.machines.filter((m) => m.state === 'Configured' && isOwn(m, gang, world) && suits(m, gang));
         if (own.length > 0 && !satisfied) incomplete++;
         if (satisfied && own.some((m) => attribute(key, m) !== verdict.sameDomain)) moving++;
         const lost = plan.actions.filter(({ kind, machineId }) => kind === 'Reclaim' && own.some(({ id }) => id === machineId));
@@ -47,7 +50,7 @@ describe('a gang', { timeout: PATIENCE_MS }, () => {
     const fleets = overFleets(worlds(), (world) => {
       const all = served(world);
       for (const gang of all.filter(({ row, covered, slots }) => row.sameKey !== undefined && !covered && slots.length > 0)) {
-        const strange = gang.slots.map((slot) => gang.machine(slot)).filter((m) => !isOwn(m, gang.row.need));
+        const strange = gang.slots.map((slot) => gang.machine(slot)).filter((m) => !isOwn(m, gang.row.need, world));
         const others = all.filter(({ row }) => row.need.cluster === gang.row.need.cluster && isAlone(row.demandKey, all) && row.sameKey === undefined && row.gangs === undefined && strictSpread(row.need.profile) === undefined);
         for (const other of others) {
           if (other.picks.length + other.victims.length === 0 && other.covered) continue;

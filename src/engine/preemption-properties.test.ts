@@ -224,7 +224,8 @@ function isAsked(to: { readonly cluster: string; readonly fingerprint: string; r
 
 /** Of one class: no Need can tell them apart. */
 function isTwin(a: EngineMachine, b: EngineMachine): boolean {
-  return a.instanceType === b.instanceType && a.zone === b.zone && JSON.stringify(a.allocatable) === JSON.stringify(b.allocatable);
+  const whatNeedsTell = ({ instanceType, zone, capacityType, labels, allocatable }: EngineMachine): string => JSON.stringify([instanceType, zone, capacityType, labels, allocatable]);
+  return whatNeedsTell(a) === whatNeedsTell(b);
 }
 
 /** Could have been taken, and nobody was credited with it. */

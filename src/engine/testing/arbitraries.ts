@@ -140,13 +140,16 @@ function machineFor(demand: readonly Need[], scarce: boolean, large: boolean, { 
       folded: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
       // What it was bound for may rank below or above what it serves now.
       stamp: fc.constantFrom(undefined, undefined, 1, 500),
+      // Whom it was bound for may ask for something else by now, and nobody may know any more who that was.
+      purpose: fc.constantFrom('asked', 'asked', 'asked', 'asked', 'asked', 'asked', 'changed', 'unknown'),
       decision: fc.constantFrom('none', 'none', 'none', 'bind', 'bind', 'sent', 'out'),
       hold: calm ? fc.constant(false) : fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
       stuck: calm ? fc.constant(false) : fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
       refused: calm ? fc.constant(false) : fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
     })
-    .map(({ size, target, folded, stamp, decision, state, refused, value, ...over }) => {
-      const to = folded ? foldedAssignment(target) : assignmentOf(target);
+    .map(({ size, target, folded, stamp, purpose, decision, state, refused, value, ...over }) => {
+      const of = purpose === 'changed' ? { ...target, fingerprint: 'of-before' } : target;
+      const to = folded ? foldedAssignment(of) : assignmentOf(of);
       const bound = state === 'Configuring' || state === 'Configured' || state === 'Draining';
       const intent = calm && state === 'Configured' ? undefined : intentFor(decision, state, to);
       return machine('', state, {
@@ -154,7 +157,7 @@ function machineFor(demand: readonly Need[], scarce: boolean, large: boolean, { 
         allocatable: size,
         labels: { 'kubernetes.io/hostname': `${over.instanceType}-${over.zone}`, ...(value !== '' && Object.fromEntries(LABELS.map((key) => [key, value]))) },
         cluster: bound ? to.cluster : '',
-        ...(bound && { assigned: stamp === undefined ? to : { ...to, priority: stamp } }),
+        ...(bound && purpose !== 'unknown' && { assigned: stamp === undefined ? to : { ...to, priority: stamp } }),
         ...(intent && { intent }),
         ...(refused && (state === 'Configured' ? { drainRefused: true } : { untrusted: true })),
       });

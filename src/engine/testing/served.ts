@@ -22,8 +22,8 @@ export interface Served {
 }
 
 /** A gang that has no whole place, or may not buy what it lacks there. */
-export function isIncomplete({ sameDomain, satisfied, preemption }: Pick<NeedVerdict, 'sameDomain' | 'satisfied' | 'preemption'>): boolean {
-  return sameDomain !== undefined && !satisfied && preemption === undefined;
+export function isIncomplete({ sameSatisfiable, satisfied, preemption }: Pick<NeedVerdict, 'sameSatisfiable' | 'satisfied' | 'preemption'>): boolean {
+  return sameSatisfiable !== undefined && !satisfied && preemption === undefined;
 }
 
 export function served(world: Snapshot): Served[] {
