@@ -911,12 +911,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-renewed', file: 'decide/gang-offers.ts', rule: 'what was bound for a gang stays its own when its profile changes',
-    find: "to.group === row.need.group && cluster.demand?.byDemandKey.has(demandKey) !== true",
+    find: "to.group === row.need.group && !cluster.asksFor(demandKey)",
     replace: 'false',
   },
   {
     id: 'gang-namesake', file: 'decide/gang-offers.ts', rule: 'but not what was bound for another gang of its name',
-    find: ' && cluster.demand?.byDemandKey.has(demandKey) !== true',
+    find: ' && !cluster.asksFor(demandKey)',
     replace: '',
   },
   {
@@ -973,6 +973,21 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'spread-preempts-at-limit', file: 'decide/spread.ts', rule: 'a strict spread that may not buy preempts',
     find: '        continue;\n      }\n      pick.queue.advance();',
     replace: '        return;\n      }\n      pick.queue.advance();',
+  },
+  {
+    id: 'fold-keeps-by-name', file: 'decide/plain.ts', rule: 'gangs that share machines keep what was bound for one of their name when its profile was another',
+    find: 'cluster.asksFor(demandKey) ? byDemand.get(demandKey) : byName?.get(to.group)',
+    replace: 'byDemand.get(demandKey)',
+  },
+  {
+    id: 'fold-keeps-of-others', file: 'decide/plain.ts', rule: 'nothing is kept that was bound for another gang of that name that is asked for as well',
+    find: 'cluster.asksFor(demandKey) ? byDemand.get(demandKey) : byName?.get(to.group)',
+    replace: 'byDemand.get(demandKey) ?? byName?.get(to.group)',
+  },
+  {
+    id: 'fold-keeps-unnamed', file: 'decide/plain.ts', rule: 'gangs without a name have no name in common',
+    find: ".filter(({ name }) => name !== '')",
+    replace: '',
   },
   {
     id: 'spread-keeps-parts', file: 'decide/spread.ts', rule: 'gangs that are spread keep what serves them until the larger machine does',

@@ -3,25 +3,17 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { sameRequirement, strictSpread } from '../api/profile.ts';
 import { attribute, matches } from './match.ts';
 import { worlds } from './testing/arbitraries.ts';
-import { boundFor } from './testing/commit.ts';
 import { Coverage } from './testing/coverage.ts';
 import { overFleets, PATIENCE_MS } from './testing/over-fleets.ts';
-import { served } from './testing/served.ts';
+import { isOwn, served } from './testing/served.ts';
 import type { Served } from './testing/served.ts';
-import type { EngineMachine, Need, Snapshot } from './types.ts';
+import type { EngineMachine, Need } from './types.ts';
 
 const file = new Coverage();
 
 function suits(machine: EngineMachine, { profile, minUnit }: Need): boolean {
   const has = new Map(machine.allocatable);
   return matches(profile, machine) && minUnit.every(([name, amount]) => (has.get(name) ?? 0) >= amount);
-}
-
-/** Bound, or decided, for the gang, or for one of its name for which nobody asks any more. */
-function isOwn(machine: EngineMachine, { cluster, fingerprint, group }: Need, { needs }: Snapshot): boolean {
-  const to = boundFor(machine);
-  if (to?.cluster !== cluster || to.group !== group) return false;
-  return to.fingerprint === fingerprint || (group !== '' && needs.get(cluster)?.some((asked) => asked.group === group && asked.fingerprint === to.fingerprint) !== true);
 }
 
 describe('a gang', { timeout: PATIENCE_MS }, () => {

@@ -7,10 +7,10 @@ import { ANY_GANG } from './facts/need-row.ts';
 import { matches } from './match.ts';
 import { deepFreeze, worlds } from './testing/arbitraries.ts';
 import { need, T0 } from './testing/builders.ts';
-import { boundFor, committed, exceptionFromRest, freesSupply, mayChangePlaces, undecided } from './testing/commit.ts';
+import { committed, exceptionFromRest, freesSupply, mayChangePlaces, undecided } from './testing/commit.ts';
 import { choosesDomain, Coverage } from './testing/coverage.ts';
 import { overFleets, PATIENCE_MS } from './testing/over-fleets.ts';
-import { isIncomplete, served } from './testing/served.ts';
+import { isIncomplete, isOwn, served } from './testing/served.ts';
 import { actionsOf, idsOf, textOf } from './testing/summary.ts';
 import type { Need, NeedVerdict, Plan, Snapshot } from './types.ts';
 
@@ -137,11 +137,8 @@ describe('a plan', { timeout: PATIENCE_MS }, () => {
       for (const { row, slots, victims, machine } of served(world)) {
         if (row.sameKey !== undefined || slots.length + victims.length === 0) continue;
         // Gangs that were planned as one keep what they were bound each for itself until what holds them whole has arrived.
-        const isOwn = (slot: number): boolean => {
-          const to = boundFor(machine(slot));
-          return row.gangs?.some(({ need: of }) => to?.fingerprint === of.fingerprint && to.group === of.group) === true;
-        };
-        const all = [...slots, ...victims].filter((slot) => !isOwn(slot)).map((slot) => new Map(machine(slot).allocatable));
+        const isKept = (slot: number): boolean => row.gangs?.some(({ need: of }) => isOwn(machine(slot), of, world)) === true;
+        const all = [...slots, ...victims].filter((slot) => !isKept(slot)).map((slot) => new Map(machine(slot).allocatable));
         if (all.length === 0) continue;
         checked++;
         const lacksWithout = (left: (typeof all)[number]): boolean =>

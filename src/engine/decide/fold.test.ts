@@ -254,6 +254,15 @@ describe('gangs that fit on one machine', () => {
       expect(result.machineReasons.get('a')).toMatchObject({ code: 'Serving' });
     });
 
+    it('keep until then also what was bound for them when their profile was another, and nothing that was bound for others of their name', () => {
+      const before = gang('g1', 4, { ...ask, priority: 5 });
+      const machines = [small('a', 'Configured', { assigned: assignmentOf(before) }), big('z', 'Speculative')];
+      expect(actionsOf(plan({ machines, needs: [wanted] }))).toEqual(['Provision z c1']);
+      expect(actionsOf(plan({ machines, needs: [wanted, { ...before, aggregate: amounts({ cpu: 0 }) }] }))).toEqual(['Provision z c1', 'Reclaim a c1']);
+      const named = { ...before, group: '' };
+      expect(actionsOf(plan({ machines: [small('a', 'Configured', { assigned: assignmentOf(named) }), big('z', 'Speculative')], needs: [{ ...wanted, group: '' }] }))).toEqual(['Provision z c1', 'Reclaim a c1']);
+    });
+
     it('keep what they have until the larger machine serves them', () => {
       const loop = new Simulation(world({ machines: [member('a', 'Configured'), big('z', 'Idle')], needs: [wanted] }), T0, { delay: () => 2 });
       const cycles = Array.from({ length: 8 }, () => actionsOf(loop.step()));

@@ -48,7 +48,7 @@ export class Offers {
     if (group.assigned < 0) return false;
     const { to, demandKey } = this.#market.facts.inventory.assignments.at(group.assigned);
     const { row, cluster } = this.#tally;
-    return demandKey === row.demandKey || (row.need.group !== '' && to.group === row.need.group && cluster.demand?.byDemandKey.has(demandKey) !== true);
+    return demandKey === row.demandKey || (row.need.group !== '' && to.group === row.need.group && !cluster.asksFor(demandKey));
   }
 
   addFree(): void {

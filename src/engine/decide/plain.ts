@@ -49,21 +49,31 @@ export function mayKeepParts({ row, covered, arriving }: Tally): boolean {
   return row.gangs !== undefined && (!covered || arriving > 0);
 }
 
-/** Until there are machines that hold whole gangs, gangs keep those of what they were bound that serve them, though it holds none whole (D7). */
+/**
+ * Until there are machines that hold whole gangs, gangs keep those of what they were bound that serve them, though it holds none
+ * whole (D7); also what was bound for one of their name that nobody asks for any more (`Offers.isOwn`).
+ */
 export function keepUntilMoved(market: Market, tally: Tally): void {
   const { facts } = market;
-  const { gangs = [] } = tally.row;
-  let accepts: Map<string, Serves[]> | undefined;
-  for (const group of tally.cluster.bound.groups()) {
+  const { row, cluster } = tally;
+  let byDemand: Map<string, Serves[]> | undefined;
+  let byName: Map<string, Serves[]> | undefined;
+  for (const group of cluster.bound.groups()) {
     if (group.left <= 0 || group.assigned < 0) continue;
-    accepts ??= Map.groupBy(gangs.map(({ demandKey, asker, sameKey = '' }): Serves => ({ demandKey, sameKey, accepts: facts.fit(asker).accepts })), ({ demandKey }) => demandKey);
-    const serves = accepts.get(facts.inventory.assignments.at(group.assigned).demandKey);
-    if (serves?.some((of) => of.accepts[group.classIndex] === 1 && attribute(of.sameKey, market.classOf(group)) !== undefined) === true) tally.keep(group);
+    if (byDemand === undefined) {
+      const gangs = (row.gangs ?? []).map(({ demandKey, need, asker, sameKey = '' }): Serves => ({ demandKey, name: need.group, sameKey, accepts: facts.fit(asker).accepts }));
+      byDemand = Map.groupBy(gangs, ({ demandKey }) => demandKey);
+      byName = Map.groupBy(gangs.filter(({ name }) => name !== ''), ({ name }) => name);
+    }
+    const { to, demandKey } = facts.inventory.assignments.at(group.assigned);
+    const gangs = cluster.asksFor(demandKey) ? byDemand.get(demandKey) : byName?.get(to.group);
+    if (gangs?.some((of) => of.accepts[group.classIndex] === 1 && attribute(of.sameKey, market.classOf(group)) !== undefined) === true) tally.keep(group);
   }
 }
 
 interface Serves {
   readonly demandKey: string;
+  readonly name: string;
   readonly sameKey: string;
   readonly accepts: Uint8Array;
 }

@@ -47,6 +47,11 @@ export class Cluster {
     this.name = name;
   }
 
+  /** Among what the cluster asks for is this demand. */
+  asksFor(demandKey: string): boolean {
+    return this.demand?.byDemandKey.has(demandKey) === true;
+  }
+
   shelfFor(kind: 'promised' | 'reserved', demandKey: string): Shelf<Tally> {
     let shelf = this[kind].get(demandKey);
     if (shelf === undefined) {

@@ -1,6 +1,6 @@
 /** What the world looks like once a plan's decisions are written down and nothing has moved yet. */
 import { sameRequirement } from '../../api/profile.ts';
-import type { Assignment, EngineMachine, MemoryChange, NeedVerdict, Plan, Snapshot } from '../types.ts';
+import type { EngineMachine, MemoryChange, NeedVerdict, Plan, Snapshot } from '../types.ts';
 import { decided } from './simulation.ts';
 
 /** With all of the plan's actions, or with those that `isDone` admits. */
@@ -25,11 +25,6 @@ function remembered(before: readonly MemoryChange[], changes: readonly MemoryCha
 /** What a withdrawal frees, or a reservation that is over, is new supply for somebody. */
 export function freesSupply({ actions, memory }: Plan): boolean {
   return actions.some(({ kind }) => kind === 'Withdraw') || memory.some((m) => m.what === 'reservation' && m.to === null);
-}
-
-/** For whom the machine was bound, or is to be; undefined = for nobody, or nobody knows. */
-export function boundFor({ assigned, intent }: EngineMachine): Assignment | undefined {
-  return assigned ?? (intent?.kind === 'bind' ? intent.to : undefined);
 }
 
 /** Without bindings that have been decided: nothing is on its way but what is being bound already. */

@@ -7,7 +7,7 @@ import type { Tally } from '../decide/tally.ts';
 import { Facts } from '../facts/facts.ts';
 import type { Group } from '../facts/group.ts';
 import type { NeedRow } from '../facts/need-row.ts';
-import type { EngineMachine, NeedVerdict, Snapshot } from '../types.ts';
+import type { EngineMachine, Need, NeedVerdict, Snapshot } from '../types.ts';
 
 export interface Served {
   readonly row: NeedRow;
@@ -24,6 +24,13 @@ export interface Served {
 /** A gang that has no whole place, or may not buy what it lacks there. */
 export function isIncomplete({ sameSatisfiable, satisfied, preemption }: Pick<NeedVerdict, 'sameSatisfiable' | 'satisfied' | 'preemption'>): boolean {
   return sameSatisfiable !== undefined && !satisfied && preemption === undefined;
+}
+
+/** Bound, or decided, for the gang, or for one of its name for which nobody asks any more. */
+export function isOwn({ assigned, intent }: EngineMachine, { cluster, fingerprint, group }: Need, { needs }: Snapshot): boolean {
+  const to = assigned ?? (intent?.kind === 'bind' ? intent.to : undefined);
+  if (to?.cluster !== cluster || to.group !== group) return false;
+  return to.fingerprint === fingerprint || (group !== '' && needs.get(cluster)?.some((asked) => asked.group === group && asked.fingerprint === to.fingerprint) !== true);
 }
 
 export function served(world: Snapshot): Served[] {
