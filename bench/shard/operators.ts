@@ -8,7 +8,7 @@ import { instanceType } from './processes.ts';
 
 const ROWS = 3;
 const CPU_PER_MACHINE = 8;
-const metrics = { reconnected: ignore, state: ignore, outboxDropped: ignore, staleRefused: ignore, rejected: ignore, ackLag: ignore };
+const metrics = { reconnected: ignore, state: ignore, outboxDropped: ignore, staleRefused: ignore, refused: () => undefined, rejected: ignore, ackLag: ignore };
 
 /** So many clusters, each with three rows; `ask` sets how many machines each row takes. */
 export class Operators {

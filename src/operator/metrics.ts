@@ -24,6 +24,7 @@ export function createOperatorMetrics(registry: Registry) {
     }),
     reconnects: new Counter({ name: 'bigfleet_operator_session_reconnects_total', help: 'Dials after the first.', registers }),
     sessionRejected: new Counter({ name: 'bigfleet_operator_session_rejected_total', help: 'Sessions that the shard refused, by status.', labelNames: ['code'] as const, registers }),
+    shardRefused: new Counter({ name: 'bigfleet_operator_shard_refused_total', help: 'Dials at which the shard was not spoken to, for what it presented.', labelNames: ['reason'] as const, registers }),
     outboxDropped: new Counter({ name: 'bigfleet_operator_outbox_dropped_total', help: 'Answers dropped because the outbox was full.', labelNames: ['kind'] as const, registers }),
     staleRefused: new Counter({ name: 'bigfleet_operator_stale_orders_refused_total', help: 'Orders of superseded shard processes.', labelNames: ['kind'] as const, registers }),
     upcomingNodeWrites: new Counter({

@@ -235,6 +235,7 @@ export function wireOperator(options: OperatorOptions & { namespace: string; clu
     outboxDropped: (kind) => metrics.outboxDropped.inc({ kind }),
     staleRefused: (kind) => metrics.staleRefused.inc({ kind }),
     rejected: (code) => metrics.sessionRejected.inc({ code }),
+    refused: (reason) => metrics.shardRefused.inc({ reason }),
     ackLag: (ms) => metrics.ackLagSeconds.observe(ms / 1000),
   };
   const session = new SessionClient({

@@ -94,6 +94,20 @@ describe('against the simulated provider', () => {
     expect((await failure(client.get('m'))).code).toBe('Unavailable');
   });
 
+  it('tells of each call, also on the thread of large Lists, for which it did not speak to the provider', async () => {
+    const leaf = testAuthority().issue();
+    const server = createGrpcServer();
+    const port = await listen(server, '127.0.0.1:0', ServerCredentials.createSsl(null, [{ private_key: Buffer.from(leaf.key), cert_chain: Buffer.from(leaf.cert) }]));
+    cleanups.push(() => server.forceShutdown());
+    const other = testAuthority('other');
+    const own = other.issue();
+    const tls = { ca: Buffer.from(other.cert), certificate: Buffer.from(own.cert), key: Buffer.from(own.key) };
+    const refused: string[] = [];
+    const client = connect(port, { tls: () => tls, onRefused: (reason) => refused.push(reason) });
+    for (const call of [client.get('m'), client.list({ isLarge: true })]) expect((await failure(call)).code).toBe('Unavailable');
+    expect(refused).toEqual(['unknown_authority', 'unknown_authority']);
+  });
+
   it('tells the sequence of every mutation before its answer', async () => {
     const h = await sim();
     const client = connect(h.sim.provider.port);

@@ -1,5 +1,6 @@
 import { Metadata } from '@grpc/grpc-js';
 import { CapacityProviderService, type Machine as WireMachine, type TransitionAck } from '../api/gen/bigfleet/v1alpha1/provider.ts';
+import { dialRefusalOf, type DialRefusal } from '../api/dial-refusal.ts';
 import { Peer, toGrpcError, type CallOptions, type UnaryMethod } from '../api/grpc.ts';
 import type { MachineState } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -28,6 +29,8 @@ export interface ProviderClientOptions {
   readonly obstacle?: () => string | undefined;
   /** PEM; undefined: plaintext. Asked before every call: another object closes the connection that was made with the last one. */
   readonly tls?: () => Tls | undefined;
+  /** Told of each call for which the provider was not spoken to, for what it presented. */
+  readonly onRefused?: (reason: DialRefusal) => void;
   /** Instead of a gRPC channel. */
   readonly dial?: (address: string) => Pick<Peer, 'address' | 'unary' | 'close'>;
 }
@@ -135,13 +138,19 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
     followAddress(); // first: a limit in the time of another server's clock would mean nothing
     return { timeoutMs: timeoutMs ?? defaultMs, onMetadata: learnFrom(offset), ...(signal && { signal }) };
   };
+  const fail = (error: unknown): never => {
+    const known = toGrpcError(error);
+    const refusal = dialRefusalOf(known.message);
+    if (refusal !== undefined) options.onRefused?.(refusal);
+    throw toProviderError(known);
+  };
   const checkObstacle = (): void => {
     const obstacle = options.obstacle?.();
     if (obstacle !== undefined) throw new ProviderError('Unavailable', obstacle);
   };
   const unary = async <Q, S>(method: UnaryMethod<Q, S>, request: Q, limits: CallOptions): Promise<S> => {
     checkObstacle();
-    return peer.unary(method, request, limits).catch(rethrow);
+    return peer.unary(method, request, limits).catch(fail);
   };
   /** Whoever is told `too late` learns it from what the very answer says of the provider's time. */
   const mutation = async <Q>(method: UnaryMethod<Q, TransitionAck>, request: Omit<Q, 'shardId' | 'shardEpoch' | 'sequenceNumber'>, limits: MutationLimits): Promise<Acknowledgement> => {
@@ -190,7 +199,7 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
         if (bytes) return decodeList(bytes);
       }
       checkObstacle();
-      return await thread.list(peer.address, filter, { timeoutMs: LIST_MS, ...call }).catch(rethrow);
+      return await thread.list(peer.address, filter, { timeoutMs: LIST_MS, ...call }).catch(fail);
     },
     providerNow: () => offset.toProviderTime(clock.monotonic()),
     close() {
@@ -209,9 +218,5 @@ function isTooLargeHere(error: unknown): boolean {
 /** Whoever is asked about one machine and answers with another one has said nothing about either. */
 function machineOf(id: string, machine: WireMachine): MachineResult {
   return machine.id === id ? machineFromWire(machine) : { rejected: { id, reason: 'structural', field: 'id', text: `is ${JSON.stringify(machine.id)}, though ${JSON.stringify(id)} was asked about` } };
-}
-
-function rethrow(error: unknown): never {
-  throw toProviderError(toGrpcError(error));
 }
 

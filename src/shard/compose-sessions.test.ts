@@ -20,7 +20,7 @@ class Cluster {
     const nothing = (): void => undefined;
     const client = new SessionClient({
       address, clusterId: name, credentials: () => credentials.createInsecure(), clock: systemClock, random: Math.random, log: silentLog,
-      metrics: { reconnected: nothing, state: nothing, outboxDropped: nothing, staleRefused: nothing, rejected: nothing, ackLag: nothing },
+      metrics: { reconnected: nothing, state: nothing, outboxDropped: nothing, staleRefused: nothing, refused: () => undefined, rejected: nothing, ackLag: nothing },
       handlers: {
         buildRollup: () => ({ message: { clusterId: name, timestampUnixNanos: BigInt(systemClock.now()) * 1_000_000n, needs: [wireRow()], nodeHints: undefined } }),
         rollupSent: nothing, nodeState: nothing, needStatuses: nothing, availableCapacity: nothing,

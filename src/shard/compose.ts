@@ -237,7 +237,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const rooms: ProviderRooms = new ProviderRooms(providers, {
     room: {
       client, namespace, shardId, epoch: () => epoch, clock, random, log, inventory,
-      dial: surroundings.provider,
+      dial: (provider) => surroundings.provider({ ...provider, onRefused: (reason) => metrics.providersRefused.inc({ reason }) }),
       objects: providerInformer.store, machineObjects: machineInformer.store,
       pollMs: options.pollMs,
       ...(tlsFiles && { tlsFiles }),

@@ -35,6 +35,7 @@ export function createShardMetrics(registry: Registry) {
     sessionLifecycle: new Counter({ name: 'bigfleet_shard_session_lifecycle_total', help: 'Sessions installed, removed, replaced.', labelNames: ['event'] as const, registers }),
     identityRejected: new Counter({ name: 'bigfleet_shard_session_identity_rejected_total', help: 'Sessions whose certificate is not that of the cluster they name.', registers }),
     peersRefused: new Counter({ name: 'bigfleet_shard_peers_refused_total', help: 'Connections and calls refused for what the peer presented, or did not.', labelNames: ['reason'] as const, registers }),
+    providersRefused: new Counter({ name: 'bigfleet_shard_providers_refused_total', help: 'Calls for which a provider was not spoken to, for what it presented.', labelNames: ['reason'] as const, registers }),
     foreignMachines: gauge('foreign_machines', 'Listed machines that belong to another shard.'),
     machineWrites: gauge('machine_write_backlog', 'Machine objects waiting to be written.'),
     drainsGivenUp: new Counter({ name: 'bigfleet_shard_drains_given_up_total', help: "Drains that the provider refused for good or too often, by its status: the machines serve on.", labelNames: ['code'] as const, registers }),

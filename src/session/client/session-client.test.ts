@@ -1,6 +1,7 @@
 import { credentials, status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ClusterCapacityNeeds } from '../../api/gen/bigfleet/v1alpha1/capacity.ts';
+import { testAuthority } from '../../lib/testing/certificates.ts';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
 import { silentLog } from '../../runtime/types.ts';
 import { EpochGuard } from './epoch-guard.ts';
@@ -28,6 +29,7 @@ class Recorder {
   readonly dropped: string[] = [];
   readonly stale: string[] = [];
   readonly rejected: string[] = [];
+  readonly refused: string[] = [];
   readonly lags: number[] = [];
   reconnects = 0;
   private waiters: { at: SessionState; resolve: () => void }[] = [];
@@ -53,6 +55,7 @@ class Recorder {
     outboxDropped: (k) => this.dropped.push(k),
     staleRefused: (k) => this.stale.push(k),
     rejected: (c) => this.rejected.push(c),
+    refused: (reason) => this.refused.push(reason),
     ackLag: (ms) => this.lags.push(ms),
   };
 
@@ -273,6 +276,21 @@ describe('session client', () => {
     (await shard.nextSession()).fail(status.PERMISSION_DENIED, 'cluster/other');
     await inBackoff;
     expect(recorder.rejected).toEqual(['PERMISSION_DENIED']);
+  });
+
+  it('counts shards that it does not speak to, and says so as an error once a minute', async () => {
+    const { key, cert } = testAuthority();
+    const logged: unknown[] = [];
+    const log = { ...silentLog, error: (fields: unknown) => logged.push(fields) };
+    start({ credentials: () => credentials.createSsl(Buffer.from(cert), Buffer.from(key), Buffer.from(cert)), log });
+    for (let i = 0; i < 3; i++) {
+      const inBackoff = recorder.enters('Backoff');
+      if (i > 0) await clock.advance(1000 * 2 ** i);
+      await inBackoff;
+    }
+    expect(recorder.refused).toEqual(['not_tls', 'not_tls', 'not_tls']);
+    expect(logged).toEqual([expect.objectContaining({ code: 'UNAVAILABLE', refusal: 'not_tls' })]);
+    expect(recorder.rejected).toEqual([]);
   });
 
   it('refuses the orders of a shard process that has been succeeded, but not its news (D17)', async () => {

@@ -1,4 +1,5 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
+import { dialRefusalOf } from '../../api/dial-refusal.ts';
 import { sleep, type Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
 import type { Log, Runnable } from '../../runtime/types.ts';
@@ -117,13 +118,16 @@ export class SessionClient implements Runnable {
   private report(end: StreamEnd): void {
     const { log, clock, metrics, address, clusterId } = this.options;
     const fields = { shard: address, clusterId, code: end.code, reason: end.message };
-    const refused = end.code === 'PERMISSION_DENIED' || end.code === 'INVALID_ARGUMENT' || end.code === 'CREDENTIALS';
-    if (!refused) return log.info(fields, 'session with the shard ended; dialling again');
-    metrics.rejected(end.code);
+    const refusal = dialRefusalOf(end.message);
+    const isRejected = end.code === 'PERMISSION_DENIED' || end.code === 'INVALID_ARGUMENT' || end.code === 'CREDENTIALS';
+    if (refusal !== undefined) metrics.refused(refusal);
+    else if (isRejected) metrics.rejected(end.code);
+    else return log.info(fields, 'session with the shard ended; dialling again');
     const now = clock.monotonic();
     if (this.lastErrorLoggedAt !== undefined && now - this.lastErrorLoggedAt < ERROR_LOG_EVERY_MS) return;
     this.lastErrorLoggedAt = now;
-    log.error(fields, 'the shard refuses this operator: check --cluster-id and the certificate');
+    if (refusal !== undefined) log.error({ ...fields, refusal }, 'this operator does not speak to the shard for what it presents: check its certificate, --tls-ca and --shard-addr');
+    else log.error(fields, 'the shard refuses this operator: check --cluster-id and the certificate');
   }
 
   private enter(state: SessionState): void {

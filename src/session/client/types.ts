@@ -1,4 +1,5 @@
 import type { ClusterCapacityNeeds } from '../../api/gen/bigfleet/v1alpha1/capacity.ts';
+import type { DialRefusal } from '../../api/dial-refusal.ts';
 import type {
   AvailableCapacityUpdate, BootstrapBlobResponse, BootstrapRequest, NeedStatuses, NodeStateUpdate, ReclaimInstruction,
 } from '../../api/gen/bigfleet/v1alpha1/shard.ts';
@@ -41,6 +42,8 @@ export interface SessionMetrics {
   /** An order from a shard process that has been succeeded (D17). */
   staleRefused(kind: 'bootstrap' | 'reclaim'): void;
   rejected(code: string): void;
+  /** The shard was not spoken to, for what it presented. */
+  refused(reason: DialRefusal): void;
   /** An Ack came; for so long the oldest roll-up without one had waited since it was handed to the stream. */
   ackLag(ms: number): void;
 }
