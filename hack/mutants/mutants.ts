@@ -975,6 +975,21 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '        return;\n      }\n      pick.queue.advance();',
   },
   {
+    id: 'clocks-go-on', file: 'decide/release.ts', rule: 'clocks that one plan leaves for the next are started at once',
+    find: '  if (!clocks.areAll) draft.wakeAt(draft.now);\n',
+    replace: '',
+  },
+  {
+    id: 'clocks-not-yet', file: 'decide/planner.ts', rule: 'no machine is said to be held until a time that its clock does not know yet',
+    find: 'draft.clocks.areAll ? now : undefined',
+    replace: 'now',
+  },
+  {
+    id: 'clocks-found', file: 'facts/inventory.ts', rule: 'once few clocks are left to be started, they are known one by one again',
+    find: '    this.#clocksToCheck.found(slots);\n',
+    replace: '    this.#clocksToCheck.found([]);\n',
+  },
+  {
     id: 'fold-keeps-by-name', file: 'decide/plain.ts', rule: 'gangs that share machines keep what was bound for one of their name when its profile was another',
     find: 'cluster.asksFor(demandKey) ? byDemand.get(demandKey) : byName?.get(to.group)',
     replace: 'byDemand.get(demandKey)',

@@ -59,16 +59,17 @@ export class ReasonsInPlan implements MachineReasons {
   readonly #policy: Policy;
   readonly #holders: Pick<Holders, 'at'>;
   readonly #special: PlanReasons;
-  readonly #now: Millis;
+  readonly #starts: Millis | undefined;
   /** One reason for all machines of a holder. */
   readonly #made = new Map<string, MachineReason>();
 
-  constructor(facts: { readonly inventory: Machines; readonly policy: Policy }, holders: Pick<Holders, 'at'>, special: PlanReasons, now: Millis, changed: Iterable<string>) {
+  /** `starts`: when idle clocks start that do not run yet; undefined = not all of them with this plan. */
+  constructor(facts: { readonly inventory: Machines; readonly policy: Policy }, holders: Pick<Holders, 'at'>, special: PlanReasons, starts: Millis | undefined, changed: Iterable<string>) {
     this.#inventory = facts.inventory;
     this.#policy = facts.policy;
     this.#holders = holders;
     this.#special = special;
-    this.#now = now;
+    this.#starts = starts;
     this.changed = changed;
   }
 
@@ -131,6 +132,6 @@ export class ReasonsInPlan implements MachineReasons {
 
   #idle(slot: number): MachineReason {
     const since = this.#inventory.idleSince[slot] as number;
-    return whyIdle(this.#inventory.shape(slot).capacityType, Number.isNaN(since) ? this.#now : since, this.#policy);
+    return whyIdle(this.#inventory.shape(slot).capacityType, Number.isNaN(since) ? this.#starts : since, this.#policy);
   }
 }

@@ -2,6 +2,7 @@
 import { finish } from '../../lib/steps.ts';
 import type { Cluster } from '../facts/cluster.ts';
 import type { Facts } from '../facts/facts.ts';
+import type { ClocksDue } from '../facts/clocks-to-check.ts';
 import { sortMemoryChanges } from '../facts/memory.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import type { Action, ActionKind, Assignment, MachineReason, MemoryChange, Millis } from '../types.ts';
@@ -28,6 +29,8 @@ export class PlanDraft {
   readonly unfinished = new Set<Cluster>();
   /** By cluster: how many machines this plan takes from it for others. */
   readonly preempted = new Map<string, number>();
+  /** The idle clocks that this plan starts and stops. */
+  readonly clocks: ClocksDue;
   readonly #changes: MemoryChange[] = [];
   readonly #clocks: MemoryChange[] = [];
   readonly #leftOver = new Set<string>();
@@ -39,6 +42,7 @@ export class PlanDraft {
     this.facts = facts;
     this.market = market;
     this.clusters = clusters;
+    this.clocks = facts.inventory.clocksDue();
   }
 
   act(slot: number, action: Action): void {

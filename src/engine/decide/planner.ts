@@ -37,8 +37,8 @@ export class Planner {
   readonly #reasons: PlanReasons;
   /** The last plan if it had nothing to do and nothing to remember: it holds until something changes. */
   #last: { readonly plan: Plan; readonly version: number } | undefined;
-  /** Of the last plan. */
-  #at: Millis = 0;
+  /** When the last plan starts idle clocks; undefined = not all of them. */
+  #starts: Millis | undefined = 0;
   /** Under which the last plan was made: how long idle machines are held depends on it. */
   #policy: Policy | undefined;
   /** The last plan was not finished: what it had noted is no plan's, and what it had forgotten nobody knows. */
@@ -54,7 +54,7 @@ export class Planner {
   plan(now: Millis): Plan {
     const last = this.#last;
     if (last?.version === this.#facts.version && now >= last.plan.at && now < (last.plan.wakeAt ?? Infinity)) {
-      this.#at = now;
+      this.#starts = now;
       return { ...last.plan, at: now, machineReasons: new ReasonsInPlan(this.#facts, this.#holders, this.#reasons, now, []) };
     }
     return this.#make(now, false) ?? (this.#make(now, true) as Plan);
@@ -66,7 +66,7 @@ export class Planner {
 
   /** Why machines are where they are, by the last plan, if `facts` were frozen after it was made and before anything else changed. */
   reasonsOf(facts: FrozenFacts): MachineReasons {
-    return new ReasonsInPlan(facts, this.#holders.freeze(), this.#reasons.of(facts.inventory), this.#at, []);
+    return new ReasonsInPlan(facts, this.#holders.freeze(), this.#reasons.of(facts.inventory), this.#starts, []);
   }
 
   /** Undefined if something was taken where a plan was to be kept: then all have to be made anew. */
@@ -94,9 +94,9 @@ export class Planner {
     const turns = new Map(clusters.map((cluster) => [cluster, { rows: this.#folding.rowsOf(cluster), next: 0 }]));
     const tallies = servePass(market, turns);
     if (market.keptWasTaken) return undefined;
-    this.#at = now;
     const before = this.#reasons.begin();
     const draft = new PlanDraft(now, facts, market, clusters, this.#reasons);
+    this.#starts = draft.clocks.areAll ? now : undefined;
     for (const tally of tallies) acquire(tally, draft);
     for (const tally of tallies) for (const victim of tally.victims) draft.preempt(victim.slot, preemption(victim, tally, facts));
     this.#tendReservations(tallies, draft);
@@ -157,7 +157,7 @@ export class Planner {
     if (this.#holders.areMany) this.#holders.keepOnly(holdersInUse(this.#facts));
     const idle = this.#policy === this.#facts.policy ? [] : { [Symbol.iterator]: () => idleOf(inventory) };
     this.#policy = this.#facts.policy;
-    const lists = [inventory.touched, ...credited, idle, [...inventory.clocksToCheck], ...before, ...draft.reasons.lists];
+    const lists = [inventory.touched, ...credited, idle, draft.clocks.slots, ...before, ...draft.reasons.lists];
     const removed = inventory.removedIds;
     inventory.touched = [];
     inventory.removedIds = [];
@@ -177,7 +177,7 @@ export class Planner {
         return decisions.actions;
       },
       verdicts,
-      machineReasons: new ReasonsInPlan(facts, this.#holders, draft.reasons, draft.now, changed),
+      machineReasons: new ReasonsInPlan(facts, this.#holders, draft.reasons, this.#starts, changed),
       memory,
       ...(draft.earliestWake !== undefined && { wakeAt: draft.earliestWake }),
       stats: {

@@ -49,6 +49,32 @@ describe('release', () => {
     expect(result.machineReasons.get('a')).toEqual({ code: 'IdleHeld', untilMs: T0 + MINUTE });
   });
 
+  it('starts the clocks of very many machines with several plans, by id, and says of the others that they are free', () => {
+    const ids = Array.from({ length: 110_000 }, (_, i) => `m${String(i).padStart(6, '0')}`);
+    const engine = createEngine(policy({ holds: RAILS_OFF.holds }));
+    engine.apply({ kind: 'machines', upserted: ids.toReversed().map((id) => machine(id, 'Idle', { capacityType: 'Spot' })), removed: [] });
+    const heldSince = (at: number) => ({ code: 'IdleHeld', untilMs: at + MINUTE });
+    const free = { code: 'Available' };
+    const parts = [ids.slice(0, 50_000), ids.slice(50_000, 100_000), ids.slice(100_000), []];
+    parts.forEach((part, second) => {
+      const now = T0 + second * 1000;
+      const result = engine.plan(now);
+      expect(result.actions).toEqual([]);
+      expect(result.memory.map(({ key }) => key).join()).toBe(part.join());
+      expect(result.wakeAt).toBe(second < 2 ? now : T0 + MINUTE);
+      const news = [...result.machineReasons.changed].sort().join();
+      expect(news).toBe(second === 0 ? ids.join() : [...(parts[second - 1] ?? []), ...part].join());
+      expect(['m000000', 'm050000', 'm109999'].map((id) => result.machineReasons.get(id))).toEqual([
+        second > 0 ? heldSince(T0) : free, second > 1 ? heldSince(T0 + 1000) : free, second > 1 ? heldSince(T0 + 2000) : free,
+      ]);
+      expect(engine.planInFull(now).memory.map(({ key }) => key).join()).toBe(part.join());
+      engine.apply({ kind: 'memory', changes: result.memory });
+    });
+    // Known one by one again.
+    engine.apply({ kind: 'machines', upserted: [machine('m000007', 'Configuring')], removed: ['m000008'] });
+    expect(engine.plan(T0 + 5000).memory).toEqual([idleSince('m000007', null), idleSince('m000008', null)]);
+  });
+
   it('wakes when the earliest hold ends', () => {
     expect(plan({ machines: oneOfEach, memory: sinceT0 }, T0 + 5).wakeAt).toBe(T0 + MINUTE);
     expect(plan({ machines: oneOfEach, memory: sinceT0 }, T0 + MINUTE).wakeAt).toBe(T0 + 10 * MINUTE);

@@ -25,11 +25,14 @@ export function releaseExpired(draft: PlanDraft): void {
       (slot, since) => consider(slot, since, hold),
     );
   }
-  // A clock that this plan starts.
-  for (const slot of inventory.clocksToCheck) {
+  // Of the clocks that this plan starts those of a capacity type are over at the same time.
+  const starting = new Set<CapacityType>(['OnDemand', 'Spot']);
+  for (const slot of draft.clocks.slots) {
+    if (starting.size === 0) break;
     if (inventory.role(slot) !== ROLE.idle || !Number.isNaN(inventory.idleSince[slot])) continue;
-    const hold = holdOf(inventory.shape(slot).capacityType, policy);
-    if (typeof hold === 'number') consider(slot, now, hold);
+    const type = inventory.shape(slot).capacityType;
+    const hold = holdOf(type, policy);
+    if (starting.has(type) && typeof hold === 'number' && !consider(slot, now, hold)) starting.delete(type);
   }
   due.sort((a, b) => (inventory.rank[a] as number) - (inventory.rank[b] as number));
   for (const slot of due) {
@@ -49,19 +52,22 @@ export function releaseExpired(draft: PlanDraft): void {
   }
 }
 
-/** Starts the clocks of machines that are Idle and stops those of machines that no longer are. */
+/**
+ * Starts the clocks of machines that are Idle and stops those of machines that no longer are. Where there are very many, as when a
+ * fleet is first seen, the next plan goes on.
+ */
 export function tendIdleClocks(draft: PlanDraft): void {
-  const { inventory, memory } = draft.facts;
-  // In order of id: comparing ranks is cheaper than comparing texts later.
-  for (const slot of inventory.inOrder(inventory.clocksToCheck)) draft.rememberClock(inventory.id(slot), inventory.state(slot) === IDLE ? draft.now : null);
+  const { facts: { inventory, memory }, clocks } = draft;
+  if (!clocks.areAll) draft.wakeAt(draft.now);
+  for (const slot of clocks.slots) draft.rememberClock(inventory.id(slot), inventory.state(slot) === IDLE ? draft.now : null);
   for (const id of memory.strayIdleSince.keys()) draft.remember('idleSince', id, null);
 }
 
-/** Why a free Idle machine stays where it is. */
-export function whyIdle(type: CapacityType, since: Millis, policy: Policy): MachineReason {
+/** Why a free Idle machine stays where it is. `since`: undefined = its clock does not run yet. */
+export function whyIdle(type: CapacityType, since: Millis | undefined, policy: Policy): MachineReason {
   const hold = holdOf(type, policy);
   if (hold === 'forever') return { code: 'IdleKept' };
-  if (hold === 'disabled') return { code: 'Available' };
+  if (hold === 'disabled' || since === undefined) return { code: 'Available' };
   return { code: 'IdleHeld', untilMs: since + hold };
 }
 

@@ -6,6 +6,8 @@ import type { Tally } from '../decide/tally.ts';
 import type { Assignment, EngineMachine, MachineState, Millis } from '../types.ts';
 import { Assignments } from './assignments.ts';
 import type { Cluster, Clusters } from './cluster.ts';
+import { ClocksToCheck } from './clocks-to-check.ts';
+import type { ClocksDue } from './clocks-to-check.ts';
 import { Group } from './group.ts';
 import { FrozenMachines } from './frozen-machines.ts';
 import { IdIndex } from './id-index.ts';
@@ -32,7 +34,7 @@ export class Inventory extends MachineColumns {
   /** Ids of machines that were removed since the last plan. */
   removedIds: string[] = [];
   /** Slots whose idle clock has to be started or stopped. */
-  readonly clocksToCheck = new Set<number>();
+  readonly #clocksToCheck = new ClocksToCheck();
   /** Bindings that can still be withdrawn, of machines that no longer count as promised. */
   readonly strayBindings = new Set<number>();
   /** Counts how often some class has begun or ceased to have free machines: what folds may change with it. */
@@ -189,7 +191,7 @@ export class Inventory extends MachineColumns {
     this.#move(slot, undefined);
     this.roles[slot] = ROLE.none;
     this.#leaveParts(slot);
-    this.clocksToCheck.delete(slot);
+    this.#clocksToCheck.note(slot, false);
     this.strayBindings.delete(slot);
     this.#slotOf.delete(id);
     this.#order.remove(slot);
@@ -208,8 +210,27 @@ export class Inventory extends MachineColumns {
   }
 
   #checkClock(slot: number): void {
-    if ((this.state(slot) === IDLE) === Number.isNaN(this.idleSince[slot])) this.clocksToCheck.add(slot);
-    else if (this.clocksToCheck.size > 0) this.clocksToCheck.delete(slot);
+    this.#clocksToCheck.note(slot, this.#isClockOff(slot));
+  }
+
+  #isClockOff(slot: number): boolean {
+    return (this.state(slot) === IDLE) === Number.isNaN(this.idleSince[slot]);
+  }
+
+  /** The clocks that a plan starts and stops. Everything must be settled. */
+  clocksDue(): ClocksDue {
+    const { known } = this.#clocksToCheck;
+    if (known !== undefined) return { slots: this.inOrder(known), areAll: true };
+    const first = new Int32Array(ClocksToCheck.MOST_KNOWN);
+    let n = 0;
+    for (const slot of this.#order) {
+      if (!this.#isClockOff(slot)) continue;
+      if (n === first.length) return { slots: first, areAll: false };
+      first[n++] = slot;
+    }
+    const slots = first.subarray(0, n);
+    this.#clocksToCheck.found(slots);
+    return { slots, areAll: true };
   }
 
   reserve(id: string, to: Assignment | undefined): void {
