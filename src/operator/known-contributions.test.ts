@@ -58,3 +58,18 @@ it('texts that would be one side by side are different', () => {
     expect(plain(known.of(one))).toEqual(contributionOf(one));
   }
 });
+
+it('what is refused is refused again, whatever of it was known, and harms nothing that is not', () => {
+  const known = new KnownContributions();
+  const asking = (resources: Record<string, string | number>): CapacityRequest => ({ metadata: { name: 'x', namespace: 'ml' }, spec: { resources, priority: 0 } });
+  for (const resources of [{ cpu: '1' }, { cpu: '-1' }, { cpu: '1e30' }, { cpu: 'x' }, { cpu: NaN }, { cpu: '1', memory: '-1' }, { cpu: '-0' }, { cpu: '1', memory: '0' }]) {
+    for (const again of [1, 2]) expect([again, plain(known.of(asking(resources)))]).toEqual([again, contributionOf(asking(resources))]);
+  }
+});
+
+it('more different amounts than are remembered are all right', () => {
+  const known = new KnownContributions();
+  const one = (milli: number): CapacityRequest => ({ metadata: { name: 'x', namespace: 'ml' }, spec: { resources: { cpu: `${milli}m`, memory: '1Gi' }, priority: 0 } });
+  for (let milli = 1; milli <= 20_100; milli++) known.of(one(milli));
+  for (const milli of [1, 100, 19_999, 20_000, 20_001, 20_100]) expect(plain(known.of(one(milli)))).toEqual(contributionOf(one(milli)));
+});

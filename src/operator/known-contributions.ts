@@ -17,8 +17,7 @@ export interface KnownContribution {
   readonly amounts: readonly Amount[];
 }
 
-/** So much is remembered; then it begins anew. */
-const MOST_AMOUNTS = 20_000;
+/** So many are remembered; then it begins anew. */
 const MOST_KINDS = 20_000;
 const NOTHING: readonly Amount[] = [ONE_MILLI_CPU];
 
@@ -35,36 +34,30 @@ export class KnownContributions {
 
   of(request: CapacityRequest): KnownContribution | Rejection {
     const place = placeOf(this.kinds, request);
+    const amounts = this.amountsOf(request);
     const kind = place.value;
-    const amounts = kind && this.amountsOf(request);
-    const row = amounts && rowOf(kind, amounts).value;
-    return row ? { row, amounts } : this.learn(request, place);
+    const row = kind && amounts && rowOf(kind, amounts).value;
+    return row ? { row, amounts } : this.learn(request, place, amounts);
   }
 
   private amountsOf({ spec: { resources } }: CapacityRequest): readonly Amount[] | undefined {
     const amounts = this.asked;
     let count = 0;
     for (const dimension in resources) {
-      const amount = this.amounts.get(dimension, resources[dimension] as string | number);
+      const amount = this.amounts.of(dimension, resources[dimension] as string | number);
       if (!amount) return undefined;
       if (amount.units !== 0) amounts[count++] = amount;
     }
     return count > 0 ? amounts.slice(0, count) : NOTHING;
   }
 
-  private learn(request: CapacityRequest, place: WordTree<Kind>): KnownContribution | Rejection {
+  private learn(request: CapacityRequest, place: WordTree<Kind>, amounts: readonly Amount[] | undefined): KnownContribution | Rejection {
     const outcome = contributionOf(request);
     // What is refused leaves its place in the tree behind: it counts, too.
     if (!place.value && ++this.kindsAsked > MOST_KINDS) this.forget();
     if (isRejection(outcome)) return outcome;
-    if (this.amounts.size > MOST_AMOUNTS) this.amounts.clear();
-    const { resources } = request.spec;
-    for (const dimension in resources) {
-      const text = resources[dimension] as string | number;
-      if (!this.amounts.get(dimension, text)) this.amounts.learn(dimension, text);
-    }
+    if (!amounts) throw new Error('amounts that count were not known as such');
     const kind = (place.value ??= { isGang: outcome.row.group !== '', rows: new WordTree() });
-    const amounts = this.amountsOf(request) ?? NOTHING;
     return { row: (rowOf(kind, amounts).value ??= outcome.row), amounts };
   }
 
