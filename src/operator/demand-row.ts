@@ -34,6 +34,7 @@ export class DemandRow {
   readonly identity: RowIdentity;
   readonly statusKey: string;
   private readonly all: Member[] = [];
+  /** By dimension, as they are reported. */
   private columns: Column[] = [];
   private readonly allowance = new Map<string, bigint>();
   private need: CapacityNeed | undefined;
@@ -73,11 +74,11 @@ export class DemandRow {
 
   /** Σ requests, without the allowance. */
   requests(): ExactAmounts {
-    return this.sorted(sumOf);
+    return this.columns.map((column) => [column.dimension, sumOf(column)] as const);
   }
 
   minUnit(): ExactAmounts {
-    return this.sorted((column) => this.largestOf(column).nanos);
+    return this.columns.map((column) => [column.dimension, this.largestOf(column).nanos] as const);
   }
 
   /** What the row reports beyond its requests (D3). */
@@ -98,6 +99,7 @@ export class DemandRow {
     for (const column of this.columns) if (column.dimension === dimension) return column;
     const column: Column = { dimension, units: 0, nanos: 0n, members: 0, largest: undefined, holders: 0 };
     this.columns.push(column);
+    this.columns.sort((a, b) => compareText(a.dimension, b.dimension));
     return column;
   }
 
@@ -118,17 +120,18 @@ export class DemandRow {
     return (column.largest = largest);
   }
 
-  private sorted(of: (column: Column) => bigint): ExactAmounts {
-    return this.columns.map((column) => [column.dimension, of(column)] as const).sort(byDimension);
+  private reported(): ExactAmounts {
+    if (this.allowance.size === 0) return this.requests();
+    const sums = new Map(this.requests());
+    for (const [dimension, nanos] of this.allowance) sums.set(dimension, (sums.get(dimension) ?? 0n) + nanos);
+    return [...sums].sort(([a], [b]) => compareText(a, b));
   }
 
   private buildNeed(): CapacityNeed {
     const { profile, group } = this.identity;
-    const aggregate = new Map(this.requests());
-    for (const [dimension, nanos] of this.allowance) aggregate.set(dimension, (aggregate.get(dimension) ?? 0n) + nanos);
     return {
       requirements: profile.requirements.map((r) => ({ key: r.key, operator: OPERATOR_NUMBER[r.operator] as 1, values: [...r.values] })),
-      aggregateResources: printed([...aggregate].sort(byDimension)),
+      aggregateResources: printed(this.reported()),
       priority: profile.priority,
       spread: profile.spread.map((s) => ({
         topologyKey: s.topologyKey, maxSkew: s.maxSkew, whenUnsatisfiable: WHEN_UNSATISFIABLE_NUMBER[s.whenUnsatisfiable] as 1,
@@ -174,10 +177,6 @@ function compare(a: Amount, b: Amount): number {
   const difference = a.units - b.units;
   if (!Number.isNaN(difference)) return difference;
   return a.nanos === b.nanos ? 0 : a.nanos < b.nanos ? -1 : 1;
-}
-
-function byDimension([a]: readonly [string, bigint], [b]: readonly [string, bigint]): number {
-  return compareText(a, b);
 }
 
 /** Canonical text whatever the members wrote: equal amounts are equal bytes. */

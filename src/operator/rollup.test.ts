@@ -140,6 +140,14 @@ describe('the roll-up', () => {
     expect(resources(need)).toEqual({ sum: { cpu: '2m' }, unit: { cpu: '1m' } });
   });
 
+  it('reports requests and allowance together, in the order of the dimensions', () => {
+    const book = new DemandBook();
+    book.set('k', request({ resources: { memory: '1Gi', example: '1' } }));
+    book.rowOf('k')?.setAllowance([['cpu', 1_000_000_000n], ['memory', 1_073_741_824_000_000_000n]]);
+    expect([...(book.needs()[0]?.aggregateResources ?? [])]).toEqual([['cpu', '1'], ['example', '1'], ['memory', '2Gi']]);
+    expect(resources(book.needs()[0]).unit).toEqual({ example: '1', memory: '1Gi' });
+  });
+
   it('is empty for a cluster that asks for nothing (B10)', () => {
     expect(rollup()).toEqual([]);
   });
