@@ -975,6 +975,16 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '        return;\n      }\n      pick.queue.advance();',
   },
   {
+    id: 'sums-stop', file: 'facts/dimensions.ts', rule: 'rows of one demand that are too much together can still be told',
+    find: '(x, y) => addUpTo(x, 1, y)',
+    replace: '(x, y) => x + y',
+  },
+  {
+    id: 'freed-stops', file: 'decide/tally.ts', rule: 'what preemption frees can be told, however much it is',
+    find: 'addUpTo(freed[i] as number, n, this.amount(cls, i))',
+    replace: '(freed[i] as number) + n * this.amount(cls, i)',
+  },
+  {
     id: 'clocks-go-on', file: 'decide/release.ts', rule: 'clocks that one plan leaves for the next are started at once',
     find: '  if (!clocks.areAll) draft.wakeAt(draft.now);\n',
     replace: '',

@@ -53,7 +53,7 @@ describe('Pods that do not fit although the capacity would do', () => {
   });
 });
 
-describe('Pods of many sizes that come and go', () => {
+describe('Pods of many sizes that come and go', { timeout: 60_000 }, () => {
   const templates = [1, 2, 3, 4, 6].map((cpu) => templateOf({ request: { ...requests.tiny, resources: { cpu: String(cpu), memory: '1Gi' } }, gang: '' }));
 
   function rush(seed: number, createCycles: number, allowances: boolean): { readonly sim: Simulator; readonly ticks: readonly Tick[] } {

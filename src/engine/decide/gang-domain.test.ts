@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { chooseDomain, MOST } from './gang-domain.ts';
+import { MOST } from '../facts/dimensions.ts';
+import { chooseDomain } from './gang-domain.ts';
 import type { DomainOffer } from './gang-domain.ts';
 
 const offer = (value: string, count: number, total: number[], creditable: number[], own: number[], victims?: number[]): DomainOffer => ({

@@ -3,6 +3,7 @@
  * one common denominator, so that equal coverages are equal whatever the order of summation.
  */
 import { compareText } from '../../lib/compare-text.ts';
+import { MOST } from '../facts/dimensions.ts';
 
 /** What one domain offers, by dimension of the Need; sums stop at `MOST`, which is more than any Need asks for. */
 export interface DomainOffer {
@@ -20,14 +21,6 @@ export interface DomainOffer {
   forbidden?: number[];
   /** The exact sum of creditable, free and victims, for those who must tell how much is too much. */
   readonly exactTotal: () => readonly bigint[];
-}
-
-export const MOST = Number.MAX_SAFE_INTEGER;
-
-/** Sums that stay exact below `MOST` and stop there. */
-export function addUpTo(sum: number, count: number, amount: number): number {
-  const more = count * amount;
-  return more >= MOST - sum ? MOST : sum + more;
 }
 
 /** Without preempting anybody. */

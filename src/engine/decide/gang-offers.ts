@@ -1,8 +1,8 @@
 /** What each domain has to offer to a Same Need. */
+import { addUpTo } from '../facts/dimensions.ts';
 import type { Group } from '../facts/group.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import { attribute } from '../match.ts';
-import { addUpTo } from './gang-domain.ts';
 import type { DomainOffer } from './gang-domain.ts';
 import type { Market, Tie } from './market.ts';
 import { lotsFor } from './preempt.ts';

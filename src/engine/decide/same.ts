@@ -3,12 +3,13 @@
  * holds it keeps: an incomplete gang neither grows nor shrinks nor moves to another incomplete place.
  */
 import { compareText } from '../../lib/compare-text.ts';
+import { addUpTo } from '../facts/dimensions.ts';
 import type { Group } from '../facts/group.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import { attribute } from '../match.ts';
 import type { DomainCoverage } from '../types.ts';
 import { drainTies } from './drain.ts';
-import { addUpTo, chooseDomain, compareHeld, isWhole, isWholeWithVictims } from './gang-domain.ts';
+import { chooseDomain, compareHeld, isWhole, isWholeWithVictims } from './gang-domain.ts';
 import type { DomainOffer } from './gang-domain.ts';
 import { Offers } from './gang-offers.ts';
 import type { Market } from './market.ts';

@@ -4,12 +4,12 @@
  * does: for whom the machines were bound does not tell whom they serve now.
  */
 import type { Cluster } from '../facts/cluster.ts';
+import { addUpTo } from '../facts/dimensions.ts';
 import type { Facts } from '../facts/facts.ts';
 import type { Group } from '../facts/group.ts';
 import { foldedRow } from '../facts/need-row.ts';
 import type { FoldTarget, NeedRow } from '../facts/need-row.ts';
 import { attribute } from '../match.ts';
-import { addUpTo } from './gang-domain.ts';
 import { Market } from './market.ts';
 import { creditOnly } from './ordered-pass.ts';
 import { Seats } from './seats.ts';

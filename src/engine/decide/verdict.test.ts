@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { planOnce } from '../engine.ts';
+import { explainNeed } from '../explain.ts';
 import { amounts, assignmentOf, bindTo, hint, machine, need, policy, sameZone, T0, typeIn, world } from '../testing/builders.ts';
-import type { WorldSpec } from '../testing/builders.ts';
-import type { UnmetReason } from '../types.ts';
+import type { NeedSpec, WorldSpec } from '../testing/builders.ts';
+import type { Need, NeedVerdict, UnmetReason } from '../types.ts';
 
 const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
 const lacking = (spec: WorldSpec) => plan(spec).verdicts.find((v) => !v.satisfied);
@@ -46,6 +47,31 @@ describe('why a Need is unmet', () => {
   it('is absent when it is not', () => {
     const [verdict] = plan({ machines: many(1), needs: [need()] }).verdicts;
     expect(verdict).toEqual({ need: need(), arrival: T0, satisfied: true, deficit: [['cpu', 0]], machines: 1, inFlight: 1, bootstraps: 1, provisions: 0 });
+  });
+});
+
+describe('sums that are too large to be counted exactly', () => {
+  const MOST = Number.MAX_SAFE_INTEGER;
+  const disk = (amount: number, over: NeedSpec = {}): Need => need({ aggregate: [['ephemeral-storage', amount]], minUnit: [['ephemeral-storage', 1000]], ...over });
+
+  it('of rows of one demand stop there, and can be told', () => {
+    const [verdict] = plan({ machines: [], needs: [disk(MOST - 1), disk(MOST - 1)] }).verdicts;
+    expect(verdict?.deficit).toEqual([['ephemeral-storage', MOST]]);
+    expect(explainNeed(verdict as NeedVerdict)).toMatch(/^Lacks ephemeral-storage 9007199254740991/);
+  });
+
+  it('of what preemption frees stop there', () => {
+    const assigned = assignmentOf(need({ cluster: 'c2', priority: 1 }));
+    const machines = Array.from({ length: 40 }, (_, i) => machine(`m${i}`, 'Configured', { cluster: 'c2', assigned, allocatable: [['cpu', 1000], ['ephemeral-storage', 3e14]] }));
+    const wanted = need({ priority: 1000, aggregate: [['cpu', 31_000], ['ephemeral-storage', 1]], minUnit: [['ephemeral-storage', 1]] });
+    const [verdict] = plan({ machines, needs: [wanted], reported: ['c2'] }).verdicts;
+    expect(verdict?.preemption).toEqual({ victims: 31, freed: [['cpu', 31_000], ['ephemeral-storage', MOST]] });
+  });
+
+  it('of gangs that share machines stop there', () => {
+    const gang = (group: string): Need => disk(MOST - 1, { group, requirements: [sameZone()] });
+    const [action] = plan({ machines: [machine('a', 'Idle', { allocatable: [['ephemeral-storage', MOST]] })], needs: [gang('g1'), gang('g2')] }).actions;
+    expect(action?.need?.aggregate).toEqual([['ephemeral-storage', MOST]]);
   });
 });
 

@@ -24,9 +24,18 @@ export class Dimensions {
   }
 }
 
+/** What a sum can say: more than machines have together. */
+export const MOST = Number.MAX_SAFE_INTEGER;
+
+/** Sums that stay exact below `MOST` and stop there. */
+export function addUpTo(sum: number, count: number, amount: number): number {
+  const more = count * amount;
+  return more >= MOST - sum ? MOST : sum + more;
+}
+
 /** Sums two vectors of demand, dimension by dimension. */
 export function addVectors(a: ResourceVector, b: ResourceVector): ResourceVector {
-  return mergeVectors(a, b, (x, y) => x + y);
+  return mergeVectors(a, b, (x, y) => addUpTo(x, 1, y));
 }
 
 /** The larger of each dimension. */
