@@ -836,7 +836,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'freed-sums', file: 'decide/tally.ts', rule: 'what victims bring is told together',
-    find: 'freed[i] = (freed[i] as number) + amount;',
+    find: 'freed[i] = addUpTo(freed[i] as number, n, this.amount(cls, i));',
     replace: 'freed[i] = amount;',
   },
   {
