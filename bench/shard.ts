@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { UsageError } from '../src/lib/usage-error.ts';
 import { quantile, spreadOf } from './engine/measure.ts';
 import { changes } from './shard/changes.ts';
+import { lists } from './shard/list.ts';
 import { startFleet, type Fleet } from './shard/processes.ts';
 import { Operators } from './shard/operators.ts';
 import { Scraper } from './shard/scraper.ts';
@@ -25,6 +26,8 @@ const SHAPES: readonly Shape[] = [
 
 /** The parts of a shard that take in what changed, alone in this process. */
 const CHANGES = { name: '50k-changes', machines: 50_000 };
+/** Likewise, what takes in whole Lists, in a process of its own. */
+const LISTS = { name: '500k-list', machines: 500_000 };
 
 /** The main loop may stand still for so long. */
 const STALL_GOAL_MS = 50;
@@ -34,6 +37,7 @@ const PATIENCE_MS = 600_000;
 export const help = `shapes:
 ${SHAPES.map(({ name, machines, clusters, perRow }) => `  ${name.padEnd(6)} ${machines.toLocaleString('en-US')} idle machines; ${clusters} clusters × 3 rows of ${perRow} machines each`).join('\n')}
   ${CHANGES.name.padEnd(6)} ${CHANGES.machines.toLocaleString('en-US')} slots of a provider of the kit; 1 % of them changes, at least 30 times
+  ${LISTS.name.padEnd(6)} ${LISTS.machines.toLocaleString('en-US')} idle machines, Listed thrice; in the third List 1 % has changed
 
 benches, one after the other in the same shard process:
   shard/list     it starts and takes in its provider's first List
@@ -44,7 +48,15 @@ benches, one after the other in the same shard process:
   shard/changes         from the moment it asks until 1 % changed machines are in its inventory (provider a process of its own, over a socket)
   shard/changes-engine  ... until its engine has heard of them as well
 
-figures of the last two: of the time they take; cpuP50Ms, cpuP99Ms of the processor time of this process in it, which neighbours on the machine
+  shard/first-list, same-list, changed-list  one List of all machines, the next one, and one with changes: client, poller, inventory and all that hear of
+                        changes, in a process of their own; the provider, another process, has its answer ready
+  shard/…-list-engine   ... until the engine has heard of it as well
+
+figures of shard/…-list (times: medians over processes, at most five; of turns and pauses those of all):
+  wallMs, mainMs, processMs   the clock; processor time of the main thread, of all threads
+  samples                     processes; p50Ms, p99Ms, maxMs: turns of the main loop in processor time; maxOwnMs: without collections of garbage
+  pauses, pausesMs, maxPauseMs  collections of garbage on the main thread, by the clock
+figures of shard/changes…: of the time they take; cpuP50Ms, cpuP99Ms of the processor time of this process in it, which neighbours on the machine
 change less. Figures of the others:
   samples, p50Ms, p99Ms, maxMs   of the longest stall of the event loop in each quarter of a second (metric event_loop_stall_seconds)
   wallMs                         how long the phase took
@@ -52,12 +64,13 @@ Hub, provider and shard are processes of their own with sockets between them; th
 leaves a profile of the shard.`;
 
 export async function run(options: BenchOptions): Promise<SuiteResult> {
-  const shapes = SHAPES.filter(({ name }) => options.shape === undefined || name === options.shape);
-  const isChanges = options.shape === undefined || options.shape === CHANGES.name;
-  if (shapes.length === 0 && !isChanges) throw new UsageError(`there is no shape "${options.shape}"; there are ${[...SHAPES, CHANGES].map((s) => s.name).join(', ')}`);
+  const isAsked = ({ name }: { readonly name: string }): boolean => options.shape === undefined || options.shape === name;
+  const shapes = SHAPES.filter(isAsked);
+  if (shapes.length === 0 && !isAsked(CHANGES) && !isAsked(LISTS)) throw new UsageError(`there is no shape "${options.shape}"; there are ${[...SHAPES, CHANGES, LISTS].map((s) => s.name).join(', ')}`);
   const rows: BenchRow[] = [];
   const failures: string[] = [];
-  if (isChanges) await changes(CHANGES.name, CHANGES.machines, options, rows, failures);
+  if (isAsked(CHANGES)) await changes(CHANGES.name, CHANGES.machines, options, rows, failures);
+  if (isAsked(LISTS)) await lists(LISTS.name, LISTS.machines, options, rows, failures);
   for (const shape of shapes) {
     const folder = mkdtempSync(join(tmpdir(), 'bigfleet-bench-shard-'));
     options.progress(`— ${shape.name}: ${shape.machines} machines, ${shape.clusters} clusters; logs in ${folder}`);

@@ -4,8 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { createEngine } from '../../src/engine/engine.ts';
-import { systemClock } from '../../src/lib/clock.ts';
-import type { Clock } from '../../src/lib/clock.ts';
 import { nextTurn, PER_TURN } from '../../src/lib/turns.ts';
 import { createProviderClient } from '../../src/provider/client.ts';
 import { startProvider } from '../../src/provider/testing/provider-child.ts';
@@ -16,45 +14,13 @@ import { Holdings } from '../../src/shard/provider/holdings.ts';
 import { pollerSettingsOf, settingsOf } from '../../src/shard/settings.ts';
 import { spreadOf } from '../engine/measure.ts';
 import type { BenchOptions, BenchRow } from '../suite.ts';
+import { POLL_MS, PollClock } from './poll-clock.ts';
 
 const PROVIDER = 'sim';
 const GOAL_MS = 60;
 /** Samples that only warm up. */
 const WARM = 3;
 const LEAST_SAMPLES = 30;
-/** No poll begins by itself. */
-const POLL_MS = 1_000_003;
-
-/** The system's clock, but for the pause between two polls, which ends when somebody says so. */
-class PollClock implements Clock {
-  private poll: (() => void) | undefined;
-
-  now(): number {
-    return systemClock.now();
-  }
-
-  monotonic(): number {
-    return systemClock.monotonic();
-  }
-
-  after(ms: number, fn: () => void): () => void {
-    if (ms !== POLL_MS) return systemClock.after(ms, fn);
-    this.poll = fn;
-    return () => (this.poll = undefined);
-  }
-
-  /** Whether the last poll is over. */
-  get isPaused(): boolean {
-    return this.poll !== undefined;
-  }
-
-  resume(): void {
-    const poll = this.poll;
-    this.poll = undefined;
-    poll?.();
-  }
-}
-
 /** What changes at the provider while nobody looks is polled, merged and told to the engine, as a shard does it; once per sample. */
 export async function changes(shape: string, machines: number, { samples, progress, signal }: BenchOptions, rows: BenchRow[], failures: string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'bigfleet-bench-changes-'));
