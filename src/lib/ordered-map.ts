@@ -1,4 +1,4 @@
-import { PartedMap } from './parted.ts';
+import { TextMap } from './text-map.ts';
 
 /** Gone entries that are left alone, so that small maps are never tidied up. */
 const FEW = 1_024;
@@ -11,7 +11,7 @@ export class OrderedMap<V> {
   private keys: (string | undefined)[] = [];
   private values: V[] = [];
   /** Counted from the first entry ever; `dropped` of them are in the lists no more. */
-  private readonly places = new PartedMap<number>();
+  private readonly places = new TextMap<number>();
   private dropped = 0;
   private head = 0;
 

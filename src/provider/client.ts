@@ -47,8 +47,13 @@ export interface ListRequest {
   readonly maxResults?: number;
   /** A revision of an earlier List: only what changed since. */
   readonly since?: Uint8Array;
-  /** The answer is expected to be large: it is received on another thread, and decoded here in slices. */
+  /** The answer is expected to be large: it is received and decoded on another thread. */
   readonly isLarge?: boolean;
+  /**
+   * Hears the machines of a large answer part by part, while the rest is being decoded; then the List itself names only the others, or none. The next
+   * part comes when it is done. If the answer turns out to be broken, the List fails after some parts.
+   */
+  readonly onPart?: (machines: readonly ProviderMachine[]) => Promise<void>;
   readonly signal?: AbortSignal;
   /** How long it may take; 120 s if absent. */
   readonly timeoutMs?: number;
@@ -189,7 +194,7 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
     delete: (machineId, limits = {}) => mutation(CapacityProviderService.delete, { machineId }, limits),
     get: async (id, limits = {}) =>
       machineOf(id, await unary(CapacityProviderService.get, { id }, callOptions(limits, LIFECYCLE_MS))),
-    list: async ({ states = [], maxResults = 0, since = new Uint8Array(), isLarge = false, ...limits } = {}) => {
+    list: async ({ states = [], maxResults = 0, since = new Uint8Array(), isLarge = false, onPart, ...limits } = {}) => {
       const filter = { states: states.map(stateToWire), maxResults, sinceRevision: since };
       const call = callOptions(limits, LIST_MS);
       if (!isLarge) {
@@ -199,7 +204,7 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
         if (bytes) return decodeList(bytes);
       }
       checkObstacle();
-      return await thread.list(peer.address, filter, { timeoutMs: LIST_MS, ...call }).catch(fail);
+      return await thread.list(peer.address, filter, { timeoutMs: LIST_MS, ...call, ...(onPart && { onPart }) }).catch(fail);
     },
     providerNow: () => offset.toProviderTime(clock.monotonic()),
     close() {

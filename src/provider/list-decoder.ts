@@ -1,14 +1,12 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
-import { Machine } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import { nextTurn } from '../lib/turns.ts';
-import { machineFromWire, type ProviderMachine, type RejectedMachine } from './provider-machine.ts';
+import { machineOf, type MachineKind, type MachineLabels } from './machine-kind.ts';
+import { ListedMachines, MachineReader } from './machine-reader.ts';
+import type { ProviderMachine, RejectedMachine } from './provider-machine.ts';
 
-export interface DecodedSlice {
+export interface DecodedList {
   readonly machines: readonly ProviderMachine[];
   readonly rejected: readonly RejectedMachine[];
-}
-
-export interface DecodedList extends DecodedSlice {
   /** To be handed back as `since`; empty when the provider has none. */
   readonly revision: Uint8Array;
 }
@@ -18,23 +16,24 @@ const PER_TURN = 256;
 const MACHINES_TAG = 10;
 const REVISION_TAG = 18;
 
-/** Decodes a MachineList in slices of so many records; the last one is what it returns. Throws on bytes that are no message. */
-export function* decodeSlices(bytes: Uint8Array, perSlice: number): Generator<DecodedSlice, DecodedList> {
+/** Decodes a MachineList in slices of so many records; the last one comes with the revision. Throws on bytes that are no message. */
+export function* decodeSlices(bytes: Uint8Array, perSlice: number): Generator<ListedMachines, { readonly last: ListedMachines; readonly revision: Uint8Array }> {
   const reader = new BinaryReader(bytes);
-  let machines: ProviderMachine[] = [];
-  let rejected: RejectedMachine[] = [];
+  const machineReader = new MachineReader(bytes);
+  let machines = new ListedMachines();
   let revision: Uint8Array = new Uint8Array();
   let inSlice = 0;
   while (reader.pos < reader.len) {
     const tag = reader.uint32();
     if (tag === MACHINES_TAG) {
-      const result = machineFromWire(Machine.decode(reader, reader.uint32()));
-      if ('machine' in result) machines.push(result.machine);
-      else rejected.push(result.rejected);
+      const length = reader.uint32();
+      const end = reader.pos + length;
+      machineReader.read(reader.pos, end, machines);
+      reader.pos = end;
       inSlice += 1;
       if (inSlice === perSlice && reader.pos < reader.len) {
-        yield { machines, rejected };
-        [machines, rejected, inSlice] = [[], [], 0];
+        yield machines;
+        [machines, inSlice] = [new ListedMachines(), 0];
       }
     } else if (tag === REVISION_TAG) {
       revision = new Uint8Array(reader.bytes()); // a copy: a view would keep the whole List in memory
@@ -42,17 +41,20 @@ export function* decodeSlices(bytes: Uint8Array, perSlice: number): Generator<De
       reader.skip(tag & 7);
     }
   }
-  return { machines, rejected, revision };
+  return { last: machines, revision };
 }
 
 /** Decodes a MachineList in slices, so that the List of a fleet does not stop everything else. */
 export async function decodeList(bytes: Uint8Array): Promise<DecodedList> {
   const machines: ProviderMachine[] = [];
   const rejected: RejectedMachine[] = [];
+  const take = ({ ids, hostRefs, kinds, labels, rejected: refused }: ListedMachines): void => {
+    ids.forEach((id, nth) => machines.push(machineOf(id, hostRefs[nth] as string, kinds[nth] as MachineKind, labels[nth] as MachineLabels)));
+    rejected.push(...refused);
+  };
   for (const slices = decodeSlices(bytes, PER_TURN); ; ) {
     const { done, value } = slices.next();
-    machines.push(...value.machines);
-    rejected.push(...value.rejected);
+    take(done ? value.last : value);
     if (done) return { machines, rejected, revision: value.revision };
     await nextTurn();
   }

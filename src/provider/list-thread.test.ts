@@ -149,6 +149,45 @@ describe('a List that is received on a thread of its own (D19)', () => {
     expect((await client.list({ isLarge: true })).machines).toHaveLength(20_000);
   });
 
+  it('is heard part by part by who wants to, the next one when the last has been dealt with, and then names nothing again', async () => {
+    const { port } = await provider(() => motley(5_300));
+    const client = connect(() => port);
+    const whole = await client.list();
+    const parts: number[] = [];
+    const heard: unknown[] = [];
+    let busy = 0;
+    const { machines: rest, rejected } = await client.list({ isLarge: true, onPart: async (machines) => {
+      expect(busy++).toBe(0);
+      await new Promise((resolve) => setImmediate(resolve));
+      busy--;
+      parts.push(machines.length);
+      heard.push(...machines);
+    } });
+    expect([rest, rejected]).toEqual([[], whole.rejected]);
+    expect(heard).toEqual(whole.machines);
+    expect(parts).toHaveLength(6);
+  });
+
+  it('fails when a part cannot be dealt with, and the next List is heard in full', async () => {
+    const { port } = await provider(() => machines(20_000));
+    const client = connect(() => port);
+    let heard = 0;
+    const onPart = (part: readonly unknown[]): Promise<void> => ((heard += part.length) === 3_000 ? Promise.reject(new Error('no room')) : Promise.resolve());
+    expect((await failure(client.list({ isLarge: true, onPart }))).message).toContain('no room');
+    expect(heard).toBe(3_000);
+    await client.list({ isLarge: true, onPart });
+    expect(heard).toBe(23_000);
+  });
+
+  it('shares with the Lists before it what machines say alike', async () => {
+    const { port } = await provider(() => motley(50));
+    const client = connect(() => port);
+    const [one, other] = [await client.list({ isLarge: true }), await client.list({ isLarge: true })];
+    one.machines.forEach(({ labels, allocatable, shardMetadata }, nth) => {
+      expect([other.machines[nth]?.labels === labels, other.machines[nth]?.allocatable === allocatable, other.machines[nth]?.shardMetadata === shardMetadata]).toEqual([true, true, true]);
+    });
+  });
+
   it('fails with the status that the provider answers, and with none when nobody is there', async () => {
     const { port } = await provider(() => ({ code: status.INTERNAL, details: 'disk broken' }));
     const client = connect(() => port);

@@ -6,8 +6,18 @@ import type { Answer, Ask, Tls } from './list-protocol.ts';
 import { MachineUnpacker } from './packed-machines.ts';
 import type { ProviderMachine, RejectedMachine } from './provider-machine.ts';
 
+export interface ListCall {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+  /** See `ListRequest`. */
+  readonly onPart?: (machines: readonly ProviderMachine[]) => Promise<void>;
+}
+
 interface Pending {
   readonly unpacker: MachineUnpacker;
+  readonly onPart: ListCall['onPart'];
+  /** Fulfilled when all parts have been dealt with that came so far. */
+  dealt: Promise<void>;
   readonly machines: ProviderMachine[];
   readonly rejected: RejectedMachine[];
   readonly resolve: (list: DecodedList) => void;
@@ -32,14 +42,14 @@ export class ListThread {
   }
 
   /** Rejects with GrpcError, as a call on this thread would. */
-  list(address: string, filter: ListFilter, { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal }): Promise<DecodedList> {
+  list(address: string, filter: ListFilter, { timeoutMs, signal, onPart }: ListCall): Promise<DecodedList> {
     if (this.isClosed) return Promise.reject(new GrpcError(GrpcCode.CANCELLED, CLOSED));
     if (signal?.aborted) return Promise.reject(new GrpcError(GrpcCode.CANCELLED, String(signal.reason)));
     const id = ++this.lastId;
     const worker = (this.worker ??= this.start());
     const cancel = (): void => worker.postMessage({ kind: 'cancel', id } satisfies Ask);
     return new Promise<DecodedList>((resolve, reject) => {
-      this.pending.set(id, { unpacker: new MachineUnpacker(), machines: [], rejected: [], resolve, reject });
+      this.pending.set(id, { unpacker: new MachineUnpacker(), onPart, dealt: Promise.resolve(), machines: [], rejected: [], resolve, reject });
       signal?.addEventListener('abort', cancel, { once: true });
       worker.postMessage({ kind: 'list', id, address, filter, timeoutMs } satisfies Ask);
     }).finally(() => signal?.removeEventListener('abort', cancel));
@@ -64,19 +74,32 @@ export class ListThread {
   }
 
   private answered(answer: Answer): void {
-    const { id } = answer;
-    const pending = this.pending.get(id);
+    const pending = this.pending.get(answer.id);
     if (pending === undefined) return;
-    if ('packed' in answer) {
-      const { unpacker, machines, rejected } = pending;
-      machines.push(...unpacker.unpack(answer.packed));
-      rejected.push(...answer.rejected);
-      if (answer.revision === undefined) return this.worker?.postMessage({ kind: 'next', id } satisfies Ask);
-      pending.resolve({ machines, rejected, revision: answer.revision });
-    } else {
-      pending.reject(new GrpcError(answer.code, answer.details));
-    }
-    this.pending.delete(id);
+    pending.dealt = pending.dealt.then(() => this.deal(answer, pending)).catch((error: unknown) => {
+      this.worker?.postMessage({ kind: 'cancel', id: answer.id } satisfies Ask);
+      this.settle(answer.id, () => pending.reject(error instanceof Error ? error : new Error(String(error))));
+    });
+  }
+
+  private async deal(answer: Answer, { unpacker, onPart, machines, rejected, resolve, reject }: Pending): Promise<void> {
+    const { id } = answer;
+    if (!this.pending.has(id)) return;
+    if (!('packed' in answer)) return this.settle(id, () => reject(new GrpcError(answer.code, answer.details)));
+    // The next part comes over while this one is dealt with, and waits for its turn.
+    if (answer.revision === undefined) this.worker?.postMessage({ kind: 'next', id } satisfies Ask);
+    const part = unpacker.unpack(answer.packed);
+    rejected.push(...answer.rejected);
+    if (onPart) await onPart(part);
+    else machines.push(...part);
+    const { revision } = answer;
+    if (revision !== undefined) this.settle(id, () => resolve({ machines, rejected, revision }));
+  }
+
+  /** Once: whoever comes later comes to nothing. */
+  private settle(id: number, settle: () => void): void {
+    if (!this.pending.delete(id)) return;
+    settle();
     if (this.pending.size === 0) this.stop();
   }
 

@@ -40,9 +40,9 @@ async function list({ id, address, filter, timeoutMs }: Extract<Ask, { kind: 'li
     const packer = new MachinePacker();
     for (let slice = slices.next(); ; ) {
       signal.throwIfAborted();
-      const { machines, rejected } = slice.value;
+      const machines = slice.done ? slice.value.last : slice.value;
       const dealtWith = new Promise<void>((resolve) => (call.next = resolve));
-      answer({ id, packed: packer.pack(machines), rejected, ...(slice.done && { revision: slice.value.revision }) });
+      answer({ id, packed: packer.pack(machines), rejected: machines.rejected, ...(slice.done && { revision: slice.value.revision }) });
       if (slice.done) return;
       slice = slices.next(); // while the other thread deals with this one
       await dealtWith;

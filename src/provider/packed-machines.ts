@@ -2,81 +2,54 @@
  * Machines on their way from one thread to another. Fleets have few kinds of machines: what equal ones say alike is told once, and each
  * machine is then two texts and two numbers, which take a tenth of the time that the machines themselves would.
  */
-import { NO_METADATA, type ProviderMachine } from './provider-machine.ts';
-
-type Kind = Omit<ProviderMachine, 'id' | 'host' | 'labels' | 'shardMetadata'> & { readonly provider: string | undefined };
-type Labels = ProviderMachine['labels'];
+import { machineOf, type MachineKind, type MachineLabels } from './machine-kind.ts';
+import type { ListedMachines } from './machine-reader.ts';
+import { sharedKind, sharedLabels, type ProviderMachine } from './provider-machine.ts';
 
 /** A message. What it does not tell of kinds and labels, those before it did. */
 export interface PackedMachines {
   readonly ids: readonly string[];
   readonly hostRefs: readonly string[];
-  readonly newKinds: readonly Kind[];
+  readonly newKinds: readonly MachineKind[];
   readonly kindOf: Uint32Array;
-  readonly newLabels: readonly Labels[];
+  readonly newLabels: readonly MachineLabels[];
   readonly labelsOf: Uint32Array;
-  /** Of the machines that have some. */
-  readonly metadata: readonly (readonly [nth: number, metadata: ReadonlyMap<string, string>])[];
 }
 
 /** The sending end, for the machines of one List. */
 export class MachinePacker {
-  private readonly kinds = new Map<string, number>();
-  /** By identity: what is read from the wire is kept once (`provider-machine.ts`). */
-  private readonly labels = new Map<Labels, number>();
-  private readonly vectors = new Map<ProviderMachine['allocatable'], number>();
+  /** By identity: the reader of a List makes few of them. */
+  private readonly kinds = new Map<MachineKind, number>();
+  private readonly labels = new Map<MachineLabels, number>();
 
-  pack(machines: readonly ProviderMachine[]): PackedMachines {
-    const newKinds: Kind[] = [];
-    const newLabels: Labels[] = [];
+  pack({ ids, hostRefs, kinds, labels }: ListedMachines): PackedMachines {
+    const newKinds: MachineKind[] = [];
+    const newLabels: MachineLabels[] = [];
     return {
-      ids: machines.map(({ id }) => id),
-      hostRefs: machines.map(({ host }) => host?.ref ?? ''),
-      kindOf: Uint32Array.from(machines, (machine) => indexOf(this.kinds, this.keyOf(machine), () => newKinds.push(kindOf(machine)))),
-      labelsOf: Uint32Array.from(machines, ({ labels }) => indexOf(this.labels, labels, () => newLabels.push(labels))),
-      newKinds, newLabels,
-      metadata: machines.flatMap(({ shardMetadata }, nth) => (shardMetadata.size === 0 ? [] : [[nth, shardMetadata] as const])),
+      ids, hostRefs, newKinds, newLabels,
+      kindOf: Uint32Array.from(kinds, (kind) => indexOf(this.kinds, kind, newKinds)),
+      labelsOf: Uint32Array.from(labels, (one) => indexOf(this.labels, one, newLabels)),
     };
-  }
-
-  private keyOf(machine: ProviderMachine): string {
-    const { state, instanceType, zone, capacityType, priceMicroUsdPerHour, interruptionProbability, allocatable, lastError, cluster, host } = machine;
-    const vector = indexOf(this.vectors, allocatable, () => undefined);
-    return [state, capacityType, priceMicroUsdPerHour, interruptionProbability, vector, instanceType, zone, cluster, lastError, host ? `host ${host.provider}` : ''].join('\0');
   }
 }
 
 /** The receiving end, for the machines of one List: their messages, in order. */
 export class MachineUnpacker {
-  private readonly kinds: Kind[] = [];
-  private readonly labels: Labels[] = [];
+  private readonly kinds: MachineKind[] = [];
+  private readonly labels: MachineLabels[] = [];
 
-  unpack({ ids, hostRefs, newKinds, kindOf, newLabels, labelsOf, metadata }: PackedMachines): ProviderMachine[] {
-    this.kinds.push(...newKinds);
-    this.labels.push(...newLabels.map((labels) => Object.freeze(labels)));
-    const metadataOf = new Map(metadata);
-    return ids.map((id, nth): ProviderMachine => {
-      const { state, instanceType, zone, capacityType, priceMicroUsdPerHour, interruptionProbability, allocatable, lastError, cluster, provider } = this.kinds[kindOf[nth] as number] as Kind;
-      const labels = this.labels[labelsOf[nth] as number] as Labels;
-      const shardMetadata = metadataOf.get(nth) ?? NO_METADATA;
-      const machine: { -readonly [K in keyof ProviderMachine]: ProviderMachine[K] } = {
-        id, state, instanceType, zone, capacityType, priceMicroUsdPerHour, interruptionProbability, allocatable, labels, lastError, cluster, shardMetadata,
-      };
-      if (provider !== undefined) machine.host = { provider, ref: hostRefs[nth] as string };
-      return machine;
-    });
+  unpack({ ids, hostRefs, newKinds, kindOf, newLabels, labelsOf }: PackedMachines): ProviderMachine[] {
+    for (const kind of newKinds) this.kinds.push(sharedKind(kind));
+    for (const labels of newLabels) this.labels.push(sharedLabels(labels));
+    return ids.map((id, nth) => machineOf(id, hostRefs[nth] as string, this.kinds[kindOf[nth] as number] as MachineKind, this.labels[labelsOf[nth] as number] as MachineLabels));
   }
 }
 
-function kindOf({ state, instanceType, zone, capacityType, priceMicroUsdPerHour, interruptionProbability, allocatable, lastError, cluster, host }: ProviderMachine): Kind {
-  return { state, instanceType, zone, capacityType, priceMicroUsdPerHour, interruptionProbability, allocatable, lastError, cluster, provider: host?.provider };
-}
-
-function indexOf<K>(known: Map<K, number>, key: K, isNew: () => unknown): number {
-  const before = known.get(key);
+function indexOf<T>(known: Map<T, number>, one: T, isNew: T[]): number {
+  const before = known.get(one);
   if (before !== undefined) return before;
   const index = known.size;
-  known.set(key, index);
-  isNew();
+  known.set(one, index);
+  isNew.push(one);
   return index;
 }

@@ -4,6 +4,7 @@ import { decodeShardMetadata, type DecodedShardMetadata } from '../api/shard-met
 import type { CapacityType, MachineState, ResourceVector } from '../engine/types.ts';
 import type { HostRef } from './kit/machine.ts';
 import { capacityTypeOfWire, stateOfWire } from './kit/wire.ts';
+import type { MachineKind, MachineLabels } from './machine-kind.ts';
 
 /** One record of a provider, checked and in our units. */
 export interface ProviderMachine {
@@ -69,10 +70,10 @@ export function machineFromWire(wire: WireMachine): MachineResult {
       ...(hasHost(wire) && { host: { provider: shared(wire.host!.provider), ref: wire.host!.ref } }),
       instanceType: shared(wire.instanceType),
       zone: shared(wire.zone),
-      labels: labelsOf(wire),
+      labels: labelsFromWire(wire),
       lastError: wire.lastError,
       cluster: shared(wire.cluster),
-      shardMetadata: wire.shardMetadata.size === 0 ? NO_METADATA : wire.shardMetadata,
+      shardMetadata: sharedNotes(wire.shardMetadata),
     },
   };
 }
@@ -117,11 +118,17 @@ class Shared<T> {
 const MAX_SHARED = 4_096;
 const texts = new Shared<string>();
 const vectors = new Shared<ResourceVector>();
+const amounts = new Shared<ResourceVector>();
 const labelSets = new Shared<Readonly<Record<string, string>>>();
-export const NO_METADATA: ReadonlyMap<string, string> = new Map();
+const notes = new Shared<ReadonlyMap<string, string>>();
 
 function shared(text: string): string {
   return texts.get(text, () => text);
+}
+
+/** One and the same for all that say the same. */
+function sharedNotes(metadata: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return notes.get(keyOf(metadata), () => metadata);
 }
 
 function capacityOf(wire: WireMachine): ResourceVector {
@@ -129,11 +136,27 @@ function capacityOf(wire: WireMachine): ResourceVector {
   return vectors.get(keyOf(quantities), () => parseResources(quantities, 'down'));
 }
 
-function labelsOf(wire: WireMachine): Readonly<Record<string, string>> {
-  return labelSets.get(keyOf(wire.labels), () => Object.freeze(Object.fromEntries(wire.labels)));
+export function labelsFromWire({ labels }: Pick<WireMachine, 'labels'>): MachineLabels {
+  return labelSets.get(keyOf(labels), () => Object.freeze(Object.fromEntries(labels)));
 }
 
-function keyOf(entries: ReadonlyMap<string, string>): string {
+/** The very labels that others have which say the same. */
+export function sharedLabels(labels: MachineLabels): MachineLabels {
+  return labelSets.get(keyOf(Object.entries(labels)), () => Object.freeze(labels));
+}
+
+/** What of a kind that comes from elsewhere others have, too. */
+export function sharedKind(kind: MachineKind): MachineKind {
+  const { instanceType, zone, cluster, hostProvider, allocatable, shardMetadata } = kind;
+  return {
+    ...kind,
+    instanceType: shared(instanceType), zone: shared(zone), cluster: shared(cluster), hostProvider: hostProvider === undefined ? undefined : shared(hostProvider),
+    allocatable: amounts.get(JSON.stringify(allocatable), () => allocatable),
+    shardMetadata: sharedNotes(shardMetadata),
+  };
+}
+
+function keyOf(entries: Iterable<readonly [name: string, value: string]>): string {
   let key = '';
   for (const [name, value] of entries) key += `${name.length},${value.length}:${name}${value}`;
   return key;

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MACHINE_FINALIZER } from '../api/constants.ts';
 import { MachineState } from '../api/gen/bigfleet/v1alpha1/provider.ts';
 import { planOnce } from '../engine/engine.ts';
+import { silentLog } from '../runtime/types.ts';
 import type { FakeOperator } from '../session/server/testing/fake-operator.ts';
 import { parseSnapshot } from '../snapshot/parse.ts';
 import { formatPlan, formatReport } from '../snapshot/plan-report.ts';
@@ -33,6 +34,16 @@ describe('a shard by its composition root', () => {
 
   const isConfigured = (id: string) => (): boolean => world.provider.state(id) === CONFIGURED;
   const hold = { holds: { onDemandSeconds: 3_600, spotSeconds: 3_600, occupiedExcessSeconds: 3_600 } };
+
+  it('keeps objects of exceptions only as soon as a List has named too many machines, whatever else it names', async () => {
+    await world.open();
+    for (let i = 0; i < 20_500; i++) world.provider.put(`m-${i}`, { state: IDLE });
+    const changes: object[] = [];
+    const log = { ...silentLog, info: (fields: object, message: string) => void (message.startsWith('which machines are kept') && changes.push(fields)) };
+    world.startShard({ log });
+    await eventually('it has changed', () => changes.length > 0);
+    expect(changes).toEqual([{ from: 'NonSpeculative', to: 'Exceptional', machines: 20_001 }]);
+  });
 
   it('turns a roll-up into a bound machine, with its object written ahead and its operator told', async () => {
     await world.open();

@@ -3,7 +3,6 @@ import { machineObjectName } from '../api/names.ts';
 import { CapacityProviderResource, MachineResource, ShardResource } from '../api/resources.ts';
 import type { CapacityProvider, Machine, Shard } from '../api/types.ts';
 import { createEngine } from '../engine/engine.ts';
-import type { Plan } from '../engine/types.ts';
 import type { ServerTlsFiles } from '../api/tls-listener.ts';
 import type { Clock } from '../lib/clock.ts';
 import { makeFolder } from '../lib/make-folder.ts';
@@ -223,7 +222,6 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   }
   /** Listed by a provider of ours, and another shard's by their objects. */
   const foreignMachines = new Set<string>();
-  let recalled: ReturnType<ProviderRooms['recall']> = new Map();
   /** Machines that a person wants gone. */
   const releasing = new Set<string>();
   const writer = new MachineWriter({ client, inventory, identity: { namespace, shard: shardId }, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, isReleasing: (machineId) => releasing.has(machineId), isAwaited: (machineId) => restoration.awaits(machineId), settleMs: WRITER_SETTLE_MS });
@@ -300,7 +298,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       onPlanDiffers: () => metrics.planDifferences.inc(),
       onPlanned: (plan, facts) => {
         sourceRows.planned(plan.verdicts);
-        adoptObjectsMode(plan);
+        adoptObjectsMode();
         needStatus.planned(plan.verdicts);
         availableCapacity.planned(plan.verdicts);
         report.planned(plan, facts);
@@ -329,6 +327,8 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     for (const { cluster, left, update } of framesFor(change.before, change.after)) {
       hub.sendNodeState(cluster, left && hub.additions(cluster) ? asGone(update) : update);
     }
+    // Not only with the next plan: the List of a large fleet must not queue an object for each machine.
+    if (!change.before) adoptObjectsMode();
     if (change.after) writer.markDirty(change.id);
     else if (!change.before?.hold) writer.markGone(change.id); // a person's word outlasts the machine
     if (isWork(change)) rooms.enqueue(change.id);
@@ -429,13 +429,13 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   /** Whose a machine is, and what was decided about it, is known before the first List. */
   async function recall(s: AbortSignal): Promise<void> {
     await machineInformer.waitForSync(s);
-    recalled = rooms.recall();
+    rooms.recall();
   }
 
   /** Until the first List has been merged: deciding on an empty inventory would report everything as missing. */
   async function waitForSupply(s: AbortSignal): Promise<void> {
     await rooms.waitUntilListed(s);
-    restoration.begin(machineInformer.store.values(), recalled);
+    restoration.begin(machineInformer.store.values());
   }
 
   /** A machine's owner is what its object says, else the shard of its provider (D15). */
@@ -499,10 +499,10 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   }
 
   /** Too many objects would be more than one API server should hold: then only exceptions are kept (D22). */
-  function adoptObjectsMode({ stats }: Plan): void {
-    const mode = machineObjectsMode(settings.current.machineObjects, objectsMode, stats.machines - stats.byState.Speculative);
+  function adoptObjectsMode(): void {
+    const mode = machineObjectsMode(settings.current.machineObjects, objectsMode, inventory.tally.nonSpeculative);
     if (mode === objectsMode) return;
-    log.info({ from: objectsMode, to: mode, machines: stats.machines }, 'which machines are kept as objects has changed');
+    log.info({ from: objectsMode, to: mode, machines: inventory.size }, 'which machines are kept as objects has changed');
     objectsMode = mode;
     void inTurns(inventory.all(), ({ seen }) => writer.markDirty(seen.id));
   }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { encodeShardMetadata } from '../api/shard-metadata.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { Inventory } from './inventory.ts';
 import { PriceRange } from './price-range.ts';
@@ -137,5 +138,18 @@ describe('what the engine has not heard of', () => {
     expect([inventory.isNewsForTheEngine('a'), inventory.isNewsForTheEngine('b'), inventory.isNewsForTheEngine('d')]).toEqual([true, false, true]);
     const parts = [inventory.takeEngineChanges(2), inventory.takeEngineChanges(2), inventory.takeEngineChanges(2)];
     expect(parts.map((part) => part && [part.upserted.map((m) => m.id), part.removed])).toEqual([[[], ['a', 'c']], [['d'], []], undefined]);
+  });
+});
+
+describe('groups of machines', () => {
+  it('are told apart by the interruption bucket of those whom they serve, in whatever order they come', () => {
+    const inventory = new Inventory(new VirtualClock());
+    [1, 2, 1, 3].forEach((interruptionBucket, nth) => {
+      const shardMetadata = encodeShardMetadata({ priority: 0, interruptionBucket, reclamationBucket: 0, needFingerprint: 'fp', group: '' });
+      inventory.observe(seen(`m-${nth}`, 'Configured', { shardMetadata }), inventory.mark());
+    });
+    inventory.remove('m-3');
+    expect([...inventory.tally.groups()].map((group) => [group.interruptionBucket, group.machines])).toEqual([[1, 2], [2, 1]]);
+    expect([inventory.tally.nonSpeculative, inventory.supplyOf('').size]).toEqual([3, 3]);
   });
 });

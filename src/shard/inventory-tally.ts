@@ -12,6 +12,8 @@ export interface MachineGroup {
   readonly machines: number;
 }
 
+type Counted = { -readonly [K in keyof MachineGroup]: MachineGroup[K] };
+
 /** What of an instance type is to be had, undecided and held by nobody: counts, and the prices of the Idle machines. */
 export interface TypeSupply {
   readonly idle: Pick<PriceRange, 'count' | 'min'>;
@@ -22,11 +24,14 @@ const TRANSITIONAL: ReadonlySet<MachineState> = new Set(['Creating', 'Configurin
 
 /**
  * Counts and lists of the machines that change with them, one machine at a time: whoever reports on the fleet reads these
- * instead of walking it. Groups without a machine are gone.
+ * instead of walking it.
  */
 export class InventoryTally {
+  private machines = 0;
   private readonly byState = noMachines();
-  private readonly groupsByKey = new Map<string, { -readonly [K in keyof MachineGroup]: MachineGroup[K] }>();
+  private readonly groupsByKey = new Map<string, Counted>();
+  /** The group that was counted in last: most machines that come one after the other are of one. */
+  private lastGroup: Counted | undefined;
   private readonly supply = { idle: 0, speculative: 0 };
   private readonly types = new Map<string, { idle: PriceRange; speculative: number }>();
   private readonly clusters = new Map<string, Set<string>>();
@@ -43,16 +48,21 @@ export class InventoryTally {
     const cluster = after ? clusterOf(after) : '';
     const left = before ? clusterOf(before) : '';
     if (left !== cluster) this.move(id, left, cluster);
-    enlist(this.intents, id, after?.intent !== undefined);
-    enlist(this.moving, id, after !== undefined && TRANSITIONAL.has(after.seen.state));
+    enlist(this.intents, id, isDecided(before), isDecided(after));
+    enlist(this.moving, id, isMoving(before), isMoving(after));
   }
 
   countByState(): Record<MachineState, number> {
     return { ...this.byState };
   }
 
-  groups(): Iterable<MachineGroup> {
-    return this.groupsByKey.values();
+  /** How many machines are more than offers. */
+  get nonSpeculative(): number {
+    return this.machines - this.byState.Speculative;
+  }
+
+  *groups(): Iterable<MachineGroup> {
+    for (const group of this.groupsByKey.values()) if (group.machines > 0) yield group;
   }
 
   /** Undefined: none of the type is to be had. */
@@ -83,11 +93,9 @@ export class InventoryTally {
   private add(record: MachineRecord): void {
     const { seen, assigned } = record;
     const { state, capacityType, instanceType } = seen;
+    this.machines++;
     this.byState[state]++;
-    const group = groupKey(record);
-    const sameGroup = this.groupsByKey.get(group);
-    if (sameGroup) sameGroup.machines++;
-    else this.groupsByKey.set(group, { state, capacityType, interruptionBucket: assigned?.interruptionBucket ?? 0, machines: 1 });
+    this.groupOf(state, capacityType, assigned?.interruptionBucket ?? 0).machines++;
     if (isToBeHad(record)) {
       this.supply[state === 'Idle' ? 'idle' : 'speculative']++;
       let type = this.types.get(instanceType);
@@ -98,12 +106,11 @@ export class InventoryTally {
   }
 
   private remove(record: MachineRecord): void {
-    const { seen } = record;
-    const { state, instanceType } = seen;
+    const { seen, assigned } = record;
+    const { state, capacityType, instanceType } = seen;
+    this.machines--;
     this.byState[state]--;
-    const group = groupKey(record);
-    const sameGroup = this.groupsByKey.get(group);
-    if (sameGroup && --sameGroup.machines === 0) this.groupsByKey.delete(group);
+    this.groupOf(state, capacityType, assigned?.interruptionBucket ?? 0).machines--;
     const type = this.types.get(instanceType);
     if (type && isToBeHad(record)) {
       this.supply[state === 'Idle' ? 'idle' : 'speculative']--;
@@ -111,6 +118,15 @@ export class InventoryTally {
       else type.speculative--;
       if (type.idle.count === 0 && type.speculative === 0) this.types.delete(instanceType);
     }
+  }
+
+  private groupOf(state: MachineState, capacityType: CapacityType, interruptionBucket: number): Counted {
+    const last = this.lastGroup;
+    if (last?.state === state && last.capacityType === capacityType && last.interruptionBucket === interruptionBucket) return last;
+    const key = `${state} ${capacityType} ${interruptionBucket}`;
+    let group = this.groupsByKey.get(key);
+    if (!group) this.groupsByKey.set(key, (group = { state, capacityType, interruptionBucket, machines: 0 }));
+    return (this.lastGroup = group);
   }
 
   private move(id: string, from: string, to: string): void {
@@ -128,12 +144,17 @@ function isToBeHad({ seen: { state }, intent, hold }: MachineRecord): boolean {
   return (state === 'Idle' || state === 'Speculative') && intent === undefined && !hold;
 }
 
-/** A member that stays keeps its place, so that whoever walks the set meanwhile does not meet it twice. */
-function enlist(set: Set<string>, id: string, belongs: boolean): void {
-  if (belongs) set.add(id);
-  else set.delete(id);
+function isDecided(record: MachineRecord | undefined): boolean {
+  return record?.intent !== undefined;
 }
 
-function groupKey({ seen, assigned }: MachineRecord): string {
-  return `${seen.state} ${seen.capacityType} ${assigned?.interruptionBucket ?? 0}`;
+function isMoving(record: MachineRecord | undefined): boolean {
+  return record !== undefined && TRANSITIONAL.has(record.seen.state);
+}
+
+/** A member that stays keeps its place, so that whoever walks the set meanwhile does not meet it twice. */
+function enlist(set: Set<string>, id: string, belonged: boolean, belongs: boolean): void {
+  if (belongs === belonged) return;
+  if (belongs) set.add(id);
+  else set.delete(id);
 }

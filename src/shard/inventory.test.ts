@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../lib/virtual-clock.ts';
+import type { ProviderMachine } from '../provider/provider-machine.ts';
 import { Inventory } from './inventory.ts';
 import type { InventoryChange } from './inventory.ts';
 import type { MachineIntent, Operation } from './record.ts';
@@ -25,6 +26,64 @@ describe('what a List says', () => {
     expect(changes).toHaveLength(1);
     expect(inventory.takeEngineChanges()?.upserted.map((m) => m.id)).toEqual(['m']);
     expect(inventory.takeEngineChanges()).toBeUndefined();
+  });
+
+  it('leaves the machine as it is known, unless it says anything new of it', () => {
+    const { inventory } = setUp();
+    const notes = new Map([['k', 'v']]);
+    const facts = { cluster: 'east', labels: { rack: 'r', row: '1' }, host: { provider: 'p', ref: 'h' }, shardMetadata: notes };
+    inventory.observe(seen('m', 'Configured', facts), inventory.mark());
+    const known = inventory.get('m');
+    const say = (fields: object): boolean => {
+      inventory.observe(seen('m', 'Configured', { ...facts, ...fields }), inventory.mark());
+      const isAsKnown = inventory.get('m') === known;
+      inventory.observe(known!.seen, inventory.mark());
+      return isAsKnown;
+    };
+    expect([say({}), say({ labels: { row: '1', rack: 'r' }, allocatable: [...known!.seen.allocatable], shardMetadata: new Map(notes) })]).toEqual([true, true]);
+    const news: Partial<ProviderMachine>[] = [
+      { labels: { rack: 'r' } }, { labels: { rack: 'r', row: '2' } }, { allocatable: [['cpu', 1]] }, { shardMetadata: new Map([['k', 'w']]) }, { host: { provider: 'p', ref: 'i' } }, { host: { provider: 'q', ref: 'h' } },
+      { priceMicroUsdPerHour: 7 }, { interruptionProbability: 0.5 }, { zone: 'z' }, { instanceType: 't' }, { capacityType: 'Spot' }, { cluster: 'west' }, { lastError: 'e' },
+    ];
+    for (const fields of news) {
+      inventory.observe(seen('m', 'Configured', { ...facts, ...fields }), inventory.mark());
+      expect(inventory.get('m')?.seen).toEqual(seen('m', 'Configured', { ...facts, ...fields }));
+      inventory.observe(known!.seen, inventory.mark());
+    }
+  });
+
+  it('ends a decision that the state does not allow, though it says nothing new', () => {
+    const { inventory } = setUp();
+    inventory.observe(seen('m', 'Configured'), inventory.mark());
+    inventory.setIntent('m', bind);
+    inventory.observe(seen('m', 'Configured'), inventory.mark());
+    expect(inventory.get('m')?.intent).toBeUndefined();
+  });
+
+  it('ends what was missed or is to be looked at again, though it says nothing new', () => {
+    const { inventory } = setUp();
+    const say = (): void => inventory.observe(seen('m', 'Idle'), inventory.mark());
+    say();
+    inventory.update('m', { missedLists: 1 });
+    say();
+    expect(inventory.get('m')?.missedLists).toBe(0);
+    const mark = inventory.mark();
+    inventory.begin('m', operation);
+    inventory.end('m', { error: 'away', recheck: false });
+    inventory.observe(seen('m', 'Idle'), mark);
+    expect(inventory.get('m')?.recheck).toBe(true);
+    say();
+    expect(inventory.get('m')?.recheck).toBe(false);
+  });
+
+  it('is the first word on a machine of which only its object was known', () => {
+    const { inventory } = setUp();
+    inventory.recall(seen('m', 'Idle'), 'metal');
+    expect(inventory.get('m')).toMatchObject({ isListed: false, provider: 'metal' });
+    inventory.observe(seen('m', 'Idle'), inventory.mark(), 'metal');
+    expect(inventory.get('m')?.isListed).toBe(true);
+    inventory.recall(seen('m', 'Configured', { cluster: 'east' }), 'metal');
+    expect(inventory.get('m')).toMatchObject({ isListed: true, seen: { state: 'Idle' } });
   });
 
   it('is of a machine that a person may hold from the first moment', () => {

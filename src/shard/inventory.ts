@@ -1,12 +1,12 @@
 import type { Clock } from '../lib/clock.ts';
-import { PartedMap, PartedSet } from '../lib/parted.ts';
+import { TextMap, TextSet } from '../lib/text-map.ts';
 import { inTurns } from '../lib/turns.ts';
 import type { EngineMachine, MachineReason, Millis } from '../engine/types.ts';
 import type { ProviderMachine } from '../provider/provider-machine.ts';
 import { InventoryTally } from './inventory-tally.ts';
 import { toEngineMachine } from './record.ts';
 import type { MachineIntent, MachineRecord, Operation, Refusal } from './record.ts';
-import { differs, settleAssignment, settleIntent } from './settle.ts';
+import { differs, isSame, settleAssignment, settleIntent } from './settle.ts';
 import { SupplyTally } from './supply-tally.ts';
 
 /** What changed about one machine. `before` is absent for a new one, `after` for one that was removed. */
@@ -37,14 +37,14 @@ export class Inventory {
   private readonly untold = new Map<string, number>();
   private readonly clock: Clock;
   private readonly isHeld: (id: string) => boolean;
-  private readonly records = new PartedMap<MachineRecord>();
+  private readonly records = new TextMap<MachineRecord>();
   private readonly listeners: ((change: InventoryChange) => void)[] = [];
-  private readonly dirty = new PartedSet();
-  private readonly gone = new PartedSet();
+  private readonly dirty = new TextSet();
+  private readonly gone = new TextSet();
   private readonly withObstacle = new Set<string>();
   /** Grows with every start and end of a provider call; a List that began earlier may be older than that call's answer. */
   private touches = 0;
-  private readonly touched = new PartedMap<number>();
+  private readonly touched = new TextMap<number>();
 
   /** `isHeld`: whether a person holds the machine; asked when it is first seen, so that not even one plan passes it over. */
   constructor(clock: Clock, isHeld: (id: string) => boolean = () => false) {
@@ -103,7 +103,13 @@ export class Inventory {
       if (!before.recheck) this.replace(before, { ...before, recheck: true });
       return;
     }
-    this.adopt(before, seen, before ? { ...before, recheck: false } : undefined, provider);
+    if (before && isAsKnown(before, seen)) return;
+    this.adopt(before, seen, before && { ...before, recheck: false }, { provider });
+  }
+
+  /** Takes in a machine as its object describes it, for as long as its provider has not. */
+  recall(seen: ProviderMachine, provider = ''): void {
+    if (!this.records.has(seen.id)) this.adopt(undefined, seen, undefined, { provider, isListed: false });
   }
 
   /** Marks the start of a provider call for the machine. */
@@ -205,7 +211,9 @@ export class Inventory {
     if (trusted) this.untrusted.delete(provider);
     else this.untrusted.add(provider);
     this.untold.set(provider, (this.untold.get(provider) ?? 0) + 1);
-    await inTurns(this.supplyOf(provider).ids, (id) => this.dirty.add(id));
+    await inTurns(this.all(), ({ seen, provider: owner }) => {
+      if (owner === provider) this.dirty.add(seen.id);
+    });
     const left = (this.untold.get(provider) ?? 0) - 1;
     if (left > 0) this.untold.set(provider, left);
     else this.untold.delete(provider);
@@ -247,11 +255,12 @@ export class Inventory {
     return before;
   }
 
-  private adopt(before: MachineRecord | undefined, seen: ProviderMachine, base: MachineRecord | undefined, provider = ''): void {
+  private adopt(before: MachineRecord | undefined, seen: ProviderMachine, base: MachineRecord | undefined, { provider = '', isListed = true } = {}): void {
     const now: Millis = this.clock.now();
     const sameState = before?.seen.state === seen.state;
     const after: MachineRecord = {
       seen,
+      isListed,
       provider: before?.provider ?? provider,
       assigned: settleAssignment(before, seen),
       intent: settleIntent(base?.intent, seen),
@@ -277,7 +286,7 @@ export class Inventory {
     this.records.set(id, after);
     this.count(before, after);
     if (after.obstacle) this.withObstacle.add(id);
-    else this.withObstacle.delete(id);
+    else if (before?.obstacle) this.withObstacle.delete(id);
     if (before && !matters(before, after)) return;
     this.dirty.add(id);
     this.tell({ id, before, after });
@@ -318,7 +327,7 @@ function withoutDoubt(operation: Operation): Operation {
 }
 
 /** Takes `limit` members out of the set, if it has so many. */
-function take(set: PartedSet, limit: number): string[] {
+function take(set: TextSet, limit: number): string[] {
   const taken: string[] = [];
   for (const id of set) {
     if (taken.length >= limit) break;
@@ -326,6 +335,11 @@ function take(set: PartedSet, limit: number): string[] {
     taken.push(id);
   }
   return taken;
+}
+
+/** To take it in would change nothing: most machines of most Lists. */
+function isAsKnown(before: MachineRecord, seen: ProviderMachine): boolean {
+  return before.isListed && before.intent === undefined && !before.recheck && before.missedLists === 0 && isSame(before.seen, seen);
 }
 
 function matters(a: MachineRecord, b: MachineRecord): boolean {

@@ -14,7 +14,7 @@ const release: MachineIntent = { kind: 'release', reason: 'idle', decidedAt: AT 
 
 function record(fields: Partial<MachineRecord> = {}): MachineRecord {
   return {
-    seen: seen('m', 'Idle'), provider: 'metal', assigned: undefined, intent: undefined, hold: false, since: AT, operation: undefined,
+    seen: seen('m', 'Idle'), isListed: true, provider: 'metal', assigned: undefined, intent: undefined, hold: false, since: AT, operation: undefined,
     busy: false, recheck: false, stuck: false, coolUntil: 0, obstacle: '', missedLists: 0, why: undefined, ...fields,
   };
 }

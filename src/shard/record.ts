@@ -90,6 +90,8 @@ export interface DrainRefusal {
 export interface MachineRecord {
   /** What the provider last said. */
   readonly seen: ProviderMachine;
+  /** False: no provider has described it to this process, only its object has. */
+  readonly isListed: boolean;
   /** The CapacityProvider that has it; '' where there is only one to speak of. */
   readonly provider: string;
   /** Whom a bound machine serves. */

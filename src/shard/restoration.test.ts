@@ -82,7 +82,8 @@ describe('a binding whose machine the first List does not name', () => {
   it.each([['known from its object', [status]], ['a mere offer by then', []]])('and which is %s is taken over when it is listed, and its object left alone until then', async (_name, described) => {
     const t = setUp();
     const objects = [{ ...object('m', { binding }), ...(described[0] && { status: described[0] }) }];
-    t.restoration.begin(objects, recallMachines(objects, 'shard-0', new Holdings(t.inventory, 'metal')));
+    recallMachines(objects, 'shard-0', new Holdings(t.inventory, 'metal'));
+    t.restoration.begin(objects);
     await t.clock.advance(600_000);
     expect([t.intent(), t.restoration.awaits('m'), t.settled]).toEqual([undefined, true, []]);
     t.listed('m', 'Creating');
@@ -94,10 +95,10 @@ describe('a binding whose machine the first List does not name', () => {
   it('is taken over also from a List that says just what its object says', async () => {
     const t = setUp();
     const objects = [{ ...object('m', { binding }), status }];
-    const recalled = recallMachines(objects, 'shard-0', new Holdings(t.inventory, 'metal'));
-    t.restoration.begin(objects, recalled);
+    recallMachines(objects, 'shard-0', new Holdings(t.inventory, 'metal'));
+    t.restoration.begin(objects);
     await t.clock.advance(10_000);
-    t.inventory.observe({ ...recalled.get('m')! }, t.inventory.mark());
+    t.inventory.observe({ ...t.inventory.get('m')!.seen }, t.inventory.mark());
     await t.clock.advance(500);
     expect(t.intent()?.kind).toBe('bind');
   });

@@ -1,7 +1,6 @@
 import type { Machine } from '../api/types.ts';
 import type { Millis } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { ProviderMachine } from '../provider/provider-machine.ts';
 import type { Inventory } from './inventory.ts';
 import { bindingFromObject } from './machine-object.ts';
 import type { MachineIntent } from './record.ts';
@@ -26,7 +25,6 @@ export interface RestorationDeps {
 export class Restoration {
   private readonly deps: RestorationDeps;
   private readonly pending = new Map<string, BindIntent>();
-  private recalled: ReadonlyMap<string, ProviderMachine> = new Map();
   private startedAt: Millis | undefined;
   private cancel: (() => void) | undefined;
   private isStopped = false;
@@ -35,9 +33,8 @@ export class Restoration {
     this.deps = deps;
   }
 
-  /** Call after the first List and before the first plan. `recalled`: machines that are in the inventory without having been listed. */
-  begin(objects: Iterable<Machine>, recalled: ReadonlyMap<string, ProviderMachine> = new Map()): void {
-    this.recalled = recalled;
+  /** Call after the first List and before the first plan. */
+  begin(objects: Iterable<Machine>): void {
     this.startedAt = this.deps.clock.now();
     for (const object of objects) this.remember(object.spec.machineId, this.bindingOf(object));
   }
@@ -86,7 +83,7 @@ export class Restoration {
     const binding = this.pending.get(id);
     const known = inventory.get(id);
     // Not listed: nothing is to be done about it before it is.
-    if (!binding || !known || known.seen === this.recalled.get(id)) return;
+    if (!binding || !known?.isListed) return;
     this.pending.delete(id);
     const { state } = known.seen;
     if (!known.intent && (state === 'Speculative' || state === 'Creating' || state === 'Idle')) inventory.setIntent(id, binding);

@@ -65,9 +65,14 @@ export function differs(a: ProviderMachine, b: ProviderMachine): boolean {
     a.instanceType !== b.instanceType ||
     a.zone !== b.zone ||
     a.capacityType !== b.capacityType ||
-    !sameEntries(Object.entries(a.labels), Object.entries(b.labels)) ||
-    !sameEntries(a.allocatable, b.allocatable)
+    (a.labels !== b.labels && !sameEntries(Object.entries(a.labels), Object.entries(b.labels))) ||
+    (a.allocatable !== b.allocatable && !sameEntries(a.allocatable, b.allocatable))
   );
+}
+
+/** The two say the same in everything, notes included. */
+export function isSame(a: ProviderMachine, b: ProviderMachine): boolean {
+  return !differs(a, b) && (a.shardMetadata === b.shardMetadata || sameEntries([...a.shardMetadata], [...b.shardMetadata]));
 }
 
 function sameEntries(a: readonly (readonly [string, unknown])[], b: readonly (readonly [string, unknown])[]): boolean {

@@ -3,7 +3,6 @@ import type { CapacityProvider, Machine } from '../api/types.ts';
 import { readTls, type ServerTlsFiles } from '../api/tls-listener.ts';
 import { sleep } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { ProviderMachine } from '../provider/provider-machine.ts';
 import type { Informer, Log } from '../runtime/types.ts';
 import { checkEpoch } from './epoch.ts';
 import { machineFromObject } from './machine-object.ts';
@@ -50,16 +49,12 @@ export async function waitForProviders(providers: Informer<CapacityProvider>, sh
 
 /**
  * Puts the machines of one provider that the objects describe into the inventory, so that the first List is compared with what
- * an earlier process knew. Returns them as they were put there.
+ * an earlier process knew.
  */
-export function recallMachines(objects: Iterable<Machine>, shard: string, holdings: Holdings): Map<string, ProviderMachine> {
-  const recalled = new Map<string, ProviderMachine>();
+export function recallMachines(objects: Iterable<Machine>, shard: string, holdings: Holdings): void {
   for (const object of objects) {
     if (object.spec.shardRef !== shard || object.spec.providerRef !== holdings.provider) continue;
     const machine = machineFromObject(object);
-    if (!machine) continue;
-    holdings.observe(machine, holdings.mark());
-    recalled.set(machine.id, machine);
+    if (machine) holdings.recall(machine);
   }
-  return recalled;
 }

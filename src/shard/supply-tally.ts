@@ -1,5 +1,4 @@
 import type { CapacityType, MachineState } from '../engine/types.ts';
-import { PartedSet } from '../lib/parted.ts';
 import { PriceRange } from './price-range.ts';
 import type { MachineRecord } from './record.ts';
 
@@ -11,19 +10,19 @@ export interface Offer {
   readonly prices: Pick<PriceRange, 'count' | 'min' | 'max'>;
 }
 
-/** Which machines one provider has, how many in each state, and what it offers; kept up with each change of one of them. */
+/** How many machines one provider has, in each state, and what it offers; kept up with each change of one of them. */
 export class SupplyTally {
-  /** Live: it may be walked in turns while it changes. */
-  readonly ids = new PartedSet();
+  private machines = 0;
   private readonly byState = noMachines();
   private readonly offersByKey = new Map<string, Omit<Offer, 'prices'> & { prices: PriceRange }>();
+
+  get size(): number {
+    return this.machines;
+  }
 
   /** One machine changed, came (no `before`) or went (no `after`). */
   change(before: MachineRecord | undefined, after: MachineRecord | undefined): void {
     if (before && after && before.seen === after.seen) return;
-    // One that stays keeps its place, so that whoever walks them meanwhile does not meet it twice.
-    if (after) this.ids.add(after.seen.id);
-    else if (before) this.ids.delete(before.seen.id);
     if (before) this.remove(before);
     if (after) this.add(after);
   }
@@ -38,6 +37,7 @@ export class SupplyTally {
   }
 
   private add({ seen }: MachineRecord): void {
+    this.machines++;
     this.byState[seen.state]++;
     if (seen.state !== 'Speculative') return;
     const { instanceType, zone, capacityType } = seen;
@@ -48,6 +48,7 @@ export class SupplyTally {
   }
 
   private remove({ seen }: MachineRecord): void {
+    this.machines--;
     this.byState[seen.state]--;
     if (seen.state !== 'Speculative') return;
     const key = offerKey(seen);

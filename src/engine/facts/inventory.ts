@@ -10,7 +10,7 @@ import { ClocksToCheck } from './clocks-to-check.ts';
 import type { ClocksDue } from './clocks-to-check.ts';
 import { Group } from './group.ts';
 import { FrozenMachines } from './frozen-machines.ts';
-import { IdIndex } from './id-index.ts';
+import { IdIndex } from '../../lib/id-index.ts';
 import { IdOrder } from './id-order.ts';
 import { withRoom } from './int-column.ts';
 import { DRAIN_REFUSED, HOLD, INTENT_SHIFT, MachineColumns, NONE, SENT, STUCK, UNTRUSTED } from './machine-columns.ts';

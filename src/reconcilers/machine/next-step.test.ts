@@ -17,7 +17,7 @@ const intents = {
 
 function record(state: MachineState, intent: MachineIntent | undefined, fields: Partial<MachineRecord> = {}): MachineRecord {
   return {
-    seen: seen('m', state), provider: 'metal', assigned: undefined, intent, hold: false, since: 0, operation: undefined,
+    seen: seen('m', state), isListed: true, provider: 'metal', assigned: undefined, intent, hold: false, since: 0, operation: undefined,
     busy: false, recheck: false, stuck: false, coolUntil: 0, obstacle: '', missedLists: 0, why: undefined, ...fields,
   };
 }

@@ -66,6 +66,48 @@ function setUp(options: { settings?: Partial<PollerSettings>; foreign?: string[]
 }
 
 describe('a List of a large fleet', () => {
+  /** Says how many machines were known after each part, of so many machines, but the last. */
+  function inParts({ provider, inventory }: ReturnType<typeof setUp>, size: number): number[] {
+    const list = provider.list.bind(provider);
+    const sizes: number[] = [];
+    provider.list = async ({ onPart, ...request } = {}) => {
+      const { machines, ...rest } = await list(request);
+      let from = 0;
+      for (; from + size < machines.length; from += size) {
+        await onPart?.(machines.slice(from, from + size));
+        sizes.push(inventory.size);
+      }
+      return { ...rest, machines: machines.slice(from) };
+    };
+    return sizes;
+  }
+
+  it('is compared with what was known before its first part', async () => {
+    const t = setUp();
+    t.have(50);
+    await t.start();
+    t.provider.machines.clear();
+    t.have(200, 'n');
+    t.have(39); // eleven of fifty are missing, of two hundred and fifty they would be few
+    inParts(t, 100);
+    await t.clock.advance(SETTINGS.pollMs);
+    expect(t.poller.status.quarantine).toMatchObject({ known: 50 });
+    expect(t.poller.status.quarantine?.missing).toHaveLength(11);
+  });
+
+  it('is merged part by part, and what no part names is missing', async () => {
+    const t = setUp({ foreign: ['m3'] });
+    t.have(12);
+    await t.start();
+    t.have(24, 'n');
+    t.provider.machines.delete('m0');
+    const sizes = inParts(t, 15);
+    await t.clock.advance(SETTINGS.pollMs);
+    expect([sizes, t.inventory.size]).toEqual([[15, 30], 35]);
+    expect([t.inventory.get('m0')?.missedLists, t.inventory.get('m1')?.missedLists, t.inventory.get('n23')?.missedLists]).toEqual([1, 0, 0]);
+    expect([t.believed.count, t.poller.status.quarantine]).toEqual([2, undefined]);
+  });
+
   it.each([
     ['nobody has known any', {}, 0, false],
     ['a predecessor knew more than twenty thousand', { knownBefore: 20_001 }, 0, true],

@@ -1,10 +1,10 @@
 import type { MachineState } from '../../engine/types.ts';
 import { sleep } from '../../lib/clock.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { PartedSet, type Texts } from '../../lib/parted.ts';
+import { TextSet, type Texts } from '../../lib/text-map.ts';
 import type { Random } from '../../lib/random.ts';
 import { inTurns } from '../../lib/turns.ts';
-import type { DecodedList, ProviderClient } from '../../provider/client.ts';
+import type { DecodedList, ListRequest, ProviderClient } from '../../provider/client.ts';
 import type { Log, Runnable } from '../../runtime/types.ts';
 import type { Inventory } from '../../shard/inventory.ts';
 import type { MachineRecord } from '../../shard/record.ts';
@@ -151,17 +151,22 @@ export class ProviderPoller implements Runnable {
     const startedMono = clock.monotonic();
     const full = this.wantsFullList || this.cursor === undefined || startedMono - this.lastFullListMono >= settings.fullListMs || this.quarantine !== undefined;
     const mark = inventory.mark();
-    const answer = await this.list(full ? undefined : this.cursor, settings.listDeadlineMs, signal);
-    await this.refuse(answer.rejected);
-    if (!this.inDoubt) this.known = inventory.size;
+    const named = new TextSet();
+    let isFirst = true;
     // Machines that were touched meanwhile are newer than the List (`mark`), however many turns the merge takes.
-    await inTurns(answer.machines, (seen) => {
-      if (!this.options.isForeign(seen.id)) inventory.observe(seen, mark);
-    }, MERGED_PER_TURN);
+    const merge = (machines: DecodedList['machines']): Promise<void> => {
+      if (isFirst && !this.inDoubt) this.known = inventory.size;
+      isFirst = false;
+      return inTurns(machines, (seen) => {
+        if (full) named.add(seen.id);
+        if (!this.options.isForeign(seen.id)) inventory.observe(seen, mark);
+      }, MERGED_PER_TURN);
+    };
+    const answer = await this.list(full ? undefined : this.cursor, { signal, timeoutMs: settings.listDeadlineMs, onPart: merge });
+    await this.refuse(answer.rejected);
+    await merge(answer.machines);
     signal.throwIfAborted();
     if (full) {
-      const named = new PartedSet();
-      await inTurns(answer.machines, ({ id }) => named.add(id));
       for (const { id } of answer.rejected) named.add(id);
       await this.remove(named, signal);
       this.lastFullListMono = startedMono;
@@ -183,11 +188,11 @@ export class ProviderPoller implements Runnable {
   }
 
   /** A wish for a full List is met by one that begins after it was made, and that succeeds. */
-  private async list(since: Uint8Array | undefined, timeoutMs: number, signal: AbortSignal): Promise<DecodedList> {
-    if (since) return this.options.provider.list({ signal, timeoutMs, since });
+  private async list(since: Uint8Array | undefined, request: Pick<ListRequest, 'signal' | 'timeoutMs' | 'onPart'>): Promise<DecodedList> {
+    if (since) return this.options.provider.list({ ...request, since });
     this.wantsFullList = false;
     try {
-      return await this.options.provider.list({ signal, timeoutMs, isLarge: this.isLarge() });
+      return await this.options.provider.list({ ...request, isLarge: this.isLarge() });
     } catch (error) {
       this.wantsFullList = true;
       throw error;

@@ -1,4 +1,4 @@
-import type { Texts } from '../../lib/parted.ts';
+import type { Texts } from '../../lib/text-map.ts';
 
 /** More than this many machines, and more than this share, vanishing at once is taken for a broken List. */
 const QUARANTINE_MACHINES = 10;

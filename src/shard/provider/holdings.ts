@@ -1,4 +1,4 @@
-import type { Texts } from '../../lib/parted.ts';
+import type { Texts } from '../../lib/text-map.ts';
 import type { ProviderMachine } from '../../provider/provider-machine.ts';
 import type { Inventory } from '../inventory.ts';
 import type { MachineRecord } from '../record.ts';
@@ -22,7 +22,7 @@ export class Holdings {
   }
 
   get size(): number {
-    return this.tally.ids.size;
+    return this.tally.size;
   }
 
   get tally(): SupplyTally {
@@ -41,10 +41,7 @@ export class Holdings {
 
   /** Live: it may be walked in turns while it changes. */
   *all(): Iterable<MachineRecord> {
-    for (const id of this.tally.ids) {
-      const machine = this.get(id);
-      if (machine) yield machine;
-    }
+    for (const machine of this.inventory.all()) if (machine.provider === this.provider) yield machine;
   }
 
   /** Those in a state that ends by itself. Live. */
@@ -63,15 +60,11 @@ export class Holdings {
   }
 
   observe(seen: ProviderMachine, mark: number): void {
-    const owner = this.inventory.get(seen.id)?.provider ?? this.provider;
-    if (owner !== this.provider) {
-      if (this.claims.has(seen.id)) return;
-      this.claims.add(seen.id);
-      this.onDisputed(seen.id, owner);
-      return;
-    }
-    this.claims.delete(seen.id);
-    this.inventory.observe(seen, mark, this.provider);
+    if (this.mayHave(seen.id)) this.inventory.observe(seen, mark, this.provider);
+  }
+
+  recall(seen: ProviderMachine): void {
+    if (this.mayHave(seen.id)) this.inventory.recall(seen, this.provider);
   }
 
   /** A full List names these: what it does not name is disputed no more. */
@@ -89,5 +82,19 @@ export class Holdings {
 
   remove(id: string): void {
     if (this.get(id)) this.inventory.remove(id);
+  }
+
+  /** False, and noted: another provider has it. */
+  private mayHave(id: string): boolean {
+    const owner = this.inventory.get(id)?.provider ?? this.provider;
+    if (owner === this.provider) {
+      if (this.claims.size > 0) this.claims.delete(id);
+      return true;
+    }
+    if (!this.claims.has(id)) {
+      this.claims.add(id);
+      this.onDisputed(id, owner);
+    }
+    return false;
   }
 }

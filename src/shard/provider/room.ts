@@ -5,7 +5,6 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
 import type { ProviderClient, ProviderClientOptions } from '../../provider/client.ts';
 import { failureClass } from '../../provider/failure-class.ts';
-import type { ProviderMachine } from '../../provider/provider-machine.ts';
 import { ProviderPoller } from '../../reconcilers/provider/poller.ts';
 import { withdrawConfirmation } from '../../reconcilers/provider/withdraw-confirmation.ts';
 import type { KubeClient, Log, Runnable, Store } from '../../runtime/types.ts';
@@ -211,11 +210,11 @@ export class ProviderRoom {
   }
 
   /** What the objects say is known before the first List is compared with it: a restart must not make a broken List credible. */
-  recall(): Map<string, ProviderMachine> {
+  recall(): void {
     const { machineObjects, shardId } = this.options;
     this.wereObjects = this.options.wereAllObjects();
     this.boundBefore = bound(this.current()?.status?.machines ?? {});
-    return recallMachines(machineObjects.values(), shardId, this.holdings);
+    recallMachines(machineObjects.values(), shardId, this.holdings);
   }
 
   /** Whether a List has been merged that may be decided on. */

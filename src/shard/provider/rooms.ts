@@ -1,7 +1,6 @@
 import type { CapacityProvider } from '../../api/types.ts';
 import { sleep } from '../../lib/clock.ts';
 import { inTurns } from '../../lib/turns.ts';
-import type { ProviderMachine } from '../../provider/provider-machine.ts';
 import type { Controller } from '../../runtime/controller.ts';
 import type { Runnable } from '../../runtime/types.ts';
 import type { InventoryChange } from '../inventory.ts';
@@ -108,8 +107,8 @@ export class ProviderRooms {
   }
 
   /** What the objects say of the machines, by id. */
-  recall(): Map<string, ProviderMachine> {
-    return new Map([...this.all()].flatMap((room) => [...room.recall()]));
+  recall(): void {
+    for (const room of this.all()) room.recall();
   }
 
   /** Every provider's List is believed and fresh. */
