@@ -975,6 +975,31 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '        return;\n      }\n      pick.queue.advance();',
   },
   {
+    id: 'supply-on-its-way', file: 'facts/inventory.ts', rule: 'a machine that is on its way to others is no reason to say that none matches',
+    find: "role === ROLE.bound || role === ROLE.reserved || state === CREATING",
+    replace: 'role === ROLE.bound && state === CONFIGURED',
+  },
+  {
+    id: 'edit-hint-cost', file: 'facts/facts.ts', rule: 'what disrupting a machine costs is heard also when nothing else changes',
+    find: ' && a.disruptionCost === b.disruptionCost',
+    replace: '',
+  },
+  {
+    id: 'edit-zone', file: 'facts/shapes.ts', rule: 'a machine that has moved to another zone is there',
+    find: '      shape.zone === machine.zone &&\n',
+    replace: '',
+  },
+  {
+    id: 'edit-probability', file: 'facts/shapes.ts', rule: 'how likely a machine is interrupted is heard also when nothing else changes',
+    find: ' &&\n      shape.interruptionProbability === machine.interruptionProbability',
+    replace: '',
+  },
+  {
+    id: 'fold-key-places', file: 'facts/need-row.ts', rule: 'gangs that want to be in different places are not planned as one',
+    find: '${stripped.fingerprint}\\u0000${requirementsKey}\\u0000${aggregate}',
+    replace: '${stripped.fingerprint}\\u0000${aggregate}',
+  },
+  {
     id: 'sums-stop', file: 'facts/dimensions.ts', rule: 'rows of one demand that are too much together can still be told',
     find: '(x, y) => addUpTo(x, 1, y)',
     replace: '(x, y) => x + y',

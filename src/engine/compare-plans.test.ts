@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { differenceBetween, kept } from './compare-plans.ts';
 import { changesOf, createEngine } from './engine.ts';
 import { machine, need, T0, world } from './testing/builders.ts';
-import type { MachineReason, Plan } from './types.ts';
+import type { Action, MachineReason, Plan } from './types.ts';
 
 const engine = createEngine(world().policy);
 for (const change of changesOf(world({ machines: [machine('a', 'Idle'), machine('b', 'Speculative')], needs: [need({ units: 3 })] }))) engine.apply(change);
@@ -41,12 +41,19 @@ describe('a plan that is kept', () => {
     expect(differenceBetween({ ...first, ...withoutReasons(second) }, second)).toMatch(/^reason of a: .*"Serving".* instead of .*"Excess"/);
   });
 
-  it('is compared entry by entry up to some number, then by length', () => {
-    const many = Array.from({ length: 10_001 }, (_, i) => ({ what: 'idleSince', key: `m${String(i)}`, at: T0 }) as const);
+  it('is compared entry by entry up to some number, then by what entries say without going into it', () => {
+    const many = Array.from({ length: 10_002 }, (_, i) => ({ what: 'idleSince', key: `m${String(i)}`, at: T0 }) as const);
     const changed = (at: number): Partial<Plan> => ({ memory: many.map((m, i) => (i === at ? { ...m, at: 1 } : { ...m })) });
     expect(differenceBetween({ ...plan, memory: many }, { ...plan, ...changed(-1) })).toBeUndefined();
     expect(differenceBetween({ ...plan, memory: many }, { ...plan, ...changed(9_999) })).toMatch(/^memory\[9999\]: /);
-    expect(differenceBetween({ ...plan, memory: many }, { ...plan, memory: many.slice(0, 10_000) })).toMatch(/^memory\[10000\]: .* instead of nothing/);
+    expect(differenceBetween({ ...plan, memory: many }, { ...plan, ...changed(10_001) })).toMatch(/^memory\[10001\]: /);
+    expect(differenceBetween({ ...plan, memory: many }, { ...plan, memory: many.slice(0, 10_001) })).toMatch(/^memory\[10001\]: .* instead of nothing/);
+    const actions = (of: number, reason: MachineReason, over = {}): Partial<Plan> =>
+      ({ actions: many.map(({ key }, i) => ({ ...(plan.actions[0] as Action), machineId: key, ...(i === of && { reason, ...over }) })) });
+    const other: MachineReason = { code: 'Failed' };
+    expect(differenceBetween({ ...plan, ...actions(-1, other) }, { ...plan, ...actions(9_999, other) })).toMatch(/^actions\[9999\]: /);
+    expect(differenceBetween({ ...plan, ...actions(-1, other) }, { ...plan, ...actions(10_001, other) })).toBeUndefined();
+    expect(differenceBetween({ ...plan, ...actions(-1, other) }, { ...plan, ...actions(10_001, other, { cluster: 'elsewhere' }) })).toMatch(/^actions\[10001\]: /);
   });
 });
 

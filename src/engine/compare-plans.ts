@@ -1,7 +1,10 @@
 /** Whether two plans made of the same facts agree: what the incremental plan is checked by. */
 import type { MachineReason, Plan } from './types.ts';
 
-/** Of so many entries every field is compared, and so many machines are asked for their reasons; the check is part of a turn (D10). */
+/**
+ * Of so many entries everything is compared, of the others what they say without reasons and demands; so many machines are asked for their
+ * reasons. The check is part of a turn (D10).
+ */
 const MOST = 10_000;
 
 /**
@@ -43,8 +46,8 @@ function listsDiffer(what: string, a: readonly unknown[], b: readonly unknown[])
   let compared = 0;
   for (let i = 0; i < Math.max(a.length, b.length); i++) {
     if (a[i] === b[i]) continue;
-    if (i < Math.min(a.length, b.length) && ++compared > MOST) continue;
-    if (!isSame(a[i], b[i])) return `${what}[${i}]: ${said(a[i])} instead of ${said(b[i])}`;
+    const isAlike = ++compared > MOST ? isSameOutside : isSame;
+    if (!isAlike(a[i], b[i])) return `${what}[${i}]: ${said(a[i])} instead of ${said(b[i])}`;
   }
   return undefined;
 }
@@ -69,6 +72,15 @@ function isSame(a: unknown, b: unknown): boolean {
   const [x, y] = [a as Readonly<Record<string, unknown>>, b as Readonly<Record<string, unknown>>];
   for (const name in x) if (!isSame(x[name], y[name])) return false;
   for (const name in y) if (y[name] !== undefined && x[name] === undefined) return false;
+  return true;
+}
+
+/** Of their fields only those are compared that hold no other fields. */
+function isSameOutside(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  const [x, y] = [a as Readonly<Record<string, unknown>>, b as Readonly<Record<string, unknown>>];
+  for (const name in x) if (typeof x[name] !== 'object' && x[name] !== y[name]) return false;
+  for (const name in y) if (typeof y[name] !== 'object' && x[name] !== y[name]) return false;
   return true;
 }
 

@@ -3,7 +3,7 @@ import { finish } from '../lib/steps.ts';
 import { changesOf, createEngine, planOnce } from './engine.ts';
 import { amounts, assignmentOf, bindTo, hint, machine, need, policy, RAILS_OFF, requirement, T0, world } from './testing/builders.ts';
 import { idsOf, textOf } from './testing/summary.ts';
-import type { Change, EngineMachine, Policy } from './types.ts';
+import type { Change, EngineMachine, MemoryChange, Policy } from './types.ts';
 
 const told = (...changes: Change[]) => {
   const engine = createEngine(policy());
@@ -105,6 +105,26 @@ describe('apply', () => {
     const { machineReasons } = engine.plan(T0);
     expect(machineReasons.get('b')?.code).toBe('Serving');
     expect([...machineReasons.changed]).toContain('b');
+  });
+
+  it.each<Partial<EngineMachine>>([
+    { priceMicroUsdPerHour: 7 }, { interruptionProbability: 0.25 }, { zone: 'zb' }, { instanceType: 't2' }, { capacityType: 'Spot' }, { hold: true }, { labels: { rack: 'r' } }, { allocatable: amounts({ cpu: 9 }) },
+  ])('hears of a machine of which only %j has changed', (trait) => {
+    const before = machine('a', 'Idle');
+    expect(told(machines(before), machines({ ...before, ...trait })).snapshot().machines).toEqual([{ ...before, ...trait }]);
+  });
+
+  it('forgets the arrival of what a cluster does not ask for in its first report', () => {
+    const arrival = (key: string): MemoryChange => ({ what: 'arrival', key, at: T0 - 5 });
+    const asked = need();
+    const key = (fingerprint: string): string => JSON.stringify(['c1', fingerprint, '']);
+    const engine = told({ kind: 'memory', changes: [arrival(key(asked.fingerprint)), arrival(key('gone'))] }, demand(asked));
+    expect(engine.plan(T0).memory).toEqual([{ what: 'arrival', key: key('gone'), at: null }]);
+  });
+
+  it('hears of a Node of which only the cost of disrupting it has changed', () => {
+    const hints = (disruptionCost: number): Change => ({ kind: 'hints', cluster: 'c1', hints: [hint('a', { pods: 1, disruptionCost })] });
+    expect(told(machines(machine('a', 'Configured')), hints(1), hints(5)).snapshot().hints.get('c1')).toEqual([hint('a', { pods: 1, disruptionCost: 5 })]);
   });
 
   it('follows changed hints, sessions, trust and policy', () => {

@@ -37,6 +37,13 @@ describe('gangs that fit on one machine', () => {
     expect(actionsOf(plan({ machines: elsewhere, needs: ['g1', 'g2'].map((g) => gang(g, 4, { requirements: [only] })) }))).toEqual(['Bootstrap b c1']);
   });
 
+  it('are not planned as one if they want to be in different places', () => {
+    const inZone = (zone: string, group: string): Need => gang(group, 4, { requirements: [{ key: 'topology.kubernetes.io/zone', operator: 'Same', values: [zone] }] });
+    const machines = [big('a', 'Idle', { zone: 'za' }), big('b', 'Idle', { zone: 'zb' })];
+    expect(actionsOf(plan({ machines, needs: [inZone('za', 'g1'), inZone('zb', 'g2')] }))).toEqual(['Bootstrap a c1', 'Bootstrap b c1']);
+    expect(plan({ machines: machines.slice(0, 1), needs: [inZone('za', 'g1'), inZone('zb', 'g2')] }).verdicts.map((v) => v.satisfied)).toEqual([true, false]);
+  });
+
   it('are bound for gangs of their profile in general, with the requirements of the Need without Same', () => {
     const asked = gang('g1');
     const [action] = plan({ machines: [big('a', 'Idle')], needs: [asked, gang('g2')] }).actions;

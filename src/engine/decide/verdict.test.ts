@@ -3,13 +3,30 @@ import { planOnce } from '../engine.ts';
 import { explainNeed } from '../explain.ts';
 import { amounts, assignmentOf, bindTo, hint, machine, need, policy, sameZone, T0, typeIn, world } from '../testing/builders.ts';
 import type { NeedSpec, WorldSpec } from '../testing/builders.ts';
-import type { Need, NeedVerdict, UnmetReason } from '../types.ts';
+import type { EngineMachine, MemoryChange, Need, NeedVerdict, UnmetReason } from '../types.ts';
 
 const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
 const lacking = (spec: WorldSpec) => plan(spec).verdicts.find((v) => !v.satisfied);
 const many = (n: number, state: 'Idle' | 'Speculative' = 'Idle') => Array.from({ length: n }, (_, i) => machine(`m${i}`, state));
 
 describe('why a Need is unmet', () => {
+  const higher = need({ cluster: 'c2', priority: 5000 });
+  it.each<[string, EngineMachine]>([
+    ['serves another cluster', machine('x', 'Configured', { cluster: 'c2', assigned: assignmentOf(higher) })],
+    ['is being configured for it', machine('x', 'Configuring', { cluster: 'c2', assigned: assignmentOf(higher) })],
+    ['is being created for it', machine('x', 'Creating', { intent: bindTo(higher) })],
+    ['is decided for it', machine('x', 'Idle', { intent: bindTo(higher) })],
+  ])('is priority where the only machine that matches %s', (_, only) => {
+    expect(lacking({ machines: [only], needs: [need(), higher] })).toMatchObject({ need: need(), reason: 'PRIORITY_STARVED' });
+  });
+
+  it('is priority where the only machine that matches is on its way out to those who rank above', () => {
+    const leaving = machine('x', 'Draining', { assigned: assignmentOf(need()) });
+    const memory: MemoryChange[] = [{ what: 'reservation', key: 'x', to: assignmentOf(higher) }];
+    const { verdicts } = plan({ machines: [leaving], needs: [need(), higher], memory });
+    expect(verdicts.map(({ need: { cluster }, reason }) => [cluster, reason])).toEqual([['c2', 'PREEMPTION_IN_PROGRESS'], ['c1', 'PRIORITY_STARVED']]);
+  });
+
   const foreign = (priority: number) => machine('x', 'Configured', { cluster: 'c2', assigned: assignmentOf(need({ cluster: 'c2', priority })) });
   const lower = need({ cluster: 'c2', priority: 50, units: 2 });
   /** Two machines of a lower one. */

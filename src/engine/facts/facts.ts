@@ -122,7 +122,6 @@ export class Facts {
     cluster.dirty = true;
     this.clustersMoved.add(cluster);
     for (const key of before?.byDemandKey.keys() ?? []) if (!after.byDemandKey.has(key)) this.memory.arrivalsToCheck.add(key);
-    if (before === undefined) for (const key of this.memory.arrival.keys()) this.memory.arrivalsToCheck.add(key);
     after.adoptArrivals(this.memory.arrival);
     const keys = new Set(this.inventory.shapes.labelKeys);
     const asked = new Set(after.rows.map((row) => row.facts));

@@ -14,7 +14,7 @@ import { IdIndex } from '../../lib/id-index.ts';
 import { IdOrder } from './id-order.ts';
 import { withRoom } from './int-column.ts';
 import { DRAIN_REFUSED, HOLD, INTENT_SHIFT, MachineColumns, NONE, SENT, STUCK, UNTRUSTED } from './machine-columns.ts';
-import { BIND, CONFIGURED, DRAINING, FAILED, IDLE, NO_INTENT, RELEASE, ROLE, roleOf, SPECULATIVE, STATES, UNBIND } from './role.ts';
+import { BIND, CONFIGURED, CREATING, DRAINING, FAILED, IDLE, NO_INTENT, RELEASE, ROLE, roleOf, SPECULATIVE, STATES, UNBIND } from './role.ts';
 import { boundGroup, promisedGroup, reservedGroup } from './pools.ts';
 import { Shapes } from './shapes.ts';
 import type { Dimensions } from './dimensions.ts';
@@ -468,7 +468,7 @@ export class Inventory extends MachineColumns {
     const before = usable.idle + usable.speculative;
     if (state === IDLE) usable.idle += by;
     else if (state === SPECULATIVE) usable.speculative += by;
-    else if (state === CONFIGURED && role === ROLE.bound) usable.configured += by;
+    else if (role === ROLE.bound || role === ROLE.reserved || state === CREATING) usable.configured += by; // in use, or soon
     const after = usable.idle + usable.speculative;
     if ((before === 0) !== (after === 0)) this.freeVersion++;
   }

@@ -1,12 +1,18 @@
 /** Random changes to what an engine knows, those included that follow from its own plans. */
 import fc from 'fast-check';
-import type { Change, Engine, EngineMachine, MemoryChange, Plan, Snapshot } from '../types.ts';
-import { assignmentOf } from './builders.ts';
+import { expect } from 'vitest';
+import type { Change, Engine, EngineMachine, MemoryChange, NodeHint, Plan, Snapshot } from '../types.ts';
+import { amounts, assignmentOf } from './builders.ts';
 import { decided, moved } from './simulation.ts';
 
-const KINDS = ['machine', 'remove', 'needs', 'hints', 'session', 'supply', 'policy', 'commit', 'part', 'move', 'fail', 'reserve', 'nothing'] as const;
+const KINDS = ['machine', 'trait', 'remove', 'needs', 'hints', 'hint', 'session', 'supply', 'policy', 'commit', 'part', 'move', 'fail', 'reserve', 'nothing'] as const;
+/** One of these changes, and nothing else: all other parts of the machine are the very same objects. */
+const TRAITS: readonly Partial<EngineMachine>[] = [
+  { priceMicroUsdPerHour: 3_000_000 }, { interruptionProbability: 0.25 }, { zone: 'za' }, { zone: 'zb' }, { instanceType: 't2' }, { capacityType: 'Spot' }, { capacityType: 'BareMetal' }, { hold: true }, { stuck: true },
+  { allocatable: amounts({ cpu: 2, memory: 2 }) }, { labels: { rack: 'v2' } },
+];
 /** What happens most often in a running shard. */
-const OFTEN = ['machine', 'commit', 'commit', 'part', 'move', 'move'] as const;
+const OFTEN = ['machine', 'trait', 'hint', 'commit', 'commit', 'part', 'move', 'move'] as const;
 
 export interface Edit {
   readonly pick: number;
@@ -19,16 +25,23 @@ export const edits: fc.Arbitrary<Edit[]> = fc.array(fc.record({ pick: fc.nat(100
   size: 'max',
 });
 
-/** `plan` is the engine's last one; `other` is where new machines, demands, hints and policies come from. */
+/** `plan` is the engine's last one; `other` is where new machines, demands, hints and policies come from. The engine must know then what it was told. */
 export function applyEdit({ kind, pick }: Edit, engine: Engine, plan: Plan, other: Snapshot): void {
-  const change = (what: Change): void => engine.apply(what);
+  const change = (what: Change): void => {
+    engine.apply(what);
+    const known = engine.snapshot();
+    if (what.kind === 'machines') for (const machine of what.upserted) expect(known.machines.find(({ id }) => id === machine.id)).toEqual(machine);
+    if (what.kind === 'hints') expect(byMachine(known.hints.get(what.cluster) ?? [])).toEqual(byMachine(what.hints ?? []));
+  };
   const known = engine.snapshot();
   const clusters = [...other.needs.keys(), 'c1'];
   const cluster = clusters[pick % clusters.length] as string;
   const own = known.machines[pick % Math.max(1, known.machines.length)];
-  const next = { machine: other.machines[pick % Math.max(1, other.machines.length)], move: own && moved(own), fail: own && failed(own) };
+  const hints = known.hints.get(cluster) ?? [];
+  const next = { trait: own && { ...own, ...TRAITS[pick % TRAITS.length] }, machine: other.machines[pick % Math.max(1, other.machines.length)], move: own && moved(own), fail: own && failed(own) };
   switch (kind) {
     case 'machine':
+    case 'trait':
     case 'move':
     case 'fail': {
       const machine = next[kind];
@@ -40,6 +53,8 @@ export function applyEdit({ kind, pick }: Edit, engine: Engine, plan: Plan, othe
       return change({ kind: 'needs', cluster, needs: other.needs.get(cluster) ?? [] });
     case 'hints':
       return change({ kind: 'hints', cluster, hints: other.hints.get(cluster) ?? null });
+    case 'hint':
+      return change({ kind: 'hints', cluster, hints: hints.map((hint, i) => (i === pick % hints.length ? { ...hint, disruptionCost: pick % 5 } : hint)) });
     case 'session':
       return change({ kind: 'session', cluster, connected: !known.sessions.has(cluster) });
     case 'supply':
@@ -66,6 +81,10 @@ function commit(engine: Engine, known: Snapshot, plan: Plan, isDone: (i: number)
     return target && isDone(i) ? [decided(target, action)] : [];
   });
   engine.apply({ kind: 'machines', upserted, removed: [] });
+}
+
+function byMachine(hints: readonly NodeHint[]): NodeHint[] {
+  return hints.toSorted((a, b) => (a.machineId < b.machineId ? -1 : 1));
 }
 
 function failed({ intent: _, assigned: __, ...rest }: EngineMachine): EngineMachine {
