@@ -980,6 +980,16 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'role === ROLE.bound && state === CONFIGURED',
   },
   {
+    id: 'unit-class-no-session', file: 'decide/plain.ts', rule: 'who can acquire nothing has what is there for other rows of its demand',
+    find: ' || !tally.cluster.connected) return true;',
+    replace: ') return true;',
+  },
+  {
+    id: 'candidates-of-nothing', file: 'decide/same.ts', rule: 'a place with nothing to be had is none to be told of',
+    find: '.filter((offer) => offer.count > 0)',
+    replace: '.filter(() => true)',
+  },
+  {
     id: 'edit-hint-cost', file: 'facts/facts.ts', rule: 'what disrupting a machine costs is heard also when nothing else changes',
     find: ' && a.disruptionCost === b.disruptionCost',
     replace: '',

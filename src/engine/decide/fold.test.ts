@@ -216,6 +216,18 @@ describe('gangs that fit on one machine', () => {
       expect(actionsOf(planOnce(committed(before, first), T0))).toEqual([]);
     });
 
+    it('keep them, though a larger machine was taken from another cluster for others of their profile that nothing smaller serves', () => {
+      const larger = gang('g2', 8, { ...ask, minUnit: amounts({ cpu: 8 }) });
+      const low = need({ cluster: 'c2', priority: 1, units: 8 });
+      const machines = [...['a', 'b'].map((id) => small(id, 'Configured', { assigned: assignmentOf(neighbour) })), big('z', 'Configured', { cluster: 'c2', assigned: assignmentOf(low) })];
+      const before = world({ machines, needs: [wanted, larger, low] });
+      const first = planOnce(before, T0);
+      expect(actionsOf(first)).toEqual(['Preempt z c2']);
+      const after = planOnce(committed(before, first), T0);
+      expect(actionsOf(after)).toEqual([]);
+      expect(after.verdicts.map((v) => [v.need.group, v.satisfied, v.machines])).toEqual([['g1', true, 2], ['g2', false, 0], ['', false, 0]]);
+    });
+
     it('sit down on larger machines in the same order, whichever was told of first', () => {
       const size = (cpu: number, memory: number, gpu = 0) => ({ allocatable: amounts({ cpu, memory, ...(gpu > 0 && { gpu }) }) });
       const byMemory = (group: string): Need => gang(group, 0, { interruptionBucket: 27, minUnit: amounts({ memory: 2 }), aggregate: amounts({ memory: 6 }) });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { changesOf, createEngine, planOnce } from '../engine.ts';
-import { amounts, assignmentOf, bindTo, machine, machinesChange, need, policy, sameZone, T0, world } from '../testing/builders.ts';
+import { amounts, assignmentOf, bindTo, machine, machinesChange, need, policy, sameZone, T0, typeIn, world } from '../testing/builders.ts';
 import type { NeedSpec, WorldSpec } from '../testing/builders.ts';
 import { actionsOf, codesOf, idsOf } from '../testing/summary.ts';
 import type { EngineMachine, MachineState } from '../types.ts';
@@ -122,6 +122,13 @@ describe('a Same Need', () => {
       const result = plan({ machines: [...inZone('za', 2, 'Configured', own), ...inZone('zb', 3, 'Speculative')], needs: [gang(3)], policy: limited(2) });
       expect(result.actions).toEqual([]);
       expect(result.verdicts[0]).toMatchObject({ reason: 'LIMIT_REACHED', sameDomain: 'za', machines: 2, deficit: [['cpu', 1000]] });
+    });
+
+    it('tells of no place in which only what may not be bought could serve it', () => {
+      const before = need({ cluster: 'c2', units: 9, priority: 5000, requirements: [typeIn('t2')] });
+      const machines = [...inZone('za', 2, 'Configured', own), ...inZone('zb', 3, 'Speculative'), machine('t2', 'Speculative', { zone: 'zc', instanceType: 't2' })];
+      const { verdicts } = plan({ machines, needs: [before, gang(50)], policy: limited(2) });
+      expect(verdicts.map(({ reason, sameCandidates }) => [reason, sameCandidates?.map(({ domain }) => domain)])).toEqual([['LIMIT_REACHED', undefined], ['TOPOLOGY_UNSATISFIABLE', ['za']]]);
     });
 
     it.each<[string, WorldSpec, string[]]>([

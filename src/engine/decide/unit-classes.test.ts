@@ -15,11 +15,14 @@ const unclassed = ({ unitClass: _, ...to }: Assignment): Assignment => to;
 const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
 
 describe('rows of one demand that differ in unit class', () => {
-  it('take what was bound for another where nothing else is to be had, spread or not', () => {
+  it.each<[string, WorldSpec]>([
+    ['', {}],
+    [', while their cluster has no session', { sessions: [] }],
+  ])('take what was bound for another where nothing else is to be had, spread or not%s', (_, spec) => {
     for (const spread of [[], [zoneSpread(5)]]) {
       const one = need({ spread });
       const pairs = need({ spread, minUnit: two, aggregate: amounts({ cpu: 6 }) });
-      const result = plan({ machines: [boundFor('b', one, { allocatable: amounts({ cpu: 4 }) })], needs: [pairs, one] });
+      const result = plan({ machines: [boundFor('b', one, { allocatable: amounts({ cpu: 4 }) })], needs: [pairs, one], ...spec });
       expect(result.verdicts.map(({ need: asked, machines, deficit }) => [asked.unitClass, machines, deficit])).toEqual([[pairs.unitClass, 1, two], [one.unitClass, 0, amounts({ cpu: 1 })]]);
     }
   });
