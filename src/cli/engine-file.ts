@@ -47,7 +47,8 @@ export async function readEngineFile(path: string): Promise<SnapshotDocument | P
 }
 
 function isPlan(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && (value as { format?: unknown }).format === PLAN_FORMAT;
+  const format = typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined;
+  return typeof format === 'string' && format.startsWith(PLAN_FORMAT.replace(/\d+$/, '')); // of whatever version: its reader says which it takes
 }
 
 async function readJsonFile(path: string): Promise<unknown> {

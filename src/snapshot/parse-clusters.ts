@@ -6,7 +6,7 @@ import { FIELDS } from './document.ts';
 import { expandPattern } from './id-pattern.ts';
 import { overDefaults } from './parse-profile.ts';
 import type { Defaults } from './parse-profile.ts';
-import { Fields, flag, listOf, SnapshotError, text } from './reader.ts';
+import { Fields, flag, listOf, SnapshotError, text, wrong } from './reader.ts';
 import type { Read } from './reader.ts';
 import { amount, namedOr, resources } from './values.ts';
 
@@ -28,6 +28,7 @@ export interface NeedTables {
 
 export function readCluster(cluster: string, tables: NeedTables): Read<ClusterFacts> {
   return (value, path) => {
+    if (cluster === '') wrong(path, cluster, 'the name of a cluster');
     const fields = new Fields(value, path, FIELDS.cluster);
     const reported = fields.get('reported', flag, true);
     if (!reported && fields.has('needs')) throw new SnapshotError(fields.pathOf('needs'), 'a cluster that has not reported has no needs; leave out "needs" or "reported"');

@@ -24,8 +24,9 @@ export interface SnapshotDocument {
 /** Reads a document, given as text or as what JSON.parse made of it. Throws SnapshotError. */
 export function parseSnapshot(document: unknown): SnapshotDocument {
   const value = typeof document === 'string' ? parseJson(document) : document;
+  const { format = SNAPSHOT_FORMAT } = objectAt(value, '');
+  if (format !== SNAPSHOT_FORMAT) wrong('format', format, JSON.stringify(SNAPSHOT_FORMAT)); // before its fields: another format has others
   const fields = new Fields(value, '', FIELDS.document);
-  fields.optional('format', (mark, path) => (mark === SNAPSHOT_FORMAT ? mark : wrong(path, mark, JSON.stringify(SNAPSHOT_FORMAT))));
   const defaults = readDefaults(fields);
   const profile = profileReader(defaults.profile);
   const profiles = fields.get('profiles', tableOf(profile), new Map());
@@ -34,7 +35,7 @@ export function parseSnapshot(document: unknown): SnapshotDocument {
   clusters.sort(([a], [b]) => compareText(a, b));
   const assignment = (cluster: string): Read<Assignment> => assignmentReader(profiles, profile, cluster);
   const snapshot: Snapshot = {
-    machines: readMachines(fields.raw('machines') ?? [], 'machines', {
+    machines: readMachines(fields.has('machines') ? fields.raw('machines') : [], 'machines', {
       shapes: fields.get('shapes', tableOf(resources('down')), new Map()),
       labels: fields.get('labels', tableOf(readLabels), new Map()),
       defaults: defaults.machine,

@@ -4,7 +4,7 @@ import { PLAN_FORMAT } from './document.ts';
 import { expandPattern, patternsFor } from './id-pattern.ts';
 import { formatReport } from './plan-report.ts';
 import type { PlanReport } from './plan-report.ts';
-import { objectAt, SnapshotError, wrong } from './reader.ts';
+import { listOf, objectAt, SnapshotError, text, within, wrong } from './reader.ts';
 
 export interface Difference {
   readonly section: 'action' | 'verdict' | 'reason' | 'memory' | 'plan';
@@ -15,13 +15,21 @@ export interface Difference {
   readonly b?: unknown;
 }
 
+/** The lists of a plan, and what their entries are told apart by. */
+const NAMED_BY = { actions: ['machineId'], verdicts: ['cluster', 'fingerprint', 'group', 'unitClass'], reasons: [], memory: ['what', 'key'] } as const;
+
 /** Checks what is compared and printed; throws SnapshotError for anything that is no plan. */
 export function parsePlanReport(value: unknown, path = ''): PlanReport {
   const report = objectAt(value, path);
-  if (report['format'] !== PLAN_FORMAT) wrong(path === '' ? 'format' : `${path}.format`, report['format'], JSON.stringify(PLAN_FORMAT));
-  for (const field of ['actions', 'verdicts', 'reasons', 'memory']) {
-    if (!Array.isArray(report[field])) wrong(path === '' ? field : `${path}.${field}`, report[field], 'a list');
+  if (report['format'] !== PLAN_FORMAT) wrong(within(path, 'format'), report['format'], JSON.stringify(PLAN_FORMAT));
+  for (const [field, texts] of Object.entries(NAMED_BY)) {
+    listOf((entry, at) => {
+      const named = objectAt(entry, at);
+      for (const name of texts) text(named[name], within(at, name));
+      if (field === 'reasons') listOf(text)(named['machines'], within(at, 'machines'));
+    })(report[field], within(path, field));
   }
+  objectAt(report['stats'], within(path, 'stats'));
   return JSON.parse(formatReport(report)) as PlanReport;
 }
 

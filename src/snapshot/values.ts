@@ -14,8 +14,15 @@ const LAST = 253_402_300_799_999;
 /** Unix milliseconds or RFC 3339. */
 export function instant(value: unknown, path: string): Millis {
   if (typeof value === 'number') return value >= 0 && value <= LAST ? value : wrong(path, value, 'Unix milliseconds, from 0 to the end of year 9999');
-  const at = typeof value === 'string' && RFC_3339.test(value) ? Date.parse(value) : NaN;
-  return Number.isNaN(at) ? wrong(path, value, 'Unix milliseconds or a time such as "2027-01-15T08:00:00Z"') : at;
+  const at = typeof value === 'string' && RFC_3339.test(value) && isDay(value.slice(0, 10)) ? Date.parse(value) : NaN;
+  return at >= 0 && at <= LAST ? at : wrong(path, value, 'Unix milliseconds or a time such as "2027-01-15T08:00:00Z", not before 1970');
+}
+
+/** YYYY-MM-DD. Date.parse takes 30 February for 2 March. */
+function isDay(text: string): boolean {
+  const [year = 0, month = 0, day = 0] = text.split('-').map(Number);
+  const isLeap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
+  return day >= 1 && day <= ([31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1] ?? 0);
 }
 
 export const amount = wholeFrom(0, Number.MAX_SAFE_INTEGER, 'a whole number of at least 0');

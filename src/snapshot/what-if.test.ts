@@ -44,6 +44,7 @@ describe('what if', () => {
     [{ set: ['at=soon'] }, '--set at: found "soon"'],
     [{ price: ['m5.lage=1'] }, '--price: no machine is of type "m5.lage" (did you mean "m5.large"?)'],
     [{ price: ['n2=0.5'] }, '--price: found 0.5, expected whole micro-USD'],
+    [{ price: ['n2= '] }, '--price: found NaN, expected whole micro-USD'],
     [{ demand: ['pord=2'] }, '--demand: no cluster "pord" has reported (did you mean "prod"?)'],
     [{ demand: ['prod=-1'] }, '--demand: found "-1", expected a factor'],
     [{ demand: ['prod=1e14'] }, '--demand: found "1e14", expected a factor that leaves amounts'],

@@ -55,15 +55,20 @@ function withPolicy(policy: Policy, path: string, value: unknown): Policy {
   return readPolicy({ ...outer, [field]: changed }, '--set policy');
 }
 
+/** NaN for what is none, blanks included. */
+function numberIn(text: string): number {
+  return text.trim() === '' ? NaN : Number(text);
+}
+
 function withPrice(snapshot: Snapshot, type: string, value: string): Snapshot {
   const types = new Set(snapshot.machines.map(({ instanceType }) => instanceType));
   if (!types.has(type)) throw new SnapshotError('--price', `no machine is of type ${shown(type)}${hintFor(type, types)}`);
-  const price = microUsd(Number(value), '--price');
+  const price = microUsd(numberIn(value), '--price');
   return { ...snapshot, machines: snapshot.machines.map((machine) => (machine.instanceType === type ? { ...machine, priceMicroUsdPerHour: price } : machine)) };
 }
 
 function withDemand(snapshot: Snapshot, cluster: string, value: string): Snapshot {
-  const factor = Number(value);
+  const factor = numberIn(value);
   if (!Number.isFinite(factor) || factor < 0) wrong('--demand', value, 'a factor of at least 0');
   const needs = snapshot.needs.get(cluster);
   if (needs === undefined) throw new SnapshotError('--demand', `no cluster ${shown(cluster)} has reported${hintFor(cluster, snapshot.needs.keys())}`);
