@@ -10,7 +10,7 @@ function setUp() {
   const paced = new Paced(clock, 1000, () => {
     began.push(clock.monotonic() - start);
     return new Promise((resolve) => ends.push(resolve));
-  });
+  }, (error) => { throw error; });
   const finish = async (): Promise<void> => {
     ends.shift()?.();
     await clock.advance(0);
@@ -57,4 +57,20 @@ it('begins nothing once it is stopped', async () => {
   paced.ask();
   await clock.advance(5000);
   expect(began).toEqual([]);
+});
+
+it('tells of work that fails, and goes on when it is asked again', async () => {
+  const clock = new VirtualClock();
+  const failures: unknown[] = [];
+  let times = 0;
+  const paced = new Paced(clock, 1000, () => {
+    times++;
+    return times === 1 ? Promise.reject(new Error('once')) : Promise.resolve();
+  }, (error) => failures.push(error));
+  paced.ask();
+  await clock.advance(0);
+  expect(failures).toEqual([new Error('once')]);
+  paced.ask();
+  await clock.advance(1000);
+  expect([times, failures.length]).toEqual([2, 1]);
 });

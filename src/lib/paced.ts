@@ -1,20 +1,25 @@
 import type { Clock } from './clock.ts';
 
-/** Does some work when it is asked for, at most once per interval; who asks while it is being done is served by the next time. */
+/**
+ * Does some work when it is asked for, at most once per interval; who asks while it is being done is served by the next time. Work
+ * that fails is told of, ends nothing else, and is done again when it is asked for again.
+ */
 export class Paced {
   readonly #clock: Clock;
   readonly #intervalMs: number;
   readonly #work: () => Promise<void>;
+  readonly #onError: (error: unknown) => void;
   #lastAt = -Infinity;
   #timer: (() => void) | undefined;
   #isWorking = false;
   #isAskedAgain = false;
   #isStopped = false;
 
-  constructor(clock: Clock, intervalMs: number, work: () => Promise<void>) {
+  constructor(clock: Clock, intervalMs: number, work: () => Promise<void>, onError: (error: unknown) => void) {
     this.#clock = clock;
     this.#intervalMs = intervalMs;
     this.#work = work;
+    this.#onError = onError;
   }
 
   get isStopped(): boolean {
@@ -47,6 +52,8 @@ export class Paced {
     this.#isAskedAgain = false;
     try {
       await this.#work();
+    } catch (error) {
+      this.#onError(error);
     } finally {
       this.#isWorking = false;
     }

@@ -55,6 +55,7 @@ function planned(needs: readonly Need[], machines: readonly EngineMachine[], mod
   const told = async (): Promise<Map<string, NeedStatus>> => {
     const items = new Map<string, NeedStatus>();
     const publisher = new NeedStatusPublisher({
+      onError: (error) => { throw error; },
       clock, clusters: () => ['c1'], timestampOf: () => 1n, troubles: () => troubles.current(),
       send: (_cluster, statuses) => statuses.items.forEach((item, i) => items.set(nameOf(plan.verdicts[i]!.need), item)),
     });

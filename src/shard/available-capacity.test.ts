@@ -23,7 +23,7 @@ function setUp() {
   const inventory = new Inventory(clock);
   let clusters = ['east'];
   const sent: { at: number; cluster: string; update: AvailableCapacityUpdate }[] = [];
-  const publisher = new AvailableCapacityPublisher({ clock, tally: inventory.tally, clusters: () => clusters, send: (cluster, update) => sent.push({ at: clock.monotonic(), cluster, update }) });
+  const publisher = new AvailableCapacityPublisher({ clock, tally: inventory.tally, clusters: () => clusters, send: (cluster, update) => sent.push({ at: clock.monotonic(), cluster, update }), onError: (error) => { throw error; } });
   stops.push(() => {
     publisher.stop();
     expect(clock.pending).toBe(0);

@@ -20,6 +20,8 @@ export interface AvailableCapacityDeps {
   /** Clusters with a session. */
   readonly clusters: () => readonly string[];
   readonly send: (cluster: string, update: AvailableCapacityUpdate) => void;
+  /** What was not told is told after the next plan. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** What can be had of some instance types. */
@@ -46,7 +48,7 @@ export class AvailableCapacityPublisher {
 
   constructor(deps: AvailableCapacityDeps) {
     this.deps = deps;
-    this.paced = new Paced(deps.clock, MIN_INTERVAL_MS, () => this.publish());
+    this.paced = new Paced(deps.clock, MIN_INTERVAL_MS, () => this.publish(), deps.onError);
   }
 
   planned(verdicts: readonly NeedVerdict[]): void {

@@ -179,12 +179,14 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     timestampOf: (cluster) => demand.timestampOf(cluster),
     troubles: () => troubles.current(),
     send: (cluster, statuses) => hub.sendNeedStatus(cluster, statuses),
+    onError: (error) => log.error({ err: error }, 'operators could not be told what became of their rows'),
   });
 
   const availableCapacity = new AvailableCapacityPublisher({
     clock, tally: inventory.tally,
     clusters: () => hub.clusters(),
     send: (cluster, update) => hub.sendAvailableCapacity(cluster, update),
+    onError: (error) => log.error({ err: error }, 'operators could not be told what is to be had'),
   });
 
   // Wait for what names the provider before anything that needs it is built.

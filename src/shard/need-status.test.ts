@@ -24,16 +24,19 @@ function setUp() {
   const refusals = new Map<string, Trouble>();
   const troubles = new RowTroubles({ clock, inventory: { hindered: () => hindered, inTransition: () => moving }, refusals: { current: () => refusals }, rows: new SourceRows(), mode: () => 'Active' });
   const sent: { at: number; cluster: string; stamp: bigint; rows: [fingerprint: string, satisfied: boolean][]; items: NeedStatus[] }[] = [];
+  const failures: unknown[] = [];
   const publisher = new NeedStatusPublisher({
     clock,
     clusters: () => clusters,
     troubles: () => troubles.current(),
     timestampOf: (cluster) => stamps.get(cluster) ?? 0n,
     send: (cluster, { rollupTimestampUnixNanos: stamp, items }) => sent.push({ at: clock.monotonic(), cluster, stamp, rows: items.map((i) => [i.fingerprint, i.satisfied]), items }),
+    onError: (error) => failures.push(error),
   });
   stops.push(() => {
     publisher.stop();
     expect(clock.pending).toBe(0);
+    expect(failures).toEqual([]);
   });
   const plan = async (...verdicts: NeedVerdict[]): Promise<void> => {
     publisher.planned(verdicts);

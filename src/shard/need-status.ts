@@ -18,6 +18,8 @@ export interface NeedStatusDeps {
   /** What keeps machines from rows, by `rowKey`. */
   readonly troubles: () => Troubles;
   readonly send: (cluster: string, statuses: { rollupTimestampUnixNanos: bigint; items: NeedStatus[] }) => void;
+  /** What was not told is told after the next plan. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** What one cluster was told last. */
@@ -44,7 +46,7 @@ export class NeedStatusPublisher {
 
   constructor(deps: NeedStatusDeps) {
     this.deps = deps;
-    this.paced = new Paced(deps.clock, MIN_INTERVAL_MS, () => this.publish());
+    this.paced = new Paced(deps.clock, MIN_INTERVAL_MS, () => this.publish(), deps.onError);
   }
 
   /** A new session knows nothing yet. */
