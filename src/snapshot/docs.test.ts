@@ -26,6 +26,15 @@ it.each(['policy', 'holds'] as const)('the page says the defaults of %s', (kind)
   }
 });
 
+it('the page names every reason, and no other', () => {
+  const explain = readFileSync(new URL('../engine/explain.ts', import.meta.url), 'utf8');
+  const codes = [...explain.matchAll(/case '(\w+)':/g)].map(([, code]) => code);
+  const unmet = [...explain.matchAll(/^ {2}([A-Z_]+): '/gm)].map(([, reason]) => reason);
+  expect([codes.length, unmet.length]).toEqual([25, 10]);
+  expect(rows('Why a machine is where it is').map(([code]) => code)).toEqual(codes);
+  expect(rows('Why a need is unmet').map(([reason]) => reason)).toEqual(unmet);
+});
+
 it('the page names every field of a plan', () => {
   const { snapshot, at } = parseSnapshot({
     machines: [{ id: 'm{1..2}', state: 'Speculative', capacityType: 'Spot' }, { id: 'spot', capacityType: 'Spot', hold: false, zone: 'za' }],

@@ -79,7 +79,8 @@ function readNames(fields: Fields): string[] {
 
 function readIntent(tables: MachineTables, cluster: string): Read<Intent> {
   return (value, path) => {
-    if (typeof value === 'string') return { kind: oneOf('unbind', 'release')(value, path) };
+    if (value === 'unbind' || value === 'release') return { kind: value };
+    if (typeof value === 'string') wrong(path, value, 'one of unbind, release, or an object with "bind"');
     const fields = new Fields(value, path, FIELDS.intent);
     const to = tables.assignment(cluster)(fields.raw('bind'), fields.pathOf('bind'));
     if (to.cluster === '') throw new SnapshotError(fields.pathOf('bind'), 'a binding needs a cluster; write "cluster": "NAME"');

@@ -69,7 +69,7 @@ describe('what is wrong with a document is said', () => {
     [{ machines: [{ id: 'a', allocatable: 'gpo' }], shapes: { gpu: {} } }, 'machines[0].allocatable', '"gpo" is not among the shapes of this document (did you mean "gpu"?)'],
     [{ machines: [{ id: 'a', allocatable: { cpu: '4 cores' } }] }, 'machines[0].allocatable', '"4 cores" is not a quantity'],
     [{ machines: [{ id: 'a', allocatable: { cpu: true } }] }, 'machines[0].allocatable.cpu', 'found true, expected a quantity'],
-    [{ machines: [{ id: 'a', intent: 'drain' }] }, 'machines[0].intent', 'expected one of unbind, release'],
+    [{ machines: [{ id: 'a', intent: 'drain' }] }, 'machines[0].intent', 'expected one of unbind, release, or an object with "bind"'],
     [{ machines: [{ id: 'a', intent: { bind: {} } }] }, 'machines[0].intent.bind', 'a binding needs a cluster'],
     [{ machines: [{ id: 'a', interruptionProbability: 1.5 }] }, 'machines[0].interruptionProbability', 'expected a probability'],
     [{ clusters: { 'team-a': { need: [] } } }, 'clusters["team-a"].need', '(did you mean "needs"?)'],
