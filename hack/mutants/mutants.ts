@@ -800,11 +800,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'minUnit: a.minUnit',
   },
   {
-    id: 'row-rounds-up', file: 'facts/need-row.ts', rule: 'demand is rounded up',
-    find: 'wanted: need.aggregate.map(([, amount]) => Math.ceil(amount)),',
-    replace: 'wanted: need.aggregate.map(([, amount]) => Math.floor(amount)),',
-  },
-  {
     id: 'hint-cautious', file: 'facts/facts.ts', rule: 'of two hints about one machine the more cautious holds',
     find: 'disruptionCost: Math.max(',
     replace: 'disruptionCost: Math.min(',
@@ -836,7 +831,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'freed-sums', file: 'decide/tally.ts', rule: 'what victims bring is told together',
-    find: 'freed[i] = addUpTo(freed[i] as number, n, this.amount(cls, i));',
+    find: 'freed[i] = (freed[i] as number) + amount;',
     replace: 'freed[i] = amount;',
   },
   {
@@ -1010,14 +1005,19 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '${stripped.fingerprint}\\u0000${aggregate}',
   },
   {
-    id: 'sums-stop', file: 'facts/dimensions.ts', rule: 'rows of one demand that are too much together can still be told',
-    find: '(x, y) => addUpTo(x, 1, y)',
-    replace: '(x, y) => x + y',
+    id: 'sums-counted', file: 'facts/demand.ts', rule: 'rows of one demand that are too much together are refused',
+    find: 'if (known !== undefined) assertCountable(sum);',
+    replace: '',
   },
   {
-    id: 'freed-stops', file: 'decide/tally.ts', rule: 'what preemption frees can be told, however much it is',
-    find: 'addUpTo(freed[i] as number, n, this.amount(cls, i))',
-    replace: '(freed[i] as number) + n * this.amount(cls, i)',
+    id: 'fold-sums', file: 'facts/need-row.ts', rule: 'gangs that share machines take as many of them, however much they are together',
+    find: '[name, amount * gangs.length] as const',
+    replace: '[name, Math.min(amount * gangs.length, Number.MAX_SAFE_INTEGER)] as const',
+  },
+  {
+    id: 'clocks-before', file: 'decide/planner.ts', rule: 'machines whose clocks the last plan would have started are named when this one starts others',
+    find: 'draft.clocks.slots, this.#clocksBefore,',
+    replace: 'draft.clocks.slots,',
   },
   {
     id: 'clocks-go-on', file: 'decide/release.ts', rule: 'clocks that one plan leaves for the next are started at once',

@@ -117,7 +117,9 @@ describe('base units', () => {
     expect(fromBaseUnits('memory', 3 * 64 * 2 ** 30)).toBe('192Gi');
     expect(fromBaseUnits('memory', 0)).toBe('0');
     expect(fromBaseUnits('cpu', 4500)).toBe('4500m');
+    expect(fromBaseUnits('memory', 2 ** 60)).toBe('1Ei'); // sums of many machines
     expect(() => fromBaseUnits('cpu', 0.5)).toThrow(QuantityError);
+    expect(() => fromBaseUnits('cpu', Infinity)).toThrow(QuantityError);
   });
 
   test('every amount survives printing and parsing', () => {

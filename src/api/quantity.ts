@@ -125,9 +125,9 @@ export function toBaseUnits(dimension: string, quantity: string | number | Quant
   return amount;
 }
 
-/** The canonical quantity of `amount` base units of `dimension`. Throws QuantityError unless it is a safe integer. */
+/** The canonical quantity of `amount` base units of `dimension`; a sum may be larger than what is counted exactly. Throws QuantityError unless it is a whole number. */
 export function fromBaseUnits(dimension: string, amount: number): string {
-  if (!Number.isSafeInteger(amount)) throw new QuantityError(`${dimension}: ${String(amount)} is not a whole number of base units`);
+  if (!Number.isInteger(amount)) throw new QuantityError(`${dimension}: ${String(amount)} is not a whole number of base units`);
   return isByteDimension(dimension)
     ? formatQuantity({ nanos: BigInt(amount) * NANO, format: 'BinarySI' })
     : formatQuantity({ nanos: BigInt(amount) * 1_000_000n, format: 'DecimalSI' });

@@ -43,7 +43,7 @@ function assertMachine(machine: EngineMachine): void {
   if (machine.id === '') fail(who, 'id', 'must not be empty', machine.id);
   const price = machine.priceMicroUsdPerHour;
   // Integers keep the fleet's total exact however often it is added to and taken from.
-  if (!Number.isSafeInteger(price) || price < 0) fail(who, 'priceMicroUsdPerHour', 'must be an integer of at least 0', price);
+  if (!isCount(price)) fail(who, 'priceMicroUsdPerHour', 'must be an integer of at least 0', price);
   const p = machine.interruptionProbability;
   if (!(p >= 0 && p <= 1)) fail(who, 'interruptionProbability', 'must be in [0, 1]', p);
   if ((machine.state === 'Configured' || machine.state === 'Draining') && machine.cluster === '') {
@@ -53,7 +53,7 @@ function assertMachine(machine: EngineMachine): void {
 }
 
 function assertNeed(cluster: string, need: Need): void {
-  const who = `need ${need.fingerprint} (group "${need.group}") of cluster "${cluster}"`;
+  const who = named(need);
   if (need.cluster !== cluster) fail(who, 'cluster', `must be "${cluster}", whose demand this is`, need.cluster);
   assertVector(who, 'aggregate', need.aggregate);
   assertVector(who, 'minUnit', need.minUnit);
@@ -63,10 +63,19 @@ function assertNeed(cluster: string, need: Need): void {
   }
 }
 
+/** Rows of one demand that are counted each may be too much together; their sum would then be served as something else. */
+export function assertCountable(merged: Need): void {
+  for (const [name, amount] of merged.aggregate) {
+    if (!isCount(amount)) fail(named(merged), `aggregate.${name}`, 'must be at most 2^53 − 1 base units in all rows of this demand together', amount);
+  }
+}
+
+const named = ({ fingerprint, group, cluster }: Need): string => `need ${fingerprint} (group "${group}") of cluster "${cluster}"`;
+
 function assertVector(who: string, field: string, vector: ResourceVector): void {
   let before: string | undefined;
   for (const [name, amount] of vector) {
-    if (!isAmount(amount)) fail(who, `${field}.${name}`, 'must be a finite number of at least 0', amount);
+    if (!isCount(amount)) fail(who, `${field}.${name}`, 'must be a whole number of base units from 0 to 2^53 − 1', amount);
     if (before !== undefined && !(before < name)) fail(who, `${field}.${name}`, 'must come in order of name, each once', name);
     before = name;
   }
@@ -84,6 +93,10 @@ function assertMemory(change: MemoryChange): void {
   for (const at of instants) {
     if (!Number.isFinite(at)) fail(`memory ${change.what} of "${change.key}"`, 'at', 'must be a finite time', at);
   }
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }
 
 function isAmount(value: number): boolean {

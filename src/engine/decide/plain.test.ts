@@ -110,11 +110,6 @@ describe('order of Needs', () => {
     expect(idsOf(plan({ machines, needs: rows }), 'Bootstrap')).toEqual(['b']);
   });
 
-  it('rounds demand up', () => {
-    const machines = ['a', 'b'].map((id) => machine(id, 'Idle'));
-    expect(idsOf(plan({ machines, needs: [need({ aggregate: [['cpu', 1000.4]] })] }), 'Bootstrap')).toEqual(['a', 'b']);
-  });
-
   it('sums rows of equal identity', () => {
     const result = plan({ machines: [machine('a', 'Idle'), machine('b', 'Idle'), machine('c', 'Idle')], needs: [need(), need()] });
     expect(actionsOf(result)).toEqual(['Bootstrap a c1', 'Bootstrap b c1']);

@@ -39,6 +39,8 @@ export class Planner {
   #last: { readonly plan: Plan; readonly version: number } | undefined;
   /** When the last plan starts idle clocks; undefined = not all of them. */
   #starts: Millis | undefined = 0;
+  /** Which ones: as long as nobody has written down that they run, each plan would start them when it is made. */
+  #clocksBefore: Iterable<number> = [];
   /** Under which the last plan was made: how long idle machines are held depends on it. */
   #policy: Policy | undefined;
   /** The last plan was not finished: what it had noted is no plan's, and what it had forgotten nobody knows. */
@@ -157,10 +159,11 @@ export class Planner {
     if (this.#holders.areMany) this.#holders.keepOnly(holdersInUse(this.#facts));
     const idle = this.#policy === this.#facts.policy ? [] : { [Symbol.iterator]: () => idleOf(inventory) };
     this.#policy = this.#facts.policy;
-    const lists = [inventory.touched, ...credited, idle, draft.clocks.slots, ...before, ...draft.reasons.lists];
+    const lists = [inventory.touched, ...credited, idle, draft.clocks.slots, this.#clocksBefore, ...before, ...draft.reasons.lists];
     const removed = inventory.removedIds;
     inventory.touched = [];
     inventory.removedIds = [];
+    this.#clocksBefore = draft.clocks.slots;
     return { [Symbol.iterator]: () => namesOf(lists, removed, inventory) };
   }
 

@@ -49,6 +49,21 @@ describe('release', () => {
     expect(result.machineReasons.get('a')).toEqual({ code: 'IdleHeld', untilMs: T0 + MINUTE });
   });
 
+  it('names machines whose clocks nobody has written down, as long as each plan would start them anew', () => {
+    const spot = (id: string) => machine(id, 'Idle', { capacityType: 'Spot' });
+    const engine = createEngine(policy());
+    engine.apply({ kind: 'machines', upserted: [spot('z1'), spot('z2')], removed: [] });
+    const first = engine.plan(T0);
+    expect(first.machineReasons.get('z1')).toEqual({ code: 'IdleHeld', untilMs: T0 + MINUTE });
+    const again = engine.plan(T0 + 1_000);
+    expect(again.machineReasons.get('z1')).toEqual({ code: 'IdleHeld', untilMs: T0 + 1_000 + MINUTE });
+    expect([...again.machineReasons.changed]).toEqual(['z1', 'z2']);
+    engine.apply({ kind: 'machines', upserted: Array.from({ length: 50_000 }, (_, i) => spot(`m${String(i)}`)), removed: [] });
+    const others = engine.plan(T0 + 2_000);
+    expect(others.machineReasons.get('z1')).toEqual({ code: 'Available' });
+    expect([...others.machineReasons.changed]).toContain('z1');
+  });
+
   it('starts the clocks of very many machines with several plans, by id, and says of the others that they are free', () => {
     const ids = Array.from({ length: 110_000 }, (_, i) => `m${String(i).padStart(6, '0')}`);
     const engine = createEngine(policy({ holds: RAILS_OFF.holds }));

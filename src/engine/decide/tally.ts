@@ -1,6 +1,5 @@
 /** One Need while it is being served: what it still lacks and what it has got. */
 import type { Cluster } from '../facts/cluster.ts';
-import { addUpTo } from '../facts/dimensions.ts';
 import type { Fit } from '../facts/fit.ts';
 import type { Group } from '../facts/group.ts';
 import type { NeedRow } from '../facts/need-row.ts';
@@ -165,7 +164,7 @@ export class Tally {
     const freed = (this.freed ??= this.remaining.map(() => 0));
     this.row.dims.forEach((_, i) => {
       const amount = n * this.amount(cls, i);
-      freed[i] = addUpTo(freed[i] as number, n, this.amount(cls, i));
+      freed[i] = (freed[i] as number) + amount;
       this.#find(i, amount);
     });
   }

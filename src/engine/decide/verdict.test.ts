@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { formatResources } from '../../api/resource-vector.ts';
 import { planOnce } from '../engine.ts';
-import { explainNeed } from '../explain.ts';
 import { amounts, assignmentOf, bindTo, hint, machine, need, policy, sameZone, T0, typeIn, world } from '../testing/builders.ts';
 import type { NeedSpec, WorldSpec } from '../testing/builders.ts';
-import type { EngineMachine, MemoryChange, Need, NeedVerdict, UnmetReason } from '../types.ts';
+import type { EngineMachine, MemoryChange, Need, UnmetReason } from '../types.ts';
 
 const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
 const lacking = (spec: WorldSpec) => plan(spec).verdicts.find((v) => !v.satisfied);
@@ -68,27 +68,25 @@ describe('why a Need is unmet', () => {
 });
 
 describe('sums that are too large to be counted exactly', () => {
-  const MOST = Number.MAX_SAFE_INTEGER;
-  const disk = (amount: number, over: NeedSpec = {}): Need => need({ aggregate: [['ephemeral-storage', amount]], minUnit: [['ephemeral-storage', 1000]], ...over });
+  const TB30 = 30e12;
+  const disks = (units: number, over: NeedSpec = {}): Need => need({ aggregate: [['ephemeral-storage', units * TB30]], minUnit: [['ephemeral-storage', TB30]], ...over });
+  const machines = many(400).map((one): EngineMachine => ({ ...one, allocatable: [['ephemeral-storage', TB30]] }));
 
-  it('of rows of one demand stop there, and can be told', () => {
-    const [verdict] = plan({ machines: [], needs: [disk(MOST - 1), disk(MOST - 1)] }).verdicts;
-    expect(verdict?.deficit).toEqual([['ephemeral-storage', MOST]]);
-    expect(explainNeed(verdict as NeedVerdict)).toMatch(/^Lacks ephemeral-storage 9007199254740991/);
+  it('of what preemption frees are told', () => {
+    const held = machines.map((one): EngineMachine => ({ ...one, state: 'Configured', cluster: 'c2', allocatable: [['cpu', 1000], ...one.allocatable], assigned: assignmentOf(disks(1, { cluster: 'c2', priority: 1 })) }));
+    const wanted = need({ priority: 1000, aggregate: [['cpu', 400_000], ['ephemeral-storage', 1]], minUnit: [['ephemeral-storage', 1]] });
+    const [verdict] = plan({ machines: held, needs: [wanted], reported: ['c2'] }).verdicts;
+    expect(verdict?.preemption).toEqual({ victims: 400, freed: [['cpu', 400_000], ['ephemeral-storage', 12e15]] });
+    expect(formatResources(verdict?.preemption?.freed ?? [])).toEqual(new Map([['cpu', '400'], ['ephemeral-storage', '11718750000000Ki']]));
   });
 
-  it('of what preemption frees stop there', () => {
-    const assigned = assignmentOf(need({ cluster: 'c2', priority: 1 }));
-    const machines = Array.from({ length: 40 }, (_, i) => machine(`m${i}`, 'Configured', { cluster: 'c2', assigned, allocatable: [['cpu', 1000], ['ephemeral-storage', 3e14]] }));
-    const wanted = need({ priority: 1000, aggregate: [['cpu', 31_000], ['ephemeral-storage', 1]], minUnit: [['ephemeral-storage', 1]] });
-    const [verdict] = plan({ machines, needs: [wanted], reported: ['c2'] }).verdicts;
-    expect(verdict?.preemption).toEqual({ victims: 31, freed: [['cpu', 31_000], ['ephemeral-storage', MOST]] });
-  });
-
-  it('of gangs that share machines stop there', () => {
-    const gang = (group: string): Need => disk(MOST - 1, { group, requirements: [sameZone()] });
-    const [action] = plan({ machines: [machine('a', 'Idle', { allocatable: [['ephemeral-storage', MOST]] })], needs: [gang('g1'), gang('g2')] }).actions;
-    expect(action?.need?.aggregate).toEqual([['ephemeral-storage', MOST]]);
+  it('of gangs that share machines take as many of them', () => {
+    const gangs = machines.map((_, i) => disks(1, { group: `g${String(i)}`, requirements: [sameZone()] }));
+    const served = plan({ machines, needs: gangs });
+    expect(served.actions).toHaveLength(400);
+    expect(served.stats.unmet).toBe(0);
+    const bound = machines.map((one, i): EngineMachine => ({ ...one, state: 'Configured', cluster: 'c1', assigned: assignmentOf(gangs[i] as Need) }));
+    expect(plan({ machines: bound, needs: gangs }).actions).toEqual([]);
   });
 });
 

@@ -5,6 +5,7 @@ import { compareText } from '../../lib/compare-text.ts';
 import type { Millis, Need, ResourceVector } from '../types.ts';
 import type { Dimensions } from './dimensions.ts';
 import { identityOf, mergeNeeds, needRow, profileFacts, rowKey } from './need-row.ts';
+import { assertCountable } from '../validate.ts';
 import { Askers } from './fit.ts';
 import type { NeedRow, ProfileFacts } from './need-row.ts';
 
@@ -51,13 +52,15 @@ export class Demand {
   #rough: readonly NeedRow[];
   readonly #byIdentity: ReadonlyMap<string, NeedRow>;
 
-  /** Rows that say what `before` said already are kept, and with them what is known of them. */
+  /** Rows that say what `before` said already are kept, and with them what is known of them. Throws if rows that are one are too much together. */
   constructor(needs: readonly Need[], before: Demand | undefined, profiles: Profiles, dimensions: Dimensions) {
     const merged = new Map<string, Need>();
     for (const need of needs) {
       const identity = rowKey(need, profiles.of(need.profile));
       const known = merged.get(identity);
-      merged.set(identity, known === undefined ? need : mergeNeeds(known, need));
+      const sum = known === undefined ? need : mergeNeeds(known, need);
+      if (known !== undefined) assertCountable(sum);
+      merged.set(identity, sum);
     }
     const rows = new Map<string, NeedRow>();
     const kept = new Set<NeedRow>();

@@ -35,7 +35,7 @@ export function addUpTo(sum: number, count: number, amount: number): number {
 
 /** Sums two vectors of demand, dimension by dimension. */
 export function addVectors(a: ResourceVector, b: ResourceVector): ResourceVector {
-  return mergeVectors(a, b, (x, y) => addUpTo(x, 1, y));
+  return mergeVectors(a, b, (x, y) => x + y);
 }
 
 /** The larger of each dimension. */

@@ -5,7 +5,7 @@ import { keysOf, strictSpreadOf } from '../match.ts';
 import type { StrictSpread } from '../match.ts';
 import type { Assignment, Millis, Need, NeedVerdict, ResourceVector } from '../types.ts';
 import type { Dimensions } from './dimensions.ts';
-import { addUpTo, addVectors, maxVectors } from './dimensions.ts';
+import { addVectors, maxVectors } from './dimensions.ts';
 import type { Asker, Askers } from './fit.ts';
 import { arrivalKey } from '../keys.ts';
 
@@ -134,7 +134,7 @@ export function needRow(need: Need, facts: ProfileFacts, dimensions: Dimensions,
     asker: askers.of(facts.requirementsKey + vectorKey(need.minUnit), () => ({ profile: facts.profile, ...indexed(need.minUnit, dimensions) })),
     precedence: facts.precedence,
     dims: need.aggregate.map(([name]) => dimensions.index(name)),
-    wanted: need.aggregate.map(([, amount]) => Math.ceil(amount)),
+    wanted: need.aggregate.map(([, amount]) => amount),
     sameKey: facts.sameKey,
     spread: facts.spread,
     assignment: assignmentOf(need, facts.profile),
@@ -182,7 +182,7 @@ export function foldedRow(gangs: readonly NeedRow[], dimensions: Dimensions): Ne
     fingerprint: target.fingerprint,
     group: '',
     unitClass: unitClass(unit),
-    aggregate: unit.map(([name, amount]) => [name, addUpTo(0, gangs.length, Math.ceil(amount))] as const),
+    aggregate: unit.map(([name, amount]) => [name, amount * gangs.length] as const),
     minUnit: unit,
   };
   return {
