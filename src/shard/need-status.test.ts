@@ -25,12 +25,16 @@ function setUp() {
   const troubles = new RowTroubles({ clock, inventory: { hindered: () => hindered, inTransition: () => moving }, refusals: { current: () => refusals }, rows: new SourceRows(), mode: () => 'Active' });
   const sent: { at: number; cluster: string; stamp: bigint; rows: [fingerprint: string, satisfied: boolean][]; items: NeedStatus[] }[] = [];
   const failures: unknown[] = [];
+  const broken = { on: '' };
   const publisher = new NeedStatusPublisher({
     clock,
     clusters: () => clusters,
     troubles: () => troubles.current(),
     timestampOf: (cluster) => stamps.get(cluster) ?? 0n,
-    send: (cluster, { rollupTimestampUnixNanos: stamp, items }) => sent.push({ at: clock.monotonic(), cluster, stamp, rows: items.map((i) => [i.fingerprint, i.satisfied]), items }),
+    send: (cluster, { rollupTimestampUnixNanos: stamp, items }) => {
+      if (cluster === broken.on) throw new Error(`${cluster} is broken`);
+      sent.push({ at: clock.monotonic(), cluster, stamp, rows: items.map((i) => [i.fingerprint, i.satisfied]), items });
+    },
     onError: (error) => failures.push(error),
   });
   stops.push(() => {
@@ -42,7 +46,7 @@ function setUp() {
     publisher.planned(verdicts);
     await clock.advance(0);
   };
-  return { clock, stamps, hindered, moving, refusals, publisher, sent, plan, connect: (...names: string[]) => (clusters = names) };
+  return { clock, stamps, hindered, moving, refusals, publisher, sent, plan, broken, failures, connect: (...names: string[]) => (clusters = names) };
 }
 
 const stops: (() => void)[] = [];
@@ -77,6 +81,25 @@ describe('need statuses', () => {
     await t.clock.advance(1_000);
     await t.plan(verdict(small), verdict(large));
     expect(t.sent[1]?.rows).toEqual([[small.fingerprint, true]]);
+  });
+
+  it('are told by the next plan what one that broke off did not tell', async () => {
+    const t = setUp();
+    t.connect('east', 'west');
+    t.stamps.set('west', 1n);
+    const west = need({ cluster: 'west' });
+    await t.plan(verdict(small), verdict(west));
+    await t.clock.advance(1_000);
+    t.sent.length = 0;
+    const lacks = { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 1 }) } as const;
+    t.broken.on = 'east';
+    await t.plan(verdict(small, lacks), verdict(west, lacks));
+    expect(t.failures.splice(0).map(String)).toEqual(['Error: east is broken']);
+    expect(t.sent).toEqual([]);
+    t.broken.on = '';
+    await t.clock.advance(1_000);
+    await t.plan(verdict(small, lacks), verdict(west, lacks));
+    expect(t.sent.map((s) => [s.cluster, s.rows])).toEqual([['east', [[small.fingerprint, false]]], ['west', [[west.fingerprint, false]]]]);
   });
 
   it.each<[string, Partial<NeedVerdict>, boolean, string]>([

@@ -69,11 +69,16 @@ export class NeedStatusPublisher {
   /** Of the plan that is the latest now, in turns; news that arrive meanwhile are told the next time. */
   private async publish(): Promise<void> {
     const reports = this.reports(this.timestamps);
-    await inTurns(this.latest, (verdict) => reports.get(verdict.need.cluster)?.add(verdict));
-    if (this.paced.isStopped) return;
-    for (const [cluster, report] of reports) {
-      // A session that began meanwhile knows nothing of this; it has asked for its turn.
-      if (this.told.get(cluster) === report.previous) this.tell(cluster, report);
+    try {
+      await inTurns(this.latest, (verdict) => reports.get(verdict.need.cluster)?.add(verdict));
+      if (this.paced.isStopped) return;
+      for (const [cluster, report] of reports) {
+        // A session that began meanwhile knows nothing of this; it has asked for its turn.
+        if (this.told.get(cluster) === report.previous) this.tell(cluster, report);
+      }
+    } catch (error) {
+      this.told.clear(); // what was noted and not sent looks like what was told: everything is told once more
+      throw error;
     }
   }
 
