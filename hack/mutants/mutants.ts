@@ -1020,6 +1020,11 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'draft.clocks.slots,',
   },
   {
+    id: 'outlay-halves', file: 'facts/outlay.ts', rule: 'what machines cost together does not depend on the order in which they came and went',
+    find: 'const low = microUsdPerHour % HALF;',
+    replace: 'const low = 0;',
+  },
+  {
     id: 'clocks-go-on', file: 'decide/release.ts', rule: 'clocks that one plan leaves for the next are started at once',
     find: '  if (!clocks.areAll) draft.wakeAt(draft.now);\n',
     replace: '',

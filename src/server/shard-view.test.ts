@@ -116,6 +116,17 @@ describe('ShardView over a socket', () => {
     expect(await peer.unary(ShardViewService.explainCluster, { clusterId: 'east', needLimit: 1 })).toMatchObject({ needsUnmet: 1 });
   });
 
+  it('says what the machines of a cluster cost together, as far as the wire can', async () => {
+    const costs = async (...machines: ReturnType<typeof seen>[]): Promise<bigint> => {
+      for (const machine of machines) inventory.observe(machine, inventory.mark(), 'metal');
+      return (await peer.unary(ShardViewService.explainCluster, { clusterId: 'east', needLimit: 1 })).priceMicroUsdPerHour;
+    };
+    expect(await costs(seen('f', 'Failed', { cluster: 'east' }), seen('s', 'Speculative'))).toBe(400_000n);
+    expect(await costs(seen('d', 'Draining', { priceMicroUsdPerHour: 5 }))).toBe(400_005n);
+    const dear = { priceMicroUsdPerHour: Number.MAX_SAFE_INTEGER };
+    expect(await costs(...Array.from({ length: 1_100 }, (_, i) => seen(`dear-${String(i)}`, 'Configured', dear)))).toBe(BigInt(2 ** 63 - 1024));
+  });
+
   it('says what holds a cluster back as a whole', async () => {
     const cluster = await peer.unary(ShardViewService.explainCluster, { clusterId: 'east', needLimit: 1 });
     expect(cluster).toMatchObject({ connected: false, rollupHeld: true, needsTotal: 2, needsUnmet: 1, priceMicroUsdPerHour: 400_000n });

@@ -15,6 +15,7 @@ import { IdOrder } from './id-order.ts';
 import { withRoom } from './int-column.ts';
 import { DRAIN_REFUSED, HOLD, INTENT_SHIFT, MachineColumns, NONE, SENT, STUCK, UNTRUSTED } from './machine-columns.ts';
 import { BIND, CONFIGURED, CREATING, DRAINING, FAILED, IDLE, NO_INTENT, RELEASE, ROLE, roleOf, SPECULATIVE, STATES, UNBIND } from './role.ts';
+import { Outlay } from './outlay.ts';
 import { boundGroup, promisedGroup, reservedGroup } from './pools.ts';
 import { Shapes } from './shapes.ts';
 import type { Dimensions } from './dimensions.ts';
@@ -27,8 +28,8 @@ export class Inventory extends MachineColumns {
   declare readonly assignments: Assignments;
   readonly #inState: number[] = STATES.map(() => 0);
   /** Of everything that costs money: neither Speculative nor Failed; and what was decided to be bought. */
-  readonly paid = { machines: 0, microUsdPerHour: 0 };
-  readonly promisedPurchases = { machines: 0, microUsdPerHour: 0 };
+  readonly paid = new Outlay();
+  readonly promisedPurchases = new Outlay();
   /** Slots whose machine has changed since the last plan; some more than once. */
   touched: number[] = [];
   /** Ids of machines that were removed since the last plan. */
@@ -444,13 +445,8 @@ export class Inventory extends MachineColumns {
     const state = this.state(slot);
     const price = this.price(slot);
     this.#inState[state] = (this.#inState[state] as number) + by;
-    if (state !== SPECULATIVE && state !== FAILED) {
-      this.paid.machines += by;
-      this.paid.microUsdPerHour += by * price;
-    } else if (state === SPECULATIVE && this.intent(slot) === BIND) {
-      this.promisedPurchases.machines += by;
-      this.promisedPurchases.microUsdPerHour += by * price;
-    }
+    if (state !== SPECULATIVE && state !== FAILED) this.paid.add(by, price);
+    else if (state === SPECULATIVE && this.intent(slot) === BIND) this.promisedPurchases.add(by, price);
     this.#countUsable(slot, by);
     const owner = this.ownerRef(slot);
     if (owner < 0) return;
