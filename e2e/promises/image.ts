@@ -33,21 +33,28 @@ function setModes(dir: string, ofFolders: number): string[] {
   return files.map((file) => join(file.parentPath, file.name)).sort();
 }
 
-/** What the Dockerfile says, held against the bundle and against the Pods that run it. */
-async function checkDockerfile({ dir }: PromiseContext, bundle: string): Promise<string> {
+/** What a program may use of memory: its cgroup's limit, or all there is. */
+const SHARE_OF_HEAP = 'require("v8").getHeapStatistics().heap_size_limit / Math.min(process.constrainedMemory() || Infinity, require("os").totalmem())';
+
+/** What the Dockerfile says, held against the bundle and against the Pods that run it; whose the processes are, and with which flags of Node. */
+async function checkDockerfile({ dir }: PromiseContext, bundle: string): Promise<{ user: string; flags: readonly string[] }> {
   const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
   const last = dockerfile.slice(dockerfile.lastIndexOf('FROM '));
   const [, user = '', group] = /^USER (\d+):(\d+)$/m.exec(last) ?? [];
-  const [, main = ''] = /^ENTRYPOINT \["node", "\/app\/(.+)"\]$/m.exec(last) ?? [];
+  const [, entry = '[]'] = /^ENTRYPOINT (\[.+\])$/m.exec(last) ?? [];
+  const [program, ...flags] = JSON.parse(entry) as string[];
+  const main = flags.pop()?.replace('/app/', '') ?? '';
   expect(/^COPY --from=bundle --chown=0:0 \/bundle \/app$/m.test(last) && /^RUN node hack\/bundle\.ts \/bundle$/m.test(dockerfile), 'the image is made of the bundle, which belongs to root');
-  expect(readFileSync(join(bundle, main), 'utf8').length > 0, `${main} is in the bundle`);
+  expect(program === 'node' && readFileSync(join(bundle, main), 'utf8').length > 0, `${main} is in the bundle`);
+  const heap = spawnSync(process.execPath, [...flags, '-p', SHARE_OF_HEAP], { encoding: 'utf8', env: {} });
+  expect(Math.abs(Number(heap.stdout) - 0.75) < 0.05, `three quarters of the memory are for the heap: ${heap.stdout}${heap.stderr}`);
   expect(new RegExp(`^FROM node:${process.versions.node.split('.')[0]}-`, 'm').test(last), `it has Node ${process.versions.node}`);
   const manifests = manifestsOf(await kubectl({ kubeconfigPath: join(dir, 'none') }, ['kustomize', join(root, 'config', 'default')]));
   for (const name of ['bigfleet-shard', 'bigfleet-operator', 'bigfleet-pod-controller']) {
     const { securityContext } = podOf(manifests, name);
     expect(String(securityContext['runAsUser']) === user && String(securityContext['runAsGroup']) === group, `${name} runs as the user of the image`);
   }
-  return user;
+  return { user, flags };
 }
 
 export const imageRuns: Promised = {
@@ -58,7 +65,7 @@ export const imageRuns: Promised = {
     const { dir, log } = context;
     const bundle = join(dir, 'bundle');
     const { main, bytes } = makeBundle(bundle);
-    const user = await checkDockerfile(context, bundle);
+    const { user, flags } = await checkDockerfile(context, bundle);
     const before = setModes(bundle, 0o555);
     chmodSync(dir, 0o755); // others have to reach it
     const data = join(dir, 'data');
@@ -66,7 +73,7 @@ export const imageRuns: Promised = {
     chmodSync(data, 0o777);
     const node = join(dir, 'node'); // the one that the project brings along may lie where others cannot look
     writeFileSync(node, readFileSync(process.execPath), { mode: 0o755 });
-    const asRead = (args: readonly string[]) => asUser(user, [node, main, ...args]);
+    const asRead = (args: readonly string[]) => asUser(user, [node, ...flags, main, ...args]);
     const once = (command: readonly string[]) => spawnSync(command[0]!, command.slice(1), { encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '' }, cwd: '/' });
     const written = once(asUser(user, ['sh', '-c', `touch ${bundle}/src/x ${dir}/x`]));
     expect(written.status !== 0 || process.getuid?.() !== 0, 'its user must not be able to write there');
