@@ -1025,6 +1025,16 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'const low = 0;',
   },
   {
+    id: 'failed-paid', file: 'facts/machine-columns.ts', rule: 'what has failed counts for the limits as long as it has a host',
+    find: '(state !== FAILED || ((this.flags[slot] as number) & HAS_HOST) !== 0)',
+    replace: 'state !== FAILED',
+  },
+  {
+    id: 'failed-gone', file: 'facts/machine-columns.ts', rule: 'what has failed and has no host counts for no limit',
+    find: '(state !== FAILED || ((this.flags[slot] as number) & HAS_HOST) !== 0)',
+    replace: 'true',
+  },
+  {
     id: 'clocks-go-on', file: 'decide/release.ts', rule: 'clocks that one plan leaves for the next are started at once',
     find: '  if (!clocks.areAll) draft.wakeAt(draft.now);\n',
     replace: '',

@@ -16,8 +16,8 @@ const limited: fc.Arbitrary<Snapshot> = fc.tuple(worlds(), fc.integer({ min: 0, 
   return { ...drawn, machines, policy: { ...drawn.policy, limits: { machines: machines.filter(isPaid).length + room } } };
 });
 
-function isPaid({ state, intent }: EngineMachine): boolean {
-  return state !== 'Failed' && (state !== 'Speculative' || intent?.kind === 'bind');
+function isPaid({ state, intent, hasHost }: EngineMachine): boolean {
+  return state === 'Failed' ? hasHost === true : state !== 'Speculative' || intent?.kind === 'bind';
 }
 
 function isChoosy({ profile }: Need): boolean {

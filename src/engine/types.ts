@@ -62,6 +62,8 @@ export interface EngineMachine {
   readonly drainRefused?: boolean;
   /** What its provider says cannot be relied on, while others can be: chosen for nothing, taken from nobody; what it serves counts on. */
   readonly untrusted?: boolean;
+  /** Only of Failed ones: its provider names a host still, which costs money until it is deleted. */
+  readonly hasHost?: boolean;
 }
 
 /** One demand row of one cluster. Identity is (cluster, fingerprint, group, unitClass); rows of equal identity are summed by `apply`. */
@@ -245,7 +247,7 @@ export interface Plan {
     readonly needs: number;
     readonly unmet: number;
     readonly byState: Readonly<Record<MachineState, number>>;
-    readonly microUsdPerHour: number; // of all machines that cost money: neither Speculative nor Failed
+    readonly microUsdPerHour: number; // of all machines that cost money: not the Speculative, and of the Failed only those that have a host
     readonly actions: Readonly<Partial<Record<ActionKind, number>>>;
   };
 }

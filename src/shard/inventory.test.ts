@@ -299,6 +299,17 @@ it('tells the engine of a machine that is gone, and not of one that went and cam
   expect(inventory.takeEngineChanges()).toMatchObject({ removed: ['m'], upserted: [{ id: 'n' }] });
 });
 
+it('tells the engine which of the Failed machines have a host still', () => {
+  const inventory = new Inventory(new VirtualClock());
+  const { host, ...gone } = seen('m', 'Failed');
+  const told = (): unknown => inventory.takeEngineChanges()?.upserted.map(({ id, hasHost }) => [id, hasHost]);
+  inventory.observe({ ...gone, ...(host && { host }) }, inventory.mark());
+  inventory.observe(seen('i', 'Idle'), inventory.mark());
+  expect(told()).toEqual([['m', true], ['i', undefined]]);
+  inventory.observe(gone, inventory.mark());
+  expect(told()).toEqual([['m', undefined]]);
+});
+
 describe('a provider that is not to be relied on', () => {
   it('has all its machines told anew, in turns; no plan is made of a part of them, and nothing that was decided of them is carried out', async () => {
     const inventory = new Inventory(new VirtualClock());

@@ -154,5 +154,6 @@ export function toEngineMachine(record: MachineRecord, now: Millis, isUntrusted 
     stuck: record.stuck || (record.coolUntil > now && intent?.kind !== 'unbind'),
     ...(record.drainRefusal && record.drainRefusal.until > now && { drainRefused: true }),
     ...(isUntrusted && { untrusted: true }),
+    ...(seen.state === 'Failed' && seen.host && { hasHost: true }),
   };
 }

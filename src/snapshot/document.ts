@@ -34,7 +34,7 @@ export const FIELDS = {
   spread: ['topologyKey', 'maxSkew', 'whenUnsatisfiable'],
   machine: [
     'id', 'count', 'state', 'cluster', 'instanceType', 'zone', 'capacityType', 'labels', 'allocatable', 'priceMicroUsdPerHour',
-    'interruptionProbability', 'assigned', 'intent', 'hold', 'stuck', 'drainRefused', 'untrusted',
+    'interruptionProbability', 'assigned', 'intent', 'hold', 'stuck', 'drainRefused', 'untrusted', 'hasHost',
   ],
   assignment: ['cluster', 'profile', 'fingerprint', 'group', 'priority', 'interruptionBucket', 'reclamationBucket', 'unitClass'],
   intent: ['bind', 'configureSent'],

@@ -221,6 +221,7 @@ function writeMachine(machine: EngineMachine, tables: Tables): object {
     ...(machine.stuck && { stuck: true }),
     ...(machine.drainRefused === true && { drainRefused: true }),
     ...(machine.untrusted === true && { untrusted: true }),
+    ...(machine.hasHost === true && { hasHost: true }),
   };
 }
 

@@ -44,6 +44,7 @@ function readEntry(value: unknown, path: string, tables: MachineTables): EngineM
   const intent = fields.optional('intent', readIntent(tables, cluster));
   const drainRefused = fields.get('drainRefused', flag, false);
   const untrusted = fields.get('untrusted', flag, false);
+  const hasHost = fields.get('hasHost', flag, false);
   const like: Omit<EngineMachine, 'id'> = {
     state: fields.get('state', state, 'Idle'),
     cluster,
@@ -60,10 +61,12 @@ function readEntry(value: unknown, path: string, tables: MachineTables): EngineM
     stuck: fields.get('stuck', flag, false),
     ...(drainRefused && { drainRefused }),
     ...(untrusted && { untrusted }),
+    ...(hasHost && { hasHost }),
   };
   if (cluster === '' && (like.state === 'Configured' || like.state === 'Draining')) {
     throw new SnapshotError(path, `a machine that is ${like.state} needs a cluster; write "cluster": "NAME"`);
   }
+  if (hasHost && like.state !== 'Failed') throw new SnapshotError(fields.pathOf('hasHost'), 'is said of Failed machines only; leave it out');
   return readNames(fields).map((id) => ({ id, ...like }));
 }
 

@@ -81,7 +81,7 @@ describe('a snapshot that is written and read', () => {
       machines: [
         machine('a{1..3}', 'Idle', { labels: { ['__proto__']: 'x', b: '' } }), machine('{', 'Idle', { hold: true }), machine('n07', 'Idle'), machine('n08', 'Idle'), machine('n9', 'Idle', { stuck: true }),
         machine('n010', 'Configured', { cluster: 'lost', assigned: { ...assignmentOf(odd), fingerprint: 'gone', cluster: 'other' } }),
-        machine('n011', 'Configured', { cluster: 'lost', intent: { kind: 'unbind' } }), machine('n13', 'Configured', { cluster: 'lost', drainRefused: true }), machine('n14', 'Idle', { untrusted: true }), machine('n12', 'Idle', { intent: { kind: 'release' } }),
+        machine('n011', 'Configured', { cluster: 'lost', intent: { kind: 'unbind' } }), machine('n13', 'Configured', { cluster: 'lost', drainRefused: true }), machine('n14', 'Idle', { untrusted: true }), machine('n15', 'Failed', { hasHost: true }), machine('n12', 'Idle', { intent: { kind: 'release' } }),
       ],
       needs: [{ ...odd, fingerprint: 'mine', unitClass: 'own' }, need({ units: 0 })],
       unreported: ['c1'],

@@ -13,8 +13,8 @@ import { FrozenMachines } from './frozen-machines.ts';
 import { IdIndex } from '../../lib/id-index.ts';
 import { IdOrder } from './id-order.ts';
 import { withRoom } from './int-column.ts';
-import { DRAIN_REFUSED, HOLD, INTENT_SHIFT, MachineColumns, NONE, SENT, STUCK, UNTRUSTED } from './machine-columns.ts';
-import { BIND, CONFIGURED, CREATING, DRAINING, FAILED, IDLE, NO_INTENT, RELEASE, ROLE, roleOf, SPECULATIVE, STATES, UNBIND } from './role.ts';
+import { DRAIN_REFUSED, HAS_HOST, HOLD, INTENT_SHIFT, MachineColumns, NONE, SENT, STUCK, UNTRUSTED } from './machine-columns.ts';
+import { BIND, CONFIGURED, CREATING, DRAINING, IDLE, NO_INTENT, RELEASE, ROLE, roleOf, SPECULATIVE, STATES, UNBIND } from './role.ts';
 import { Outlay } from './outlay.ts';
 import { boundGroup, promisedGroup, reservedGroup } from './pools.ts';
 import { Shapes } from './shapes.ts';
@@ -27,7 +27,7 @@ export class Inventory extends MachineColumns {
   declare readonly shapes: Shapes;
   declare readonly assignments: Assignments;
   readonly #inState: number[] = STATES.map(() => 0);
-  /** Of everything that costs money: neither Speculative nor Failed; and what was decided to be bought. */
+  /** Of everything that costs money, and what was decided to be bought. */
   readonly paid = new Outlay();
   readonly promisedPurchases = new Outlay();
   /** Slots whose machine has changed since the last plan; some more than once. */
@@ -445,7 +445,7 @@ export class Inventory extends MachineColumns {
     const state = this.state(slot);
     const price = this.price(slot);
     this.#inState[state] = (this.#inState[state] as number) + by;
-    if (state !== SPECULATIVE && state !== FAILED) this.paid.add(by, price);
+    if (this.isPaid(slot)) this.paid.add(by, price);
     else if (state === SPECULATIVE && this.intent(slot) === BIND) this.promisedPurchases.add(by, price);
     this.#countUsable(slot, by);
     const owner = this.ownerRef(slot);
@@ -474,8 +474,8 @@ function intentTo(machine: EngineMachine): Assignment | undefined {
   return machine.intent?.kind === 'bind' ? machine.intent.to : undefined;
 }
 
-function flagsOf({ hold, stuck, intent, drainRefused, untrusted }: EngineMachine): number {
+function flagsOf({ hold, stuck, intent, drainRefused, untrusted, hasHost }: EngineMachine): number {
   const kind = intent === undefined ? NO_INTENT : intent.kind === 'bind' ? BIND : intent.kind === 'unbind' ? UNBIND : RELEASE;
   const sent = intent?.kind === 'bind' && intent.configureSent;
-  return (hold ? HOLD : 0) | (stuck ? STUCK : 0) | (sent ? SENT : 0) | (drainRefused === true ? DRAIN_REFUSED : 0) | (untrusted === true ? UNTRUSTED : 0) | (kind << INTENT_SHIFT);
+  return (hold ? HOLD : 0) | (stuck ? STUCK : 0) | (sent ? SENT : 0) | (drainRefused === true ? DRAIN_REFUSED : 0) | (untrusted === true ? UNTRUSTED : 0) | (hasHost === true ? HAS_HOST : 0) | (kind << INTENT_SHIFT);
 }

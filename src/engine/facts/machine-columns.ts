@@ -1,7 +1,7 @@
 /** What is known of each machine: columns by slot, and how they are read. `Inventory` alone writes them. */
 import type { Assignment, EngineMachine, Intent, MachineState } from '../types.ts';
 import type { Clusters } from './cluster.ts';
-import { BIND, RELEASE, STATES, UNBIND } from './role.ts';
+import { BIND, FAILED, RELEASE, SPECULATIVE, STATES, UNBIND } from './role.ts';
 import type { Shape } from './shapes.ts';
 
 export const HOLD = 1;
@@ -9,6 +9,7 @@ export const STUCK = 2;
 export const SENT = 4;
 export const DRAIN_REFUSED = 8;
 export const UNTRUSTED = 64;
+export const HAS_HOST = 128;
 export const INTENT_SHIFT = 4;
 const INTENT_MASK = 3;
 export const NONE = -1;
@@ -90,6 +91,12 @@ export class MachineColumns {
     return ((this.flags[slot] as number) & UNTRUSTED) !== 0;
   }
 
+  /** Nothing is paid for what was not created, or is gone. */
+  protected isPaid(slot: number): boolean {
+    const state = this.state(slot);
+    return state !== SPECULATIVE && (state !== FAILED || ((this.flags[slot] as number) & HAS_HOST) !== 0);
+  }
+
   /** The cluster the machine belongs to or is becoming part of: the provider's word, else what we decided; '' = none. */
   owner(slot: number): string {
     const ref = this.ownerRef(slot);
@@ -114,6 +121,7 @@ export class MachineColumns {
       stuck: (flags & STUCK) !== 0,
       ...((flags & DRAIN_REFUSED) !== 0 && { drainRefused: true }),
       ...((flags & UNTRUSTED) !== 0 && { untrusted: true }),
+      ...((flags & HAS_HOST) !== 0 && { hasHost: true }),
     };
   }
 

@@ -159,7 +159,7 @@ function machineFor(demand: readonly Need[], scarce: boolean, large: boolean, { 
         cluster: bound ? to.cluster : '',
         ...(bound && purpose !== 'unknown' && { assigned: stamp === undefined ? to : { ...to, priority: stamp } }),
         ...(intent && { intent }),
-        ...(refused && (state === 'Configured' ? { drainRefused: true } : { untrusted: true })),
+        ...(refused && (state === 'Configured' ? { drainRefused: true } : state === 'Failed' ? { hasHost: true } : { untrusted: true })),
       });
     });
 }
