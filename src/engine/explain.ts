@@ -71,7 +71,7 @@ export function explainNeed(verdict: NeedVerdict): string {
 
 const UNMET: Readonly<Record<UnmetReason, string>> = {
   PRIORITY_STARVED: 'machines that match serve demand of higher precedence',
-  NO_MATCHING_SUPPLY: 'no machine matches the requirements and covers the smallest unit',
+  NO_MATCHING_SUPPLY: 'no machine that may be used matches the requirements and covers the smallest unit',
   TOPOLOGY_UNSATISFIABLE: 'no single domain has room for the whole gang',
   PREEMPTION_EXHAUSTED: 'all that may be preempted frees too little',
   PREEMPTION_IN_PROGRESS: 'machines preempted for it are still being drained',
