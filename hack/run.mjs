@@ -12,7 +12,7 @@ const stampFile = join(root, 'node_modules', '.bigfleet-install');
 
 const verbs = {
   up: (node, args) => run(node, ['src/main.ts', 'up', ...args]),
-  bigfleet: (node, args) => run(node, ['src/main.ts', ...args]),
+  bigfleet: (node, args) => run(node, [join(root, 'src/main.ts'), ...args], whereTheyAre()),
   e2e: (node, args) => run(node, ['e2e/run.ts', ...args]),
   clusters: (node, args) => run(node, ['e2e/control-plane/clusters.ts', ...args]),
   generate: (node, args) => run(node, ['hack/generate.ts', ...args]),
@@ -44,9 +44,14 @@ async function runTests(node, args) {
   return 0;
 }
 
-function run(command, args) {
+/** The files that users name are beside them. npm goes to the project's folder before it starts a script, and says where it was. */
+function whereTheyAre() {
+  return process.env.npm_lifecycle_event === 'bigfleet' ? (process.env.INIT_CWD ?? process.cwd()) : process.cwd();
+}
+
+function run(command, args, cwd = root) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, stdio: 'inherit', env: process.env });
+    const child = spawn(command, args, { cwd, stdio: 'inherit', env: process.env });
     const forward = (signal) => child.kill(signal);
     // A terminal sends Ctrl-C to the whole group; we only have to outlive the child so that its report is printed.
     process.on('SIGINT', () => {});

@@ -1035,6 +1035,11 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'true',
   },
   {
+    id: 'gang-idle-first', file: 'decide/same.ts', rule: 'a gang takes idle machines before it buys',
+    find: 'for (const speculative of [false, true]) {\n    drainTies(',
+    replace: 'for (const speculative of [true, false]) {\n    drainTies(',
+  },
+  {
     id: 'clocks-go-on', file: 'decide/release.ts', rule: 'clocks that one plan leaves for the next are started at once',
     find: '  if (!clocks.areAll) draft.wakeAt(draft.now);\n',
     replace: '',

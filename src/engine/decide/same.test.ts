@@ -15,6 +15,7 @@ describe('a Same Need', () => {
     ['acquires all its machines in one domain', { machines: [...inZone('za', 3, 'Idle'), ...inZone('zb', 3, 'Idle')], needs: [gang(3)] }, ['za-Idle-0', 'za-Idle-1', 'za-Idle-2']],
     ['goes where there is room for all of it', { machines: [...inZone('za', 2, 'Idle'), ...inZone('zb', 4, 'Idle')], needs: [gang(4)] }, ['zb-Idle-0', 'zb-Idle-1', 'zb-Idle-2', 'zb-Idle-3']],
     ['fills up with speculative machines of the domain', { machines: [...inZone('za', 1, 'Idle'), ...inZone('za', 2, 'Speculative'), ...inZone('zb', 2, 'Idle')], needs: [gang(3)] }, ['za-Idle-0', 'za-Speculative-0', 'za-Speculative-1']],
+    ['takes idle machines before it buys', { machines: [...inZone('za', 2, 'Speculative'), ...inZone('za', 2, 'Idle')], needs: [gang(2)] }, ['za-Idle-0', 'za-Idle-1']],
     ['acquires nothing when no domain has room for all of it (D7)', { machines: [...inZone('za', 3, 'Idle'), ...inZone('zb', 3, 'Idle')], needs: [gang(5)] }, []],
     ['completes what it holds', { machines: [...inZone('za', 3, 'Idle'), ...inZone('zb', 2, 'Configured'), ...inZone('zb', 1, 'Idle')], needs: [gang(3)] }, ['zb-Idle-0']],
     ['leaves to the next gang what it does not take', { machines: [...inZone('za', 3, 'Idle'), ...inZone('zb', 3, 'Idle')], needs: [gang(3), gang(3, { group: 'B', priority: 50 })] }, ['za-Idle-0', 'za-Idle-1', 'za-Idle-2', 'zb-Idle-0', 'zb-Idle-1', 'zb-Idle-2']],
