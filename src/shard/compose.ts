@@ -315,7 +315,13 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     shardObject,
     providers: () => rooms.sights(),
     ...(options.statusMs !== undefined && { intervalMs: options.statusMs }),
-    facts: () => ({ epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted: rooms.areTrusted, isSomeTrusted: rooms.isSomeTrusted, setAside: rooms.setAside, unseen: rooms.unseen, fenced: rooms.fenced, objectsMode, unmetSince: (verdict) => report.unmetSince(verdict), troubles: troubles.current() }),
+    facts: () => {
+      const inTheWay = troubles.current();
+      return {
+        epoch, holder: identity, sessions: hub.count, leaseProven: election.isProven(), supplyTrusted: rooms.areTrusted, isSomeTrusted: rooms.isSomeTrusted, setAside: rooms.setAside,
+        unseen: rooms.unseen, fenced: rooms.fenced, objectsMode, unmetSince: (verdict) => report.unmetSince(verdict, inTheWay), troubles: inTheWay,
+      };
+    },
   });
 
   inventory.onChange((change) => {

@@ -50,6 +50,24 @@ describe('the shortfalls that dashboards see', () => {
 describe('the views of needs', () => {
   const unmet = (of = need()): NeedVerdict => verdict(of, { satisfied: false, reason: 'NO_SESSION', deficit: amounts({ cpu: 1 }) });
 
+  it('say since when a row is kept from its machines that the plan takes for met, and how long a mode keeps it from them', () => {
+    const t = setUp();
+    const [hindered, fine] = ['a', 'b'].map((group) => verdict(need({ group }), { arrival: 1, inFlight: 1 })) as [NeedVerdict, NeedVerdict];
+    const told = () => [hindered, fine].map((one) => [t.report.unmetSince(one, t.troubles), t.report.needViews().ageOf(one)]);
+    t.report.planned(plan([hindered, fine], { at: 10 }), facts(1));
+    expect(told()).toEqual([[undefined, 0], [undefined, 0]]);
+    t.troubles.set(rowKey(hindered.need), { words: 'disk broken', isPresent: true, wasRefused: false, onTheWay: 0 });
+    for (const cycle of [2, 3]) t.report.planned(plan([hindered, fine], { at: cycle * 10 }), facts(cycle));
+    expect(told()).toEqual([[20, 2], [undefined, 0]]);
+    t.troubles.clear();
+    t.report.planned(plan([hindered, fine], { at: 40 }), facts(4));
+    expect(told()).toEqual([[undefined, 0], [undefined, 0]]);
+    const planned = [verdict(need({ group: 'old' }), { arrival: 1, bootstraps: 1 }), verdict(need({ group: 'new' }), { arrival: 55, bootstraps: 1 })];
+    Object.assign(t.troubles, { withheld: 'the shard is in mode DryRun' });
+    for (const cycle of [5, 6]) t.report.planned(plan(planned, { at: cycle * 10 }), facts(cycle));
+    expect(planned.map((one) => [t.report.unmetSince(one, t.troubles), t.report.needViews().ageOf(one)])).toEqual([[50, 2], [55, 2]]);
+  });
+
   it('are empty before the first plan, then those of the last', () => {
     const { report } = setUp();
     expect(report.needViews()).toMatchObject({ cycle: 0, verdicts: [] });

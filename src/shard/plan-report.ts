@@ -4,11 +4,13 @@ import type { CycleFacts } from '../reconcilers/shard/cycle.ts';
 import type { NeedViews } from '../server/shard-read.ts';
 import type { AuditOutcome } from './audit-log.ts';
 import type { Demand } from './demand.ts';
+import { HinderedLedger } from './hindered-ledger.ts';
 import type { Inventory } from './inventory.ts';
 import type { ShardMetrics } from './metrics.ts';
 import { countUnmet } from './need-telling.ts';
 import type { Troubles } from './row-troubles.ts';
 import { UnmetLedger } from './unmet-ledger.ts';
+import type { UnmetSpell } from './unmet-ledger.ts';
 
 export interface PlanReportDeps {
   readonly metrics: ShardMetrics;
@@ -23,6 +25,7 @@ export interface PlanReportDeps {
 export class PlanReport {
   private readonly deps: PlanReportDeps;
   private readonly unmet = new UnmetLedger();
+  private readonly hindered = new HinderedLedger();
   private latest: { plan: Plan; facts: CycleFacts } | undefined;
 
   constructor(deps: PlanReportDeps) {
@@ -31,8 +34,10 @@ export class PlanReport {
 
   planned(plan: Plan, facts: CycleFacts): void {
     this.latest = { plan, facts };
+    const troubles = this.deps.troubles();
     this.unmet.planned(plan, facts.cycle);
-    this.measure(plan, facts);
+    this.hindered.planned(troubles, plan.at, facts.cycle);
+    this.measure(plan, facts, troubles);
   }
 
   /** What has become of actions of the plan. */
@@ -42,29 +47,33 @@ export class PlanReport {
     for (const [kind, count] of kinds) counter.inc({ kind }, count);
   }
 
-  /** Since when the Need has been unmet, if it is. */
-  unmetSince(verdict: NeedVerdict): Millis | undefined {
-    return this.unmet.of(verdict)?.since;
+  /** Since when the Need has been unmet, if it is: by the plan, or by what keeps its machines away. */
+  unmetSince(verdict: NeedVerdict, troubles: Troubles): Millis | undefined {
+    return this.spellOf(verdict, troubles)?.since;
   }
 
   /** For InspectNeeds; cycle 0 and no rows mean that no plan was made yet. */
   needViews(): NeedViews {
     if (!this.latest) return { cycle: 0, computedAt: 0, verdicts: [], ageOf: () => 0 };
-    const { plan, facts } = this.latest;
-    return { cycle: facts.cycle, computedAt: plan.at, verdicts: plan.verdicts, ageOf: (verdict) => this.ageOf(verdict, facts.cycle), troubles: this.deps.troubles() };
+    const { plan, facts: { cycle } } = this.latest;
+    const troubles = this.deps.troubles();
+    const ageOf = (verdict: NeedVerdict): number => {
+      const spell = this.spellOf(verdict, troubles);
+      return spell === undefined ? 0 : cycle - spell.sinceCycle + 1;
+    };
+    return { cycle, computedAt: plan.at, verdicts: plan.verdicts, ageOf, troubles };
   }
 
-  private ageOf(verdict: NeedVerdict, cycle: number): number {
-    const spell = this.unmet.of(verdict);
-    return spell === undefined ? 0 : cycle - spell.sinceCycle + 1;
+  private spellOf(verdict: NeedVerdict, troubles: Troubles): UnmetSpell | undefined {
+    return this.unmet.of(verdict) ?? this.hindered.of(verdict, troubles);
   }
 
-  private measure(plan: Plan, facts: CycleFacts): void {
+  private measure(plan: Plan, facts: CycleFacts, troubles: Troubles): void {
     const { metrics, demand } = this.deps;
     metrics.cycleSeconds.observe(facts.seconds);
     this.measureInventory();
     metrics.demandRows.set(plan.verdicts.length);
-    metrics.shortfalls.set(countUnmet(plan, this.deps.troubles()));
+    metrics.shortfalls.set(countUnmet(plan, troubles));
     metrics.microUsdPerHour.set(plan.stats.microUsdPerHour);
     metrics.machineWrites.set(this.deps.writeBacklog());
     const actuation = this.deps.actuation?.();

@@ -53,6 +53,8 @@ describe('the status of a Shard', () => {
     const text = 'A machine chosen for it does not come: disk broken.';
     expect(shortfalls?.map((s) => [s.priority, s.reason, s.message])).toEqual([[9, 'MachineDoesNotCome', text], [8, 'MachineDoesNotCome', text]]);
     expect(needs).toEqual({ rows: 3, satisfied: 1, unmet: 2 });
+    // What the plan does not miss has no deficit, and has not been missed for as long as it has been asked for.
+    expect(shortfalls?.map((s) => [s.deficit, s.sinceTime])).toEqual([[{}, '2026-05-06T07:08:09Z'], [{ cpu: '2' }, '2026-05-06T07:08:04Z']]);
   });
 
   it('says since when it has been unmet, where that is known', () => {
