@@ -32,7 +32,7 @@ function counted(inventory: Inventory) {
   const byState: Record<string, number> = {};
   const offers = new Map<string, number[]>();
   const types = new Map<string, { idle: number[]; speculative: number }>();
-  for (const { seen: machine, assigned, intent, hold } of all) {
+  for (const { seen: machine, assigned, intent, hold, stuck, coolUntil } of all) {
     const group = `${machine.state}/${machine.capacityType}/${assigned?.interruptionBucket ?? 0}`;
     groups.set(group, (groups.get(group) ?? 0) + 1);
     byState[machine.state] = (byState[machine.state] ?? 0) + 1;
@@ -41,7 +41,7 @@ function counted(inventory: Inventory) {
       const kind = `${machine.instanceType}/${machine.zone}/${machine.capacityType}`;
       offers.set(kind, [...(offers.get(kind) ?? []), machine.priceMicroUsdPerHour]);
     }
-    const isToBeHad = intent === undefined && !hold;
+    const isToBeHad = intent === undefined && !hold && !stuck && coolUntil === 0;
     if (isToBeHad && machine.state === 'Speculative') type.speculative++;
     if (isToBeHad && machine.state === 'Idle') type.idle.push(machine.priceMicroUsdPerHour);
     if (type.idle.length + type.speculative > 0) types.set(machine.instanceType, type);
@@ -84,7 +84,7 @@ function told(inventory: Inventory, names: readonly string[]): ReturnType<typeof
 const STATES = ['Speculative', 'Creating', 'Idle', 'Configuring', 'Configured', 'Draining', 'Deleting', 'Failed'] as const;
 const step = fc.record({
   id: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
-  what: fc.constantFrom('see', 'see', 'see', 'bind', 'unbind', 'nothing', 'hold', 'unhold', 'remove', 'explain', 'begin', 'end'),
+  what: fc.constantFrom('see', 'see', 'see', 'bind', 'unbind', 'nothing', 'hold', 'unhold', 'rest', 'wake', 'stick', 'remove', 'explain', 'begin', 'end'),
   state: fc.constantFrom(...STATES),
   price: fc.integer({ min: 1, max: 4 }),
   instanceType: fc.constantFrom('small', 'large'),
@@ -103,6 +103,8 @@ it('the tally is at any time what a walk over the fleet would count', () => {
       else if (!known) continue;
       else if (what === 'remove') inventory.remove(id);
       else if (what === 'hold' || what === 'unhold') inventory.update(id, { hold: what === 'hold' });
+      else if (what === 'rest' || what === 'wake') inventory.update(id, { coolUntil: what === 'rest' ? 5_000 : 0 });
+      else if (what === 'stick') inventory.update(id, { stuck: !known.stuck });
       else if (what === 'explain') inventory.explain(id, { code: 'Available' });
       else if (what === 'begin') inventory.begin(id, { kind: 'Create', operationId: '', startedAt: 0, attempts: 1, lastError: '' });
       else if (what === 'end') inventory.end(id, { seen: seen(id, state, { instanceType, ...(bound && { cluster }) }), operationId: 'op' });
@@ -112,7 +114,7 @@ it('the tally is at any time what a walk over the fleet would count', () => {
       met += expected.decided.length;
     }
   }), { numRuns: 400, seed: 7 });
-  expect(met).toBeGreaterThan(100);
+  expect(met).toBeGreaterThan(80);
 });
 
 it('a machine that changes while its list is walked is met once', () => {

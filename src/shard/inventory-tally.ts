@@ -14,7 +14,7 @@ export interface MachineGroup {
 
 type Counted = { -readonly [K in keyof MachineGroup]: MachineGroup[K] };
 
-/** What of an instance type is to be had, undecided and held by nobody: counts, and the prices of the Idle machines. */
+/** What of an instance type is to be had, undecided, held by nobody and not resting: counts, and the prices of the Idle machines. */
 export interface TypeSupply {
   readonly idle: Pick<PriceRange, 'count' | 'min'>;
   readonly speculative: number;
@@ -40,7 +40,7 @@ export class InventoryTally {
 
   /** One machine changed, came (no `before`) or went (no `after`). */
   change(before: MachineRecord | undefined, after: MachineRecord | undefined): void {
-    if (before && after && before.seen === after.seen && before.assigned === after.assigned && before.intent === after.intent && before.hold === after.hold) return;
+    if (before && after && before.seen === after.seen && before.assigned === after.assigned && before.intent === after.intent && before.hold === after.hold && before.stuck === after.stuck && before.coolUntil === after.coolUntil) return;
     if (before) this.remove(before);
     if (after) this.add(after);
     const id = (after ?? before)?.seen.id;
@@ -140,8 +140,9 @@ export class InventoryTally {
   }
 }
 
-function isToBeHad({ seen: { state }, intent, hold }: MachineRecord): boolean {
-  return (state === 'Idle' || state === 'Speculative') && intent === undefined && !hold;
+/** What rests after a refusal is chosen for nobody until that is over; then `coolUntil` is 0 again. */
+function isToBeHad({ seen: { state }, intent, hold, stuck, coolUntil }: MachineRecord): boolean {
+  return (state === 'Idle' || state === 'Speculative') && intent === undefined && !hold && !stuck && coolUntil === 0;
 }
 
 function isDecided(record: MachineRecord | undefined): boolean {

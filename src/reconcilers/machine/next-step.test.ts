@@ -76,8 +76,11 @@ describe('what holds a step back', () => {
     ['delete', record('Idle', intents.release)],
   ] as const;
 
-  it('a hold: the machine is taken from no one, whatever was decided before', () => {
-    expect(ready.map(([, machine]) => step({ ...machine, hold: true }))).toEqual(['create', 'configure', 'drop', 'drop']);
+  it('a hold: the machine is chosen for nothing and taken from no one, whatever was decided before', () => {
+    expect(ready.map(([, machine]) => step({ ...machine, hold: true }))).toEqual(['drop', 'drop', 'drop', 'drop']);
+    expect(step(record('Creating', intents.bind, { hold: true }))).toBe('wait:provider');
+    const sent = record('Idle', { ...intents.bind, configureSent: true }, { hold: true });
+    expect([step(sent), step({ ...sent, recheck: true })]).toEqual(['wait:hold', 'look']);
   });
 
   it.each(ready)('a call in flight: %s', (_name, machine) => {
@@ -154,6 +157,12 @@ describe('in any situation', () => {
     fc.assert(fc.property(machines, circumstances, (machine, about) => {
       const { do: what } = nextStep(machine, about);
       if (!about.active || machine.busy || machine.recheck || !machine.intent || machine.coolUntil > NOW) expect(ACTING).not.toContain(what);
+    }));
+  });
+
+  it('never begins anything with a machine that a person holds', () => {
+    fc.assert(fc.property(machines, circumstances, (machine, about) => {
+      if (machine.hold) expect(ACTING).not.toContain(nextStep(machine, about).do);
     }));
   });
 

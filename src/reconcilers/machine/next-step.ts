@@ -16,7 +16,7 @@ export type Step =
   | { readonly do: 'configure'; readonly intent: BindIntent }
   | { readonly do: 'drain'; readonly intent: UnbindIntent }
   | { readonly do: 'delete' }
-  /** It was decided to take the machine away, and that cannot begin: what was right then need not be right when it can. */
+  /** What was decided has not begun and cannot, or, of a machine that a person holds, must not: what was right then need not be right later. */
   | { readonly do: 'drop' };
 
 export interface Circumstances {
@@ -47,7 +47,7 @@ function wantedStep(machine: MachineRecord, circumstances: Circumstances): Step 
   if (machine.busy) return { do: 'wait', for: 'provider' };
   const { intent } = machine;
   // Before anything that takes time: to the operator a held machine serves, so Pods come to it at once.
-  if (machine.hold && isOursToBegin(machine)) return { do: 'drop' };
+  if (machine.hold && (isOursToBegin(machine) || isUnsent(machine))) return { do: 'drop' };
   if (machine.recheck) return { do: 'look' };
   if (machine.operation?.held) return heldStep(machine.operation, circumstances);
   if (!intent) return { do: 'nothing' };
@@ -56,6 +56,7 @@ function wantedStep(machine: MachineRecord, circumstances: Circumstances): Step 
   if (machine.coolUntil > circumstances.now) return { do: 'wait', for: 'cooldown' };
   switch (intent.kind) {
     case 'bind':
+      if (machine.hold && machine.seen.state === 'Idle') return { do: 'wait', for: 'hold' }; // a Configure that was sent may still be carried out
       return bindStep(machine, intent, circumstances);
     case 'unbind':
       if (machine.seen.state !== 'Configured') return { do: 'wait', for: 'provider' };
@@ -78,6 +79,11 @@ function heldStep({ inDoubtUntil }: Operation, { now }: Circumstances): Step {
 function isOursToBegin({ intent, seen }: MachineRecord): boolean {
   if (!intent || intent.kind === 'bind' || intent.byPerson) return false;
   return seen.state === (intent.kind === 'unbind' ? 'Configured' : 'Idle');
+}
+
+/** A binding of which its cluster has nothing yet: the plan counts a held machine for nobody, and has another one by now. */
+function isUnsent({ intent, seen: { state } }: MachineRecord): boolean {
+  return intent?.kind === 'bind' && !intent.configureSent && (state === 'Speculative' || state === 'Idle');
 }
 
 /** Without its operator nobody would ask the budgets of the Pods (D14). */

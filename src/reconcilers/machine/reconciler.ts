@@ -149,7 +149,7 @@ export class MachineReconciler implements Reconciler {
     });
   }
 
-  /** The machine serves on, and counts again: a pause between two tries to drain it is over as well. */
+  /** One that was to be taken away serves on, and counts again: a pause between two tries to drain it is over as well. */
   private drop(id: string): void {
     const { inventory } = this.deps;
     if (inventory.get(id)?.intent?.kind === 'unbind') inventory.update(id, { coolUntil: 0 });
