@@ -4,6 +4,7 @@ import { VirtualClock } from '../lib/virtual-clock.ts';
 import type { ProviderMachine } from '../provider/provider-machine.ts';
 import { silentLog } from '../runtime/types.ts';
 import { Inventory } from './inventory.ts';
+import type { MachineIntent } from './record.ts';
 import { Setbacks } from './setbacks.ts';
 import { seen, toEast } from './testing/machines.ts';
 
@@ -211,6 +212,34 @@ describe('a cluster', () => {
     is('o', 'Configuring');
     is('o', 'Failed');
     expect(setbacks.clusters.restMs('east')).toBe(1_000);
+  });
+});
+
+describe('a provider that binds machines to another cluster than it was told to', () => {
+  const bind = (configureSent: boolean): MachineIntent => ({ kind: 'bind', to: { ...toEast, cluster: 'East' }, requirements: [], reason: '', decidedAt: 0, configureSent });
+  const strays = (id: string, configureSent = true): void => {
+    is(id, 'Idle');
+    inventory.setIntent(id, bind(configureSent));
+    is(id, 'Configured', { cluster: 'east' });
+  };
+
+  it('is asked for none more for that cluster for a while, longer each time, until one is bound to it', async () => {
+    strays('a');
+    expect([setbacks.clusterRestMs('East'), setbacks.clusterRestMs('east')]).toEqual([30_000, 0]);
+    await clock.advance(30_000);
+    strays('b');
+    expect(setbacks.clusterRestMs('East')).toBe(60_000);
+    await clock.advance(60_000);
+    is('c', 'Idle');
+    inventory.setIntent('c', bind(true));
+    is('c', 'Configuring', { cluster: 'East' });
+    strays('d');
+    expect(setbacks.clusterRestMs('East')).toBe(30_000);
+  });
+
+  it('is not one of which somebody else has asked it', () => {
+    strays('a', false);
+    expect(setbacks.clusterRestMs('East')).toBe(0);
   });
 });
 

@@ -10,6 +10,8 @@ import { Rests } from './rests.ts';
 const MACHINE = { minMs: 30_000, maxMs: 900_000 };
 /** A cluster whose operator cannot make a bootstrap blob, or where machines fail while they join. */
 const CLUSTER = { minMs: 1_000, maxMs: 30_000 };
+/** A cluster whose machines the provider binds to another one: each try more is a machine bought for nobody. */
+const STRAY = { minMs: 30_000, maxMs: 3_600_000 };
 /** An offer that is out of stock or beyond a quota. */
 const OFFER = { minMs: 30_000, maxMs: 300_000 };
 
@@ -22,15 +24,24 @@ export class Setbacks {
   readonly machines: Rests;
   readonly clusters: Rests;
   readonly offers: OfferRests;
+  private readonly strays: Rests;
+  private readonly log: Log;
   private readonly clock: Clock;
   private readonly inventory: OfferRestsOptions['inventory'];
 
   constructor({ clock, random, inventory, log }: { readonly clock: Clock; readonly random: Random; readonly inventory: OfferRestsOptions['inventory']; readonly log: Log }) {
     this.clock = clock;
     this.inventory = inventory;
+    this.log = log;
+    this.strays = new Rests(clock, random, STRAY);
     this.machines = new Rests(clock, random, MACHINE);
     this.clusters = new Rests(clock, random, CLUSTER);
     this.offers = new OfferRests({ clock, inventory, log, rests: new Rests(clock, random, OFFER) });
+  }
+
+  /** For how long nothing is configured for the cluster; 0 = it does not rest. */
+  clusterRestMs(cluster: string): number {
+    return Math.max(this.clusters.restMs(cluster), this.strays.restMs(cluster));
   }
 
   /** Feed it every change: providers accept at once, and fail later. */
@@ -39,6 +50,7 @@ export class Setbacks {
     if (!before || !after || before.seen.state !== after.seen.state) this.offers.observe(change);
     if (!before || !after || before.seen.state === after.seen.state) return;
     const was = before.seen.state;
+    this.lookForStray(change);
     switch (after.seen.state) {
       case 'Failed':
         if (was === 'Creating' || was === 'Configuring') this.machines.failed(id);
@@ -52,6 +64,16 @@ export class Setbacks {
       default:
         if (was === 'Failed') this.repaired(id);
     }
+  }
+
+  /** A provider that does not keep the cluster as it is named to it would be asked for one machine after the other. */
+  private lookForStray({ id, before, after }: InventoryChange): void {
+    const intent = before?.intent;
+    if (intent?.kind !== 'bind' || !intent.configureSent || !after || (after.seen.state !== 'Configuring' && after.seen.state !== 'Configured')) return;
+    const [asked, said] = [intent.to.cluster, after.seen.cluster];
+    if (said === asked) return this.strays.succeeded(asked);
+    const restMs = this.strays.failed(asked);
+    this.log.error({ machine: id, asked, said, restMs }, 'the provider has bound a machine to another cluster than it was told to; nothing more is configured for that cluster for a while');
   }
 
   /** Repaired at once it may fail again at once: it rests as if it had been refused. */
