@@ -92,6 +92,11 @@ export class TextMap<V> {
     return this.#places.slotOf(key) >= 0;
   }
 
+  /** Where the key lies for as long as it is there: few are beyond `size`. -1 = it is not there. */
+  slotOf(key: string): number {
+    return this.#places.slotOf(key);
+  }
+
   get(key: string): V | undefined {
     const slot = this.#places.slotOf(key);
     return slot < 0 ? undefined : this.#values[slot];

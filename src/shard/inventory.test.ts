@@ -288,6 +288,15 @@ it('remembers since when a machine is in its state', async () => {
   expect(inventory.get('m')?.since).toBe((since ?? 0) + 5_000);
 });
 
+it('tells the engine that a machine is gone, and no more, if it changed and went before the engine was told', () => {
+  const { inventory } = setUp();
+  for (const id of ['m', 'n']) inventory.observe(seen(id, 'Idle'), inventory.mark());
+  inventory.remove('m');
+  expect([inventory.isNewsForTheEngine('m'), inventory.engineBacklog]).toEqual([true, 2]);
+  expect(inventory.takeEngineChanges()).toMatchObject({ removed: ['m'], upserted: [{ id: 'n' }] });
+  expect([inventory.takeEngineChanges(), inventory.engineBacklog]).toEqual([undefined, 0]);
+});
+
 it('tells the engine of a machine that is gone, and not of one that went and came back', () => {
   const { inventory } = setUp();
   inventory.observe(seen('m', 'Idle'), inventory.mark());

@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import { KeySet } from '../lib/key-set.ts';
 import { TextMap, TextSet } from '../lib/text-map.ts';
 import { inTurns } from '../lib/turns.ts';
 import type { EngineMachine, MachineReason, Millis } from '../engine/types.ts';
@@ -39,7 +40,7 @@ export class Inventory {
   private readonly isHeld: (id: string) => boolean;
   private readonly records = new TextMap<MachineRecord>();
   private readonly listeners: ((change: InventoryChange) => void)[] = [];
-  private readonly dirty = new TextSet();
+  private readonly dirty = new KeySet(this.records);
   private readonly gone = new TextSet();
   private readonly withObstacle = new Set<string>();
   /** Grows with every start and end of a provider call; a List that began earlier may be older than that call's answer. */
@@ -82,6 +83,11 @@ export class Inventory {
   /** The machines about which something is decided that could not be carried out. */
   *hindered(): Iterable<MachineRecord> {
     for (const id of this.withObstacle) yield this.mustGet(id);
+  }
+
+  /** For ids of which most are those of machines here. */
+  newIdSet(): KeySet {
+    return new KeySet(this.records);
   }
 
   onChange(listener: (change: InventoryChange) => void): void {
@@ -246,10 +252,10 @@ export class Inventory {
   private forget(id: string): MachineRecord | undefined {
     const before = this.records.get(id);
     if (!before) return undefined;
+    this.dirty.delete(id); // before the record
     this.records.delete(id);
     this.count(before, undefined);
     this.touched.delete(id);
-    this.dirty.delete(id);
     this.withObstacle.delete(id);
     this.gone.add(id);
     return before;
@@ -327,7 +333,7 @@ function withoutDoubt(operation: Operation): Operation {
 }
 
 /** Takes `limit` members out of the set, if it has so many. */
-function take(set: TextSet, limit: number): string[] {
+function take(set: KeySet | TextSet, limit: number): string[] {
   const taken: string[] = [];
   for (const id of set) {
     if (taken.length >= limit) break;

@@ -1,7 +1,7 @@
 import type { MachineState } from '../../engine/types.ts';
 import { sleep } from '../../lib/clock.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { TextSet, type Texts } from '../../lib/text-map.ts';
+import type { Texts } from '../../lib/text-map.ts';
 import type { Random } from '../../lib/random.ts';
 import { inTurns } from '../../lib/turns.ts';
 import type { DecodedList, ListRequest, ProviderClient } from '../../provider/client.ts';
@@ -38,7 +38,7 @@ export interface ProviderStatus {
 }
 
 /** The machines of the provider that is polled, and of no other one. */
-export type PolledMachines = Pick<Inventory, 'size' | 'get' | 'all' | 'inTransition' | 'mark' | 'observe' | 'update' | 'remove'> & {
+export type PolledMachines = Pick<Inventory, 'size' | 'get' | 'all' | 'inTransition' | 'newIdSet' | 'mark' | 'observe' | 'update' | 'remove'> & {
   readonly tally: Pick<Inventory['tally'], 'countByState'>;
   /** Another provider has a machine of this id. */
   readonly isAnothers?: (id: string) => boolean;
@@ -151,15 +151,15 @@ export class ProviderPoller implements Runnable {
     const startedMono = clock.monotonic();
     const full = this.wantsFullList || this.cursor === undefined || startedMono - this.lastFullListMono >= settings.fullListMs || this.quarantine !== undefined;
     const mark = inventory.mark();
-    const named = new TextSet();
+    const named = inventory.newIdSet();
     let isFirst = true;
     // Machines that were touched meanwhile are newer than the List (`mark`), however many turns the merge takes.
     const merge = (machines: DecodedList['machines']): Promise<void> => {
       if (isFirst && !this.inDoubt) this.known = inventory.size;
       isFirst = false;
       return inTurns(machines, (seen) => {
-        if (full) named.add(seen.id);
         if (!this.options.isForeign(seen.id)) inventory.observe(seen, mark);
+        if (full) named.add(seen.id);
       }, MERGED_PER_TURN);
     };
     const answer = await this.list(full ? undefined : this.cursor, { signal, timeoutMs: settings.listDeadlineMs, onPart: merge });

@@ -1,3 +1,4 @@
+import type { KeySet } from '../../lib/key-set.ts';
 import type { Texts } from '../../lib/text-map.ts';
 import type { ProviderMachine } from '../../provider/provider-machine.ts';
 import type { Inventory } from '../inventory.ts';
@@ -53,6 +54,10 @@ export class Holdings {
   isAnothers(id: string): boolean {
     const machine = this.inventory.get(id);
     return machine !== undefined && machine.provider !== this.provider;
+  }
+
+  newIdSet(): KeySet {
+    return this.inventory.newIdSet();
   }
 
   mark(): number {
