@@ -41,6 +41,7 @@ class Places {
     if (this.#size === 0) return -1;
     if (this.keys[this.#last] === key) return this.#last;
     if (this.keys[this.#last + 1] === key) return ++this.#last;
+    if (key === this.#missed) return -1;
     const hash = this.#hashOf(key);
     const slot = this.#slots.get(key, hash);
     if (slot !== undefined) return (this.#last = slot);
@@ -54,6 +55,7 @@ class Places {
     const slot = this.#free.pop() ?? this.keys.length;
     this.keys[slot] = key;
     this.#slots.add(key, slot, this.#hashOf(key));
+    this.#missed = undefined;
     this.#size++;
     if (slot < this.#first) this.#first = slot;
     this.#last = slot;

@@ -74,7 +74,7 @@ export class MachineWriter implements Runnable {
 
   markDirty(id: string): void {
     // Most machines of a large fleet have no object and need none.
-    if (!this.writing.has(id) && !this.queue.has(id) && this.isWithoutObject(id)) {
+    if (!this.writing.has(id) && this.isWithoutObject(id)) {
       this.gone.delete(id);
       return;
     }
