@@ -5,6 +5,7 @@
  */
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { Machine } from '../api/gen/bigfleet/v1alpha1/provider.ts';
+import { ByteKey, ByteMap } from './byte-map.ts';
 import { kindOf, type MachineKind, type MachineLabels } from './machine-kind.ts';
 import { labelsFromWire, machineFromWire, type MachineResult, type RejectedMachine } from './provider-machine.ts';
 
@@ -25,8 +26,8 @@ export class ListedMachines {
   }
 }
 
-/** Kinds and labels may be different in each machine: then little is kept. */
-const MAX_KNOWN = 65_536;
+/** Kinds and labels may be different in each machine: then no more than so much is kept. */
+const MAX_KNOWN_BYTES = 4 * 2 ** 20;
 
 // Field numbers and wire types of Machine and HostRef.
 const ID = 10;
@@ -34,13 +35,19 @@ const HOST = 26;
 const LABELS = 82;
 const HOST_PROVIDER = 10;
 const HOST_REF = 18;
+// In the key of a kind, where the host ends; no field begins like that.
+const WITHOUT_REF = new Uint8Array([0]);
+const WITH_REF = new Uint8Array([1]);
 
 /** For one List: equal bytes give the very same kind and labels. */
 export class MachineReader {
   readonly #bytes: Buffer;
   readonly #reader: BinaryReader;
-  readonly #kinds = new Map<string, MachineKind>();
-  readonly #labels = new Map<string, MachineLabels>();
+  readonly #kinds = new ByteMap<MachineKind>(MAX_KNOWN_BYTES);
+  readonly #labels = new ByteMap<MachineLabels>(MAX_KNOWN_BYTES);
+  /** Of the machine that is being read. */
+  readonly #kindKey = new ByteKey();
+  readonly #labelKey = new ByteKey();
   #at = 0;
 
   constructor(list: Uint8Array) {
@@ -55,9 +62,10 @@ export class MachineReader {
 
   /** False, and nothing is added: it has to be decoded as a whole. */
   #readKnown(from: number, to: number, machines: ListedMachines): boolean {
-    let [id, host, labelBytes, kindBytes] = ['', '', '', ''];
-    let hostRef = '';
-    let run = from; // bytes of the kind from here on are not in `kindBytes` yet
+    let [id, hostRef] = ['', ''];
+    let run = from; // bytes of the kind from here on are not in its key yet
+    this.#kindKey.clear();
+    this.#labelKey.clear();
     this.#at = from;
     while (this.#at < to) {
       const field = this.#at;
@@ -65,43 +73,47 @@ export class MachineReader {
       const value = this.#valueOf(tag, to);
       if (value < 0) return false;
       if (tag !== ID && tag !== HOST && tag !== LABELS) continue;
-      if (run < field) kindBytes += this.#bytes.toString('latin1', run, field);
+      this.#kindKey.append(this.#bytes, run, field);
       run = this.#at;
-      if (tag === LABELS) labelBytes += this.#bytes.toString('latin1', field, run);
+      if (tag === LABELS) this.#labelKey.append(this.#bytes, field, run);
       else if (tag === ID) id = this.#bytes.toString('utf8', value, run);
       else {
-        const provider = this.#hostOf(value, run);
-        if (provider === undefined) return false;
-        [host, hostRef] = provider;
+        const ref = this.#hostOf(value, run);
+        if (ref === undefined) return false;
+        hostRef = ref;
       }
     }
     if (id === '') return false;
-    if (run < to) kindBytes += this.#bytes.toString('latin1', run, to);
-    const kindKey = `${host}\n${kindBytes}`;
-    let kind = this.#kinds.get(kindKey);
+    this.#kindKey.append(this.#bytes, run, to);
+    let kind = this.#kinds.get(this.#kindKey);
     if (kind === undefined) {
       const result = this.#whole(from, to);
       if ('rejected' in result) return false;
-      keep(this.#kinds, kindKey, (kind = kindOf(result.machine)));
+      this.#kinds.set(this.#kindKey, (kind = kindOf(result.machine)));
     }
-    let labels = this.#labels.get(labelBytes);
-    if (labels === undefined) keep(this.#labels, labelBytes, (labels = labelsFromWire(Machine.decode(Buffer.from(labelBytes, 'latin1')))));
+    let labels = this.#labels.get(this.#labelKey);
+    if (labels === undefined) {
+      labels = labelsFromWire(Machine.decode(this.#labelKey.bytes.subarray(0, this.#labelKey.length)));
+      this.#labels.set(this.#labelKey, labels);
+    }
     machines.add(id, hostRef, kind, labels);
     return true;
   }
 
-  /** What of the host belongs to the kind, and its ref; undefined: unusual. */
-  #hostOf(from: number, to: number): readonly [kind: string, ref: string] | undefined {
-    let [provider, ref] = ['', ''];
+  /** Its ref; what else it says belongs to the kind, and whether there is a ref. Undefined: unusual. */
+  #hostOf(from: number, to: number): string | undefined {
+    let ref = '';
     for (this.#at = from; this.#at < to; ) {
+      const field = this.#at;
       const tag = this.#varint();
       const value = this.#valueOf(tag, to);
       if (value < 0) return undefined;
-      if (tag === HOST_PROVIDER) provider = this.#bytes.toString('utf8', value, this.#at);
+      if (tag === HOST_PROVIDER) this.#kindKey.append(this.#bytes, field, this.#at);
       else if (tag === HOST_REF) ref = this.#bytes.toString('utf8', value, this.#at);
       else return undefined;
     }
-    return [`host ${ref === ''} ${provider.length} ${provider}`, ref];
+    this.#kindKey.append(ref === '' ? WITHOUT_REF : WITH_REF, 0, 1);
+    return ref;
   }
 
   /** Where the value of the field begins, after its length if it has one; goes behind it. -1 = there is no such field, or it does not end before `to`. */
@@ -150,9 +162,4 @@ export class MachineReader {
     if ('rejected' in result) machines.rejected.push(result.rejected);
     else machines.add(result.machine.id, result.machine.host?.ref ?? '', kindOf(result.machine), result.machine.labels);
   }
-}
-
-function keep<T>(known: Map<string, T>, key: string, value: T): void {
-  if (known.size >= MAX_KNOWN) known.clear();
-  known.set(key, value);
 }

@@ -27,8 +27,8 @@ export class MachinePacker {
     const newLabels: MachineLabels[] = [];
     return {
       ids, hostRefs, newKinds, newLabels,
-      kindOf: Uint32Array.from(kinds, (kind) => indexOf(this.kinds, kind, newKinds)),
-      labelsOf: Uint32Array.from(labels, (one) => indexOf(this.labels, one, newLabels)),
+      kindOf: indicesOf(kinds, this.kinds, newKinds),
+      labelsOf: indicesOf(labels, this.labels, newLabels),
     };
   }
 }
@@ -43,6 +43,12 @@ export class MachineUnpacker {
     for (const labels of newLabels) this.labels.push(sharedLabels(labels));
     return ids.map((id, nth) => machineOf(id, hostRefs[nth] as string, this.kinds[kindOf[nth] as number] as MachineKind, this.labels[labelsOf[nth] as number] as MachineLabels));
   }
+}
+
+function indicesOf<T>(all: readonly T[], known: Map<T, number>, isNew: T[]): Uint32Array {
+  const indices = new Uint32Array(all.length);
+  for (let nth = 0; nth < all.length; nth++) indices[nth] = indexOf(known, all[nth] as T, isNew);
+  return indices;
 }
 
 function indexOf<T>(known: Map<T, number>, one: T, isNew: T[]): number {
