@@ -9,6 +9,8 @@ import { MachinePacker } from './packed-machines.ts';
 
 /** So many machines are a millisecond's work for who receives them. */
 const PER_PART = 1_000;
+/** So much may be on its way here. With the 64 KiB that HTTP/2 begins with, a provider stops and waits a thousand times for a List of 68 MB. */
+const WINDOW_BYTES = 2 ** 20;
 
 interface Call {
   readonly abort: AbortController;
@@ -58,7 +60,7 @@ async function list({ id, address, filter, timeoutMs }: Extract<Ask, { kind: 'li
 function peerAt(address: string): Peer {
   if (peer?.address === address) return peer;
   peer?.close();
-  return (peer = new Peer(address, { credentials: providerCredentials(workerData as Tls | undefined) }));
+  return (peer = new Peer(address, { credentials: providerCredentials(workerData as Tls | undefined), channelOptions: { 'grpc-node.flow_control_window': WINDOW_BYTES } }));
 }
 
 function answer(message: Answer): void {
