@@ -1,6 +1,6 @@
 import type { MachineState } from './machine.ts';
 import type { PendingOperation, StoredMachine } from './state-store.ts';
-import { encodeMachine, frameMachine, frameRevision, stateOfWire } from './wire.ts';
+import { frameMachine, frameRevision, stateOfWire } from './wire.ts';
 
 /** One machine in memory: what is stored, its place in the order of change, and its bytes on the wire. */
 export interface Entry {
@@ -165,7 +165,7 @@ export class Inventory {
 
 /** The machine's bytes as an element of a list; encoded once per change. */
 export function frameOf(entry: Entry): Uint8Array {
-  return (entry.frame ??= frameMachine(encodeMachine(entry.stored.machine)));
+  return (entry.frame ??= frameMachine(entry.stored.machine));
 }
 
 /** The bytes of the machine alone. */
