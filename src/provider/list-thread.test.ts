@@ -115,6 +115,15 @@ describe('a List that is received on a thread of its own (D19)', () => {
     expect(there.machines.every(({ labels }) => Object.isFrozen(labels))).toBe(true);
   });
 
+  it('brings the labels of machines that each have their own', async () => {
+    const list = machines(1_500);
+    for (const { id, labels } of list.machines) labels.set('name', id);
+    const { port } = await provider(() => list);
+    const there = await connect(() => port).list({ isLarge: true });
+    expect(there.machines.map(({ labels }) => labels)).toEqual(list.machines.map(({ id }) => ({ name: id })));
+    expect(there.machines.every(({ labels }) => Object.isFrozen(labels))).toBe(true);
+  });
+
   it('fails when what the provider sends is no List', async () => {
     const { port } = await provider(() => ({ bytes: Buffer.from([10, 200, 1, 7]) }));
     const [here, there] = [await failure(connect(() => port).list()), await failure(connect(() => port).list({ isLarge: true }))];

@@ -40,7 +40,9 @@ export class MachineUnpacker {
 
   unpack({ ids, hostRefs, newKinds, kindOf, newLabels, labelsOf }: PackedMachines): ProviderMachine[] {
     for (const kind of newKinds) this.kinds.push(sharedKind(kind));
-    for (const labels of newLabels) this.labels.push(sharedLabels(labels));
+    // Where most machines have labels of their own, to look for others that say the same takes longer than all the rest.
+    const isVarious = newLabels.length > ids.length / 2;
+    for (const labels of newLabels) this.labels.push(isVarious ? Object.freeze(labels) : sharedLabels(labels));
     return ids.map((id, nth) => machineOf(id, hostRefs[nth] as string, this.kinds[kindOf[nth] as number] as MachineKind, this.labels[labelsOf[nth] as number] as MachineLabels));
   }
 }
