@@ -132,13 +132,13 @@ export class Inventory {
   }
 
   /** Ends a provider call: with the machine as the answer describes it, or with the error text. */
-  end(id: string, outcome: { readonly seen: ProviderMachine; readonly operationId: string } | CallFailure): void {
+  end(id: string, outcome: { readonly seen: ProviderMachine; readonly operationId: string; readonly retryAt?: Millis } | CallFailure): void {
     this.touch(id);
     const before = this.records.get(id);
     if (!before) return;
     if ('seen' in outcome) {
       // It was accepted under a token above those of all earlier tries: none of them can take effect any more.
-      const operation = before.operation && { ...withoutDoubt(before.operation), operationId: outcome.operationId, lastError: '' };
+      const operation = before.operation && { ...withoutDoubt(before.operation), operationId: outcome.operationId, lastError: '', ...(outcome.retryAt !== undefined && { retryAt: outcome.retryAt }) };
       this.adopt(before, outcome.seen, { ...before, busy: false, operation, obstacle: '' });
       return;
     }

@@ -179,6 +179,25 @@ describe('a machine', () => {
     expect(spells).toEqual([30_000, 60_000, 30_000]);
   });
 
+  it.each([['Speculative', 'Creating', 0], ['Idle', 'Configuring', 1_000]] as const)('that is %s again, for all its provider had begun, rests as if it had failed', async (first, begun, clusterRestMs) => {
+    const again = (configureSent: boolean): void => {
+      is('m', first);
+      inventory.setIntent('m', { kind: 'bind', to: toEast, requirements: [], reason: '', decidedAt: 0, configureSent });
+      is('m', begun);
+      is('m', first);
+    };
+    again(true);
+    expect([restOf('m'), setbacks.clusters.restMs('east')]).toEqual([30_000, clusterRestMs]);
+    await clock.advance(30_000);
+    expect(restOf('m')).toBe(0);
+    again(true);
+    expect(restOf('m')).toBe(60_000);
+    is('n', first);
+    is('n', begun);
+    is('n', first);
+    expect(restOf('n')).toBe(0); // nobody had asked for it
+  });
+
   it('that was repaired only later has rested already', async () => {
     is('m', 'Configuring');
     is('m', 'Failed');

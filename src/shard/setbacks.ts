@@ -1,3 +1,4 @@
+import type { MachineState } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import type { Log } from '../runtime/types.ts';
@@ -61,8 +62,17 @@ export class Setbacks {
         this.machines.succeeded(id);
         this.clusters.succeeded(after.seen.cluster);
         return;
+      case 'Idle':
+      case 'Speculative':
+        if (was === 'Failed') this.rest(id);
+        if (before.intent?.kind !== 'bind' || (was !== 'Creating' && was !== 'Configuring') || isArrived(was, after.seen.state)) return;
+        // It came to nothing, and the provider does not call it Failed.
+        this.machines.failed(id);
+        if (was === 'Configuring') this.clusters.failed(before.intent.to.cluster);
+        this.rest(id);
+        return;
       default:
-        if (was === 'Failed') this.repaired(id);
+        if (was === 'Failed') this.rest(id);
     }
   }
 
@@ -77,7 +87,7 @@ export class Setbacks {
   }
 
   /** Repaired at once it may fail again at once: it rests as if it had been refused. */
-  private repaired(id: string): void {
+  private rest(id: string): void {
     const restMs = this.machines.restMs(id);
     const until = this.clock.now() + restMs;
     if (restMs === 0 || (this.inventory.get(id)?.coolUntil ?? 0) >= until) return;
@@ -87,4 +97,8 @@ export class Setbacks {
       if (this.inventory.get(id)?.coolUntil === until) this.inventory.update(id, { coolUntil: 0 });
     });
   }
+}
+
+function isArrived(was: MachineState, now: MachineState): boolean {
+  return was === 'Creating' && now === 'Idle';
 }

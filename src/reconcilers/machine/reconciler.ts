@@ -266,13 +266,15 @@ export class MachineReconciler implements Reconciler {
       try {
         const ack = await send({ ...this.limits(kind, signal), ...pass, onSequence: (sequence) => inventory.sent(id, sequence) });
         answered();
-        if (ack.machine) inventory.end(id, { seen: ack.machine, operationId: ack.operationId });
+        // Accepted, and nothing has begun: not asked again at once, as long as it goes on like that.
+        const again = ack.machine?.state === now.seen.state ? clock.now() + this.jittered(Math.min(RETRY_MAX_MS, UNANSWERED_RETRY_MS * 2 ** (attempts - 1))) : undefined;
+        if (ack.machine) inventory.end(id, { seen: ack.machine, operationId: ack.operationId, ...(again !== undefined && { retryAt: again }) });
         // Accepted, but the record that came with it is unusable: the next look may bring a better one.
         else inventory.end(id, { error: ack.rejected ? `${ack.rejected.field} ${ack.rejected.text}` : 'the answer names no machine', recheck: true });
         this.deps.gate.answered();
         this.deps.onAnswered(kind);
         this.deps.onOutcome(kind, 'success', (clock.monotonic() - startedMono) / 1000);
-        return done;
+        return again === undefined ? done : this.untilRested(id);
       } catch (error) {
         if (error instanceof ProviderError && !error.isAmbiguous) answered();
         try {
