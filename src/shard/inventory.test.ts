@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { encodeShardMetadata } from '../api/shard-metadata.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import type { ProviderMachine } from '../provider/provider-machine.ts';
 import { Inventory } from './inventory.ts';
@@ -306,6 +307,21 @@ it('tells the engine of a machine that is gone, and not of one that went and cam
   inventory.remove('n');
   inventory.observe(seen('n', 'Idle'), inventory.mark());
   expect(inventory.takeEngineChanges()).toMatchObject({ removed: ['m'], upserted: [{ id: 'n' }] });
+});
+
+it('believes the provider rather than the object of a machine about whom it serves, and the object where the provider echoes nothing', () => {
+  const notes = { needFingerprint: 'old', group: 'g', priority: 10, interruptionBucket: 1, reclamationBucket: 1 };
+  const bound = (shardMetadata: ReadonlyMap<string, string>): ProviderMachine => seen('m', 'Configured', { cluster: 'east', shardMetadata });
+  for (const [echo, expected] of [[encodeShardMetadata({ ...notes, needFingerprint: 'new', priority: 1000 }), ['new', 1000]], [new Map<string, string>(), ['old', 10]]] as const) {
+    const inventory = new Inventory(new VirtualClock());
+    inventory.recall(bound(encodeShardMetadata(notes)), 'metal');
+    inventory.observe(bound(echo), inventory.mark(), 'metal');
+    const assigned = inventory.get('m')?.assigned;
+    expect([assigned?.fingerprint, assigned?.priority]).toEqual(expected);
+    // From then on it is known, whatever comes.
+    inventory.observe(bound(encodeShardMetadata({ ...notes, needFingerprint: 'other' })), inventory.mark(), 'metal');
+    expect(inventory.get('m')?.assigned?.fingerprint).toBe(expected[0]);
+  }
 });
 
 it('tells the engine which of the Failed machines have a host still', () => {

@@ -36,8 +36,10 @@ export function settleAssignment(record: MachineRecord | undefined, seen: Provid
   if (!BOUND.has(seen.state) || !seen.cluster) return undefined;
   const intent = record?.intent;
   if (intent?.kind === 'bind' && intent.to.cluster === seen.cluster) return intent.to;
-  if (record?.assigned && record.assigned.cluster === seen.cluster) return record.assigned;
-  return decodeAssignment(seen);
+  const known = record?.assigned;
+  if (known?.cluster !== seen.cluster) return decodeAssignment(seen);
+  // Known from its object alone, which may have been written before the machine was bound anew (ADR-0010).
+  return record?.isListed === false && assignmentNotes(seen).needFingerprint !== undefined ? decodeAssignment(seen) : known;
 }
 
 function decodeAssignment(seen: ProviderMachine): Assignment {
