@@ -34,13 +34,13 @@ const KINDS: Readonly<Record<MachineReason['code'], DecisionKind>> = {
 };
 
 /** The engine's reason as the wire tells it: a code, its operands, and `text`, the one sentence that everything prints. */
-export function machineExplanation(reason: MachineReason, text: string, decidedAtMs = 0): Explanation {
+export function machineExplanation(reason: MachineReason, told: { readonly code: string; readonly text: string }, decidedAtMs = 0): Explanation {
   const { code, ...operands } = reason;
   return {
     kind: KINDS[code],
-    code,
+    code: told.code,
     operands: Object.entries(operands).map(([name, value]) => ({ name, value: String(value) })),
-    text,
+    text: told.text,
     decidedAtUnixNanos: nanos(decidedAtMs),
   };
 }

@@ -11,7 +11,7 @@ import { formatResources, parseResources } from '../api/resource-vector.ts';
 import type { MachineReason, NeedVerdict, NodeHint } from '../engine/types.ts';
 import { capacityTypeToWire, stateToWire } from '../provider/kit/wire.ts';
 import { finishInTurns, inTurns, nextTurn, sortedInTurns } from '../lib/turns.ts';
-import { tellMachine } from '../shard/machine-telling.ts';
+import { codeOf, tellMachine } from '../shard/machine-telling.ts';
 import { isSatisfied } from '../shard/need-telling.ts';
 import type { PlannedState } from '../shard/planned-state.ts';
 import { clusterOf } from '../shard/record.ts';
@@ -225,7 +225,7 @@ export class ShardView {
         lastError: operation.lastError,
         nextAttemptUnixNanos: 0n,
       },
-      why: record.why && machineExplanation(record.why, tellMachine(record), intent?.decidedAt),
+      why: record.why && machineExplanation(record.why, { code: codeOf(record.why, record.withheld), text: tellMachine(record) }, intent?.decidedAt),
     };
   }
 }

@@ -295,6 +295,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       mode: () => settings.current.mode,
       mayTakeAway: () => rooms.isSomeTrusted && mayTakeAway(),
       mayAcquire: () => rooms.unseen.size === 0,
+      whyWithheld: () => troubles.withheld(),
       cycleMs: () => settings.current.cycleMs,
       onActions: (kinds, outcome) => report.acted(kinds, outcome),
       onPlanDiffers: () => metrics.planDifferences.inc(),

@@ -192,6 +192,15 @@ export class Inventory {
     this.tell({ id, before, after });
   }
 
+  /** What the last plan says of the machine is not done, and why; undefined = it is. */
+  withhold(id: string, withheld: string | undefined): void {
+    const before = this.records.get(id);
+    if (!before || before.withheld === withheld) return;
+    const after = { ...before, withheld };
+    this.records.set(id, after);
+    this.tell({ id, before, after });
+  }
+
   /** The machine is no more. */
   remove(id: string): void {
     const before = this.forget(id);
@@ -281,6 +290,7 @@ export class Inventory {
       heldBy: sameState ? base?.heldBy : undefined, // else the next roll-up says it again
       obstacle: sameState ? (base?.obstacle ?? '') : '',
       missedLists: 0,
+      withheld: base?.withheld,
       why: base?.why,
     };
     const finished = after.intent === undefined && before?.intent !== undefined;

@@ -7,7 +7,7 @@ import type { Condition, Machine } from '../api/types.ts';
 import type { CapacityType, ResourceVector } from '../engine/types.ts';
 import { timestamp } from '../lib/timestamp.ts';
 import type { ProviderMachine } from '../provider/provider-machine.ts';
-import { tellMachine } from './machine-telling.ts';
+import { codeOf, tellMachine } from './machine-telling.ts';
 import type { MachineRecord, MachineIntent } from './record.ts';
 
 export interface MachineIdentity {
@@ -153,7 +153,7 @@ function statusOf(record: MachineRecord, generation: number): NonNullable<Machin
     interruptionProbability: seen.interruptionProbability,
     resources: Object.fromEntries(formatResources(seen.allocatable)),
     ...(Object.keys(seen.labels).length > 0 && { labels: seen.labels }),
-    ...(why && { reason: why.code, message: tellMachine(record) }),
+    ...(why && { reason: codeOf(why, record.withheld), message: tellMachine(record) }),
     ...(operation && {
       operation: {
         kind: operation.kind,

@@ -118,6 +118,8 @@ export interface MachineRecord {
   readonly obstacle: string;
   /** Consecutive successful full Lists that did not name it. */
   readonly missedLists: number;
+  /** Why what the last plan says of it is not done; absent = it is, or nothing is to be done. */
+  readonly withheld?: string | undefined;
   /** The engine's current reason. */
   readonly why: MachineReason | undefined;
 }

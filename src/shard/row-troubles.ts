@@ -23,6 +23,8 @@ export interface RowTrouble {
 export interface Troubles extends ReadonlyMap<string, RowTrouble> {
   /** Why nothing that is planned is decided at present. */
   readonly withheld?: string;
+  /** Neither acquired nor taken away: the mode says so. */
+  readonly isPaused?: boolean;
 }
 
 export interface RowTroublesDeps {
@@ -57,9 +59,14 @@ export class RowTroubles {
       troubles.set(key, { words: calm.words, isPresent: present.has(key), wasRefused: past.has(key), onTheWay: onTheWay.get(key) ?? 0 });
     }
     this.said = said;
+    const withheld = this.withheld();
+    return withheld === '' ? troubles : Object.assign(troubles, { withheld, isPaused: this.deps.mode() !== 'Active' });
+  }
+
+  /** Why something that is planned is not decided; '' = everything is. */
+  withheld(): string {
     const mode = this.deps.mode();
-    const withheld = mode === 'Active' ? (this.deps.obstacle?.() ?? '') : `the shard is in mode ${mode}`;
-    return withheld === '' ? troubles : Object.assign(troubles, { withheld });
+    return mode === 'Active' ? (this.deps.obstacle?.() ?? '') : `the shard is in mode ${mode}`;
   }
 
   /** What was said last, as long as it is the same trouble and not too old. */

@@ -39,6 +39,7 @@ function setUp(options: { engine?: Engine; audit?: AuditLog } = {}) {
     mode: () => settings.mode,
     mayTakeAway: () => settings.mayTakeAway,
     mayAcquire: () => settings.mayAcquire,
+    whyWithheld: () => `the shard is in mode ${settings.mode}`,
     cycleMs: () => settings.cycleMs,
     onPlanned: (planned, facts) => told.push({ plan: planned, facts }),
     onActions: (kinds, outcome) => acted.push([outcome, Object.fromEntries(kinds)]),
@@ -276,19 +277,32 @@ it('takes nothing for demand while machines that serve are not known, neither fr
 describe('a shard that is not Active', () => {
   it.each([['DryRun', 'dryrun'], ['Paused', 'suppressed']] as const)('%s: plans, reports and audits as %s, and decides nothing', async (mode, outcome) => {
     const t = setUp({ engine: scripted([action({ kind: 'Delete' }), action({ kind: 'Withdraw', machineId: 'n' })]).engine });
-    t.inventory.observe(seen('m', 'Idle'), 0);
+    for (const id of ['m', 'o']) t.inventory.observe(seen(id, 'Idle'), 0);
     t.settings.mode = mode;
     await t.cycle();
     expect(t.inventory.get('m')?.intent).toBeUndefined();
+    expect([t.inventory.get('m')?.withheld, t.inventory.get('o')?.withheld]).toEqual([`the shard is in mode ${mode}`, undefined]);
     expect(t.audited).toEqual([[1, ['Delete', 'Withdraw'], outcome]]);
     expect(t.told[0]?.facts.withheld).toBe(2);
     expect(t.acted).toEqual([[outcome, { Delete: 1, Withdraw: 1 }]]);
     t.settings.mode = 'Active';
     await t.cycle();
-    expect(t.inventory.get('m')?.intent?.kind).toBe('release');
+    expect(t.inventory.get('m')).toMatchObject({ intent: { kind: 'release' }, withheld: undefined });
     expect(t.told[1]?.facts).toMatchObject({ cycle: 2, withheld: 0 });
     expect(t.acted[1], 'there is no machine n').toEqual(['decided', { Delete: 1 }]);
   });
+});
+
+it('a machine is not said to be withheld any more once nothing is planned for it', async () => {
+  const actions = [action({ kind: 'Delete' })];
+  const t = setUp({ engine: scripted(actions).engine });
+  t.inventory.observe(seen('m', 'Idle'), 0);
+  t.settings.mode = 'DryRun';
+  await t.cycle();
+  expect(t.inventory.get('m')?.withheld).toBe('the shard is in mode DryRun');
+  actions.pop();
+  await t.cycle();
+  expect(t.inventory.get('m')).toMatchObject({ withheld: undefined, intent: undefined });
 });
 
 describe('trouble', () => {

@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { differenceBetween, kept } from '../../engine/compare-plans.ts';
 import { explainMachine } from '../../engine/explain.ts';
 import type { Action, ActionKind, Engine, Plan } from '../../engine/types.ts';
+import { TextSet } from '../../lib/text-map.ts';
 import { PER_TURN, inTurns, nextTurn } from '../../lib/turns.ts';
 import { after } from '../../runtime/types.ts';
 import type { Log, ReconcileContext, Reconciler, Result } from '../../runtime/types.ts';
@@ -43,6 +44,8 @@ export interface CycleDeps {
   readonly mayTakeAway: () => boolean;
   /** Whether all that serves is known; else demand may look unmet that is not, and neither free machines nor others' are taken for it. Absent = it is. */
   readonly mayAcquire?: () => boolean;
+  /** Why what is planned is not done, in words, where it is not. */
+  readonly whyWithheld?: () => string;
   readonly cycleMs: () => number;
   /** In the turn of the plan, before another roll-up can be accepted; its actions are being decided. */
   readonly onPlanned: (plan: Plan, facts: CycleFacts) => void;
@@ -69,6 +72,8 @@ export class CycleReconciler implements Reconciler {
   private readonly deps: CycleDeps;
   private cycle = 0;
   private readonly untold: DemandChange[] = [];
+  /** Machines about which the last plan decided what is not done. */
+  private withheld = new TextSet();
 
   constructor(deps: CycleDeps) {
     this.deps = deps;
@@ -103,6 +108,7 @@ export class CycleReconciler implements Reconciler {
       if (!isFirst) await nextTurn();
       this.carryOut(part, { isWithheld, mode }, now);
     }
+    await this.tellWithheld(mode === 'Active' && mayAcquire ? [] : plan.actions.filter(isWithheld));
     const { machineReasons } = plan;
     await inTurns(machineReasons.changed, (id) => this.deps.inventory.explain(id, machineReasons.get(id)));
     const untilWake = plan.wakeAt === undefined ? Infinity : Math.max(1, plan.wakeAt - now);
@@ -153,6 +159,22 @@ export class CycleReconciler implements Reconciler {
     }
   }
 
+  /** Who looks at a machine must not read that something was done to it which was only planned. */
+  private async tellWithheld(actions: readonly Action[]): Promise<void> {
+    const { inventory, whyWithheld } = this.deps;
+    if (actions.length === 0 && this.withheld.size === 0) return;
+    const now = new TextSet();
+    const why = whyWithheld?.() ?? 'nothing is done at present';
+    await inTurns(actions, ({ machineId }) => {
+      now.add(machineId);
+      inventory.withhold(machineId, why);
+    });
+    await inTurns(this.withheld, (id) => {
+      if (!now.has(id)) inventory.withhold(id, undefined);
+    });
+    this.withheld = now;
+  }
+
   private carryOut(actions: readonly Action[], { isWithheld, mode }: { readonly isWithheld: (action: Action) => boolean; readonly mode: Mode }, now: number): void {
     const decided = actions.filter((action) => !isWithheld(action));
     const withheld = actions.filter(isWithheld);
@@ -187,6 +209,7 @@ export class CycleReconciler implements Reconciler {
     if (!inventory.get(action.machineId) || inventory.isNewsForTheEngine(action.machineId)) return false;
     inventory.setIntent(action.machineId, intentOf(action, now));
     inventory.explain(action.machineId, action.reason);
+    inventory.withhold(action.machineId, undefined);
     return true;
   }
 }
