@@ -56,6 +56,8 @@ describe('two plans', () => {
 it.each([[[], 'found [], expected an object'], [{}, 'format: found nothing'], [{ format: 'bigfleet.engine.plan/v1' }, 'actions: found nothing, expected a list'],
   [{ ...plan(), format: 'bigfleet.engine.plan/v2' }, 'format: found "bigfleet.engine.plan/v2", expected "bigfleet.engine.plan/v1"'],
   [{ ...plan(), actions: [{}] }, 'actions[0].machineId: found nothing'], [{ ...plan(), verdicts: [null] }, 'verdicts[0]: found null, expected an object'],
+  [{ ...plan(), actions: [{ machineId: 'm' }] }, 'actions[0].reason: found nothing, expected an object'], [{ ...plan(), reasons: [{ machines: ['m'], reason: {} }] }, 'reasons[0].reason.code: found nothing'],
+  [{ ...plan(), reasons: [{ machines: ['m{1..'], reason: { code: 'Failed' } }] }, 'reasons[0].machines'],
   [{ ...plan(), reasons: [{ reason: {} }] }, 'reasons[0].machines: found nothing, expected a list'], [{ ...plan(), memory: [{ what: 'x' }] }, 'memory[0].key'], [{ ...plan(), stats: 1 }, 'stats: found 1']])('%j is no plan', (value, message) => {
   expect(() => parsePlanReport(value)).toThrow(expect.objectContaining({ name: 'SnapshotError', message: expect.stringContaining(message) as string }));
 });

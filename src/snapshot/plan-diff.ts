@@ -26,7 +26,10 @@ export function parsePlanReport(value: unknown, path = ''): PlanReport {
     listOf((entry, at) => {
       const named = objectAt(entry, at);
       for (const name of texts) text(named[name], within(at, name));
-      if (field === 'reasons') listOf(text)(named['machines'], within(at, 'machines'));
+      if (field === 'reasons') {
+        for (const pattern of listOf(text)(named['machines'], within(at, 'machines'))) expandPattern(pattern, within(at, 'machines'));
+      }
+      if (field === 'actions' || field === 'reasons') text(objectAt(named['reason'], within(at, 'reason'))['code'], within(within(at, 'reason'), 'code'));
     })(report[field], within(path, field));
   }
   objectAt(report['stats'], within(path, 'stats'));
