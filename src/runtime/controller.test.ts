@@ -136,6 +136,26 @@ describe('outcomes', () => {
 });
 
 describe('concurrency', () => {
+  test.each([1, 2, 3, 50])('as many as there are workers, %d, run side by side, in every burst, however the one before it ended', async (workers) => {
+    const { controller, ended } = start({ workers });
+    for (let burst = 0; burst < 6; burst++) {
+      const keys = Array.from({ length: 2 * workers + burst }, (_, i) => `${String(burst)}-${String(i)}`);
+      for (const key of keys) controller.enqueue(key);
+      let left = keys.length;
+      while (left > 0) {
+        await clock.advance(0);
+        const calls = running.waitingItems.slice();
+        expect(calls).toHaveLength(Math.min(workers, left));
+        // All at once in one burst, one after the other in the next.
+        const ending = burst % 2 === 0 ? calls.length : 1;
+        for (let i = 0; i < ending; i++) (await running.next()).resolve(done);
+        left -= ending;
+      }
+    }
+    stop.abort();
+    await ended;
+  });
+
   test('different keys run side by side up to the number of workers; one key never does', async () => {
     const { controller } = start({ workers: 2 });
     for (const key of ['a', 'b', 'c']) controller.enqueue(key);

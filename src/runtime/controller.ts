@@ -50,6 +50,10 @@ class QueueController implements Controller {
   private readonly options: ControllerOptions;
   private readonly queue: WorkQueue;
   private readonly running = new Set<AbortController>();
+  private readonly workers = new Set<Promise<void>>();
+  /** Workers without a key. One is enough: whoever gets a key sees to it that another one waits for the next. */
+  private waiting = 0;
+  private hired = 0;
 
   constructor(options: ControllerOptions) {
     this.options = options;
@@ -70,18 +74,33 @@ class QueueController implements Controller {
     const stopped = Promise.withResolvers<void>();
     const onAbort = (): void => stopped.resolve();
     signal.addEventListener('abort', onAbort, { once: true });
-    const workers = Array.from({ length: this.options.workers ?? 1 }, () => this.work());
+    this.hire();
     await stopped.promise;
     await this.drain();
     // Whoever still runs ignores its signal; waiting longer would hold up the stop of the whole process.
-    if (this.running.size === 0) await Promise.all(workers);
+    if (this.running.size === 0) await Promise.all(this.workers);
+  }
+
+  /** There may be very many workers, and mostly few are needed: they come and go with the keys. */
+  private hire(): void {
+    if (this.hired >= (this.options.workers ?? 1)) return;
+    this.hired++;
+    const worker = this.work();
+    this.workers.add(worker);
+    void worker.then(() => this.workers.delete(worker));
   }
 
   private async work(): Promise<void> {
-    for (let key = await this.queue.get(); key !== undefined; key = await this.queue.get()) {
+    do {
+      this.waiting++;
+      const key = await this.queue.get();
+      this.waiting--;
+      if (key === undefined) break;
+      if (this.waiting === 0) this.hire();
       await this.reconcile(key);
       this.queue.done(key);
-    }
+    } while (this.waiting === 0);
+    this.hired--;
   }
 
   /** What is queued is dropped: level-based work is found again after a restart. What runs may finish. */

@@ -9,7 +9,7 @@ import type { ShardMetrics } from '../metrics.ts';
 import type { ProviderRoom } from './room.ts';
 
 /** Far more than may call at a time: who waits for a turn at the provider must not keep others from asking for theirs. */
-const MACHINE_WORKERS = 2_048;
+const MACHINE_WORKERS = 32_768;
 /** Each part of a step has its own deadline; waiting for a turn may take longer than all of them. */
 const MACHINE_DEADLINE_MS = 86_400_000;
 /** So many machines of one cluster are made ready for it at a time: asked for, or waiting with a bootstrap blob that ages. */
