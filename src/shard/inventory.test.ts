@@ -151,13 +151,14 @@ describe('what a List says', () => {
     expect(inventory.get('m')).toMatchObject({ seen: { state: 'Speculative' }, recheck: true, busy: true });
   });
 
-  it('does not overwrite the answer of a call that was made after the List was asked for', () => {
+  it.each([['before', 0], ['during', 1]])('does not overwrite the answer of a call that ended after the List was asked for, %s the call', (_, nth) => {
     const { inventory } = setUp();
     inventory.observe(seen('m', 'Speculative'), inventory.mark());
-    const beforeTheCall = inventory.mark();
+    const marks = [inventory.mark()];
     inventory.begin('m', operation);
+    marks.push(inventory.mark());
     inventory.end('m', { seen: seen('m', 'Creating'), operationId: 'op-1' });
-    inventory.observe(seen('m', 'Speculative'), beforeTheCall);
+    inventory.observe(seen('m', 'Speculative'), marks[nth] as number);
     expect(inventory.get('m')).toMatchObject({ seen: { state: 'Creating' }, recheck: true });
     inventory.observe(seen('m', 'Idle'), inventory.mark());
     expect(inventory.get('m')).toMatchObject({ seen: { state: 'Idle' }, recheck: false });
