@@ -154,7 +154,7 @@ describe('after a restart', () => {
     const [name] = fs.readdirSync(join(directory, 'data')).filter((n) => n.startsWith('state-'));
     const file = join(directory, 'data', name!);
     const lines = fs.readFileSync(file, 'utf8').split('\n');
-    fs.writeFileSync(file, `${lines.slice(0, 2).join('\n')}\n`); // the header and the first machine
+    fs.writeFileSync(file, `${lines.slice(0, 3).join('\n')}\n`); // the header, the first machine, and the mark that the file can be used
     const after = await start(new ScriptedBackend({ instances: [slot('m-1'), slot('m-2')] }), 'data');
     expect((await after.rpc.list()).machines.map((m) => m.id)).toEqual(['m-1', 'm-2']);
     await after.close();

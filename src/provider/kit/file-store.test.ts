@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { slot } from '../testing/scripted-backend.ts';
+import { DiskRecorder } from '../testing/disk-recorder.ts';
 import { openFileStore, type FileStoreOptions } from './file-store.ts';
 import { machineOf } from './machine.ts';
 import type { StateChange, StateStore } from './state-store.ts';
@@ -29,6 +30,10 @@ async function reopen(): Promise<StateStore> {
 const fence = (n: number): StateChange => ({ fence: { shardId: 's', machineId: `m-${n}`, epoch: 2n ** 63n - 1n, sequence: -BigInt(n) } });
 const files = (): string[] => fs.readdirSync(directory).filter((name) => /^state-\d+\.jsonl$/.test(name)).sort();
 const path = (): string => join(directory, files()[0]!);
+/** Lets turns of the event loop pass until the present file is of this generation. */
+async function compacted(generation: number): Promise<void> {
+  while (files().join() !== `state-0000000${generation}.jsonl`) await new Promise((resolve) => setImmediate(resolve));
+}
 
 describe('the file store', () => {
   it('returns what was put in: odd keys, 64-bit numbers, bytes', async () => {
@@ -75,8 +80,11 @@ describe('the file store', () => {
     expect(() => again.load()).toThrow(/:3: damaged: the checksum is wrong/);
   });
 
-  it('goes on with a file of the version before, whose lines have no checksum', async () => {
-    fs.writeFileSync(join(directory, 'state-00000001.jsonl'), '{"format":"bigfleet-provider-state","version":1}\n{"fence":["s","m-1","9223372036854775807","-1"]}\n');
+  it.each([
+    ['before', '{"format":"bigfleet-provider-state","version":2}\n9c226ae7 {"fence":["s","m-1","9223372036854775807","-1"]}\n'],
+    ['before that, whose lines have no checksum', '{"format":"bigfleet-provider-state","version":1}\n{"fence":["s","m-1","9223372036854775807","-1"]}\n'],
+  ])('goes on with a file of the version %s', async (_which, text) => {
+    fs.writeFileSync(join(directory, 'state-00000001.jsonl'), text);
     const first = store();
     expect([...first.load()!]).toEqual([fence(1)]);
     first.append(fence(2));
@@ -86,15 +94,46 @@ describe('the file store', () => {
     expect([...(await reopen()).load()!]).toEqual([fence(1), fence(2), fence(3)]);
   });
 
-  it('treats a file that was cut within its very first line as new', async () => {
+  it.each<[string, (whole: Buffer) => Buffer, RegExp]>([
+    ['is empty', () => Buffer.alloc(0), /state-00000001\.jsonl:1: damaged: it has no complete line\. Restore .* or move the directory away/],
+    ['is all zeros', (whole) => Buffer.alloc(whole.length), /:1: damaged: it has no complete line/],
+    ['is garbage without a newline', (whole) => Buffer.alloc(whole.length, 0xa7), /:1: damaged: it has no complete line/],
+    ['ends within its first line', (whole) => whole.subarray(0, 7), /:1: damaged: it has no complete line/],
+    ['has only its first line', (whole) => whole.subarray(0, whole.indexOf('\n') + 1), /:2: damaged: it ends before it can have been used/],
+    ['has only the first line of the version before', () => Buffer.from('{"format":"bigfleet-provider-state","version":2}\n'), /:2: damaged: it ends before/],
+    ['is of a version to come', () => Buffer.from('{"format":"bigfleet-provider-state","version":4}\n'), /:1: not a provider state file of this version\. Restore/],
+  ])('never takes a file for a first start that %s, and leaves it as it is', async (_what, harm, message) => {
     store().load();
     open[0]!.append(fence(1));
     await open[0]!.close();
-    fs.truncateSync(path(), 7);
+    const harmed = harm(fs.readFileSync(path()));
+    fs.writeFileSync(path(), harmed);
     const again = await reopen();
-    expect(again.load()).toBeUndefined();
-    again.append(fence(2));
-    expect([...(await reopen()).load()!]).toEqual([fence(2)]);
+    expect(() => again.load()).toThrow(message);
+    expect(() => again.append(fence(2))).toThrow('the state has not been read');
+    expect(fs.readFileSync(path())).toEqual(harmed);
+  });
+
+  it('refuses a snapshot that was cut, wherever, and keeps the file before it', async () => {
+    const one = store({ compactAfterLines: 20 });
+    one.load();
+    for (let i = 0; i < 20; i++) one.append(fence(i));
+    const before = fs.readFileSync(path());
+    one.maybeCompact(() => Array.from({ length: 20 }, (_, i) => fence(i)));
+    await compacted(2);
+    await one.close();
+    const whole = fs.readFileSync(path());
+    fs.writeFileSync(join(directory, 'state-00000001.jsonl'), before); // as if the process had ended between rename and removal
+    const newest = join(directory, 'state-00000002.jsonl');
+    for (let cut = 1; cut < whole.length; cut += 17) {
+      fs.writeFileSync(newest, whole.subarray(0, whole.length - cut));
+      const again = await reopen();
+      expect(() => again.load()).toThrow(/state-00000002\.jsonl:\d+: damaged: it /);
+    }
+    expect(files()).toEqual(['state-00000001.jsonl', 'state-00000002.jsonl']);
+    fs.writeFileSync(newest, whole);
+    expect([...(await reopen()).load()!]).toHaveLength(20);
+    expect(files()).toEqual(['state-00000002.jsonl']);
   });
 
   it('names the file and the line of any other damage', async () => {
@@ -114,12 +153,12 @@ describe('the file store', () => {
       }
     };
     expect(await damage(2, '{"fence":["s","m"')).toMatch(/state-00000001\.jsonl:3: damaged: .*Restore/);
-    expect(await damage(3, lines[3]!.replace('"-2"', '"-1"'))).toMatch(/:4: damaged: the checksum is wrong/);
-    expect(await damage(3, lines[2]!)).toMatch(/:4: damaged: the checksum is wrong/); // a line that stands in for another
-    lines[0] = header.replace('2', '1'); // older files have lines without a checksum
+    expect(await damage(4, lines[4]!.replace('"-2"', '"-1"'))).toMatch(/:5: damaged: the checksum is wrong/);
+    expect(await damage(4, lines[3]!)).toMatch(/:5: damaged: the checksum is wrong/); // a line that stands in for another
+    lines[0] = header.replace('3', '1'); // older files have lines without a checksum
     expect(await damage(4, '{"fence":["s","m","x","1"]}')).toMatch(/:5: damaged: fence\[2\]: must be a whole number/);
     expect(await damage(1, '{"machine":{"operations":{},"revision":1,"record":{"shardMetadata":[],"id":7}}}')).toMatch(/:2: damaged: machine.record.id: must be a string/);
-    expect(await damage(4, lines[4]!.replace('"-3"', '"-1"'))).toMatch(/:5: damaged: the checksum is wrong/);
+    expect(await damage(5, lines[5]!.replace('"-3"', '"-1"'))).toMatch(/:6: damaged: the checksum is wrong/);
     expect(await damage(0, 'hello')).toMatch(/:1: not a provider state file/);
   });
 
@@ -182,30 +221,82 @@ describe('the file store', () => {
     expect(files()).toEqual(['state-00000001.jsonl']);
   });
 
+  it('makes its first file aside: it has its name only when its first line is on the disk', async () => {
+    const one = store({ durability: 'disk' });
+    one.load();
+    using disk = new DiskRecorder(directory);
+    one.append(fence(1));
+    const size = fs.statSync(path()).size;
+    expect(disk.events).toEqual([`sync state-00000001.jsonl.tmp ${size}`, 'rename state-00000001.jsonl', 'sync directory']);
+    expect(fs.readFileSync(path(), 'utf8')).toContain('m-1');
+    one.append(fence(2));
+    expect(disk.events).toHaveLength(3);
+  });
+
+  it.each(['rename', 'sync directory'])('has no file after a first line that could not be stored (%s), and the next is the first', async (step) => {
+    const one = store({ durability: 'disk' });
+    one.load();
+    {
+      using _disk = new DiskRecorder(directory, (event) => {
+        if (event.startsWith(step)) throw new Error('ENOSPC');
+      });
+      expect(() => one.append(fence(1))).toThrow('ENOSPC');
+      expect(fs.readdirSync(directory).filter((name) => name.startsWith('state-'))).toEqual([]);
+    }
+    one.append(fence(2));
+    one.append(fence(3));
+    expect([...(await reopen()).load()!]).toEqual([fence(2), fence(3)]);
+  });
+
+  it('starts from nothing after a crash that left no more than a file under its temporary name', () => {
+    fs.writeFileSync(join(directory, 'state-00000001.jsonl.tmp'), '');
+    const one = store();
+    expect(one.load()).toBeUndefined();
+    one.append(fence(1));
+    expect(files()).toEqual(['state-00000001.jsonl']);
+  });
+
+  it('switches to a compacted file when all of it is on the disk, and lets the old one go when its name is', async () => {
+    const one = store({ durability: 'disk', compactAfterLines: 3 });
+    one.load();
+    for (let i = 0; i < 3; i++) one.append(fence(i));
+    await one.flush();
+    let late = 0;
+    using disk = new DiskRecorder(directory, (event) => {
+      // The bulk is being synced, off the event loop: what is acknowledged now is on the disk in the old file alone.
+      if (event.startsWith('sync state-00000002') && late === 0) one.append(fence(10 + late++));
+    });
+    one.maybeCompact(() => [fence(0), fence(1), fence(2)]);
+    await compacted(2);
+    const size = fs.statSync(path()).size;
+    expect(late).toBe(1);
+    expect(disk.events.slice(-4)).toEqual([`sync state-00000002.jsonl.tmp ${size}`, 'rename state-00000002.jsonl', 'sync directory', 'remove state-00000001.jsonl']);
+    expect([...(await reopen()).load()!]).toEqual([fence(0), fence(1), fence(2), fence(10)]);
+  });
+
+  it('makes the name of the file durable that it goes on with, before it lets older ones go', async () => {
+    const one = store();
+    one.load();
+    one.append(fence(1));
+    await one.close();
+    fs.copyFileSync(path(), join(directory, 'state-00000002.jsonl'));
+    const again = store({ durability: 'disk' });
+    using disk = new DiskRecorder(directory);
+    expect([...again.load()!]).toEqual([fence(1)]);
+    expect(disk.events).toEqual(['sync directory', 'remove state-00000001.jsonl']);
+  });
+
   it('syncs what was appended, and nothing when nothing was', async () => {
     const one = store({ durability: 'disk' });
     one.load();
     one.append(fence(1));
-    const { default: mutable } = (await import('node:fs')) as unknown as { default: { fdatasync: typeof fs.fdatasync } };
-    const { syncBuiltinESMExports } = await import('node:module');
-    const original = mutable.fdatasync;
-    let syncs = 0;
-    mutable.fdatasync = ((fd: number, done: fs.NoParamCallback) => {
-      syncs += 1;
-      original(fd, done);
-    }) as typeof fs.fdatasync;
-    syncBuiltinESMExports();
-    try {
-      await one.flush();
-      await one.flush();
-      expect(syncs).toBe(1);
-      one.append(fence(2));
-      await one.flush();
-      expect(syncs).toBe(2);
-    } finally {
-      mutable.fdatasync = original;
-      syncBuiltinESMExports();
-    }
+    using disk = new DiskRecorder(directory);
+    await one.flush();
+    await one.flush();
+    expect(disk.events).toHaveLength(1);
+    one.append(fence(2));
+    await one.flush();
+    expect(disk.events).toHaveLength(2);
   });
 
   it('shares one sync among those that wait, and keeps files to their owner', async () => {

@@ -1,10 +1,11 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { lockDirectory } from '../../lib/directory-lock.ts';
 import { makeFolder } from '../../lib/make-folder.ts';
 import { readLines } from './line-reader.ts';
-import { decodeChange, encodeChange } from './state-codec.ts';
+import { LogFile, syncDirectory } from './log-file.ts';
+import { encodeChange } from './state-codec.ts';
+import { StateLines } from './state-lines.ts';
 import type { StateChange, StateStore } from './state-store.ts';
 
 export interface FileStoreOptions {
@@ -15,16 +16,13 @@ export interface FileStoreOptions {
   readonly compactAfterLines?: number;
 }
 
-const HEADER = '{"format":"bigfleet-provider-state","version":2}\n';
-/** Files of this version have lines without a checksum; new lines in them have one. */
-const OLD_HEADER = '{"format":"bigfleet-provider-state","version":1}\n';
 const NAME = /^state-(\d{8})\.jsonl$/;
 const SLICE_LINES = 500;
-const CHECKSUM_CHARACTERS = 8;
 
 /**
- * A log of changes in one directory, one JSON line each: `state-<generation>.jsonl` begins with a snapshot and grows by
- * appends. Each line is preceded by a checksum over itself and all lines before it, so that no damage goes unnoticed. Compaction writes the next generation aside, a slice per turn of the event loop, and switches by rename.
+ * A log of changes in one directory, one JSON line each: `state-<generation>.jsonl` begins with a snapshot, or with its
+ * first change, and grows by appends. Compaction writes the next generation aside, a slice per turn of the event loop. A
+ * file has its name only when its beginning is whole and, for durability `disk`, on the disk: no crash leaves less than that.
  */
 export function openFileStore(options: FileStoreOptions): StateStore {
   return new FileStore(options);
@@ -39,15 +37,14 @@ class FileStore implements StateStore {
   private log: LogFile | undefined;
   private snapshotLines = 0;
   private appended = 0;
-  /** The checksum of the lines that were read. */
-  private checksum = 0;
   /** Counts appends; what is above `synced` is not on the disk for certain. */
   private written = 0;
   private synced = 0;
   private next: LogFile | undefined;
   private syncing: Promise<void> | undefined;
   private queued: Promise<void> | undefined;
-  private broken: Error | undefined;
+  /** Why nothing can be stored now. */
+  private broken: Error | undefined = new Error('the state has not been read');
 
   constructor(options: FileStoreOptions) {
     this.directory = options.directory;
@@ -59,20 +56,22 @@ class FileStore implements StateStore {
 
   load(): Iterable<StateChange> | undefined {
     const generations = this.generations();
-    this.generation = generations.at(-1) ?? 0;
-    for (const old of generations.slice(0, -1)) fs.rmSync(this.path(old));
     for (const name of fs.readdirSync(this.directory)) {
       if (name.endsWith('.tmp')) fs.rmSync(join(this.directory, name));
     }
-    if (generations.length === 0) return undefined;
-    const changes = this.read(this.path(this.generation));
-    return changes.length > 0 ? changes : undefined;
+    this.generation = generations.pop() ?? 0;
+    const changes = this.generation > 0 ? this.read(this.path(this.generation)) : undefined;
+    this.broken = undefined;
+    // Only now: if the newest had been damaged, somebody might have wanted those before it.
+    for (const old of generations) fs.rmSync(this.path(old));
+    return changes;
   }
 
   append(change: StateChange): void {
     if (this.broken) throw this.broken;
     const line = encodeChange(change);
-    this.current().append(line);
+    if (this.log) this.log.append(line);
+    else this.log = this.create(line);
     this.appended += 1;
     this.written += 1;
     try {
@@ -114,51 +113,43 @@ class FileStore implements StateStore {
     this.unlock();
   }
 
-  private current(): LogFile {
-    if (this.log) return this.log;
-    this.generation = Math.max(this.generation, 1);
-    const path = this.path(this.generation);
-    this.log = fs.existsSync(path) ? LogFile.open(path, this.checksum) : LogFile.create(path);
-    if (this.syncs) syncDirectory(this.directory);
-    return this.log;
+  /** A new file with its first line. When it throws there is none. */
+  private create(line: string): LogFile {
+    const path = this.path(this.generation + 1);
+    const log = LogFile.create(`${path}.tmp`);
+    try {
+      log.append(line);
+      log.endBeginning();
+      if (this.syncs) log.syncNow();
+      fs.renameSync(log.path, path);
+      if (this.syncs) syncDirectory(this.directory);
+    } catch (error) {
+      log.close();
+      fs.rmSync(log.path, { force: true });
+      fs.rmSync(path, { force: true });
+      throw error;
+    }
+    this.generation += 1;
+    return log;
   }
 
   private read(path: string): StateChange[] {
+    const lines = new StateLines(path);
     const changes: StateChange[] = [];
-    let lineNumber = 0;
     let goodBytes = 0;
-    let old = false;
     for (const { line, end } of readLines(path)) {
-      lineNumber += 1;
+      const change = lines.read(line);
+      if (change) changes.push(change);
       goodBytes = end;
-      if (lineNumber === 1) {
-        old = `${line}\n` === OLD_HEADER;
-        if (!old && `${line}\n` !== HEADER) throw new Error(`${path}:1: not a provider state file of this version`);
-        continue;
-      }
-      try {
-        changes.push(decodeChange(old && line.startsWith('{') ? line : this.verified(line)));
-      } catch (error) {
-        throw new Error(
-          `${path}:${lineNumber}: damaged: ${messageOf(error)}. Restore the file from a copy, or move the directory away to start from the substrate.`,
-          { cause: error },
-        );
-      }
     }
+    lines.end();
     // What follows the last newline was being written when the process ended; it was never acknowledged.
     if (fs.statSync(path).size > goodBytes) fs.truncateSync(path, goodBytes);
-    if (goodBytes === 0) fs.rmSync(path);
-    this.snapshotLines = lineNumber;
+    this.log = LogFile.open(path, lines.checksum);
+    // The process that gave the file its name may have ended before it made that durable.
+    if (this.syncs) syncDirectory(this.directory);
+    this.snapshotLines = changes.length;
     return changes;
-  }
-
-  /** The text of a line whose checksum is right. */
-  private verified(line: string): string {
-    const text = line.slice(CHECKSUM_CHARACTERS + 1);
-    const checksum = crc32(text, this.checksum);
-    if (line !== framed(text, checksum)) throw new Error('the checksum is wrong');
-    this.checksum = checksum;
-    return text;
   }
 
   private async sync(): Promise<void> {
@@ -196,7 +187,8 @@ class FileStore implements StateStore {
     try {
       if (this.syncs) await into.sync(); // the bulk, off the event loop
       if (this.next !== into) return;
-      if (this.syncs) into.syncNow(); // what was appended meanwhile
+      into.endBeginning();
+      if (this.syncs) into.syncNow(); // what was appended meanwhile, too
       fs.renameSync(into.path, this.path(this.generation + 1));
     } catch {
       return this.abandonCompaction();
@@ -233,74 +225,6 @@ class FileStore implements StateStore {
   }
 }
 
-/** An append-only file that never keeps half a line after a failed write. */
-class LogFile {
-  readonly path: string;
-  private readonly fd: number;
-  private size: number;
-  private checksum: number;
-
-  private constructor(path: string, flags: string, checksum: number) {
-    this.path = path;
-    this.fd = fs.openSync(path, flags, 0o600);
-    this.size = fs.fstatSync(this.fd).size;
-    this.checksum = checksum;
-  }
-
-  static create(path: string): LogFile {
-    const file = new LogFile(path, 'w+', 0);
-    file.write(Buffer.from(HEADER));
-    return file;
-  }
-
-  /** Goes on with a file whose lines have this checksum. */
-  static open(path: string, checksum: number): LogFile {
-    return new LogFile(path, 'r+', checksum);
-  }
-
-  append(text: string): void {
-    const checksum = crc32(text, this.checksum);
-    this.write(Buffer.from(`${framed(text, checksum)}\n`));
-    this.checksum = checksum;
-  }
-
-  private write(line: Buffer): void {
-    let written = 0;
-    try {
-      while (written < line.length) written += fs.writeSync(this.fd, line, written, line.length - written, this.size + written);
-    } catch (error) {
-      fs.ftruncateSync(this.fd, this.size);
-      throw error;
-    }
-    this.size += line.length;
-  }
-
-  sync(): Promise<void> {
-    return new Promise((resolve, reject) => fs.fdatasync(this.fd, (error) => (error ? reject(error) : resolve())));
-  }
-
-  syncNow(): void {
-    fs.fdatasyncSync(this.fd);
-  }
-
-  close(): void {
-    fs.closeSync(this.fd);
-  }
-}
-
-function framed(text: string, checksum: number): string {
-  return `${checksum.toString(16).padStart(CHECKSUM_CHARACTERS, '0')} ${text}`;
-}
-
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function syncDirectory(directory: string): void {
-  const fd = fs.openSync(directory, 'r');
-  try {
-    fs.fsyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
 }
