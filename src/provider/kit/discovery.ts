@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { ProviderBackend } from './backend.ts';
+import { DescriptionCheck } from './description-check.ts';
 import type { ProviderEvents } from './events.ts';
-import { checkInstance } from './instance-check.ts';
 import type { Entry } from './inventory.ts';
 import { operationDuring } from './lifecycle.ts';
 import { machineOf, type Instance, type Machine } from './machine.ts';
@@ -41,13 +41,9 @@ export class Discovery {
   async seed(signal: AbortSignal): Promise<void> {
     const { core, backend, requireZone } = this.options;
     const instances = await backend.describe(signal);
-    const seen = new Set<string>();
-    const problems = instances.flatMap((instance) => {
-      const again = seen.has(instance.id);
-      seen.add(instance.id);
-      return [...checkInstance(instance, requireZone), ...(again ? [{ field: 'id', text: 'is described twice' }] : [])]
-        .map((p) => `instance ${JSON.stringify(instance.id)}: ${p.field} ${p.text}`);
-    });
+    const check = new DescriptionCheck(requireZone);
+    const problems = instances.flatMap((instance) =>
+      check.problemsOf(instance).map((p) => `instance ${JSON.stringify(instance.id)}: ${p.field} ${p.text}`));
     if (problems.length > 0) {
       const more = problems.length > PROBLEMS_SHOWN ? `\n… and ${problems.length - PROBLEMS_SHOWN} more` : '';
       throw new Error(`the backend describes instances that cannot be used:\n${problems.slice(0, PROBLEMS_SHOWN).join('\n')}${more}`);
@@ -81,10 +77,11 @@ export class Discovery {
   private async compare(signal: AbortSignal): Promise<void> {
     const { core, requireZone, events } = this.options;
     const instances = await this.describe(signal);
-    const seen = new Set<string>();
-    for (const instance of instances) {
-      const problem = seen.has(instance.id) ? { field: 'id', text: 'is described twice' } : checkInstance(instance, requireZone)[0];
-      seen.add(instance.id);
+    const check = new DescriptionCheck(requireZone);
+    const isKnown = ({ id }: Instance): boolean => core.inventory.get(id) !== undefined;
+    // Those that are known first: a host that serves is not to be taken for the one of a newcomer.
+    for (const instance of [...instances.filter(isKnown), ...instances.filter((one) => !isKnown(one))]) {
+      const problem = check.problemsOf(instance)[0];
       if (problem) {
         events.onWarning?.(`instance ${JSON.stringify(instance.id)} is left out: ${problem.field} ${problem.text}`);
         continue;
@@ -93,7 +90,7 @@ export class Discovery {
       if (!entry) core.discover(machineOf(instance));
       else this.refresh(entry, instance);
     }
-    this.countMisses(seen);
+    this.countMisses(new Set(instances.map(({ id }) => id)));
   }
 
   private async describe(signal: AbortSignal): Promise<readonly Instance[]> {

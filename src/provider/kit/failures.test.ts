@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { serveScripted, type KitHarness } from '../testing/kit-harness.ts';
 import { codeOf, stateName } from '../testing/rpc.ts';
 import { host, ScriptedBackend, slot } from '../testing/scripted-backend.ts';
+import type { Instance } from './machine.ts';
 import type { ProviderOptions } from './serve-provider.ts';
 import { memoryStore, type StateStore } from './state-store.ts';
 
@@ -347,4 +348,22 @@ it('names what is wrong with the instances of a first start', async () => {
   await expect(serveScripted(bad)).rejects.toThrow(/"x": interruptionProbability.*\n.*"y": zone.*\n.*"z": host/);
   const worse = new ScriptedBackend({ instances: [slot('x', { labels: { zone: 'z' } }), slot('y', { resources: { cpu: '4', 'nvidia.com/gpu': '0' } }), slot('z'), slot('z')] });
   await expect(serveScripted(worse)).rejects.toThrow(/"x": labels .*"zone".*\n.*"y": resources .*nvidia.com\/gpu.*\n.*"z": id is described twice/);
+});
+
+describe('two instances that are one host', () => {
+  const at = (id: string, ref: string): Instance => slot(id, { state: 'Idle', host: { provider: 'test', ref } });
+
+  it('stop a first start, which names both', async () => {
+    await serve();
+    const twice = new ScriptedBackend({ instances: [at('x', 'r'), at('y', 'r'), slot('z')] });
+    await expect(serveScripted(twice)).rejects.toThrow(/instance "y": host test r is that of instance "x": one host cannot be two machines, describe it once/);
+  });
+
+  it('are one later: the machine that is known stays, whichever comes first, and the other is left out', async () => {
+    await serve({ instances: [at('x', 'r'), slot('z')] });
+    backend.instances = [at('y', 'r'), at('x', 'r'), slot('z'), at('w', 's')];
+    await h.provider.reconcile();
+    expect((await h.rpc.list()).machines.map((m) => m.id).sort()).toEqual(['w', 'x', 'z']);
+    expect(h.warnings.filter((text) => text.includes('left out'))).toEqual(['instance "y" is left out: host test r is that of instance "x": one host cannot be two machines, describe it once']);
+  });
 });

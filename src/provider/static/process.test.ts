@@ -123,12 +123,12 @@ describe('the command', () => {
   it('checks a file and lists its machines', async () => {
     h.script('configure.sh', '');
     h.script('drain.sh', '');
-    h.inventory(fleet.replace('id: a', 'ids: "a[1-2]"'));
+    h.inventory(fleet.replace('{id: a, address: 10.0.0.1}', '{ids: "a[1-2]", address: "10.0.0.{n}"}'));
     expect(await outcome('--inventory', 'fleet.yaml', '--check')).toEqual({
       code: 0, stderr: '', stdout: [
         'ID  ADDRESS   GROUP  TYPE  ZONE  KIND       USD/H  RESOURCES          HOOKS',
         'a1  10.0.0.1  -      t     z     BareMetal  0      cpu=8 memory=32Gi  configure,drain',
-        'a2  10.0.0.1  -      t     z     BareMetal  0      cpu=8 memory=32Gi  configure,drain',
+        'a2  10.0.0.2  -      t     z     BareMetal  0      cpu=8 memory=32Gi  configure,drain',
         '2 machines, 10 hooks at a time', '',
       ].join('\n'),
     });

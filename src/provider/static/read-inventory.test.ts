@@ -149,6 +149,26 @@ it('an id that is used twice is refused, also within a range', () => {
   expect(problems(`${base}machines:\n  - {id: a2}\n  - {ids: "a[1-3]"}\n`)).toEqual(['11: machines[1]: id "a2" is used on line 10 already']);
 });
 
+describe('two machines that are one host are refused, with both and the fix', () => {
+  const fixAddress = 'one host cannot be two machines: give this one an address of its own, or take its line away. What several machines share, such as a jump host, goes into variables';
+  const fixId = 'one Node cannot be two machines: give this one a providerId of its own, or leave it out for static:///ID';
+
+  it.each([
+    ['an address that was copied', '  - {id: a, address: 10.0.0.1}\n  - {id: b, address: 10.0.0.1}\n', `11: machines[1]: "b" has the address "10.0.0.1" of "a" (line 10): ${fixAddress}`],
+    ['the address that another has by its id', '  - {id: a}\n  - {id: b, address: a}\n', `11: machines[1]: "b" has the address "a" of "a" (line 10): ${fixAddress}`],
+    ['one address for a range, said once', '  - {ids: "a[1-3]", address: 10.0.0.1}\n', `10: machines[0]: "a2" has the address "10.0.0.1" of "a1" (line 10): ${fixAddress}`],
+    ['a provider id that was copied', '  - {id: a, providerId: "metal:///7"}\n  - {id: b, providerId: "metal:///7"}\n', `11: machines[1]: "b" has the providerId "metal:///7" of "a" (line 10): ${fixId}`],
+    ['the provider id that another has by its id', '  - {id: a}\n  - {id: b, providerId: "static:///a"}\n', `11: machines[1]: "b" has the providerId "static:///a" of "a" (line 10): ${fixId}`],
+  ])('%s', (_what, machines, problem) => {
+    expect(problems(`${base}machines:\n${machines}`)).toEqual([problem]);
+  });
+
+  it('machines that are off are no exception', () => {
+    const power = '    powerOn: {run: [./on.sh]}\n    powerOff: {run: [./off.sh]}\n';
+    expect(problems(`${base}${power}machines:\n  - {id: a, providerId: x}\n  - {id: b, providerId: x}\n`)).toHaveLength(1);
+  });
+});
+
 it('what 200 machines have wrong in common is said once', () => {
   expect(problems(`${base}machines:\n  - {ids: "a[001-200]", zone: ""}\n`)).toHaveLength(1);
 });

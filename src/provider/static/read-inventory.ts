@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { assembleMachine } from './assemble-machine.ts';
 import { canRun } from './can-run.ts';
+import { HostClaims } from './host-claims.ts';
 import { expandIds, type RangedId } from './id-range.ts';
 import type { StaticInventory, StaticMachine } from './inventory.ts';
 import { layerFields, mergeLayers, readLayer, type MachineLayer } from './machine-layer.ts';
@@ -61,7 +62,7 @@ function readRoot(root: YamlField, directory: string): StaticInventory | undefin
   const list = fields.get('machines');
   if (!list) root.bad('needs "machines:", a list; [] if there are none yet');
   const machines = new Map<string, StaticMachine>();
-  const context: Context = { directory, defaults, groups, machines, lineOf: new Map(), canRun: canRun(directory) };
+  const context: Context = { directory, defaults, groups, machines, lineOf: new Map(), hosts: new HostClaims(), canRun: canRun(directory) };
   for (const field of list?.list() ?? []) readMachines(field, context);
   return { directory, concurrency, onRestart, machines };
 }
@@ -72,6 +73,7 @@ interface Context {
   readonly groups: ReadonlyMap<string, MachineLayer>;
   readonly machines: Map<string, StaticMachine>;
   readonly lineOf: Map<string, number>;
+  readonly hosts: HostClaims;
   readonly canRun: (program: string) => string | undefined;
 }
 
@@ -91,7 +93,9 @@ function readMachines(field: YamlField, context: Context): void {
     }
     context.lineOf.set(id.id, field.line);
     const machine = assembleMachine({ ...id, layer, group: groupName ?? '', field, canRun: context.canRun });
-    if (machine) context.machines.set(id.id, machine);
+    if (!machine) continue;
+    context.hosts.claim(machine, field);
+    context.machines.set(id.id, machine);
   }
 }
 

@@ -96,6 +96,32 @@ describe('a new version of the file', () => {
   });
 });
 
+it('a version in which two machines are one host is refused', async () => {
+  h.inventory(fleet([a]));
+  await h.start();
+  h.inventory(fleet([a, 'id: b, address: 10.0.0.1']));
+  await looks();
+  expect(h.watch.find(isRefused)).toMatchObject({ problems: [expect.stringContaining('"b" has the address "10.0.0.1" of "a" (line 5)')] });
+  expect(await ids()).toEqual(['a IDLE']);
+});
+
+it('a host gets a new id: not while the old one serves, and without a warning for ever after that', async () => {
+  const host = 'address: 10.0.0.1, providerId: "metal:///1"';
+  h.inventory(fleet([`id: old, ${host}`]));
+  await h.start();
+  await h.until('old', 'Configured', h.rpc.configure('old'));
+  h.inventory(fleet([`id: new, ${host}`]));
+  await looks();
+  expect(await ids()).toEqual(['old CONFIGURED']);
+  const isLeftOut = ({ msg }: LogLine): boolean => String(msg).includes('instance "new" is left out: host static metal:///1 is that of instance "old"');
+  expect(h.watch.find(isLeftOut)).toMatchObject({ level: 'warn' });
+  await h.until('old', 'Failed', h.rpc.drain('old'));
+  const warned = h.watch.lines.filter(isLeftOut).length;
+  await h.static.provider.reconcile();
+  expect(await ids()).toEqual(['new IDLE', 'old FAILED']);
+  expect(h.watch.lines.filter(isLeftOut)).toHaveLength(warned);
+});
+
 describe('a machine whose line is removed', () => {
   it('is never handed out again when it serves nobody', async () => {
     h.inventory(fleet([a, b]));

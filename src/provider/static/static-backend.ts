@@ -35,11 +35,13 @@ export class StaticBackend implements ProviderBackend {
     this.resumable = options.resumable;
   }
 
-  /** What the file names; and what it no longer names as it was, since a machine in service does not end with its line. */
+  /** What the file names; and what it no longer names as it was, since a machine in service does not end with its line. Once withdrawn it does. */
   describe(): Promise<readonly Instance[]> {
     const { known, records } = this.options;
     const instances = [...(known.inventory?.machines.values() ?? [])].map(({ instance }) => instance);
-    for (const machine of records()) if (!known.isListed(machine.id)) instances.push(instanceOf(machine));
+    for (const machine of records()) {
+      if (!known.isListed(machine.id) && machine.lastError !== NOT_LISTED) instances.push(instanceOf(machine));
+    }
     return Promise.resolve(instances);
   }
 
