@@ -80,6 +80,18 @@ describe('an operation that goes wrong', () => {
     expect((await h.look('m-1'))[1]).toMatch(/cannot be used: resources .*cpu/);
   });
 
+  it.each([
+    ['than its resources', {}, { resources: { cpu: '2' }, allocatable: { cpu: '2001m' } }, 'cpu 2001m is more than the 2 of resources'],
+    ['than what it was described with', {}, { allocatable: { cpu: '5' } }, 'cpu 5 is more than the 4 of resources'],
+    ['as described, of a host that turns out smaller', { allocatable: { cpu: '3' } }, { resources: { cpu: '2' } }, 'cpu 3 is more than the 2 of resources'],
+  ])('does not take a host for one whose Pods could have more %s', async (_what, described, made, text) => {
+    await serve({ instances: [slot('m-1', described)] });
+    await h.rpc.create('m-1');
+    await h.settle();
+    backend.last('create').succeed({ host, ...made });
+    expect((await h.look('m-1'))[1]).toContain(`cannot be used: allocatable ${text}`);
+  });
+
   it('always has words for what went wrong, and never too many', async () => {
     await serve();
     await h.toConfigured('m-1');
@@ -346,6 +358,8 @@ it('names what is wrong with the instances of a first start', async () => {
   await serve();
   const bad = new ScriptedBackend({ instances: [slot('x', { capacityType: 'Spot' }), slot('y', { zone: '' }), slot('z', { state: 'Idle' })] });
   await expect(serveScripted(bad)).rejects.toThrow(/"x": interruptionProbability.*\n.*"y": zone.*\n.*"z": host/);
+  const small = new ScriptedBackend({ instances: [slot('x', { allocatable: { cpu: '4' } }), slot('y', { resources: { cpu: '4', memory: '8Gi' }, allocatable: { cpu: '4.0000001', memory: '8Gi' } })] });
+  await expect(serveScripted(small)).rejects.toThrow(/used:\n.*"y": allocatable cpu 4.0000001 is more than the 4 of resources: it is what they leave for Pods; lower it, or raise resources$/);
   const worse = new ScriptedBackend({ instances: [slot('x', { labels: { zone: 'z' } }), slot('y', { resources: { cpu: '4', 'nvidia.com/gpu': '0' } }), slot('z'), slot('z')] });
   await expect(serveScripted(worse)).rejects.toThrow(/"x": labels .*"zone".*\n.*"y": resources .*nvidia.com\/gpu.*\n.*"z": id is described twice/);
 });

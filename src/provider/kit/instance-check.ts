@@ -1,3 +1,4 @@
+import { compareQuantities, parseQuantity } from '../../api/quantity.ts';
 import { parseResources } from '../../api/resource-vector.ts';
 import type { Instance } from './machine.ts';
 
@@ -5,6 +6,8 @@ export interface InstanceProblem {
   readonly field: string;
   readonly text: string;
 }
+
+type Bad = (field: string, text: string) => void;
 
 /** Fields of their own on the wire: a label of such a name would be a second truth. */
 const fieldLabels = new Set([
@@ -15,7 +18,7 @@ const capacityTypes: readonly string[] = ['BareMetal', 'Reserved', 'OnDemand', '
 /** What is wrong with a described instance, field by field; empty when it may enter the inventory (spec: provider 2.2). */
 export function checkInstance(instance: Instance, requireZone: boolean): InstanceProblem[] {
   const problems: InstanceProblem[] = [];
-  const bad = (field: string, text: string): void => void problems.push({ field, text });
+  const bad: Bad = (field, text) => void problems.push({ field, text });
   if (!instance.id) bad('id', 'must not be empty');
   if (!instance.instanceType) bad('instanceType', 'must not be empty');
   if (requireZone && !instance.zone) bad('zone', 'must not be empty');
@@ -39,7 +42,7 @@ export function checkInstance(instance: Instance, requireZone: boolean): Instanc
 /** What is wrong with the size of a machine, as described or as a Create made it. */
 export function checkSize(size: Pick<Instance, 'resources' | 'allocatable'>): InstanceProblem[] {
   const problems: InstanceProblem[] = [];
-  const bad = (field: string, text: string): void => void problems.push({ field, text });
+  const bad: Bad = (field, text) => void problems.push({ field, text });
   if (Object.keys(size.resources).length === 0) bad('resources', 'must name at least one resource, such as cpu');
   for (const field of ['resources', 'allocatable'] as const) {
     try {
@@ -50,10 +53,21 @@ export function checkSize(size: Pick<Instance, 'resources' | 'allocatable'>): In
       bad(field, error instanceof Error ? error.message : String(error));
     }
   }
+  if (problems.length === 0) checkAllocatable(size, bad);
   return problems;
 }
 
-function checkHost(instance: Instance, bad: (field: string, text: string) => void): void {
+/** Compared exactly, not as the engine rounds: conformance is as exact. */
+function checkAllocatable({ resources, allocatable = {} }: Pick<Instance, 'resources' | 'allocatable'>, bad: Bad): void {
+  const all = new Map(Object.entries(resources));
+  for (const [name, amount] of Object.entries(allocatable)) {
+    const whole = all.get(name);
+    if (whole === undefined || compareQuantities(parseQuantity(amount), parseQuantity(whole)) <= 0) continue;
+    bad('allocatable', `${name} ${amount} is more than the ${whole} of resources: it is what they leave for Pods; lower it, or raise resources`);
+  }
+}
+
+function checkHost(instance: Instance, bad: Bad): void {
   if (instance.state === 'Speculative') {
     if (instance.host) bad('host', 'must be absent while the state is Speculative');
   } else if (instance.state === 'Idle') {

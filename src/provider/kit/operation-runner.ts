@@ -238,7 +238,7 @@ export class OperationRunner {
       case 'Create': {
         const { host, resources, allocatable } = (await asked(() => backend.createInstance({ machine, operationId }, signal))) ?? {};
         if (!host?.provider || !host.ref) throw new Error('the backend returned no host: provider and ref are needed');
-        const problem = checkSize({ resources: resources ?? machine.resources, ...(allocatable && { allocatable }) })[0];
+        const problem = checkSize({ ...machine, ...(resources && { resources }), ...(allocatable && { allocatable }) })[0];
         if (problem) throw new Error(`the backend returned a host that cannot be used: ${problem.field} ${problem.text}`);
         const ref = { provider: host.provider, ref: host.ref };
         const made = { state, host: ref, ...(resources && { resources }), ...(allocatable && { allocatable }) };

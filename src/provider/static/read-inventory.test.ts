@@ -169,6 +169,17 @@ describe('two machines that are one host are refused, with both and the fix', ()
   });
 });
 
+it('what Pods can use may not be more than there is, whoever said which', () => {
+  expect(problems(`${base}  allocatable: {cpu: 7500m, example.com/slots: 3}
+groups:
+  small:
+    resources: {cpu: 4, memory: 8Gi}
+machines:
+  - {id: a}
+  - {id: b, group: small}
+`)).toEqual(['15: machines[1]: allocatable cpu 7500m is more than the 4 of resources: it is what they leave for Pods; lower it, or raise resources (said here, in its group or in defaults)']);
+});
+
 it('what 200 machines have wrong in common is said once', () => {
   expect(problems(`${base}machines:\n  - {ids: "a[001-200]", zone: ""}\n`)).toHaveLength(1);
 });
