@@ -37,11 +37,11 @@ export function hookEnvironment(kind: HookKind, hook: Hook, machine: StaticMachi
 
 /** As the kubelet's --node-labels wants them. The first is how BigFleet recognises the Node. */
 function nodeLabels({ instance }: StaticMachine): string {
-  const labels = {
+  const identity = {
     [MACHINE_ID_LABEL]: labelValue(instance.id),
     [INSTANCE_TYPE_LABEL]: instance.instanceType,
     [ZONE_LABEL]: instance.zone,
-    ...instance.labels,
   };
-  return Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(',');
+  // The identity twice: first, and not to be replaced.
+  return Object.entries({ ...identity, ...instance.labels, ...identity }).map(([name, value]) => `${name}=${value}`).join(',');
 }

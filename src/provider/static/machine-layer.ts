@@ -1,3 +1,4 @@
+import { GROUP } from '../../api/constants.ts';
 import type { CapacityType } from '../kit/machine.ts';
 import { hookKinds, type Hook, type HookKind } from './hook.ts';
 import type { YamlField } from './yaml-field.ts';
@@ -46,7 +47,7 @@ export function readLayer(fields: ReadonlyMap<string, YamlField>): MachineLayer 
     initially: fields.get('initially')?.oneOf(['on', 'off']),
     resources: readTexts(fields.get('resources')),
     allocatable: readTexts(fields.get('allocatable')),
-    labels: readTexts(fields.get('labels')),
+    labels: readTexts(fields.get('labels'), checkLabel),
     variables: readTexts(fields.get('variables'), checkVariable),
     hooks: readHooks(fields.get('hooks')),
   });
@@ -85,6 +86,12 @@ function readTexts(field: YamlField | undefined, check?: (name: string, field: Y
 function checkVariable(name: string, field: YamlField): void {
   if (!VARIABLE.test(name)) field.bad(`cannot be an environment variable; write it with A-Z, 0-9 and _, such as ${name.toUpperCase().replace(/[^A-Z0-9_]/g, '_')}`);
   else if (name.startsWith('BIGFLEET_')) field.bad('is a name that the provider sets itself; choose one without BIGFLEET_');
+}
+
+/** By labels of these names Nodes are known and objects found: they are not for inventories. */
+function checkLabel(name: string, field: YamlField): void {
+  const prefix = name.slice(0, Math.max(name.lastIndexOf('/'), 0));
+  if (prefix === GROUP || prefix.endsWith(`.${GROUP}`)) field.bad(`is a label that BigFleet sets itself; choose a name outside ${GROUP}`);
 }
 
 function readHooks(field: YamlField | undefined): MachineLayer['hooks'] {

@@ -180,6 +180,21 @@ machines:
 `)).toEqual(['15: machines[1]: allocatable cpu 7500m is more than the 4 of resources: it is what they leave for Pods; lower it, or raise resources (said here, in its group or in defaults)']);
 });
 
+it('labels of the project itself are refused: they tell machines apart', () => {
+  const text = 'is a label that BigFleet sets itself; choose a name outside bigfleet.lucy.sh';
+  expect(problems(`version: 1
+defaults: {labels: {control.bigfleet.lucy.sh/state: Idle}}
+groups:
+  g: {labels: {bigfleet.lucy.sh/owner: me, not-bigfleet.lucy.sh/x: y}}
+machines:
+  - {id: a, labels: {bigfleet.lucy.sh/machine-id: b}}
+`).filter((problem) => problem.endsWith(text))).toEqual([
+    `2: defaults.labels.control.bigfleet.lucy.sh/state: ${text}`,
+    `4: groups.g.labels.bigfleet.lucy.sh/owner: ${text}`,
+    `6: machines[0].labels.bigfleet.lucy.sh/machine-id: ${text}`,
+  ]);
+});
+
 it('what 200 machines have wrong in common is said once', () => {
   expect(problems(`${base}machines:\n  - {ids: "a[001-200]", zone: ""}\n`)).toHaveLength(1);
 });
