@@ -22,6 +22,11 @@ export interface StaticInventory {
   readonly machines: ReadonlyMap<string, StaticMachine>;
 }
 
+/** With the facts that never change as the machine has them, whatever the file says by now: shards and its Node go by those. */
+export function asRecorded(target: StaticMachine, { instanceType, zone, capacityType, host }: Machine): StaticMachine {
+  return { ...target, instance: { ...target.instance, instanceType, zone, capacityType }, host: host ?? target.host };
+}
+
 /** How a machine is described that the file no longer names: as it was, for as long as it is remembered. */
 export function instanceOf(machine: Machine): Instance {
   const { lastError: _error, cluster: _cluster, shardMetadata: _notes, state: _state, ...facts } = machine;

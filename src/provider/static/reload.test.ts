@@ -94,6 +94,33 @@ describe('a new version of the file', () => {
     expect(h.watch.find(({ changed }) => changed !== undefined)).toMatchObject({ level: 'warn', machine: 'a', changed: ['zone'] });
     expect((await h.rpc.get('a')).zone).toBe('z');
   });
+
+  it('that changes what never changes leaves hooks with what the machine has, and with the rest of the file', async () => {
+    const tell = 'echo $BIGFLEET_HOOK $BIGFLEET_INSTANCE_TYPE $BIGFLEET_ZONE $BIGFLEET_CAPACITY_TYPE $BIGFLEET_PROVIDER_ID $BIGFLEET_ADDRESS $BIGFLEET_NODE_LABELS >> told';
+    for (const name of ['configure.sh', 'drain.sh', 'ready.sh', 'recover.sh']) h.script(name, name === 'drain.sh' ? `${tell}; exit 1` : tell);
+    const hooks = 'hooks: {ready: {run: [./ready.sh]}, recover: {run: [./recover.sh]}}';
+    h.inventory(fleet([`${a}, ${hooks}`]));
+    await h.start();
+    h.inventory(fleet([`id: a, address: 10.0.0.9, zone: elsewhere, instanceType: other, capacityType: Reserved, providerId: "metal:///9", ${hooks}`]));
+    await looks();
+    await h.until('a', 'Configured', h.rpc.configure('a'));
+    const back = h.becomes('a', 'Idle');
+    await h.until('a', 'Failed', h.rpc.drain('a'));
+    await back;
+    const facts = 't z BareMetal static:///a 10.0.0.9 bigfleet.lucy.sh/machine-id=a,node.kubernetes.io/instance-type=t,topology.kubernetes.io/zone=z';
+    expect(h.read('told').trim().split('\n')).toEqual(['configure', 'ready', 'drain', 'recover'].map((hook) => `${hook} ${facts}`));
+  });
+
+  it('that changes the provider id of a machine that is off is what it has when it is created', async () => {
+    h.script('power.sh', 'echo $BIGFLEET_HOOK $BIGFLEET_PROVIDER_ID $BIGFLEET_ZONE >> told');
+    const hooks = 'hooks: {powerOn: {run: [./power.sh]}, powerOff: {run: [./power.sh]}}';
+    h.inventory(fleet([`${a}, ${hooks}`]));
+    await h.start();
+    h.inventory(fleet([`${a}, providerId: "metal:///9", zone: elsewhere, ${hooks}`]));
+    await looks();
+    await h.until('a', 'Idle', h.rpc.create('a'));
+    expect([(await h.rpc.get('a')).host?.ref, h.read('told')]).toEqual(['metal:///9', 'powerOn metal:///9 z\n']);
+  });
 });
 
 it('a version in which two machines are one host is refused', async () => {

@@ -6,7 +6,7 @@ import type { Instance, Machine } from '../kit/machine.ts';
 import type { HookFacts } from './hook-environment.ts';
 import type { HookKind } from './hook.ts';
 import { HookFailed, type HookRunner } from './hook-runner.ts';
-import { instanceOf, type StaticMachine } from './inventory.ts';
+import { asRecorded, instanceOf, type StaticMachine } from './inventory.ts';
 import type { KnownMachines } from './known-machines.ts';
 import type { RecoveryRequests } from './recovery-requests.ts';
 
@@ -46,29 +46,29 @@ export class StaticBackend implements ProviderBackend {
   }
 
   async createInstance({ machine, operationId }: CreateInstance, signal: AbortSignal): Promise<CreatedInstance> {
-    const target = this.listed(machine.id);
+    const target = this.listed(machine);
     await this.run('powerOn', target, { operationId }, signal);
     const { resources, allocatable } = target.instance;
     return { host: target.host, resources, ...(allocatable && { allocatable }) };
   }
 
   configureInstance({ machine, clusterId, bootstrapBlob, operationId }: ConfigureInstance, signal: AbortSignal): Promise<void> {
-    return this.run('configure', this.listed(machine.id), { operationId, clusterId }, signal, bootstrapBlob);
+    return this.run('configure', this.listed(machine), { operationId, clusterId }, signal, bootstrapBlob);
   }
 
   confirmNodeReady({ machine, clusterId, operationId }: ConfirmNodeReady, signal: AbortSignal): Promise<void> {
-    return this.run('ready', this.listed(machine.id), { operationId, clusterId }, signal);
+    return this.run('ready', this.listed(machine), { operationId, clusterId }, signal);
   }
 
   drainInstance({ machine, gracePeriodSeconds, operationId }: DrainInstance, signal: AbortSignal): Promise<void> {
     const target = this.options.known.get(machine.id);
     if (!target) throw new Error(`${NOT_LISTED}, and how to drain it is not remembered: put its line back`);
-    return this.run('drain', target, { operationId, clusterId: machine.cluster, graceSeconds: gracePeriodSeconds }, signal);
+    return this.run('drain', asRecorded(target, machine), { operationId, clusterId: machine.cluster, graceSeconds: gracePeriodSeconds }, signal);
   }
 
   /** Without a hook the machine stays on and is given back all the same: it costs nothing to hand it out again. */
   deleteInstance({ machine, operationId }: DeleteInstance, signal: AbortSignal): Promise<void> {
-    return this.run('powerOff', this.listed(machine.id), { operationId }, signal);
+    return this.run('powerOff', this.listed(machine), { operationId }, signal);
   }
 
   async recoverInstance({ machine, lastError }: RecoverInstance, signal: AbortSignal): Promise<Recovery> {
@@ -76,7 +76,7 @@ export class StaticBackend implements ProviderBackend {
     const { id } = machine;
     const rests: Recovery = machine.host ? 'idle' : 'speculative';
     if (!known.isListed(id)) return 'keep';
-    const target = this.listed(id);
+    const target = this.listed(machine);
     // It did nothing when its line went, so there is nothing to clean up.
     if (lastError === NOT_LISTED) return this.recovered(id, rests, 'the inventory file names it again');
     if (requests.take(id)) return this.recovered(id, rests, 'as asked for');
@@ -107,10 +107,10 @@ export class StaticBackend implements ProviderBackend {
     say();
   }
 
-  private listed(machineId: string): StaticMachine {
-    const machine = this.options.known.isListed(machineId) ? this.options.known.get(machineId) : undefined;
-    if (!machine) throw new Error(NOT_LISTED);
-    return machine;
+  private listed(record: Machine): StaticMachine {
+    const target = this.options.known.isListed(record.id) ? this.options.known.get(record.id) : undefined;
+    if (!target) throw new Error(NOT_LISTED);
+    return asRecorded(target, record);
   }
 
   /** A kind without a hook has nothing to do. */
