@@ -1,4 +1,5 @@
 import { GROUP } from '../../api/constants.ts';
+import { labelValue } from '../../api/names.ts';
 import type { CapacityType } from '../kit/machine.ts';
 import { hookKinds, type Hook, type HookKind } from './hook.ts';
 import type { YamlField } from './yaml-field.ts';
@@ -33,6 +34,7 @@ const hookFields = ['run', 'timeout', 'attempts', 'backoff', 'maxBackoff', 'kill
 const onlyFor: Readonly<Partial<Record<string, readonly HookKind[]>>> = { every: ['ready'], within: ['ready'], leaves: ['recover'] };
 const neverFor: Readonly<Partial<Record<string, readonly HookKind[]>>> = { attempts: ['ready'], backoff: ['ready'], maxBackoff: ['ready'] };
 
+const LABEL_NAME = /^([a-z0-9]([a-z0-9.-]*[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 const VARIABLE = /^[A-Z_][A-Z0-9_]*$/;
 /** Reads the fields that `defaults`, groups and machines have in common. */
 export function readLayer(fields: ReadonlyMap<string, YamlField>): MachineLayer {
@@ -92,6 +94,11 @@ function checkVariable(name: string, field: YamlField): void {
 function checkLabel(name: string, field: YamlField): void {
   const prefix = name.slice(0, Math.max(name.lastIndexOf('/'), 0));
   if (prefix === GROUP || prefix.endsWith(`.${GROUP}`)) field.bad(`is a label that BigFleet sets itself; choose a name outside ${GROUP}`);
+  else if (!LABEL_NAME.test(name)) field.bad('cannot be the name of a label; write it as name or example.com/name');
+  const value = field.isNull ? undefined : field.text();
+  if (value !== undefined && labelValue(value) !== value) {
+    field.bad(`${JSON.stringify(value)} cannot be the value of a label: letters, digits, '-', '_' and '.', at most 63, a letter or digit at both ends`);
+  }
 }
 
 function readHooks(field: YamlField | undefined): MachineLayer['hooks'] {

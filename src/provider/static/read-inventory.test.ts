@@ -195,6 +195,16 @@ machines:
   ]);
 });
 
+it('a label that no Node can carry is refused: a comma in it would be the beginning of another label', () => {
+  expect(problems(`${base}machines:
+  - {id: a, labels: {disk: "fast,bigfleet.lucy.sh/machine-id=b", "x=y,bigfleet.lucy.sh/machine-id": b, note: two words, ok.example.com/A_b: "1.5-x", none: ""}}
+`)).toEqual([
+    `10: machines[0].labels.disk: "fast,bigfleet.lucy.sh/machine-id=b" cannot be the value of a label: letters, digits, '-', '_' and '.', at most 63, a letter or digit at both ends`,
+    `10: machines[0].labels.x=y,bigfleet.lucy.sh/machine-id: cannot be the name of a label; write it as name or example.com/name`,
+    `10: machines[0].labels.note: "two words" cannot be the value of a label: letters, digits, '-', '_' and '.', at most 63, a letter or digit at both ends`,
+  ]);
+});
+
 it('what 200 machines have wrong in common is said once', () => {
   expect(problems(`${base}machines:\n  - {ids: "a[001-200]", zone: ""}\n`)).toHaveLength(1);
 });
