@@ -1,8 +1,12 @@
+import type { Machine } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
 import type { MachineState } from '../kit/machine.ts';
 import { inArea, type Behaviour } from './behaviour.ts';
 import { accepted, check } from './expectation.ts';
 import { stateOf, type Trial } from './trial.ts';
-import { machineText, stateText } from './wire-text.ts';
+import { machineText, quoted, stateText } from './wire-text.ts';
+
+/** An id is an opaque text: as long as the name of a Kubernetes object may be, and with capitals though such names have none. */
+const LONG_CLUSTER = 'conf-B106.'.padEnd(253, 'Long-Id_10');
 
 /** B1xx (spec: provider 1.4). */
 export const lifecycle: readonly Behaviour[] = inArea('lifecycle', 'core', [
@@ -47,17 +51,18 @@ export const lifecycle: readonly Behaviour[] = inArea('lifecycle', 'core', [
   },
   {
     id: 'B106',
-    promise: 'cluster is there from the start of CONFIGURING and gone at the end of the Drain',
+    promise: 'cluster is there from the start of CONFIGURING, exactly as it was sent, and gone at the end of the Drain',
     async run(t) {
       const id = await t.idle();
       const before = await t.look(id);
       check(before.cluster === '', `no cluster before Configure`, machineText(before));
-      const ack = accepted(await t.configure(id, { cluster: 'conf-b106' }), 'Configure of an IDLE machine');
+      const ack = accepted(await t.configure(id, { cluster: LONG_CLUSTER }), 'Configure of an IDLE machine');
       const { all } = await t.trace(id, 'Configured', ack.machine);
       for (const machine of all) {
         const isBound = stateOf(machine) === 'Configuring' || stateOf(machine) === 'Configured';
-        check(!isBound || machine.cluster === 'conf-b106', `cluster "conf-b106" in ${stateText(machine.state)}`, machineText(machine));
+        if (isBound) isBoundTo(LONG_CLUSTER, machine, stateText(machine.state));
       }
+      isBoundTo(LONG_CLUSTER, (await t.inventory(['Configured'])).find((m) => m.id === id), 'List');
       const { machine } = await t.toDrained(id);
       check(machine.cluster === '', 'no cluster once drained', machineText(machine));
     },
@@ -108,6 +113,10 @@ async function traced(t: Trial, id: string, start: () => ReturnType<Trial['creat
   check(stray.length === 0, `${id} to be ${stateText(during)}, then ${stateText(target)}`, `it was seen as ${seen.map(stateText).join(', ')}`);
   check(stateOf(last) === target, `${id} ${stateText(target)}`, machineText(last));
   return last;
+}
+
+function isBoundTo(cluster: string, machine: Machine | undefined, where: string): void {
+  check(machine?.cluster === cluster, `the cluster ${quoted(cluster)} in ${where}`, machineText(machine));
 }
 
 async function hasHost(t: Trial, id: string, when: string): Promise<void> {

@@ -116,6 +116,17 @@ export const brokenLifecycles: readonly Fault[] = [
       };
     },
   },
+  bindsAs('cluster ids are brought into lower case', (cluster) => cluster.toLowerCase()),
+  bindsAs('cluster ids are cut after 63 characters, as labels are', (cluster) => cluster.slice(0, 63)),
+  bindsAs('cluster ids are cut after 128 characters', (cluster) => cluster.slice(0, 128)),
+  {
+    name: 'List shows cluster ids in lower case',
+    caughtBy: ['B106'],
+    breakIt: (m) => void (m.listed = (slot) => {
+      const machine = m.shown(slot);
+      return { ...machine, cluster: machine.cluster.toLowerCase() };
+    }),
+  },
   {
     name: 'an IDLE machine shows no host',
     caughtBy: ['B107', 'B803', 'B805'],
@@ -179,3 +190,13 @@ export const brokenLifecycles: readonly Fault[] = [
     },
   },
 ];
+
+function bindsAs(name: string, change: (cluster: string) => string): Fault {
+  return {
+    name, caughtBy: ['B106'],
+    breakIt(m) {
+      const { bind } = bound(m);
+      m.bind = (call, slot) => bind({ ...call, cluster: change(call.cluster) }, slot);
+    },
+  };
+}
