@@ -55,7 +55,7 @@ export const errors: readonly Behaviour[] = inArea('errors', 'core', [
   },
   {
     id: 'B205',
-    promise: 'a repeat at the target is OK and shows the settled machine',
+    promise: 'a repeat at the target is OK and shows the settled machine; a Configure for another cluster does not take the machine over',
     async run(t) {
       const id = await t.idle();
       const created = accepted(await t.create(id), `Create is repeated with a fresh token`);
@@ -65,6 +65,11 @@ export const errors: readonly Behaviour[] = inArea('errors', 'core', [
       const configured = accepted(await t.configure(id, binding), `Configure is repeated with a fresh token`);
       shows(configured.machine, 'Configured', 'Configure repeated at CONFIGURED');
       await t.staysFor(0, id, 'Configured', (m) => m.cluster === 'conf-b205');
+      // To whoever goes by the machine's state it is a repeat; who looks at the cluster may refuse it. Nobody may obey.
+      const other = await t.configure(id, { cluster: 'conf-b205-other', metadata: new Map([['other', 'yes']]) });
+      notFenced(other, `the token is fresh, and ${id} serves another cluster`);
+      if (other.value) sameOperation(other.value.operationId, configured.operationId, 'the Configure that was done, or a refusal');
+      await t.staysFor(Math.min(SETTLED_MS, t.pace.stillMs), id, 'Configured', (m) => m.cluster === 'conf-b205' && sameMetadata(m.shardMetadata, binding.metadata));
     },
   },
   {

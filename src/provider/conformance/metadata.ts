@@ -1,6 +1,6 @@
 import { inArea, type Behaviour } from './behaviour.ts';
 import { wholeOrRefused } from './errors.ts';
-import { accepted, check } from './expectation.ts';
+import { accepted, check, notFenced } from './expectation.ts';
 import { hasMetadata } from './metadata-check.ts';
 import { stateOf } from './trial.ts';
 import { machineText } from './wire-text.ts';
@@ -49,15 +49,18 @@ export const metadata: readonly Behaviour[] = inArea('metadata', 'core', [
   },
   {
     id: 'B505',
-    promise: 'the stored copy is the one that was acknowledged, whatever the sender does to its map or repeats with another',
+    promise: 'the stored copy is the one that was acknowledged, whatever the sender does to its map, or repeats with another map or cluster',
     async run(t) {
       const id = await t.idle();
       const sent = new Map([['k', 'acknowledged']]);
       const kept = new Map(sent);
-      await t.toConfigured(id, { metadata: sent });
+      accepted(await t.configure(id, { cluster: 'conf-b505', metadata: sent }), 'Configure of an IDLE machine with a fresh token');
       sent.set('k', 'changed').set('added', 'later');
-      hasMetadata(await t.look(id), kept);
-      await t.configure(id, { metadata: sent });
+      notFenced(await t.configure(id, { cluster: 'conf-b505-other', metadata: sent }), 'the token is fresh');
+      const machine = await t.reach(id, 'Configured');
+      check(machine.cluster === 'conf-b505', 'the cluster that was acknowledged, "conf-b505"', machineText(machine));
+      hasMetadata(machine, kept);
+      await t.configure(id, { cluster: 'conf-b505', metadata: sent });
       hasMetadata(await t.look(id), kept);
     },
   },

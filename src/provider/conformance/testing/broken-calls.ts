@@ -51,6 +51,34 @@ export const brokenCalls: readonly Fault[] = [
     },
   },
   {
+    name: 'a Configure for another cluster rewrites the binding of a CONFIGURED machine',
+    caughtBy: ['B205'],
+    also: ['B505'],
+    breakIt: (m) => rebindsIn(m, state.configured),
+  },
+  {
+    name: 'a Configure for another cluster rewrites the binding of a CONFIGURING machine',
+    caughtBy: ['B505'],
+    breakIt: (m) => rebindsIn(m, state.configuring),
+  },
+  {
+    name: 'a Configure for another cluster takes a CONFIGURED machine over by a new operation',
+    caughtBy: ['B205'],
+    breakIt(m) {
+      const { isRepeat } = bound(m);
+      m.isRepeat = (call, slot) => isRepeat(call, slot) && !(call.kind === 'configure' && call.cluster !== slot.machine.cluster);
+      instead(m, 'configure', state.configured, (call, slot) => m.start(call, slot));
+    },
+  },
+  {
+    name: 'a Configure for another cluster has an operation id of its own, though nothing is done',
+    caughtBy: ['B205'],
+    breakIt(m) {
+      const { repeat } = bound(m);
+      m.repeat = (call, slot) => (call.kind === 'configure' && call.cluster !== slot.machine.cluster ? m.ack(m.mint(call, slot), slot) : repeat(call, slot));
+    },
+  },
+  {
     name: 'a repeat has an operation id of its own',
     caughtBy: ['B206', 'B214', 'B306', 'B307', 'B401', 'CreateIdempotent', 'ConfigureIdempotent', 'DrainIdempotent', 'DeleteIdempotent'],
     breakIt: (m) => void (m.repeat = (call, slot) => m.ack(m.mint(call, slot), slot)),
@@ -183,6 +211,14 @@ export const brokenCalls: readonly Fault[] = [
 function instead(m: ModelProvider, kind: Kind, where: number, what: ModelProvider['illegal']): void {
   const { illegal } = bound(m);
   m.illegal = (call, slot) => (call.kind === kind && slot.machine.state === where ? what(call, slot) : illegal(call, slot));
+}
+
+function rebindsIn(m: ModelProvider, where: number): void {
+  const { repeat } = bound(m);
+  m.repeat = (call, slot) => {
+    if (call.kind === 'configure' && slot.machine.state === where) slot.machine.cluster = call.cluster;
+    return repeat(call, slot);
+  };
 }
 
 function startsAgain(m: ModelProvider, kind: Kind): void {
