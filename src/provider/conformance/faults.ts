@@ -65,11 +65,11 @@ export const faults: readonly Behaviour[] = inArea('faults', 'fault', [
   },
   {
     id: 'B707',
-    promise: 'last_error is the same however often and however it is read',
+    promise: 'last_error is the same however often and however it is read, and a List without states does not leave the machine out',
     async run(t) {
       const id = await failedConfigure(t, 'fault-error');
       const { lastError } = await t.look(id);
-      const reads = [await t.look(id), await t.look(id), (await t.inventory(['Failed'])).find((m) => m.id === id)];
+      const reads = [await t.look(id), await t.look(id), ...(await Promise.all([t.inventory(['Failed']), t.inventory()])).map((list) => list.find((m) => m.id === id))];
       for (const machine of reads) check(machine?.lastError === lastError, `last_error ${quoted(lastError)} in every read`, machineText(machine));
     },
   },

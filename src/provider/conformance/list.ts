@@ -1,8 +1,9 @@
-import type { Machine } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
+import type { Machine, TransitionAck } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
 import type { MachineState } from '../kit/machine.ts';
 import { inArea, type Behaviour, type BehaviourOfArea } from './behaviour.ts';
+import type { Reply } from './caller.ts';
 import { accepted, check } from './expectation.ts';
-import { stateOf } from './trial.ts';
+import { stateOf, type Trial } from './trial.ts';
 import { bytesText, machineText, stateText } from './wire-text.ts';
 
 const QUIET_POLL_MS = 50;
@@ -10,14 +11,17 @@ const QUIET_POLL_MS = 50;
 const filters: readonly BehaviourOfArea[] = [
   {
     id: 'B901',
-    promise: 'List returns exactly the machines in the states asked for, each once',
+    promise: 'List returns exactly the machines in the states asked for, each once; without states it leaves out nobody, also none that is under way',
     isQuiet: true,
     async run(t) {
-      await t.configured();
-      await t.idle();
+      const bound = await t.speculative();
+      await listedThroughout(t, bound, () => t.create(bound), ['Creating', 'Idle']);
+      await listedThroughout(t, bound, () => t.configure(bound), ['Configuring', 'Configured']);
+      const idle = await t.configured();
+      await listedThroughout(t, idle, () => t.drain(idle), ['Draining', 'Idle']);
       await t.speculative();
       const all = await t.inventory();
-      for (const states of [['Speculative'], ['Idle'], ['Configured'], ['Idle', 'Configured'], ['Speculative', 'Idle', 'Configured']] as const) {
+      for (const states of [['Speculative'], ['Idle'], ['Configured'], ['Failed'], ['Idle', 'Configured'], ['Speculative', 'Idle', 'Configured']] as const) {
         const names = states.map(stateText).join(', ');
         const got = await t.inventory(states);
         noDuplicates(got, `List of ${names}`);
@@ -25,6 +29,8 @@ const filters: readonly BehaviourOfArea[] = [
         check(stray === undefined, `List of ${names} to hold nothing else`, machineText(stray));
         const missing = all.find((m) => (states as readonly MachineState[]).includes(stateOf(m)) && !got.some((g) => g.id === m.id));
         check(missing === undefined, `List of ${names} to hold every one of them`, `without ${machineText(missing)}`);
+        const hidden = got.find((m) => !all.some((a) => a.id === m.id));
+        check(hidden === undefined, `List without states to hold what List of ${names} holds`, `without ${machineText(hidden)}`);
       }
     },
   },
@@ -182,6 +188,17 @@ export const list: readonly Behaviour[] = [
   ...inArea('list', 'core', cursors),
   ...inArea('list', 'core', deltas.map((behaviour) => ({ ...behaviour, needs: ['revisions'] as const }))),
 ].sort((a, b) => (a.id < b.id ? -1 : 1));
+
+/** Starts a transition and checks that the machine is listed all the way, by state and without. One that is over at once cannot hide. */
+async function listedThroughout(t: Trial, id: string, start: () => Promise<Reply<TransitionAck>>, [during, target]: readonly [MachineState, MachineState]): Promise<void> {
+  accepted(await start(), 'a legal transition with a fresh token');
+  for (const states of [[], [during, target]]) {
+    const isListed = (await t.inventory(states)).some((m) => m.id === id);
+    const names = states.length === 0 ? 'without states' : `of ${states.map(stateText).join(', ')}`;
+    check(isListed, `${id} in List ${names}, on its way to ${stateText(target)}`, 'it is not there');
+  }
+  await t.reach(id, target);
+}
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;

@@ -1,7 +1,10 @@
+import type { ListFilter } from '../../../api/gen/bigfleet/v1alpha1/provider.ts';
 import { GrpcCode, GrpcError } from '../../../api/grpc.ts';
 import type { Fault } from './fault.ts';
-import { state, type ModelProvider } from './model-provider.ts';
+import { state, type ModelProvider, type Slot } from './model-provider.ts';
 import { bound } from './rules.ts';
+
+const resting: readonly number[] = [state.speculative, state.idle, state.configured, state.failed];
 
 export const brokenLists: readonly Fault[] = [
   {
@@ -173,13 +176,30 @@ export const brokenLists: readonly Fault[] = [
   },
   {
     name: 'machines are not listed while they are under way',
-    caughtBy: ['B1105'],
+    caughtBy: ['B901', 'B1105'],
     also: ['B407'],
-    breakIt(m) {
-      const { isWanted } = bound(m);
-      const resting: readonly number[] = [state.speculative, state.idle, state.configured, state.failed];
-      m.isWanted = (slot, filter) => resting.includes(slot.machine.state) && isWanted(slot, filter);
-    },
+    breakIt: (m) => hides(m, (slot) => !resting.includes(slot.machine.state)),
+  },
+  {
+    name: 'machines that are under way are listed by their states alone',
+    caughtBy: ['B901', 'B1105'],
+    also: ['B407'],
+    breakIt: (m) => hides(m, (slot, { states }) => states.length === 0 && !resting.includes(slot.machine.state)),
+  },
+  {
+    name: 'machines that are DRAINING are not listed',
+    caughtBy: ['B901'],
+    breakIt: (m) => hides(m, (slot) => slot.machine.state === state.draining),
+  },
+  {
+    name: 'CONFIGURED machines are listed by their state alone',
+    caughtBy: ['B901', 'MetadataEchoedOnGetAndList'],
+    breakIt: (m) => hides(m, (slot, { states }) => states.length === 0 && slot.machine.state === state.configured),
+  },
+  {
+    name: 'FAILED machines are listed by their state alone',
+    caughtBy: ['B707'],
+    breakIt: (m) => hides(m, (slot, { states }) => states.length === 0 && slot.machine.state === state.failed),
   },
   {
     name: 'every other List forgets a machine',
@@ -195,6 +215,11 @@ export const brokenLists: readonly Fault[] = [
     },
   },
 ];
+
+function hides(m: ModelProvider, isHidden: (slot: Slot, filter: ListFilter) => boolean): void {
+  const { isWanted } = bound(m);
+  m.isWanted = (slot, filter) => isWanted(slot, filter) && !isHidden(slot, filter);
+}
 
 /** Hands out the cursor of a record `by` places from where a cut delta really ends. */
 function cutDelta(m: ModelProvider, by: number): void {
