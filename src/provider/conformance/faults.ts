@@ -1,5 +1,6 @@
 import { inArea, type Behaviour } from './behaviour.ts';
 import { accepted, check, refused } from './expectation.ts';
+import { follow } from './follow.ts';
 import { CREATE_FAULT_LABEL } from './slot-pool.ts';
 import { stateOf, type Trial } from './trial.ts';
 import type { Machine } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
@@ -16,7 +17,7 @@ const patience = ({ pace }: Trial): number => pace.faultTimeoutMs + Math.min(SLA
 export const faults: readonly Behaviour[] = inArea('faults', 'fault', [
   {
     id: 'B701',
-    promise: 'a Configure that fails ends in FAILED with last_error (cluster fault-error)',
+    promise: 'a Configure that fails ends in FAILED with last_error, in Get and in deltas (cluster fault-error)',
     run: async (t) => void (await failedConfigure(t, 'fault-error')),
   },
   {
@@ -32,7 +33,7 @@ export const faults: readonly Behaviour[] = inArea('faults', 'fault', [
   },
   {
     id: 'B703',
-    promise: 'a Configure that never ends is FAILED with last_error after the timeout (cluster fault-timeout)',
+    promise: 'a Configure that never ends is FAILED with last_error after the timeout, in Get and in deltas (cluster fault-timeout)',
     run: async (t) => void (await failedConfigure(t, 'fault-timeout')),
   },
   {
@@ -88,8 +89,12 @@ export const faults: readonly Behaviour[] = inArea('faults', 'fault', [
 /** Configures a machine for a cluster that makes this fail, and waits until it has. */
 async function failedConfigure(t: Trial, cluster: string): Promise<string> {
   const id = await t.idle();
+  const follower = await follow(t, id);
   accepted(await t.configure(id, { cluster }), 'Configure is acknowledged before it fails');
-  hasFailed(await t.reachOneOf(id, ['Failed', 'Configured', 'Idle'], patience(t)));
+  await follower.catchUp();
+  const machine = await t.reachOneOf(id, ['Failed', 'Configured', 'Idle'], patience(t));
+  hasFailed(machine);
+  await follower.knows(machine);
   return id;
 }
 

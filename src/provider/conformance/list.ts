@@ -3,6 +3,7 @@ import type { MachineState } from '../kit/machine.ts';
 import { inArea, type Behaviour, type BehaviourOfArea } from './behaviour.ts';
 import type { Reply } from './caller.ts';
 import { accepted, check } from './expectation.ts';
+import { follow } from './follow.ts';
 import { stateOf, type Trial } from './trial.ts';
 import { bytesText, machineText, stateText } from './wire-text.ts';
 
@@ -82,8 +83,12 @@ const deltas: readonly BehaviourOfArea[] = [
   },
   {
     id: 'B905',
-    promise: 'a delta holds every change since its revision, however long ago that was',
+    promise: 'a delta holds every change since its revision, however long ago that was: the end of a transition as well as its beginning',
     async run(t) {
+      const walked = await t.speculative();
+      await followed(t, walked, () => t.create(walked), 'Idle');
+      await followed(t, walked, () => t.configure(walked, { cluster: 'conf-b905' }), 'Configured');
+      await followed(t, walked, () => t.drain(walked), 'Idle');
       const rounds: { readonly cursor: Uint8Array; readonly id: string }[] = [];
       for (const _round of [1, 2, 3, 4]) {
         const id = await t.speculative();
@@ -198,6 +203,14 @@ async function listedThroughout(t: Trial, id: string, start: () => Promise<Reply
     check(isListed, `${id} in List ${names}, on its way to ${stateText(target)}`, 'it is not there');
   }
   await t.reach(id, target);
+}
+
+/** Starts a transition, and asks for deltas during it and after its end, as shards do. */
+async function followed(t: Trial, id: string, start: () => Promise<Reply<TransitionAck>>, target: MachineState): Promise<void> {
+  const follower = await follow(t, id);
+  accepted(await start(), 'a legal transition with a fresh token');
+  await follower.catchUp();
+  await follower.knows(await t.reach(id, target));
 }
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

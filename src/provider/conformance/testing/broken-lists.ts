@@ -1,4 +1,4 @@
-import type { ListFilter } from '../../../api/gen/bigfleet/v1alpha1/provider.ts';
+import type { ListFilter, Machine } from '../../../api/gen/bigfleet/v1alpha1/provider.ts';
 import { GrpcCode, GrpcError } from '../../../api/grpc.ts';
 import type { Fault } from './fault.ts';
 import { state, type ModelProvider, type Slot } from './model-provider.ts';
@@ -76,6 +76,41 @@ export const brokenLists: readonly Fault[] = [
       m.touch = (slot) => {
         const isCreate = slot.machine.state === state.creating || (slot.machine.state === state.idle && !slot.operations.has('drain'));
         if (!isCreate) touch(slot);
+      };
+    },
+  },
+  ...(['create', 'configure', 'drain'] as const).map((kind): Fault => ({
+    name: `the end of a ${kind} moves no revision`,
+    caughtBy: ['B905'],
+    breakIt(m) {
+      const { finish } = bound(m);
+      m.finish = (call, slot) => (call.kind === kind ? unmoved(m, () => finish(call, slot)) : finish(call, slot));
+    },
+  })),
+  {
+    name: 'a failure moves no revision',
+    caughtBy: ['B701', 'B703'],
+    also: ['B707'],
+    breakIt(m) {
+      const { fail } = bound(m);
+      m.fail = (slot, reason) => unmoved(m, () => fail(slot, reason));
+    },
+  },
+  {
+    name: 'deltas show a machine as it was before its newest change',
+    caughtBy: ['B905'],
+    also: ['B907'],
+    breakIt(m) {
+      const { touch, delta } = bound(m);
+      const [former, newest] = [new Map<string, Machine>(), new Map<string, Machine>()];
+      m.touch = (slot) => {
+        touch(slot);
+        former.set(slot.machine.id, newest.get(slot.machine.id) ?? m.shown(slot));
+        newest.set(slot.machine.id, m.shown(slot));
+      };
+      m.delta = (wanted, since, max) => {
+        const found = delta(wanted, since, max);
+        return { ...found, machines: found.machines.map((machine) => former.get(machine.id) ?? machine) };
       };
     },
   },
@@ -215,6 +250,14 @@ export const brokenLists: readonly Fault[] = [
     },
   },
 ];
+
+/** Lets a change happen without a new revision. */
+function unmoved(m: ModelProvider, change: () => void): void {
+  const { touch } = m;
+  m.touch = () => {};
+  change();
+  m.touch = touch;
+}
 
 function hides(m: ModelProvider, isHidden: (slot: Slot, filter: ListFilter) => boolean): void {
   const { isWanted } = bound(m);
