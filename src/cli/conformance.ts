@@ -136,7 +136,7 @@ async function tryProvider(flags: ConformanceFlags, selection: Selection, target
     seed: integer('--seed', flags.seed, { min: 0 }),
     runId: randomBytes(4).toString('hex'),
     pace: {
-      reachMs: durationMs('--reach', flags.reach, 1), stillMs: 300, quietMs: 750,
+      reachMs: durationMs('--reach', flags.reach, 1), stillMs: 300, markMs: 2_000, quietMs: 750,
       faultTimeoutMs: durationMs('--fault-timeout', flags.faultTimeout, 1), soakMs: durationMs('--soak', flags.soak, 1),
     },
     isInUse: flags.inUse ?? false,

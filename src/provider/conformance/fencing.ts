@@ -11,6 +11,9 @@ const LEXICOGRAPHIC: readonly (readonly [number, number])[] = [
   [2, 5], [2, 5], [2, 4], [2, 6], [1, 999], [3, 0], [2, 7], [3, 0], [3, 1], [10, 7], [9, 999], [10, 7], [10, 6], [10, 8], [11, 0], [10, 9_999],
 ];
 const PICKS = 16;
+/** More than a table that remembers the newest few holds: bounds are powers of two or ten. */
+const CROWD = 300;
+const CROWD_AT_ONCE = 30;
 
 /** B3xx (spec: provider 1.4). A mark is kept per shard and machine; a mutation must be above it, epochs first. */
 export const fencing: readonly Behaviour[] = inArea('fencing', 'core', [
@@ -30,13 +33,14 @@ export const fencing: readonly Behaviour[] = inArea('fencing', 'core', [
   },
   {
     id: 'B302',
-    promise: 'marks are kept per shard and per machine, and capped Lists offer more than one machine',
+    promise: 'marks are kept per shard, whose names differ by case, and per machine; capped Lists offer more than one machine',
     async run(t) {
       const [a, b, c] = await threeOffers(t);
       const shard = (name: string): string => `${t.shard}-${name}`;
       const first: readonly (readonly [string, Token])[] = [[a, t.at(9, 9, shard('a'))], [b, t.at(7, 3, shard('b'))], [c, t.at(1, 1, shard('c'))]];
       for (const [id, token] of first) accepted(await t.create(id, token), `the first contact of a shard with ${id}`);
       for (const [id, token] of first) fenced(await t.create(id, token), `the same token again`);
+      accepted(await t.create(a, t.at(1, 1, shard('A'))), `the first contact of a shard with ${a}; (9, 9) was of one whose name ends in a small letter`);
       accepted(await t.create(b, t.at(7, 4, shard('b'))), `(7, 4) is above the mark (7, 3)`);
       accepted(await t.create(a, t.at(5, 30)), `the first contact of this shard with ${a}; (9, 9) was another shard's`);
       accepted(await t.create(b, t.at(5, 7)), `the first contact of this shard with ${b}; (5, 30) was about ${a}`);
@@ -105,7 +109,7 @@ export const fencing: readonly Behaviour[] = inArea('fencing', 'core', [
   },
   {
     id: 'B309',
-    promise: 'a shard that counts its calls is accepted throughout, and its first token is stale in the end',
+    promise: 'a shard that counts its calls is accepted throughout, and its tokens are stale in the end, some time and 300 other shards later',
     async run(t) {
       const id = await t.speculative();
       await t.toIdle(id);
@@ -114,6 +118,9 @@ export const fencing: readonly Behaviour[] = inArea('fencing', 'core', [
         await t.toDrained(id);
       }
       fenced(await t.configure(id, { token: t.at(1, 1) }), '(1, 1) was used for the Create');
+      await crowd(t, id);
+      await t.pause(t.pace.markMs);
+      fenced(await t.configure(id, { token: t.at(1, 1) }), `(1, 1) was used for the Create; since then ${CROWD} other shards have spoken and ${t.pace.markMs} ms have passed`);
     },
   },
   {
@@ -143,6 +150,18 @@ export const fencing: readonly Behaviour[] = inArea('fencing', 'core', [
       refused(await t.drain(id, { token: t.at(5, 5) }), `${id} is SPECULATIVE`);
       fenced(await t.create(id, t.at(5, 4)), '(5, 4) is below (5, 5), which passed the fence before');
       accepted(await t.create(id, t.at(5, 6)), '(5, 6) is above the mark (5, 5)');
+      await t.reach(id, 'Idle');
+      await t.toConfigured(id, { token: t.at(6, 1) });
+      const gone = await t.delete(id, t.at(6, 3));
+      refused(gone, `${id} is CONFIGURED`);
+      // Whoever has no Delete says so before the fence.
+      if (gone.code !== 'UNIMPLEMENTED') fenced(await t.drain(id, { token: t.at(6, 2) }), '(6, 2) is below (6, 3), which passed the fence with the Delete');
+      refused(await t.create(id, t.at(6, 5)), `${id} is CONFIGURED`);
+      fenced(await t.drain(id, { token: t.at(6, 4) }), '(6, 4) is below (6, 5), which passed the fence with the Create');
+      accepted(await t.drain(id, { token: t.at(6, 6) }), '(6, 6) is above the mark (6, 5)');
+      const fresh = await t.speculative();
+      refused(await t.configure(fresh, { token: t.at(5, 5) }), `${fresh} is SPECULATIVE`);
+      fenced(await t.create(fresh, t.at(5, 4)), '(5, 4) is below (5, 5), which passed the fence with the Configure');
     },
   },
   {
@@ -179,6 +198,14 @@ async function threeOffers(t: Trial): Promise<[string, string, string]> {
   }
   for (const id of [a, b, c]) t.claim(id);
   return [a, b, c];
+}
+
+/** Many shards speak of one machine, each of which leaves a mark. */
+async function crowd(t: Trial, id: string): Promise<void> {
+  for (let first = 0; first < CROWD; first += CROWD_AT_ONCE) {
+    const replies = await Promise.all(Array.from({ length: CROWD_AT_ONCE }, (_, i) => t.create(id, t.stranger(first + i))));
+    for (const reply of replies) notFenced(reply, 'a first contact');
+  }
 }
 
 async function readable(t: Trial, id: string): Promise<void> {

@@ -24,7 +24,7 @@ const FAULT_TIMEOUT_MS = 1_000;
 const unhurried = { getMs: 60_000, createMs: 60_000, listMs: 60_000, oneListMs: 60_000 };
 const options: Omit<SuiteOptions, 'target' | 'claims' | 'behaviours'> = {
   credentials: credentials.createInsecure(), seed: 1, runId: 'test', clock: systemClock, scaleMachines: 90,
-  pace: { reachMs: 60_000, stillMs: 50, quietMs: 100, faultTimeoutMs: FAULT_TIMEOUT_MS, soakMs: 100, latency: unhurried },
+  pace: { reachMs: 60_000, stillMs: 50, markMs: 50, quietMs: 100, faultTimeoutMs: FAULT_TIMEOUT_MS, soakMs: 100, latency: unhurried },
 };
 
 function expectCertified(result: SuiteResult, passed: number): void {

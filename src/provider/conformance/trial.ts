@@ -17,6 +17,8 @@ export interface Pace {
   readonly reachMs: number;
   /** How long nothing may move by itself, for those who watch. */
   readonly stillMs: number;
+  /** How long a fence mark is left alone before it is tried again. */
+  readonly markMs: number;
   /** How long deltas must stay empty. */
   readonly quietMs: number;
   /** After how long a transition of a fault target ends as FAILED. */

@@ -21,7 +21,7 @@ it('the template for authors keeps the contract as it is: the baseline, core, cl
     const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
     const result = await runSuite({
       ...select('core,cloud,spot'), target: (JSON.parse(line) as { address: string }).address, credentials: credentials.createInsecure(), seed: 1, runId: 'test',
-      pace: { reachMs: 60_000, stillMs: 50, quietMs: 100, faultTimeoutMs: 2_000, soakMs: 100 }, scaleMachines: 90, clock: systemClock,
+      pace: { reachMs: 60_000, stillMs: 50, markMs: 50, quietMs: 100, faultTimeoutMs: 2_000, soakMs: 100 }, scaleMachines: 90, clock: systemClock,
     });
     expect(result.outcomes.map(explanation).join('')).toBe('');
     expect([result.verdict, tally(result.outcomes).skipped]).toEqual(['CERTIFIED', 0]);

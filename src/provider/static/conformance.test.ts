@@ -27,7 +27,7 @@ machines:
   await h.start({ clock: systemClock });
   const result = await runSuite({
     ...select('core'), target: `127.0.0.1:${h.static.provider.port}`, credentials: credentials.createInsecure(), seed: 1, runId: 'test',
-    pace: { reachMs: 60_000, stillMs: 50, quietMs: 100, faultTimeoutMs: 2_000, soakMs: 100 }, scaleMachines: 90, clock: systemClock,
+    pace: { reachMs: 60_000, stillMs: 50, markMs: 50, quietMs: 100, faultTimeoutMs: 2_000, soakMs: 100 }, scaleMachines: 90, clock: systemClock,
   });
   expect(result.outcomes.map(explanation).join('')).toBe('');
   expect([result.verdict, tally(result.outcomes).skipped, tally(result.outcomes).failed]).toEqual(['CERTIFIED', 0, 0]);

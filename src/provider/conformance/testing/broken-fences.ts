@@ -1,7 +1,10 @@
 import { GrpcCode, GrpcError } from '../../../api/grpc.ts';
 import type { Fault } from './fault.ts';
-import type { Kind, ModelProvider } from './model-provider.ts';
+import type { Kind, Mark, ModelProvider } from './model-provider.ts';
 import { bound } from './rules.ts';
+
+/** Shorter than B309 waits. */
+const MARK_LASTS_MS = 40;
 
 export const brokenFences: readonly Fault[] = [
   {
@@ -86,6 +89,55 @@ export const brokenFences: readonly Fault[] = [
       m.illegal = (call, slot) => {
         m.marks.delete(m.markKey(call));
         return illegal(call, slot);
+      };
+    },
+  },
+  ...(['create', 'configure', 'drain', 'delete'] as const).map((kind): Fault => ({
+    name: `a ${kind} that is refused for its state does not move the mark`,
+    caughtBy: ['B311'],
+    breakIt(m) {
+      const { dispatch, illegal } = bound(m);
+      let former: Mark | undefined;
+      m.dispatch = (call) => {
+        former = m.marks.get(m.markKey(call));
+        return dispatch(call);
+      };
+      m.illegal = (call, slot) => {
+        if (call.kind === kind && former) m.marks.set(m.markKey(call), former);
+        else if (call.kind === kind) m.marks.delete(m.markKey(call));
+        return illegal(call, slot);
+      };
+    },
+  })),
+  {
+    name: 'shards are told apart without regard to case',
+    caughtBy: ['B302'],
+    breakIt: (m) => void (m.markKey = ({ shard, id }) => JSON.stringify([shard.toLowerCase(), id])),
+  },
+  {
+    name: 'marks are forgotten some time after their last use',
+    caughtBy: ['B309'],
+    isAlone: true,
+    breakIt(m) {
+      const { fence } = bound(m);
+      m.fence = (call) => {
+        fence(call);
+        const [key, mark] = [m.markKey(call), m.marks.get(m.markKey(call))];
+        void m.after(MARK_LASTS_MS).then(() => m.marks.get(key) === mark && m.marks.delete(key));
+      };
+    },
+  },
+  {
+    name: 'only the newest 256 marks are kept',
+    caughtBy: ['B309'],
+    breakIt(m) {
+      const { fence } = bound(m);
+      m.fence = (call) => {
+        fence(call);
+        const [key, mark] = [m.markKey(call), m.marks.get(m.markKey(call))];
+        m.marks.delete(key);
+        if (mark) m.marks.set(key, mark);
+        for (const oldest of m.marks.keys()) if (m.marks.size > 256) m.marks.delete(oldest);
       };
     },
   },

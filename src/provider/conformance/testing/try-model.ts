@@ -27,7 +27,7 @@ export async function tryModel(selection: Selection, { breakIt = () => {}, reach
   try {
     return await runSuite({
       ...selection, target: served.address, credentials: credentials.createInsecure(), seed: 1, runId: 'self', clock: systemClock,
-      pace: { reachMs, stillMs: 60, quietMs: 120, faultTimeoutMs: FAULT_TIMEOUT_MS, soakMs: 200, latency },
+      pace: { reachMs, stillMs: 60, markMs: 60, quietMs: 120, faultTimeoutMs: FAULT_TIMEOUT_MS, soakMs: 200, latency },
       scaleMachines: FLEET, isKept, ...(signal && { signal }), durable: { provider: restarts(build, FAULT_TIMEOUT_MS), stuck: restarts(build, 60_000) },
     });
   } finally {
