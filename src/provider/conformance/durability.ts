@@ -1,5 +1,5 @@
 import { inArea, type Behaviour } from './behaviour.ts';
-import { unfenced } from './caller.ts';
+import { unfenced, type Caller } from './caller.ts';
 import { DUR_A, DURABLE_METADATA } from './durable-lane.ts';
 import { accepted, check, fenced } from './expectation.ts';
 import { hasMetadata } from './metadata-check.ts';
@@ -10,10 +10,13 @@ import { bytesText, machineText, quoted, stateText } from './wire-text.ts';
 export const durability: readonly Behaviour[] = inArea('durability', 'durable', [
   {
     id: 'B1001',
-    promise: 'after a crash a fence mark is where it was',
+    promise: 'after a crash fence marks are where they were, also those of unknown machines and of calls that were refused',
     async run(t) {
       const { crash, rpc } = await t.afterCrash();
       fenced(await rpc.create(crash.fencedId, DUR_A), '(3, 7) was used before the crash');
+      fenced(await rpc.create(crash.ghostId, DUR_A), '(3, 7) was used before the crash, though there is no such machine');
+      fenced(await rpc.create(crash.refusedId, DUR_A), '(3, 7) was used before the crash, for a Drain that was refused');
+      accepted(await rpc.create(crash.fencedId, { ...DUR_A, sequence: DUR_A.sequence + 1n }), '(3, 8) is above the mark (3, 7)');
     },
   },
   {
@@ -52,12 +55,15 @@ export const durability: readonly Behaviour[] = inArea('durability', 'durable', 
   },
   {
     id: 'B1005',
-    promise: 'after a crash there is a revision, and no operation id is used again',
+    promise: 'after a crash revisions go on: none of before hides a change; and no operation id is used again',
     async run(t) {
       const { crash, rpc } = await t.afterCrash();
       check(crash.revisionAfter.length > 0, 'a revision', bytesText(crash.revisionAfter));
       const { operationId } = accepted(await rpc.create(crash.untouched[0], unfenced), 'Create of a SPECULATIVE machine');
       check(operationId !== '' && !crash.operations.includes(operationId), `an operation_id that was not used before: not one of ${crash.operations.map(quoted).join(', ')}`, quoted(operationId));
+      const { midway, revisionBefore } = crash;
+      await isInDelta(rpc, midway.revision, midway.changedId, 'it has changed since, before the crash');
+      await isInDelta(rpc, revisionBefore, crash.untouched[0], 'it has been created since the crash');
     },
   },
   {
@@ -83,3 +89,9 @@ export const durability: readonly Behaviour[] = inArea('durability', 'durable', 
     },
   },
 ]);
+
+/** Whoever does not know a revision any more may answer with everything. */
+async function isInDelta(rpc: Caller, since: Uint8Array, id: string, because: string): Promise<void> {
+  const { machines } = accepted(await rpc.list({ since }), 'a revision from before the crash');
+  check(machines.some((m) => m.id === id), `${id} in the delta since ${bytesText(since)}, or in a full List: ${because}`, `${machines.length} machines without it`);
+}

@@ -1,6 +1,6 @@
 import type { Machine } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
 import { unfenced } from './caller.ts';
-import { accepted, NotTestable } from './expectation.ts';
+import { accepted, NotTestable, refused } from './expectation.ts';
 import type { Exchange } from './exchange.ts';
 import { stateOf, type Trial } from './trial.ts';
 
@@ -29,10 +29,17 @@ export interface Crash {
   readonly address: string;
   readonly said: readonly Exchange[];
   readonly fencedId: string;
+  /** Nobody knows this machine; DUR_A has spoken of it all the same. */
+  readonly ghostId: string;
+  /** SPECULATIVE; a Drain of DUR_A was refused. */
+  readonly refusedId: string;
   readonly boundId: string;
   readonly configureOperation: string;
   readonly untouched: readonly [string, string];
   readonly operations: readonly string[];
+  /** A revision, and a machine that has changed since. */
+  readonly midway: { readonly revision: Uint8Array; readonly changedId: string };
+  readonly revisionBefore: Uint8Array;
   readonly before: readonly Machine[];
   readonly after: readonly Machine[];
   readonly revisionAfter: Uint8Array;
@@ -115,18 +122,24 @@ async function prepare(t: Trial): Promise<Omit<Crash, 'address' | 'said' | 'afte
   const fencedId = await t.speculative();
   const fenced = accepted(await t.create(fencedId, DUR_A), 'a first contact');
   await t.reach(fencedId, 'Idle');
+  const ghostId = t.named('ghost');
+  refused(await t.create(ghostId, DUR_A), 'there is no such machine', ['NOT_FOUND']);
+  const refusedId = await t.speculative();
+  refused(await t.drain(refusedId, { token: DUR_A }), `${refusedId} is SPECULATIVE`);
 
   const boundId = await t.speculative();
   const created = await t.toIdle(boundId);
   const bound = accepted(await t.configure(boundId, { cluster: 'durable-cluster', metadata: DURABLE_METADATA, token: unfenced }), 'Configure of an IDLE machine');
   await t.reach(boundId, 'Configured');
 
+  const revision = await t.head();
   const drainedId = await t.speculative();
   const others = [await t.toIdle(drainedId), await t.toConfigured(drainedId), (await t.toDrained(drainedId)).ack];
   const untouched = [await t.speculative(), await t.speculative()] as const;
+  const last = accepted(await t.list(), 'List');
   return {
-    fencedId, boundId, configureOperation: bound.operationId, untouched,
+    fencedId, ghostId, refusedId, boundId, configureOperation: bound.operationId, untouched,
     operations: [fenced, created, bound, ...others].map((ack) => ack.operationId),
-    before: await t.inventory(),
+    midway: { revision, changedId: drainedId }, revisionBefore: last.revision, before: last.machines,
   };
 }

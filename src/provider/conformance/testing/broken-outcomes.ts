@@ -100,6 +100,34 @@ export const brokenOutcomes: readonly Fault[] = [
     breakIt: (m) => void (m.ready = () => Promise.resolve()),
   },
   saves('fence marks are not saved', ['B1001'], (saved) => void (saved.marks = new Map())),
+  saves('fence marks of machines that nobody knows are not saved', ['B1001'], ({ marks, slots }) => {
+    for (const key of marks.keys()) if (!slots.has((JSON.parse(key) as [string, string])[1])) marks.delete(key);
+  }),
+  {
+    name: 'fence marks are saved with what a call does, and a refused call does nothing',
+    caughtBy: ['B1001'],
+    breakIt(m) {
+      const { illegal, save } = bound(m);
+      const unsaved = new Set<string>();
+      m.illegal = (call, slot) => {
+        unsaved.add(m.markKey(call));
+        return illegal(call, slot);
+      };
+      m.save = () => {
+        const saved = save();
+        for (const key of unsaved) saved.marks.delete(key);
+        return saved;
+      };
+    },
+  },
+  saves('only the epochs of fence marks are saved', ['B1001'], ({ marks }) => marks.forEach(({ epoch }, key) => marks.set(key, { epoch, sequence: 0n }))),
+  saves('fence marks are one epoch higher after a crash', ['B1001'], ({ marks }) => marks.forEach(({ epoch, sequence }, key) => marks.set(key, { epoch: epoch + 1n, sequence }))),
+  saves('revisions begin again', ['B1005'], (saved) => {
+    saved.revision = 1;
+    saved.slots.forEach((slot) => (slot.revision = 1));
+  }),
+  saves('the newest revision is not saved, those of machines are', ['B1005'], (saved) => void (saved.revision = 1)),
+  saves('no machine has changed before the restart', ['B1005'], (saved) => saved.slots.forEach((slot) => (slot.revision = 1))),
   saves('operation ids are not saved', ['B1002'], (saved) => saved.slots.forEach((slot) => slot.operations.clear())),
   saves('metadata is not saved', ['B1003'], (saved) => saved.slots.forEach(({ machine }) => machine.shardMetadata.clear())),
   saves('clusters are not saved', ['B1003'], (saved) => saved.slots.forEach(({ machine }) => (machine.cluster = ''))),
