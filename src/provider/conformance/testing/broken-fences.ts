@@ -4,7 +4,7 @@ import type { Kind, Mark, ModelProvider } from './model-provider.ts';
 import { bound } from './rules.ts';
 
 /** Shorter than B309 waits. */
-const MARK_LASTS_MS = 40;
+const FORGETS_AFTER_MS = 50;
 
 export const brokenFences: readonly Fault[] = [
   {
@@ -115,15 +115,17 @@ export const brokenFences: readonly Fault[] = [
     breakIt: (m) => void (m.markKey = ({ shard, id }) => JSON.stringify([shard.toLowerCase(), id])),
   },
   {
-    name: 'marks are forgotten some time after their last use',
+    name: 'marks are forgotten once nobody has spoken for a while',
     caughtBy: ['B309'],
     isAlone: true,
     breakIt(m) {
-      const { fence } = bound(m);
-      m.fence = (call) => {
-        fence(call);
-        const [key, mark] = [m.markKey(call), m.marks.get(m.markKey(call))];
-        void m.after(MARK_LASTS_MS).then(() => m.marks.get(key) === mark && m.marks.delete(key));
+      const { dispatch } = bound(m);
+      let spokenAt = m.options.clock.monotonic();
+      m.dispatch = (call) => {
+        const now = m.options.clock.monotonic();
+        if (now - spokenAt > FORGETS_AFTER_MS) m.marks.clear();
+        spokenAt = now;
+        return dispatch(call);
       };
     },
   },

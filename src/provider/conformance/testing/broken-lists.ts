@@ -232,9 +232,9 @@ export const brokenLists: readonly Fault[] = [
     breakIt: (m) => hides(m, (slot, { states }) => states.length === 0 && slot.machine.state === state.configured),
   },
   {
-    name: 'FAILED machines are listed by their state alone',
+    name: 'FAILED machines are listed by their state, and in deltas, alone',
     caughtBy: ['B707'],
-    breakIt: (m) => hides(m, (slot, { states }) => states.length === 0 && slot.machine.state === state.failed),
+    breakIt: (m) => hides(m, (slot, { states, sinceRevision }) => states.length + sinceRevision.length === 0 && slot.machine.state === state.failed),
   },
   {
     name: 'every other List forgets a machine',
