@@ -1,9 +1,10 @@
+import type { Machine } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
 import { inArea, type Behaviour } from './behaviour.ts';
 import { unfenced, type Caller } from './caller.ts';
 import { DUR_A, DURABLE_METADATA } from './durable-lane.ts';
 import { accepted, check, fenced } from './expectation.ts';
 import { hasMetadata } from './metadata-check.ts';
-import { configureArguments, stateOf } from './trial.ts';
+import { configureArguments, stateOf, type Trial } from './trial.ts';
 import { bytesText, machineText, quoted, stateText } from './wire-text.ts';
 
 /** B10xx (spec: provider 1.4): what was acknowledged survives SIGKILL. The suite starts the provider itself. */
@@ -68,16 +69,12 @@ export const durability: readonly Behaviour[] = inArea('durability', 'durable', 
   },
   {
     id: 'B1006',
-    promise: 'a machine whose Configure was cut off by a crash is FAILED with last_error afterwards',
+    promise: 'a machine whose Configure was cut off by a crash is FAILED with last_error afterwards, and one whose Create was is not CREATING for ever',
     async run(t) {
-      const { id, rpc } = await t.afterInterruption();
-      const end = t.clock.monotonic() + t.pace.reachMs;
-      for (;;) {
-        const machine = accepted(await rpc.get(id), 'Get after the restart');
-        if (stateOf(machine) === 'Failed' && machine.lastError !== '') return;
-        check(t.clock.monotonic() < end, `${id} FAILED with last_error within ${t.pace.reachMs} ms`, machineText(machine));
-        await t.pause(20);
-      }
+      const { interruption, rpc } = await t.afterInterruption();
+      const { id, createdId } = interruption;
+      await becomes(t, rpc, id, 'FAILED with last_error', (m) => stateOf(m) === 'Failed' && m.lastError !== '');
+      await becomes(t, rpc, createdId, 'IDLE or SPECULATIVE, or FAILED with last_error', (m) => (stateOf(m) === 'Failed' ? m.lastError !== '' : stateOf(m) !== 'Creating'));
     },
   },
   {
@@ -94,4 +91,14 @@ export const durability: readonly Behaviour[] = inArea('durability', 'durable', 
 async function isInDelta(rpc: Caller, since: Uint8Array, id: string, because: string): Promise<void> {
   const { machines } = accepted(await rpc.list({ since }), 'a revision from before the crash');
   check(machines.some((m) => m.id === id), `${id} in the delta since ${bytesText(since)}, or in a full List: ${because}`, `${machines.length} machines without it`);
+}
+
+async function becomes(t: Trial, rpc: Caller, id: string, what: string, isSo: (machine: Machine) => boolean): Promise<void> {
+  const end = t.clock.monotonic() + t.pace.reachMs;
+  for (;;) {
+    const machine = accepted(await rpc.get(id), 'Get after the restart');
+    if (isSo(machine)) return;
+    check(t.clock.monotonic() < end, `${id} ${what} within ${t.pace.reachMs} ms`, machineText(machine));
+    await t.pause(20);
+  }
 }

@@ -45,6 +45,16 @@ export interface Crash {
   readonly revisionAfter: Uint8Array;
 }
 
+/** What was under way when the provider was killed. */
+export interface Interruption {
+  readonly address: string;
+  readonly said: readonly Exchange[];
+  /** CONFIGURING. */
+  readonly id: string;
+  /** CREATING, unless that takes no time. */
+  readonly createdId: string;
+}
+
 const SEEDS = 64;
 export const DUR_A = { shard: 'durA', epoch: 3n, sequence: 7n } as const;
 export const DURABLE_METADATA: ReadonlyMap<string, string> = new Map([['d/k', 'v'], ['d/k2', 'v2']]);
@@ -63,8 +73,8 @@ export class DurableLane {
     return (this.crashed ??= this.makeCrash());
   }
 
-  /** Kills it while a machine is CONFIGURING. */
-  async interrupt(): Promise<{ readonly address: string; readonly id: string; readonly said: readonly Exchange[] }> {
+  /** Kills it while a machine is CONFIGURING, and right after a Create. */
+  async interrupt(): Promise<Interruption> {
     const starter = this.options.stuck ?? this.options.provider;
     const first = await this.start(starter, 'interrupted');
     const t = this.options.trialAt(first.address, 'interrupted');
@@ -75,9 +85,11 @@ export class DurableLane {
       if (state !== 'Configuring') {
         throw new NotTestable(`Configure for cluster fault-timeout ended as ${state.toUpperCase()} before the provider could be killed; give a command by --start-stuck where it takes long`);
       }
+      const createdId = await t.speculative();
+      accepted(await t.create(createdId), 'Create of a SPECULATIVE machine');
       await this.kill(first);
       const second = await this.start(starter, 'interrupted');
-      return { address: second.address, id, said: t.transcript.exchanges() };
+      return { address: second.address, id, createdId, said: t.transcript.exchanges() };
     } finally {
       t.close();
     }

@@ -7,7 +7,7 @@ import { type Caller, type ConfigureArguments, type ListArguments, type Reply, t
 import { accepted, check, NotTestable, Violation } from './expectation.ts';
 import { Transcript, type Exchange } from './exchange.ts';
 import type { Profile } from './behaviour.ts';
-import type { Crash, DurableLane } from './durable-lane.ts';
+import type { Crash, DurableLane, Interruption } from './durable-lane.ts';
 import type { SlotPool } from './slot-pool.ts';
 import { machineText, stateText } from './wire-text.ts';
 
@@ -249,10 +249,10 @@ export class Trial {
     return { crash, rpc: this.goOnWith(crash) };
   }
 
-  /** The provider after it was killed while a machine was CONFIGURING. */
-  async afterInterruption(): Promise<{ readonly id: string; readonly rpc: Caller }> {
-    const interrupted = await this.durable().interrupt();
-    return { id: interrupted.id, rpc: this.goOnWith(interrupted) };
+  /** The provider after it was killed while machines were under way. */
+  async afterInterruption(): Promise<{ readonly interruption: Interruption; readonly rpc: Caller }> {
+    const interruption = await this.durable().interrupt();
+    return { interruption, rpc: this.goOnWith(interruption) };
   }
 
   /** A figure for the report. */

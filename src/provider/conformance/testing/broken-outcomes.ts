@@ -151,6 +151,15 @@ export const brokenOutcomes: readonly Fault[] = [
     breakIt: (m) => void (m.recover = () => {}),
   },
   {
+    name: 'a Create that a crash cut off is under way for ever',
+    caughtBy: ['B1006'],
+    reachMs: 1_000,
+    breakIt(m) {
+      const { fail } = bound(m);
+      afterRestart(m, () => (m.fail = (slot, reason) => (slot.machine.state === state.creating ? undefined : fail(slot, reason))));
+    },
+  },
+  {
     name: 'after a restart only shards may speak that have spoken before',
     caughtBy: ['B1007'],
     breakIt(m) {
