@@ -121,8 +121,6 @@ it('in a mode in which nothing is decided no row is met by what would be, and al
   expect((await t.explain(small)).why).toMatchObject({ code: 'Withheld', text });
   expect(t.status().needs).toEqual({ rows: 3, satisfied: 1, unmet: 2 });
   expect(t.status().shortfalls?.find(({ message }) => message === text)).toMatchObject({ reason: 'Withheld' });
-  // Whoever lacks may lack only in the plan, which would give to others what serves it.
-  expect((await t.told()).get(nameOf(lacking))?.reasonText).toMatch(/^Lacks .* That is the plan, and none of it is done: the shard is in mode Paused\.$/);
 });
 
 it('a provider that refuses to drain a machine has its words in the record of the machine', () => {

@@ -121,8 +121,10 @@ describe('ShardView over a socket', () => {
       for (const machine of machines) inventory.observe(machine, inventory.mark(), 'metal');
       return (await peer.unary(ShardViewService.explainCluster, { clusterId: 'east', needLimit: 1 })).priceMicroUsdPerHour;
     };
-    expect(await costs(seen('f', 'Failed', { cluster: 'east' }), seen('s', 'Speculative'))).toBe(400_000n);
+    const { host: _gone, ...failed } = seen('f', 'Failed', { cluster: 'east' });
+    expect(await costs(failed, seen('s', 'Speculative'))).toBe(400_000n);
     expect(await costs(seen('d', 'Draining', { priceMicroUsdPerHour: 5 }))).toBe(400_005n);
+    expect(await costs(seen('g', 'Failed', { cluster: 'east', priceMicroUsdPerHour: 2 }))).toBe(400_007n);
     const dear = { priceMicroUsdPerHour: Number.MAX_SAFE_INTEGER };
     expect(await costs(...Array.from({ length: 1_100 }, (_, i) => seen(`dear-${String(i)}`, 'Configured', dear)))).toBe(BigInt(2 ** 63 - 1024));
   });

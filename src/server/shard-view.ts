@@ -237,16 +237,16 @@ async function* textsInTurns(texts: Iterable<string>): AsyncGenerator<string, vo
   }
 }
 
-/** By `plannedKey` of the demand that they count for. */
-/** Micro-USD per hour, as far as the wire can say it; what is Speculative or Failed costs nothing. */
+/** Micro-USD per hour, as far as the wire can say it; what is Speculative, or Failed and without a host, costs nothing. */
 function priceOf(machines: readonly MachineRecord[]): bigint {
-  const sum = machines.reduce((sum, { seen }) => sum + (seen.state === 'Speculative' || seen.state === 'Failed' ? 0 : seen.priceMicroUsdPerHour), 0);
+  const sum = machines.reduce((sum, { seen }) => sum + (seen.state === 'Speculative' || (seen.state === 'Failed' && !seen.host) ? 0 : seen.priceMicroUsdPerHour), 0);
   return BigInt(Math.min(sum, MOST_ON_WIRE));
 }
 
 /** The largest double below 2^63. */
 const MOST_ON_WIRE = 2 ** 63 - 1024;
 
+/** By `plannedKey` of the demand that they count for. */
 function byDemand(machines: Iterable<MachineRecord>): Map<string, MachineRecord[]> {
   const found = new Map<string, MachineRecord[]>();
   // Machines of one demand mostly share their reason: the key is made once for all of them.

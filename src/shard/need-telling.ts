@@ -22,9 +22,7 @@ export function tellNeed(verdict: NeedVerdict, troubles = NO_TROUBLE): NeedTelli
   if (trouble) return { satisfied: false, reason: undefined, code: 'MachineDoesNotCome', text: sentence(trouble) };
   if (isWithheld(verdict, troubles)) return { satisfied: false, reason: undefined, code: 'Withheld', text: `Machines could serve it, and none is taken: ${troubles.withheld ?? ''}.` };
   const { satisfied, reason } = verdict;
-  const planned = explainNeed(verdict);
-  const text = satisfied || !troubles.isPaused ? planned : `${planned} That is the plan, and none of it is done: ${troubles.withheld ?? ''}.`;
-  return { satisfied, reason, code: satisfied ? 'Satisfied' : (reason ?? 'Unmet'), text };
+  return { satisfied, reason, code: satisfied ? 'Satisfied' : (reason ?? 'Unmet'), text: explainNeed(verdict) };
 }
 
 /** Whether something keeps machines from the row that the plan cannot know. Cheap: there may be very many rows. */

@@ -59,6 +59,11 @@ describe('the views of needs', () => {
     t.troubles.set(rowKey(hindered.need), { words: 'disk broken', isPresent: true, wasRefused: false, onTheWay: 0 });
     for (const cycle of [2, 3]) t.report.planned(plan([hindered, fine], { at: cycle * 10 }), facts(cycle));
     expect(told()).toEqual([[20, 2], [undefined, 0]]);
+    // The machines that are tried next do not come either.
+    const lacking = { ...hindered, satisfied: false, reason: 'SUPPLY_EXHAUSTED' as const };
+    t.troubles.set(rowKey(hindered.need), { words: 'disk broken', isPresent: false, wasRefused: true, onTheWay: 0 });
+    t.report.planned(plan([lacking, fine], { at: 35 }), facts(4));
+    expect(t.report.unmetSince(lacking, t.troubles)).toBe(20);
     t.troubles.clear();
     t.report.planned(plan([hindered, fine], { at: 40 }), facts(4));
     expect(told()).toEqual([[undefined, 0], [undefined, 0]]);

@@ -65,7 +65,9 @@ export class PlanReport {
   }
 
   private spellOf(verdict: NeedVerdict, troubles: Troubles): UnmetSpell | undefined {
-    return this.unmet.of(verdict) ?? this.hindered.of(verdict, troubles);
+    const [unmet, hindered] = [this.unmet.of(verdict), this.hindered.of(verdict, troubles)];
+    // While what keeps machines away lasts, a plan may meet the row with others for a moment, and fail again.
+    return unmet && hindered && hindered.since < unmet.since ? hindered : (unmet ?? hindered);
   }
 
   private measure(plan: Plan, facts: CycleFacts, troubles: Troubles): void {

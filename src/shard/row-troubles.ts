@@ -23,8 +23,6 @@ export interface RowTrouble {
 export interface Troubles extends ReadonlyMap<string, RowTrouble> {
   /** Why nothing that is planned is decided at present. */
   readonly withheld?: string;
-  /** Neither acquired nor taken away: the mode says so. */
-  readonly isPaused?: boolean;
 }
 
 export interface RowTroublesDeps {
@@ -60,7 +58,7 @@ export class RowTroubles {
     }
     this.said = said;
     const withheld = this.withheld();
-    return withheld === '' ? troubles : Object.assign(troubles, { withheld, isPaused: this.deps.mode() !== 'Active' });
+    return withheld === '' ? troubles : Object.assign(troubles, { withheld });
   }
 
   /** Why something that is planned is not decided; '' = everything is. */

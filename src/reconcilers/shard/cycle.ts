@@ -93,6 +93,7 @@ export class CycleReconciler implements Reconciler {
     const plan = this.plan(now);
     const mode = this.deps.mode();
     const mayAcquire = this.deps.mayAcquire?.() ?? true;
+    const whyWithheld = this.deps.whyWithheld?.() ?? 'nothing is done at present';
     const isWithheld = ({ kind }: Action): boolean => mode !== 'Active' || (!mayAcquire && ACQUIRING.has(kind));
     this.deps.onPlanned(plan, {
       cycle: this.cycle,
@@ -108,7 +109,7 @@ export class CycleReconciler implements Reconciler {
       if (!isFirst) await nextTurn();
       this.carryOut(part, { isWithheld, mode }, now);
     }
-    await this.tellWithheld(mode === 'Active' && mayAcquire ? [] : plan.actions.filter(isWithheld));
+    await this.tellWithheld(mode === 'Active' && mayAcquire ? [] : plan.actions.filter(isWithheld), whyWithheld);
     const { machineReasons } = plan;
     await inTurns(machineReasons.changed, (id) => this.deps.inventory.explain(id, machineReasons.get(id)));
     const untilWake = plan.wakeAt === undefined ? Infinity : Math.max(1, plan.wakeAt - now);
@@ -160,11 +161,10 @@ export class CycleReconciler implements Reconciler {
   }
 
   /** Who looks at a machine must not read that something was done to it which was only planned. */
-  private async tellWithheld(actions: readonly Action[]): Promise<void> {
-    const { inventory, whyWithheld } = this.deps;
+  private async tellWithheld(actions: readonly Action[], why: string): Promise<void> {
+    const { inventory } = this.deps;
     if (actions.length === 0 && this.withheld.size === 0) return;
     const now = new TextSet();
-    const why = whyWithheld?.() ?? 'nothing is done at present';
     await inTurns(actions, ({ machineId }) => {
       now.add(machineId);
       inventory.withhold(machineId, why);
