@@ -5,7 +5,8 @@ import { TYPE_KEY, ZONE_KEY } from './demand.ts';
 import type { Fleet, IntentKind, Kind } from './fleet.ts';
 
 export interface Expected {
-  readonly actions: Readonly<Partial<Record<ActionKind, number>>>;
+  /** Absent: which ones there are, is not known beforehand. */
+  readonly actions?: Readonly<Partial<Record<ActionKind, number>>>;
   readonly satisfied: number;
   readonly unmet: number;
 }
@@ -20,11 +21,11 @@ export function mismatch(what: string, seen: unknown, expected: unknown): string
 export function planFailures(plan: Plan, fleet: Fleet, needs: number, expected: Expected): string[] {
   const satisfied = plan.verdicts.filter((v) => v.satisfied).length;
   return [
-    ...mismatch('actions by kind', actionsByKind(plan), expected.actions),
+    ...(expected.actions ? mismatch('actions by kind', actionsByKind(plan), expected.actions) : []),
     ...mismatch('satisfied Needs', satisfied, expected.satisfied),
     ...mismatch('unmet Needs', plan.verdicts.length - satisfied, expected.unmet),
     ...mismatch('stats.unmet', plan.stats.unmet, expected.unmet),
-    ...mismatch('stats.actions', plan.stats.actions, expected.actions),
+    ...mismatch('stats.actions', plan.stats.actions, actionsByKind(plan)),
     ...mismatch('stats.needs', plan.stats.needs, needs),
     ...mismatch('stats.machines', plan.stats.machines, fleet.size),
     ...mismatch('stats.byState', plan.stats.byState, fleet.countByState()),
