@@ -244,21 +244,21 @@ describe('a provider that binds machines to another cluster than it was told to'
 
   it('is asked for none more for that cluster for a while, longer each time, until one is bound to it', async () => {
     strays('a');
-    expect([setbacks.clusterRestMs('East'), setbacks.clusterRestMs('east')]).toEqual([30_000, 0]);
+    expect([setbacks.clusterRests.restMs('East'), setbacks.clusterRests.restMs('east')]).toEqual([30_000, 0]);
     await clock.advance(30_000);
     strays('b');
-    expect(setbacks.clusterRestMs('East')).toBe(60_000);
+    expect(setbacks.clusterRests.restMs('East')).toBe(60_000);
     await clock.advance(60_000);
     is('c', 'Idle');
     inventory.setIntent('c', bind(true));
     is('c', 'Configuring', { cluster: 'East' });
     strays('d');
-    expect(setbacks.clusterRestMs('East')).toBe(30_000);
+    expect(setbacks.clusterRests.restMs('East')).toBe(30_000);
   });
 
   it('is not one of which somebody else has asked it', () => {
     strays('a', false);
-    expect(setbacks.clusterRestMs('East')).toBe(0);
+    expect(setbacks.clusterRests.restMs('East')).toBe(0);
   });
 });
 

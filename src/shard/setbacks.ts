@@ -1,4 +1,3 @@
-import type { MachineState } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import type { Log } from '../runtime/types.ts';
@@ -25,6 +24,11 @@ export class Setbacks {
   readonly machines: Rests;
   readonly clusters: Rests;
   readonly offers: OfferRests;
+  /** For how long nothing is configured for a cluster, for whichever reason. */
+  readonly clusterRests: Pick<Rests, 'failed' | 'restMs'> = {
+    failed: (cluster) => this.clusters.failed(cluster),
+    restMs: (cluster) => Math.max(this.clusters.restMs(cluster), this.strays.restMs(cluster)),
+  };
   private readonly strays: Rests;
   private readonly log: Log;
   private readonly clock: Clock;
@@ -38,11 +42,6 @@ export class Setbacks {
     this.machines = new Rests(clock, random, MACHINE);
     this.clusters = new Rests(clock, random, CLUSTER);
     this.offers = new OfferRests({ clock, inventory, log, rests: new Rests(clock, random, OFFER) });
-  }
-
-  /** For how long nothing is configured for the cluster; 0 = it does not rest. */
-  clusterRestMs(cluster: string): number {
-    return Math.max(this.clusters.restMs(cluster), this.strays.restMs(cluster));
   }
 
   /** Feed it every change: providers accept at once, and fail later. */
@@ -65,7 +64,7 @@ export class Setbacks {
       case 'Idle':
       case 'Speculative':
         if (was === 'Failed') this.rest(id);
-        if (before.intent?.kind !== 'bind' || (was !== 'Creating' && was !== 'Configuring') || isArrived(was, after.seen.state)) return;
+        if (before.intent?.kind !== 'bind' || !(was === 'Configuring' || (was === 'Creating' && after.seen.state === 'Speculative'))) return;
         // It came to nothing, and the provider does not call it Failed.
         this.machines.failed(id);
         if (was === 'Configuring') this.clusters.failed(before.intent.to.cluster);
@@ -97,8 +96,4 @@ export class Setbacks {
       if (this.inventory.get(id)?.coolUntil === until) this.inventory.update(id, { coolUntil: 0 });
     });
   }
-}
-
-function isArrived(was: MachineState, now: MachineState): boolean {
-  return was === 'Creating' && now === 'Idle';
 }

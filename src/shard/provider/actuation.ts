@@ -49,7 +49,7 @@ export function createActuation(room: ProviderRoom, { metrics, runtimeMetrics, r
         return lane.run(run);
       },
       machineRests: setbacks.machines,
-      clusterRests: { failed: (cluster) => setbacks.clusters.failed(cluster), restMs: (cluster) => setbacks.clusterRestMs(cluster) },
+      clusterRests: setbacks.clusterRests,
       onFenced: (machineId, message) => {
         room.fenced = `machine ${machineId}: ${message}`;
         log.error({ machine: machineId, error: message }, 'fenced: a provider has seen a newer epoch than ours; this shard acts there no more');

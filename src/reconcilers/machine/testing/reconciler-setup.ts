@@ -72,7 +72,7 @@ export function setUp(options: { concurrency?: number } = {}) {
       gate,
       inCluster: (_cluster, run) => run(),
       machineRests: setbacks.machines,
-      clusterRests: { failed: (cluster) => setbacks.clusters.failed(cluster), restMs: (cluster) => setbacks.clusterRestMs(cluster) },
+      clusterRests: setbacks.clusterRests,
       onFenced: (id) => world.fenced.push(id),
       onFailureClass: (kind, failure) => world.failures.push(`${kind} ${failure}`),
       onBindRefused: ({ intent, seen: machine }, operation, { words, kind }) => {
