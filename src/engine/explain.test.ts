@@ -32,12 +32,12 @@ describe('sentences about machines', () => {
 describe('sentences about Needs', () => {
   it('say what lacks and why', () => {
     const lacking = planOnce(world({ machines: [machine('a', 'Idle', { allocatable: amounts({ cpu: 1, memory: 1 }) })], needs: [need({ aggregate: amounts({ cpu: 1, memory: 3 }) })] }), T0);
-    expect(lacking.verdicts.map(explainNeed)).toEqual(['Lacks memory 2Gi: every machine that matches is in use already, or has nothing of what lacks.']);
+    expect(lacking.verdicts.map((verdict) => explainNeed(verdict))).toEqual(['Lacks memory 2Gi: every machine that matches is in use already, or has nothing of what lacks.']);
   });
 
   it('say what serves and what is on its way', () => {
     const served = planOnce(world({ machines: [machine('a', 'Idle'), machine('b', 'Configured')], needs: [need({ units: 2 }), need({ units: 0, priority: 1 })] }), T0);
-    expect(served.verdicts.map(explainNeed)).toEqual(['Satisfied with 2 machines, 1 of them on the way.', 'Satisfied with 0 machines.']);
+    expect(served.verdicts.map((verdict) => explainNeed(verdict))).toEqual(['Satisfied with 2 machines, 1 of them on the way.', 'Satisfied with 0 machines.']);
   });
 });
 

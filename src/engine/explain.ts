@@ -59,14 +59,20 @@ export function explainMachine(reason: MachineReason, words = ''): string {
   }
 }
 
-/** What became of a Need. One sentence. */
-export function explainNeed(verdict: NeedVerdict): string {
+/** What became of a Need. One sentence. `withheld`: why nothing that is planned is done, if it is not. */
+export function explainNeed(verdict: NeedVerdict, withheld?: string): string {
   if (verdict.satisfied) {
     const arriving = verdict.inFlight > 0 ? `, ${verdict.inFlight} of them on the way` : '';
     return `Satisfied with ${count(verdict.machines, 'machine')}${arriving}.`;
   }
   const lacks = `Lacks ${amounts(verdict.deficit)}`;
+  if (withheld !== undefined && isPreempting(verdict)) return `${lacks}: machines that serve others are chosen for it, and no more of them are taken, because ${withheld}.`;
   return verdict.reason === undefined ? `${lacks}.` : `${lacks}: ${UNMET[verdict.reason]}.`;
+}
+
+/** Whether a Need lacks what machines are to be taken from others for. */
+export function isPreempting({ satisfied, reason }: Pick<NeedVerdict, 'satisfied' | 'reason'>): boolean {
+  return !satisfied && reason === 'PREEMPTION_IN_PROGRESS';
 }
 
 const UNMET: Readonly<Record<UnmetReason, string>> = {

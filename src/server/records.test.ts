@@ -10,6 +10,7 @@ import { Inventory } from '../shard/inventory.ts';
 import { desiredMachine } from '../shard/machine-object.ts';
 import { NeedStatusPublisher } from '../shard/need-status.ts';
 import { RowTroubles } from '../shard/row-troubles.ts';
+import { whyInactive } from '../shard/settings.ts';
 import { SourceRows } from '../shard/source-rows.ts';
 import { shardStatus } from '../shard/status.ts';
 import { seen } from '../shard/testing/machines.ts';
@@ -35,7 +36,7 @@ function planned(needs: readonly Need[], machines: readonly EngineMachine[], mod
   const plan = planOnce(world({ machines, needs }), T0);
   const rows = new SourceRows();
   const refusals = new BindRefusals(clock, rows);
-  const troubles = new RowTroubles({ clock, inventory, refusals, rows, mode: () => mode });
+  const troubles = new RowTroubles({ clock, inventory, refusals, rows, whyWithheld: () => whyInactive(mode) });
   rows.planned(plan.verdicts);
   for (const { id, state, cluster, instanceType, zone, allocatable } of machines) inventory.observe(seen(id, state, { cluster, instanceType, zone, allocatable }), inventory.mark());
   for (const { machineId, to, reason } of plan.actions) {
@@ -121,6 +122,31 @@ it('in a mode in which nothing is decided no row is met by what would be, and al
   expect((await t.explain(small)).why).toMatchObject({ code: 'Withheld', text });
   expect(t.status().needs).toEqual({ rows: 3, satisfied: 1, unmet: 2 });
   expect(t.status().shortfalls?.find(({ message }) => message === text)).toMatchObject({ reason: 'Withheld' });
+});
+
+it('in a mode in which nothing is decided no row is told that machines are being drained for it that are not', async () => {
+  const victim = machine('v', 'Configured', { cluster: 'c2', assigned: assignmentOf(need({ cluster: 'c2', priority: 1 })) });
+  const first = need({ minUnit: cpus(1), aggregate: cpus(1), priority: 500 });
+  const needs = [first, need({ cluster: 'c2', priority: 1, minUnit: cpus(1), aggregate: cpus(1) })];
+  const [active, paused] = [planned(needs, [victim]), planned(needs, [victim], 'Paused')];
+  expect((await active.told()).get(nameOf(first))).toMatchObject({ satisfied: false, reasonText: 'Lacks cpu 1: machines preempted for it are still being drained.' });
+  const text = 'Lacks cpu 1: machines that serve others are chosen for it, and no more of them are taken, because the shard is in mode Paused.';
+  expect((await paused.told()).get(nameOf(first))).toMatchObject({ satisfied: false, reason: 101, reasonText: text });
+  expect((await paused.explain(first)).why).toMatchObject({ code: 'PREEMPTION_IN_PROGRESS', text });
+  expect(paused.status().shortfalls?.find(({ message }) => message === text)).toMatchObject({ reason: 'PREEMPTION_IN_PROGRESS' });
+});
+
+it('a machine that was chosen and is not begun is told as that, and so is the row that counts on it', async () => {
+  const t = planned([small], [machine('i', 'Idle')]);
+  t.inventory.standStill('i', 'cluster c1 is not connected');
+  const text = 'A machine chosen for it does not come: cluster c1 is not connected.';
+  expect([...(await t.told()).values()]).toMatchObject([{ satisfied: false, reasonText: text }]);
+  expect((await t.explain(small)).why).toMatchObject({ code: 'MachineDoesNotCome', text });
+  const words = /^Decided and not begun, because cluster c1 is not connected: /;
+  expect(t.why('i')).toMatchObject({ code: 'Withheld', text: expect.stringMatching(words) as string });
+  const { status } = desiredMachine(t.inventory.get('i')!, { namespace: 'n', shard: 's' });
+  expect(status).toMatchObject({ reason: 'Withheld', message: expect.stringMatching(words) as string });
+  expect(status?.conditions?.find(({ type }) => type === 'Progressing')).toMatchObject({ status: 'True', message: 'cluster c1 is not connected' });
 });
 
 it('a provider that refuses to drain a machine has its words in the record of the machine', () => {

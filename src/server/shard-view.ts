@@ -225,7 +225,7 @@ export class ShardView {
         lastError: operation.lastError,
         nextAttemptUnixNanos: 0n,
       },
-      why: record.why && machineExplanation(record.why, { code: codeOf(record.why, record.withheld), text: tellMachine(record) }, intent?.decidedAt),
+      why: record.why && machineExplanation(record.why, { code: codeOf(record.why, record), text: tellMachine(record) }, intent?.decidedAt),
     };
   }
 }

@@ -117,6 +117,13 @@ describe('a fenced shard', () => {
     await world.plans(shard);
     expect(world.provider.calls).toHaveLength(calls);
     expect((await world.explainCluster(shard, 'east')).conditions.map((c) => c.code)).toContain('Fenced');
+    // Chosen before it was fenced or after: neither comes.
+    for (const id of ['m-1', 'm-2']) {
+      const { machine, creditedTo } = await world.explain(shard, id);
+      expect([machine?.why?.code, machine?.why?.text, creditedTo[0]?.satisfied, creditedTo[0]?.reasonText]).toEqual([
+        'Withheld', expect.stringContaining('newer epoch'), false, expect.stringContaining('newer epoch'),
+      ]);
+    }
   });
 });
 

@@ -474,16 +474,45 @@ describe('a shard by its composition root', () => {
     world.provider.put('m-1');
     world.provider.unfinished.add('Create');
     const shard = world.startShard();
-    (await world.operator(shard)).rollup({ needs: EIGHT_CPUS });
+    const east = await world.operator(shard);
+    const said = (): string | undefined => east.received.flatMap((p) => (p.$case === 'needStatus' ? p.value.items.map((i) => `${i.satisfied} ${i.reasonText}`) : [])).at(-1);
+    east.rollup({ needs: EIGHT_CPUS });
     await eventually('Create is under way', () => world.provider.state('m-1') === CREATING);
     world.editShard({ mode: 'Paused' });
     await eventually('the shard says so', async () => (await world.explainCluster(shard, 'east')).conditions.some((c) => c.code === 'Paused'));
+    await eventually('the operator is told that it comes', () => said() === 'true ');
     world.provider.finish('m-1');
     await eventually('the shard sees it', async () => (await world.machines(shard)).get('m-1')?.state === IDLE);
-    await world.plans(shard);
+    await eventually('the operator is told that it does not come', () => said() === 'false A machine chosen for it does not come: the shard is in mode Paused.');
+    const { machine } = await world.explain(shard, 'm-1');
+    expect(machine?.why).toMatchObject({ code: 'Withheld', text: expect.stringMatching(/^Decided and not begun, because the shard is in mode Paused: /) as string });
+    await eventually('the object says so', () => world.machineObject('m-1')?.status?.reason === 'Withheld');
+    expect(world.machineObject('m-1')?.status?.message).toBe(machine?.why?.text);
     expect(world.provider.count('Configure')).toBe(0);
     world.editShard({ mode: 'Active' });
     await eventually('it acts', isConfigured('m-1'));
+    await eventually('the operator is told that, too', () => said() === 'true ');
+  });
+
+  it('does not call a row satisfied whose machine waits for an operator that went away', async () => {
+    await world.open();
+    world.provider.put('m-1');
+    world.provider.unfinished.add('Create');
+    const shard = world.startShard();
+    const east = await world.operator(shard);
+    east.rollup({ needs: EIGHT_CPUS });
+    await eventually('Create is under way', () => world.provider.state('m-1') === CREATING);
+    await eventually('the row counts on it', async () => (await world.needs(shard)).satisfied[0] === true);
+    world.provider.finish('m-1');
+    world.blobError = 'wait';
+    east.close();
+    const text = async (): Promise<string | undefined> => (await world.explain(shard, 'm-1')).creditedTo[0]?.reasonText;
+    await eventually('the row says what it lacks', async () => (await text()) === 'A machine chosen for it does not come: cluster east is not connected.');
+    expect((await world.needs(shard)).satisfied).toEqual([false]);
+    world.blobError = '';
+    (await world.operator(shard)).rollup({ needs: EIGHT_CPUS, timestampUnixNanos: 2n });
+    await eventually('it comes', isConfigured('m-1'));
+    await eventually('the row is satisfied', async () => (await world.needs(shard)).satisfied[0] === true);
   });
 
   it('continues, after a restart, the binding whose machine was being created', async () => {

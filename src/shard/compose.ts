@@ -44,6 +44,7 @@ import { ProviderRooms } from './provider/rooms.ts';
 import { Restoration } from './restoration.ts';
 import { RowTroubles } from './row-troubles.ts';
 import { SourceRows } from './source-rows.ts';
+import { whyInactive } from './settings.ts';
 import { waitForProviders } from './start.ts';
 import { ShardStatusPublisher } from './status-publisher.ts';
 import { Succession } from './succession.ts';
@@ -172,7 +173,9 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const refusals = new BindRefusals(clock, sourceRows);
   inventory.onChange((change) => refusals.observe(change));
   inventory.onChange((change) => rooms.observe(change));
-  const troubles = new RowTroubles({ clock, inventory, refusals, rows: sourceRows, mode: () => settings.current.mode, obstacle: () => tellUnseen(rooms.unseen) });
+  const inactive = (): string => whyInactive(settings.current.mode);
+  const whyWithheld = (): string => inactive() || tellUnseen(rooms.unseen);
+  const troubles = new RowTroubles({ clock, inventory, refusals, rows: sourceRows, whyWithheld });
   const needStatus = new NeedStatusPublisher({
     clock,
     clusters: () => hub.clusters(),
@@ -256,7 +259,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     onTrusted: () => void inTurns(hub.clusters(), (cluster) => hub.replay(cluster), 1),
     actuation: {
       inventory, clock, random, metrics, runtimeMetrics, refusals,
-      isActive: () => settings.current.mode === 'Active',
+      inactive,
       isLeaseProven: mayTakeAway,
       pass: (callSignal) => guard.pass(callSignal),
       goesOut: (pass) => guard.goesOut(pass),
@@ -295,7 +298,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       mode: () => settings.current.mode,
       mayTakeAway: () => rooms.isSomeTrusted && mayTakeAway(),
       mayAcquire: () => rooms.unseen.size === 0,
-      whyWithheld: () => troubles.withheld(),
+      whyWithheld,
       cycleMs: () => settings.current.cycleMs,
       onActions: (kinds, outcome) => report.acted(kinds, outcome),
       onPlanDiffers: () => metrics.planDifferences.inc(),

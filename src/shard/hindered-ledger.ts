@@ -1,25 +1,27 @@
-import type { Millis, NeedVerdict } from '../engine/types.ts';
-import { isHindered } from './need-telling.ts';
+import type { NeedVerdict, Plan } from '../engine/types.ts';
+import { isHindered, isMetInPlanAlone } from './need-telling.ts';
 import type { Troubles } from './row-troubles.ts';
 import { rowKey } from './source-rows.ts';
+import { UnmetLedger } from './unmet-ledger.ts';
 import type { UnmetSpell } from './unmet-ledger.ts';
 
 /** Since when rows are kept from machines that the plan takes for theirs: by what a plan cannot know, or because nothing is carried out. */
 export class HinderedLedger {
+  /** By `rowKey`, whatever the plan says of the row: it may be met by others for a moment, which do not come either. */
   private readonly spells = new Map<string, UnmetSpell>();
-  private withheld: UnmetSpell | undefined;
+  private readonly withheld = new UnmetLedger(isMetInPlanAlone);
 
-  planned(troubles: Troubles, at: Millis, cycle: number): void {
-    const now = { since: at, sinceCycle: cycle };
+  planned({ verdicts, at }: Pick<Plan, 'verdicts' | 'at'>, troubles: Troubles, cycle: number): void {
     for (const key of this.spells.keys()) if (!troubles.has(key)) this.spells.delete(key);
-    for (const key of troubles.keys()) if (!this.spells.has(key)) this.spells.set(key, now);
-    this.withheld = troubles.withheld === undefined ? undefined : (this.withheld ?? now);
+    for (const key of troubles.keys()) if (!this.spells.has(key)) this.spells.set(key, { since: at, sinceCycle: cycle });
+    this.withheld.planned({ verdicts: troubles.withheld === undefined ? [] : verdicts, at }, cycle);
   }
 
   /** Undefined: nothing hinders it, or no plan was made since something does. */
   of(verdict: NeedVerdict, troubles: Troubles): UnmetSpell | undefined {
     if (!isHindered(verdict, troubles)) return undefined;
-    const spell = this.spells.get(rowKey(verdict.need)) ?? this.withheld;
+    const spell = this.spells.get(rowKey(verdict.need)) ?? this.withheld.of(verdict);
     return spell && verdict.arrival > spell.since ? { ...spell, since: verdict.arrival } : spell;
   }
 }
+

@@ -42,7 +42,7 @@ export class Inventory {
   private readonly listeners: ((change: InventoryChange) => void)[] = [];
   private readonly dirty = new KeySet(this.records);
   private readonly gone = new TextSet();
-  private readonly withObstacle = new Set<string>();
+  private readonly hinderedIds = new Set<string>();
   /** Grows with every start and end of a provider call; a List that began earlier may be older than that call's answer. */
   private touches = 0;
   private readonly touched = new TextMap<number>();
@@ -80,9 +80,9 @@ export class Inventory {
     for (const id of this.tally.inTransition()) yield this.mustGet(id);
   }
 
-  /** The machines about which something is decided that could not be carried out. */
+  /** The machines about which something is decided that could not be carried out, or is not begun. */
   *hindered(): Iterable<MachineRecord> {
-    for (const id of this.withObstacle) yield this.mustGet(id);
+    for (const id of this.hinderedIds) yield this.mustGet(id);
   }
 
   /** For ids of which most are those of machines here. */
@@ -155,7 +155,7 @@ export class Inventory {
     const before = this.mustGet(id);
     // A decision starts a new story: the operation of the last one is over.
     const isOther = before.intent?.kind !== intent?.kind;
-    this.replace(before, { ...before, intent, operation: before.busy ? before.operation : undefined, ...(isOther && { obstacle: '' }) });
+    this.replace(before, { ...before, intent, operation: before.busy ? before.operation : undefined, ...(isOther && { obstacle: '', standstill: undefined }) });
   }
 
   /** No try of the operation can take effect any more: whoever asks from now on learns whether one has. */
@@ -187,18 +187,19 @@ export class Inventory {
   explain(id: string, why: MachineReason | undefined): void {
     const before = this.records.get(id);
     if (!before || sameReason(before.why, why)) return;
-    const after = { ...before, why };
-    this.records.set(id, after);
-    this.tell({ id, before, after });
+    this.remark(before, { ...before, why });
   }
 
   /** What the last plan says of the machine is not done, and why; undefined = it is. */
   withhold(id: string, withheld: string | undefined): void {
     const before = this.records.get(id);
-    if (!before || before.withheld === withheld) return;
-    const after = { ...before, withheld };
-    this.records.set(id, after);
-    this.tell({ id, before, after });
+    if (before && before.withheld !== withheld) this.remark(before, { ...before, withheld });
+  }
+
+  /** What was decided about the machine is not begun, and why; undefined = it is, as far as it can be. */
+  standStill(id: string, standstill: string | undefined): void {
+    const before = this.records.get(id);
+    if (before && before.standstill !== standstill) this.remark(before, { ...before, standstill });
   }
 
   /** The machine is no more. */
@@ -265,7 +266,7 @@ export class Inventory {
     this.records.delete(id);
     this.count(before, undefined);
     this.touched.delete(id);
-    this.withObstacle.delete(id);
+    this.hinderedIds.delete(id);
     this.gone.add(id);
     return before;
   }
@@ -289,6 +290,7 @@ export class Inventory {
       drainRefusal: sameState ? base?.drainRefusal : undefined,
       heldBy: sameState ? base?.heldBy : undefined, // else the next roll-up says it again
       obstacle: sameState ? (base?.obstacle ?? '') : '',
+      standstill: sameState ? base?.standstill : undefined,
       missedLists: 0,
       withheld: base?.withheld,
       why: base?.why,
@@ -301,11 +303,23 @@ export class Inventory {
     const id = after.seen.id;
     this.records.set(id, after);
     this.count(before, after);
-    if (after.obstacle) this.withObstacle.add(id);
-    else if (before?.obstacle) this.withObstacle.delete(id);
+    this.list(before, after);
     if (before && !matters(before, after)) return;
     this.dirty.add(id);
     this.tell({ id, before, after });
+  }
+
+  /** Something is to be said of the machine that the engine need not hear. */
+  private remark(before: MachineRecord, after: MachineRecord): void {
+    const { id } = after.seen;
+    this.records.set(id, after);
+    this.list(before, after);
+    this.tell({ id, before, after });
+  }
+
+  private list(before: MachineRecord | undefined, after: MachineRecord): void {
+    if (isHindered(after)) this.hinderedIds.add(after.seen.id);
+    else if (before && isHindered(before)) this.hinderedIds.delete(after.seen.id);
   }
 
   private count(before: MachineRecord | undefined, after: MachineRecord | undefined): void {
@@ -334,6 +348,10 @@ interface CallFailure extends Pick<Operation, 'retryAt' | 'inDoubtUntil' | 'held
   readonly error: string;
   readonly recheck: boolean;
   readonly isRefusal?: boolean;
+}
+
+function isHindered({ obstacle, standstill }: MachineRecord): boolean {
+  return obstacle !== '' || standstill !== undefined;
 }
 
 function withoutDoubt(operation: Operation): Operation {

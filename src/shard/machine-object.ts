@@ -153,7 +153,7 @@ function statusOf(record: MachineRecord, generation: number): NonNullable<Machin
     interruptionProbability: seen.interruptionProbability,
     resources: Object.fromEntries(formatResources(seen.allocatable)),
     ...(Object.keys(seen.labels).length > 0 && { labels: seen.labels }),
-    ...(why && { reason: codeOf(why, record.withheld), message: tellMachine(record) }),
+    ...(why && { reason: codeOf(why, record), message: tellMachine(record) }),
     ...(operation && {
       operation: {
         kind: operation.kind,
@@ -183,7 +183,7 @@ function conditionsOf(record: MachineRecord, generation: number): Condition[] {
   const progressing = intent !== undefined || !['Speculative', 'Idle', 'Configured', 'Failed'].includes(seen.state);
   return [
     condition('Ready', seen.state === 'Configured' || (seen.state === 'Idle' && !intent), seen.state, seen.lastError),
-    condition('Progressing', progressing, intent ? `Wants${intent.kind[0]!.toUpperCase()}${intent.kind.slice(1)}` : seen.state, record.obstacle),
+    condition('Progressing', progressing, intent ? `Wants${intent.kind[0]!.toUpperCase()}${intent.kind.slice(1)}` : seen.state, record.standstill ?? record.obstacle),
     condition('Stuck', record.stuck, record.stuck ? 'DeadlineExceeded' : 'InTime', record.operation?.lastError ?? ''),
     condition('Stalled', record.stuck || seen.state === 'Failed', seen.state === 'Failed' ? 'Failed' : record.stuck ? 'DeadlineExceeded' : 'Progressing', seen.lastError),
     disrupting(record, condition),

@@ -4,8 +4,16 @@ import { codeOf, tellMachine } from './machine-telling.ts';
 it('what is planned and not done is told as that', () => {
   const why = { code: 'Excess', cluster: 'east', sinceMs: 0 } as const;
   const sentence = 'Taken back: no demand of cluster east has needed it since 1970-01-01T00:00:00Z.';
-  expect([tellMachine({ why }), codeOf(why, undefined)]).toEqual([sentence, 'Excess']);
+  expect([tellMachine({ why }), codeOf(why, {})]).toEqual([sentence, 'Excess']);
   const withheld = 'the shard is in mode DryRun';
-  expect([tellMachine({ why, withheld }), codeOf(why, withheld)]).toEqual([`Planned and not done, because the shard is in mode DryRun: ${sentence}`, 'Withheld']);
+  expect([tellMachine({ why, withheld }), codeOf(why, { withheld })]).toEqual([`Planned and not done, because the shard is in mode DryRun: ${sentence}`, 'Withheld']);
   expect(tellMachine({ why: undefined, withheld })).toBe('');
+});
+
+it('what is decided and not begun is told as that, but what the plan would rather have comes first', () => {
+  const why = { code: 'InFlight', cluster: 'east', fingerprint: 'f', group: '', unitClass: '', priority: 1 } as const;
+  const standstill = 'cluster east is not connected';
+  const sentence = 'On its way for demand f of cluster east (priority 1).';
+  expect([tellMachine({ why }), tellMachine({ why, standstill }), codeOf(why, { standstill })]).toEqual([sentence, `Decided and not begun, because ${standstill}: ${sentence}`, 'Withheld']);
+  expect(tellMachine({ why, standstill, withheld: 'the shard is in mode Paused' })).toBe(`Planned and not done, because the shard is in mode Paused: ${sentence}`);
 });

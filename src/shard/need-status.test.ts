@@ -22,7 +22,8 @@ function setUp() {
   const hindered: MachineRecord[] = [];
   const moving: MachineRecord[] = [];
   const refusals = new Map<string, Trouble>();
-  const troubles = new RowTroubles({ clock, inventory: { hindered: () => hindered, inTransition: () => moving }, refusals: { current: () => refusals }, rows: new SourceRows(), mode: () => 'Active' });
+  const withheld = { why: '' };
+  const troubles = new RowTroubles({ clock, inventory: { hindered: () => hindered, inTransition: () => moving }, refusals: { current: () => refusals }, rows: new SourceRows(), whyWithheld: () => withheld.why });
   const sent: { at: number; cluster: string; stamp: bigint; rows: [fingerprint: string, satisfied: boolean][]; items: NeedStatus[] }[] = [];
   const failures: unknown[] = [];
   const broken = { on: '' };
@@ -46,7 +47,7 @@ function setUp() {
     publisher.planned(verdicts);
     await clock.advance(0);
   };
-  return { clock, stamps, hindered, moving, refusals, publisher, sent, plan, broken, failures, connect: (...names: string[]) => (clusters = names) };
+  return { clock, stamps, hindered, moving, refusals, withheld, publisher, sent, plan, broken, failures, connect: (...names: string[]) => (clusters = names) };
 }
 
 const stops: (() => void)[] = [];
@@ -81,6 +82,28 @@ describe('need statuses', () => {
     await t.clock.advance(1_000);
     await t.plan(verdict(small), verdict(large));
     expect(t.sent[1]?.rows).toEqual([[small.fingerprint, true]]);
+  });
+
+  it('are told anew when a mode begins that withholds what the plan has for them, and when it ends, though the plan stays as it is', async () => {
+    const t = setUp();
+    const preempting = verdict(small, { satisfied: false, reason: 'PREEMPTION_IN_PROGRESS', deficit: amounts({ cpu: 1 }) });
+    const acquiring = verdict(large, { provisions: 1 });
+    const told = async (): Promise<string[] | undefined> => {
+      t.sent.length = 0;
+      await t.plan(preempting, acquiring);
+      await t.clock.advance(1_000);
+      return t.sent[0]?.items.map((i) => `${i.satisfied} ${i.reason} ${i.reasonText}`);
+    };
+    const active = ['false 101 Lacks cpu 1: machines preempted for it are still being drained.', 'true 0 '];
+    expect(await told()).toEqual(active);
+    t.withheld.why = 'the shard is in mode Paused';
+    expect(await told()).toEqual([
+      'false 101 Lacks cpu 1: machines that serve others are chosen for it, and no more of them are taken, because the shard is in mode Paused.',
+      'false 0 Machines could serve it, and none is taken: the shard is in mode Paused.',
+    ]);
+    expect(await told()).toBeUndefined();
+    t.withheld.why = '';
+    expect(await told()).toEqual(active);
   });
 
   it('are told by the next plan what one that broke off did not tell', async () => {

@@ -1,4 +1,4 @@
-import { explainNeed } from '../engine/explain.ts';
+import { explainNeed, isPreempting } from '../engine/explain.ts';
 import type { NeedVerdict, Plan, UnmetReason } from '../engine/types.ts';
 import type { RowTrouble, Troubles } from './row-troubles.ts';
 import { rowKey } from './source-rows.ts';
@@ -22,12 +22,12 @@ export function tellNeed(verdict: NeedVerdict, troubles = NO_TROUBLE): NeedTelli
   if (trouble) return { satisfied: false, reason: undefined, code: 'MachineDoesNotCome', text: sentence(trouble) };
   if (isWithheld(verdict, troubles)) return { satisfied: false, reason: undefined, code: 'Withheld', text: `Machines could serve it, and none is taken: ${troubles.withheld ?? ''}.` };
   const { satisfied, reason } = verdict;
-  return { satisfied, reason, code: satisfied ? 'Satisfied' : (reason ?? 'Unmet'), text: explainNeed(verdict) };
+  return { satisfied, reason, code: satisfied ? 'Satisfied' : (reason ?? 'Unmet'), text: explainNeed(verdict, troubles.withheld) };
 }
 
-/** Whether something keeps machines from the row that the plan cannot know. Cheap: there may be very many rows. */
+/** Whether what is told of the row depends on more than the plan. Cheap: there may be very many rows. */
 export function isHindered(verdict: NeedVerdict, troubles = NO_TROUBLE): boolean {
-  return isWithheld(verdict, troubles) || troubleOf(verdict, troubles) !== undefined;
+  return isWithheld(verdict, troubles) || (troubles.withheld !== undefined && isPreempting(verdict)) || troubleOf(verdict, troubles) !== undefined;
 }
 
 export function isSatisfied(verdict: NeedVerdict, troubles = NO_TROUBLE): boolean {
@@ -48,9 +48,13 @@ function sentence({ words, onTheWay }: RowTrouble): string {
   return `Machines on the way for it: ${onTheWay}; another one does not come: ${words}.`;
 }
 
-/** Met only by what this plan would acquire, in a mode in which nothing is. */
-function isWithheld({ satisfied, bootstraps, provisions }: NeedVerdict, { withheld }: Troubles): boolean {
-  return withheld !== undefined && satisfied && bootstraps + provisions > 0;
+/** Met only by what this plan would acquire. */
+export function isMetInPlanAlone({ satisfied, bootstraps, provisions }: NeedVerdict): boolean {
+  return satisfied && bootstraps + provisions > 0;
+}
+
+function isWithheld(verdict: NeedVerdict, { withheld }: Troubles): boolean {
+  return withheld !== undefined && isMetInPlanAlone(verdict);
 }
 
 /** What keeps the row from what it counts on, or from what it lacks. */

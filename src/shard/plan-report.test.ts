@@ -71,6 +71,18 @@ describe('the views of needs', () => {
     Object.assign(t.troubles, { withheld: 'the shard is in mode DryRun' });
     for (const cycle of [5, 6]) t.report.planned(plan(planned, { at: cycle * 10 }), facts(cycle));
     expect(planned.map((one) => [t.report.unmetSince(one, t.troubles), t.report.needViews().ageOf(one)])).toEqual([[50, 2], [55, 2]]);
+    // A row that had all it needs when the mode began, and one that it keeps from its machines no longer.
+    const later = [verdict(need({ group: 'old' }), { arrival: 1 }), verdict(need({ group: 'later' }), { arrival: 1, provisions: 1 })];
+    t.report.planned(plan(later, { at: 70 }), facts(7));
+    expect(later.map((one) => t.report.unmetSince(one, t.troubles))).toEqual([undefined, 70]);
+    t.report.planned(plan(planned, { at: 80 }), facts(8));
+    expect(planned.map((one) => t.report.unmetSince(one, t.troubles))).toEqual([80, 80]);
+    // Of a mode that has ended nothing is left in the next one.
+    delete (t.troubles as { withheld?: string }).withheld;
+    t.report.planned(plan(planned, { at: 90 }), facts(9));
+    Object.assign(t.troubles, { withheld: 'the shard is in mode Paused' });
+    t.report.planned(plan(planned, { at: 100 }), facts(10));
+    expect(planned.map((one) => t.report.unmetSince(one, t.troubles))).toEqual([100, 100]);
   });
 
   it('are empty before the first plan, then those of the last', () => {

@@ -36,7 +36,7 @@ export class PlanReport {
     this.latest = { plan, facts };
     const troubles = this.deps.troubles();
     this.unmet.planned(plan, facts.cycle);
-    this.hindered.planned(troubles, plan.at, facts.cycle);
+    this.hindered.planned(plan, troubles, facts.cycle);
     this.measure(plan, facts, troubles);
   }
 

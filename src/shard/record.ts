@@ -116,6 +116,8 @@ export interface MachineRecord {
   readonly heldBy?: string | undefined;
   /** What kept the last attempt from carrying out what was decided, in words; '' = nothing. */
   readonly obstacle: string;
+  /** What has to change before what was decided is begun, in words, although no attempt has failed; absent = nothing. */
+  readonly standstill?: string | undefined;
   /** Consecutive successful full Lists that did not name it. */
   readonly missedLists: number;
   /** Why what the last plan says of it is not done; absent = it is, or nothing is to be done. */

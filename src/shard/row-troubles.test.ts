@@ -17,7 +17,7 @@ function setUp() {
   const inventory = new Inventory(clock);
   const rows = new SourceRows();
   const refusals = new BindRefusals(clock, rows);
-  const troubles = new RowTroubles({ clock, inventory, refusals, rows, mode: () => 'Active' });
+  const troubles = new RowTroubles({ clock, inventory, refusals, rows, whyWithheld: () => '' });
   const have = (id: string, state: MachineState, intent?: MachineIntent, obstacle = ''): void => {
     inventory.observe(seen(id, state), inventory.mark());
     if (intent) inventory.setIntent(id, intent);
@@ -69,6 +69,16 @@ describe('what keeps machines from a row', () => {
     expect(words.size).toBe(2);
     t.refusals.refused({ why: comingFor(eastRow) }, { code: 'ABORTED', words: 'something else' });
     expect(t.now()?.words).toBe('something else');
+  });
+
+  it('is, before anything else, why what was chosen is not begun, as it is now', () => {
+    const t = setUp();
+    t.have('m', 'Idle', bind(), 'no blob');
+    const words = ['the shard is in mode Paused', 'cluster east is not connected', undefined].map((standstill) => {
+      t.inventory.standStill('m', standstill);
+      return t.now()?.words;
+    });
+    expect(words).toEqual(['the shard is in mode Paused', 'cluster east is not connected', 'no blob']);
   });
 
   it('is nothing of rows that are alike but for their unit or their group (D2)', () => {

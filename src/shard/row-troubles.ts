@@ -2,7 +2,6 @@ import type { MachineReason } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Trouble } from './bind-refusals.ts';
 import type { MachineRecord } from './record.ts';
-import type { Mode } from './settings.ts';
 import type { SourceRows } from './source-rows.ts';
 
 /** Other words for the same trouble are told after so long: each telling is a write somewhere. */
@@ -30,9 +29,8 @@ export interface RowTroublesDeps {
   readonly inventory: { hindered(): Iterable<MachineRecord>; inTransition(): Iterable<MachineRecord> };
   readonly refusals: { current(): ReadonlyMap<string, Trouble> };
   readonly rows: Pick<SourceRows, 'of'>;
-  readonly mode: () => Mode;
-  /** Why nothing is acquired, whatever the mode; absent or '' = there is no reason. */
-  readonly obstacle?: () => string;
+  /** Why something that is planned is not decided; '' = everything is. */
+  readonly whyWithheld: () => string;
 }
 
 /** All that is in the way of rows now, for everybody who tells of rows: what they print is the same. */
@@ -57,14 +55,8 @@ export class RowTroubles {
       troubles.set(key, { words: calm.words, isPresent: present.has(key), wasRefused: past.has(key), onTheWay: onTheWay.get(key) ?? 0 });
     }
     this.said = said;
-    const withheld = this.withheld();
+    const withheld = this.deps.whyWithheld();
     return withheld === '' ? troubles : Object.assign(troubles, { withheld });
-  }
-
-  /** Why something that is planned is not decided; '' = everything is. */
-  withheld(): string {
-    const mode = this.deps.mode();
-    return mode === 'Active' ? (this.deps.obstacle?.() ?? '') : `the shard is in mode ${mode}`;
   }
 
   /** What was said last, as long as it is the same trouble and not too old. */
@@ -91,9 +83,10 @@ export class RowTroubles {
   /** What keeps machines from coming to the rows that they count for; of several machines the first one's. */
   private obstacles(): Map<string, Trouble> {
     const found = new Map<string, Trouble>();
-    for (const { intent, obstacle, why } of this.deps.inventory.hindered()) {
+    for (const { intent, obstacle, standstill, why } of this.deps.inventory.hindered()) {
       if (intent?.kind !== 'bind') continue;
-      const trouble = { code: intent.rest ? 'Refused' : 'Unprepared', words: obstacle };
+      // It is the shard's own, and the same for many: told as soon as it is another one.
+      const trouble = standstill === undefined ? { code: intent.rest ? 'Refused' : 'Unprepared', words: obstacle } : { code: standstill, words: standstill };
       for (const row of this.deps.rows.of(why)) if (!found.has(row)) found.set(row, trouble);
     }
     return found;

@@ -10,6 +10,11 @@ import type { ShardDisk } from './disk.ts';
 
 export type Mode = 'Active' | 'DryRun' | 'Paused';
 
+/** Why nothing is done of what is decided, in words; '' = it is. */
+export function whyInactive(mode: Mode): string {
+  return mode === 'Active' ? '' : `the shard is in mode ${mode}`;
+}
+
 export interface ShardSettings {
   readonly mode: Mode;
   readonly cycleMs: number;

@@ -1,4 +1,5 @@
 import type { Millis, NeedVerdict, Plan } from '../engine/types.ts';
+import { rowKey } from './source-rows.ts';
 
 /** A spell of being unmet: since when, and since which cycle. */
 export interface UnmetSpell {
@@ -16,19 +17,24 @@ const NEARBY = 4;
 const FEW = 64;
 
 /**
- * Since when each Need has been unmet without a break. Verdicts that are the same objects as in the plan before cost a
+ * Since when each Need has been unmet without a break, or whatever `isUnmet` says of its verdict. Verdicts that are the same objects as in the plan before cost a
  * comparison; only those that changed are looked up.
  */
 export class UnmetLedger {
   private readonly spells = new Map<string, Entry>();
+  private readonly isUnmet: (verdict: NeedVerdict) => boolean;
   private previous: readonly NeedVerdict[] = [];
+
+  constructor(isUnmet: (verdict: NeedVerdict) => boolean = ({ satisfied }) => !satisfied) {
+    this.isUnmet = isUnmet;
+  }
 
   planned({ verdicts, at }: Pick<Plan, 'verdicts' | 'at'>, cycle: number): void {
     const isKnown = remembering(this.previous);
     let unmet = 0;
     for (let i = 0; i < verdicts.length; i++) {
       const verdict = verdicts[i] as NeedVerdict;
-      if (!verdict.satisfied) unmet++;
+      if (this.isUnmet(verdict)) unmet++;
       if (!isKnown(verdict, i)) this.note(verdict, at, cycle);
     }
     this.previous = verdicts;
@@ -37,13 +43,15 @@ export class UnmetLedger {
   }
 
   of(verdict: NeedVerdict): UnmetSpell | undefined {
-    return this.spells.get(keyOf(verdict));
+    return this.spells.get(rowKey(verdict.need));
   }
 
   private note(verdict: NeedVerdict, at: Millis, cycle: number): void {
-    const key = keyOf(verdict);
+    const isUnmet = this.isUnmet(verdict);
+    if (!isUnmet && this.spells.size === 0) return; // names take time to make
+    const key = rowKey(verdict.need);
     const entry = this.spells.get(key);
-    if (verdict.satisfied) this.spells.delete(key);
+    if (!isUnmet) this.spells.delete(key);
     else if (entry) entry.verdict = verdict;
     else this.spells.set(key, { since: at, sinceCycle: cycle, verdict });
   }
@@ -70,8 +78,4 @@ function remembering(previous: readonly NeedVerdict[]): (verdict: NeedVerdict, a
     if (++lookups > FEW) all ??= new Set(previous);
     return all?.has(verdict) ?? false;
   };
-}
-
-function keyOf({ need }: NeedVerdict): string {
-  return JSON.stringify([need.cluster, need.fingerprint, need.group, need.unitClass]);
 }

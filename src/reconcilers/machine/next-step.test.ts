@@ -95,7 +95,7 @@ describe('what holds a step back', () => {
     }
     const [, draining] = ready[2];
     expect(step({ ...draining, coolUntil: NOW + 1 }, { connected: false })).toBe('drop');
-    expect(step(record('Draining', intents.unbind, { hold: true }), { active: false })).toBe('wait:mode');
+    expect(step(record('Draining', intents.unbind, { hold: true }), { active: false })).toBe('wait:provider');
   });
 
   it.each(ready)('doubt about the state, in every mode: %s', (_name, machine) => {

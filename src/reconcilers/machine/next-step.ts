@@ -20,7 +20,7 @@ export type Step =
   | { readonly do: 'drop' };
 
 export interface Circumstances {
-  /** False in DryRun and Paused: nothing is done; bindings stay decided. */
+  /** False in DryRun and Paused, and once fenced: nothing is begun; bindings stay decided. */
   readonly active: boolean;
   /** Whether the Lease is proven to be ours: without it nothing is taken away (D16). */
   readonly leaseProven: boolean;
@@ -52,7 +52,7 @@ function wantedStep(machine: MachineRecord, circumstances: Circumstances): Step 
   if (machine.operation?.held) return heldStep(machine.operation, circumstances);
   if (!intent) return { do: 'nothing' };
   if (isOursToBegin(machine) && !mayBegin(intent, circumstances)) return { do: 'drop' };
-  if (!circumstances.active) return { do: 'wait', for: 'mode' };
+  if (!circumstances.active) return { do: 'wait', for: endsByItself(machine) ? 'provider' : 'mode' };
   if (machine.coolUntil > circumstances.now) return { do: 'wait', for: 'cooldown' };
   switch (intent.kind) {
     case 'bind':
@@ -67,6 +67,11 @@ function wantedStep(machine: MachineRecord, circumstances: Circumstances): Step 
       if (machine.hold) return { do: 'wait', for: 'hold' };
       return circumstances.leaseProven ? { do: 'delete' } : { do: 'wait', for: 'lease' };
   }
+}
+
+/** What was begun before goes on at the provider, whatever we do. */
+function endsByItself({ seen: { state } }: MachineRecord): boolean {
+  return state === 'Creating' || state === 'Configuring' || state === 'Draining' || state === 'Deleting';
 }
 
 /** A refusal while an earlier try of the same call may take effect: one look once that cannot be any more, and it is the verdict. */

@@ -175,6 +175,75 @@ describe('a machine that becomes another shard\'s', () => {
   });
 });
 
+describe('what is decided and not begun', () => {
+  it.each<[string, Partial<Setup['world']>, Partial<Setup['world']>, MachineState, MachineIntent, string]>([
+    ['the mode', { active: false }, { active: true }, 'Speculative', bind, 'the shard is in mode Paused'],
+    ['the mode, once the machine is there', { active: false }, { active: true }, 'Idle', bind, 'the shard is in mode Paused'],
+    ['an absent operator', { connected: false }, { connected: true }, 'Idle', bind, 'cluster east is not connected'],
+    ['a cluster that has not reported', { reported: false }, { reported: true }, 'Speculative', bind, 'cluster east has not said yet what it needs'],
+    ['the Lease, for what a person wants', { leaseProven: false }, { leaseProven: true }, 'Idle', { ...release, byPerson: true } as MachineIntent, 'the shard cannot prove at present that it holds its Lease'],
+  ])('says why until it is: %s', async (_name, before, after, state, intent, words) => {
+    const t = setUp();
+    Object.assign(t.world, before);
+    t.have('m', state, intent);
+    await t.settle();
+    expect([t.provider.made(), t.inventory.get('m')?.standstill, [...t.inventory.hindered()].length]).toEqual([[], words, 1]);
+    let changes = 0;
+    t.inventory.onChange(() => changes++);
+    t.wake('m');
+    await t.settle();
+    expect(changes).toBe(0);
+    Object.assign(t.world, after);
+    t.wake('m');
+    await t.settle();
+    expect([t.provider.made().length, t.inventory.get('m')?.standstill, [...t.inventory.hindered()].length]).toEqual([1, undefined, 0]);
+  });
+
+  it('is nothing that the engine has to hear', async () => {
+    const t = setUp();
+    t.world.active = false;
+    t.have('m', 'Speculative', bind);
+    t.inventory.takeEngineChanges();
+    await t.settle();
+    expect([t.inventory.get('m')?.standstill, t.inventory.engineBacklog]).toEqual(['the shard is in mode Paused', 0]);
+  });
+
+  it('is told anew of another decision and of another state', async () => {
+    const t = setUp();
+    t.world.active = false;
+    t.have('m', 'Speculative', bind);
+    t.have('n', 'Speculative', bind);
+    await t.settle();
+    t.inventory.setIntent('m', undefined);
+    await t.moves('n', 'Creating'); // somebody else's doing
+    expect(['m', 'n'].map((id) => t.inventory.get(id)?.standstill)).toEqual([undefined, undefined]);
+    await t.moves('n', 'Idle');
+    expect(t.inventory.get('n')?.standstill).toBe('the shard is in mode Paused');
+    await t.moves('n', 'Configured');
+    expect(t.inventory.get('n')).toMatchObject({ intent: undefined, standstill: undefined });
+  });
+
+  it('is told all the while that the provider is looked at', async () => {
+    const t = setUp();
+    t.world.active = false;
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    const told = new Set<string | undefined>();
+    t.inventory.onChange(({ after }) => told.add(after?.standstill));
+    t.inventory.endDoubt('m');
+    await t.settle();
+    expect([t.provider.made(), [...told]]).toEqual([['get m'], ['the shard is in mode Paused']]);
+  });
+
+  it('is a hold, of a Configure that was sent and not answered', async () => {
+    const t = setUp();
+    t.have('m', 'Idle', { ...bind, configureSent: true } as MachineIntent);
+    t.inventory.update('m', { hold: true });
+    await t.settle();
+    expect([t.provider.made(), t.inventory.get('m')?.standstill]).toEqual([[], 'a person holds it']);
+  });
+});
+
 describe('fencing', () => {
   it('is told once and nothing is retried', async () => {
     const t = setUp();

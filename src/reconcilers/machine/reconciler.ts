@@ -18,6 +18,7 @@ import type { Rests } from '../../shard/rests.ts';
 import { STEP_OF, nextStep } from './next-step.ts';
 import type { BindIntent, Step, UnbindIntent } from './next-step.ts';
 import { refusalOf } from './refusal.ts';
+import { standstillOf } from './standstill.ts';
 
 /** The longest pause between two tries of one call. */
 const RETRY_MAX_MS = 30_000;
@@ -41,7 +42,8 @@ export interface MachineReconcilerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly isActive: () => boolean;
+  /** Why nothing is begun at present, in words; '' = it is. */
+  readonly inactive: () => string;
   readonly isLeaseProven: () => boolean;
   /** Leave to make one mutating call, and until when it may take effect (D16); rejects when there is none. */
   readonly pass: (signal: AbortSignal) => Promise<{ readonly notAfterMonotonicMs: number }>;
@@ -137,16 +139,21 @@ export class MachineReconciler implements Reconciler {
     return { signal, timeoutMs: this.deps.deadlineMs(kind) };
   }
 
+  /** Where nothing can be begun, people are told why as soon as it is so. */
   private stepOf(machine: MachineRecord): Step {
     const target = machine.intent?.kind === 'bind' ? machine.intent.to.cluster : machine.seen.cluster;
-    return nextStep(machine, {
-      active: this.deps.isActive(),
+    const inactive = this.deps.inactive();
+    const step = nextStep(machine, {
+      active: inactive === '',
       leaseProven: this.deps.isLeaseProven(),
       connected: target !== '' && this.deps.isConnected(target),
       demandKnown: target !== '' && this.deps.hasReported(target),
       clusterRests: this.deps.clusterRests.restMs(target) > 0,
       now: this.deps.clock.now(),
     });
+    // A look at the provider says nothing of whether anything can be begun after it.
+    if (step.do !== 'look') this.deps.inventory.standStill(machine.seen.id, standstillOf(step, machine, inactive));
+    return step;
   }
 
   /** One that was to be taken away serves on, and counts again: a pause between two tries to drain it is over as well. */

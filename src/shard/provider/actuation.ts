@@ -18,7 +18,7 @@ const PREPARED_PER_CLUSTER = 32;
 /** What of the shard the steps of machines need, whoever's they are. */
 export interface ActuationOptions extends Pick<
   MachineReconcilerDeps,
-  'inventory' | 'clock' | 'random' | 'isActive' | 'isLeaseProven' | 'pass' | 'goesOut' | 'isConnected' | 'hasReported' | 'requestBlob' | 'sendReclaim' | 'requirementsOf' | 'written'
+  'inventory' | 'clock' | 'random' | 'inactive' | 'isLeaseProven' | 'pass' | 'goesOut' | 'isConnected' | 'hasReported' | 'requestBlob' | 'sendReclaim' | 'requirementsOf' | 'written'
 > {
   readonly metrics: ShardMetrics;
   readonly runtimeMetrics: RuntimeMetrics;
@@ -41,7 +41,7 @@ export function createActuation(room: ProviderRoom, { metrics, runtimeMetrics, r
       log,
       provider: room.provider,
       gate: room.gate,
-      isActive: () => shard.isActive() && room.fenced === '',
+      inactive: () => shard.inactive() || (room.fenced && `its provider has seen a newer epoch than that of this shard (${room.fenced})`),
       deadlineMs: (kind) => room.deadlineMs(kind),
       inCluster: (cluster, run) => {
         const lane = preparations.get(cluster) ?? new Semaphore(() => PREPARED_PER_CLUSTER);

@@ -62,7 +62,7 @@ function setUp(...names: string[]) {
     },
     actuation: {
       inventory, clock, random: () => 0.5, metrics: createShardMetrics(registry), runtimeMetrics: createRuntimeMetrics(registry), refusals,
-      isActive: () => true, isLeaseProven: () => true, pass: () => Promise.resolve({ notAfterMonotonicMs: 1e9 }), goesOut: () => () => undefined, isConnected: () => true, hasReported: () => true,
+      inactive: () => '', isLeaseProven: () => true, pass: () => Promise.resolve({ notAfterMonotonicMs: 1e9 }), goesOut: () => () => undefined, isConnected: () => true, hasReported: () => true,
       requestBlob: () => Promise.resolve({ userData: new Uint8Array([1]), expiresAt: undefined }), sendReclaim: () => true, requirementsOf: () => [], written: () => Promise.resolve(),
     },
     onReliance: () => told.reliance++,

@@ -49,7 +49,7 @@ export function setUp(options: { concurrency?: number } = {}) {
     clock, log: silentLog, workers: 8, queue: createWorkQueue({ clock, backoff: { minMs: 100, maxMs: 30_000 }, retryQps: 100, retryBurst: 100 }),
     reconciler: new MachineReconciler({
       inventory, provider, clock, random: () => world.random, log: silentLog,
-      isActive: () => world.active && world.fenced.length === 0,
+      inactive: () => (world.active ? (world.fenced.length > 0 ? 'fenced' : '') : 'the shard is in mode Paused'),
       isLeaseProven: () => world.leaseProven,
       pass: (signal) => world.pass(signal),
       goesOut: ({ notAfterMonotonicMs }) => {
