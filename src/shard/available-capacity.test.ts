@@ -22,8 +22,9 @@ function setUp() {
   const clock = new VirtualClock();
   const inventory = new Inventory(clock);
   let clusters = ['east'];
+  const limit = { machines: Infinity };
   const sent: { at: number; cluster: string; update: AvailableCapacityUpdate }[] = [];
-  const publisher = new AvailableCapacityPublisher({ clock, tally: inventory.tally, clusters: () => clusters, send: (cluster, update) => sent.push({ at: clock.monotonic(), cluster, update }), onError: (error) => { throw error; } });
+  const publisher = new AvailableCapacityPublisher({ clock, supplies: () => inventory.trustedSupplies(), mayBuy: () => limit.machines, clusters: () => clusters, send: (cluster, update) => sent.push({ at: clock.monotonic(), cluster, update }), onError: (error) => { throw error; } });
   stops.push(() => {
     publisher.stop();
     expect(clock.pending).toBe(0);
@@ -34,7 +35,7 @@ function setUp() {
     await clock.advance(0);
   };
   const told = () => sent.map(({ update }) => [update.availableCount, update.confidence, update.costPerHour]);
-  return { clock, inventory, publisher, sent, have, plan, told, connect: (...names: string[]) => (clusters = names) };
+  return { clock, inventory, limit, publisher, sent, have, plan, told, connect: (...names: string[]) => (clusters = names) };
 }
 
 describe('what could still be had', () => {
@@ -58,6 +59,42 @@ describe('what could still be had', () => {
     t.inventory.setIntent('m2', { kind: 'release', reason: '', decidedAt: 0 });
     await t.plan(verdict(pinned), verdict(open));
     expect(t.told()).toEqual([[1, HIGH, 3], [1, HIGH, 0]]);
+  });
+
+  it('does not count what a provider has that is set aside', async () => {
+    const t = setUp();
+    t.have('m1', 'Idle', 'a', 3);
+    for (const id of ['x1', 'x2']) t.inventory.observe(seen(id, 'Idle', { instanceType: 'a', priceMicroUsdPerHour: 1 }), t.inventory.mark(), 'aside');
+    await t.plan(verdict(pinned), verdict(open));
+    await t.inventory.setTrusted('aside', false);
+    await t.clock.advance(5_000);
+    await t.plan(verdict(pinned), verdict(open));
+    expect(t.told()).toEqual([[3, HIGH, 0.000_001], [3, HIGH, 0], [1, HIGH, 3], [1, HIGH, 0]]);
+  });
+
+  it('does not count what the limits forbid to buy: of what is had already there may be more than that', async () => {
+    const t = setUp();
+    for (const id of ['s1', 's2', 's3']) t.have(id, 'Speculative', 'a', 3);
+    t.have('m1', 'Idle', 'a', 3);
+    const limits = [4, 2, 0, -1];
+    for (const machines of limits) {
+      t.limit.machines = machines;
+      await t.plan(verdict(pinned));
+      await t.clock.advance(5_000);
+    }
+    expect(t.told()).toEqual([[4, HIGH, 3], [3, HIGH, 3], [1, HIGH, 3]]);
+    t.inventory.remove('m1');
+    await t.plan(verdict(pinned));
+    expect(t.told().at(-1)).toEqual([0, NONE, 0]);
+  });
+
+  it.each([['first', [1, 0]], ['last', [0, 1]]] as const)('does not count what is to be bought while a row of the profile lacks it because of the limits: the %s one', async (_which, order) => {
+    const t = setUp();
+    for (const id of ['s1', 's2']) t.have(id, 'Speculative', 'a', 3);
+    t.have('m1', 'Idle', 'a', 3);
+    const rows = [verdict(pinned), verdict({ ...pinned, group: 'g' }, { satisfied: false, reason: 'LIMIT_REACHED' })];
+    await t.plan(...order.map((at) => rows[at]!), verdict(open));
+    expect(t.told()).toEqual([[1, HIGH, 3], [3, HIGH, 0]]);
   });
 
   it('is counted among all machines, without a price, where no type is pinned', async () => {

@@ -6,7 +6,7 @@ import type { NeedVerdict } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import { Paced } from '../lib/paced.ts';
 import { inTurns } from '../lib/turns.ts';
-import type { InventoryTally } from './inventory-tally.ts';
+import type { SupplyTally } from './supply-tally.ts';
 import { wireRequirements } from './wire-names.ts';
 
 /** At most so often per cluster and profile (spec: wire S10). */
@@ -16,7 +16,10 @@ const REPEAT_MS = 240_000;
 
 export interface AvailableCapacityDeps {
   readonly clock: Clock;
-  readonly tally: Pick<InventoryTally, 'supplyOf' | 'totalSupply'>;
+  /** What each provider has that may be chosen from. */
+  readonly supplies: () => Iterable<Pick<SupplyTally, 'supplyOf' | 'totalSupply'>>;
+  /** How many machines more the limits of the shard let it pay for; Infinity = there is no limit. */
+  readonly mayBuy: () => number;
   /** Clusters with a session. */
   readonly clusters: () => readonly string[];
   readonly send: (cluster: string, update: AvailableCapacityUpdate) => void;
@@ -31,13 +34,23 @@ interface Supply {
   readonly microUsdPerHour: number;
 }
 
+/** What some rows of a cluster ask for. */
+interface Asked {
+  readonly cluster: string;
+  readonly fingerprint: string;
+  readonly profile: Profile;
+  /** One of the rows lacks what the limits of the shard forbid to buy. */
+  readonly isLimited: boolean;
+}
+
 interface Said extends Supply {
   readonly at: number;
 }
 
 /**
  * Hints to clusters about what could still be had for the profiles that they ask for (spec: engine 14.4): machines of the
- * types that a profile pins, whoever else may want them; what is decided for somebody, or held, is not to be had. Counted by type, never by machine; sent when it changed.
+ * types that a profile pins, whoever else may want them. What is decided for somebody, rests, is held or its provider set aside
+ * is not to be had, and nothing is to be bought beyond the limits. Counted by type, never by machine; sent when it changed.
  */
 export class AvailableCapacityPublisher {
   private readonly deps: AvailableCapacityDeps;
@@ -68,21 +81,24 @@ export class AvailableCapacityPublisher {
 
   private async publish(): Promise<void> {
     const now = this.deps.clock.monotonic();
-    const asked = new Map(this.deps.clusters().map((cluster) => [cluster, new Set<string>()]));
-    await inTurns(this.latest, ({ need }) => {
-      const fingerprints = asked.get(need.cluster);
-      if (!fingerprints || fingerprints.has(need.fingerprint)) return;
-      fingerprints.add(need.fingerprint);
-      if (!this.paced.isStopped) this.offer(need.cluster, need.fingerprint, need.profile, now);
+    const asked = new Map(this.deps.clusters().map((cluster) => [cluster, new Map<string, Asked>()]));
+    await inTurns(this.latest, ({ need: { cluster, fingerprint, profile }, reason }) => {
+      const profiles = asked.get(cluster);
+      const known = profiles?.get(fingerprint);
+      const isLimited = reason === 'LIMIT_REACHED';
+      if (!known || (isLimited && !known.isLimited)) profiles?.set(fingerprint, { cluster, fingerprint, profile, isLimited });
+    });
+    await inTurns([...asked.values()].flatMap((profiles) => [...profiles.values()]), (one) => {
+      if (!this.paced.isStopped) this.offer(one, now);
     });
     for (const [cluster, said] of this.said) {
-      const fingerprints = asked.get(cluster);
-      for (const fingerprint of said.keys()) if (!fingerprints?.has(fingerprint)) said.delete(fingerprint);
+      const profiles = asked.get(cluster);
+      for (const fingerprint of said.keys()) if (!profiles?.has(fingerprint)) said.delete(fingerprint);
     }
   }
 
-  private offer(cluster: string, fingerprint: string, profile: Profile, now: number): void {
-    const supply = this.supplyOf(profile);
+  private offer({ cluster, fingerprint, profile, isLimited }: Asked, now: number): void {
+    const supply = this.supplyOf(profile, isLimited ? 0 : Math.max(0, this.deps.mayBuy()));
     let said = this.said.get(cluster);
     if (!said) this.said.set(cluster, (said = new Map()));
     const last = said.get(fingerprint);
@@ -98,18 +114,22 @@ export class AvailableCapacityPublisher {
     });
   }
 
-  private supplyOf(profile: Profile): Supply {
-    const { tally } = this.deps;
+  private supplyOf(profile: Profile, mayBuy: number): Supply {
     const pinned = pinnedTypes(profile);
-    let { idle, speculative } = pinned ? { idle: 0, speculative: 0 } : tally.totalSupply();
-    let cheapest = Infinity;
-    for (const type of pinned ?? []) {
-      const supply = tally.supplyOf(type);
-      if (!supply) continue;
-      idle += supply.idle.count;
-      speculative += supply.speculative;
-      if (supply.idle.count > 0) cheapest = Math.min(cheapest, supply.idle.min);
+    let [idle, offered, cheapest] = [0, 0, Infinity];
+    for (const tally of this.deps.supplies()) {
+      const total = pinned ? undefined : tally.totalSupply();
+      idle += total?.idle ?? 0;
+      offered += total?.speculative ?? 0;
+      for (const type of pinned ?? []) {
+        const supply = tally.supplyOf(type);
+        if (!supply) continue;
+        idle += supply.idle.count;
+        offered += supply.speculative;
+        if (supply.idle.count > 0) cheapest = Math.min(cheapest, supply.idle.min);
+      }
     }
+    const speculative = Math.min(offered, mayBuy);
     return {
       count: idle + speculative,
       confidence: idle > 0 ? Confidence.CONFIDENCE_HIGH : speculative > 0 ? Confidence.CONFIDENCE_MEDIUM : Confidence.CONFIDENCE_NONE,

@@ -186,7 +186,9 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   });
 
   const availableCapacity = new AvailableCapacityPublisher({
-    clock, tally: inventory.tally,
+    clock,
+    supplies: () => inventory.trustedSupplies(),
+    mayBuy: () => (settings.current.policy.limits.machines ?? Infinity) - inventory.tally.paidFor,
     clusters: () => hub.clusters(),
     send: (cluster, update) => hub.sendAvailableCapacity(cluster, update),
     onError: (error) => log.error({ err: error }, 'operators could not be told what is to be had'),

@@ -52,6 +52,7 @@ function counted(inventory: Inventory) {
     offers: new Map([...offers].map(([kind, prices]) => [kind, [prices.length, Math.min(...prices), Math.max(...prices)]])),
     supply: { idle: sum([...types.values()].map((t) => t.idle.length)), speculative: sum([...types.values()].map((t) => t.speculative)) },
     types: new Map([...types].map(([name, { idle, speculative }]) => [name, [idle.length, idle.length === 0 ? 0 : Math.min(...idle), speculative]])),
+    paidFor: all.filter(({ seen: { state, host }, intent }) => (state === 'Speculative' ? intent?.kind === 'bind' : state !== 'Failed' || host)).length,
     east: ids(all.filter((m) => clusterOf(m) === 'east')),
     west: ids(all.filter((m) => clusterOf(m) === 'west')),
     decided: ids(all.filter((m) => m.intent)),
@@ -69,9 +70,10 @@ function told(inventory: Inventory, names: readonly string[]): ReturnType<typeof
     groups: new Map([...tally.groups()].map((g) => [`${g.state}/${g.capacityType}/${g.interruptionBucket}`, g.machines])),
     byState: Object.fromEntries(Object.entries(tally.countByState()).filter(([, n]) => n > 0)),
     offers: new Map(inventory.supplyOf('').offers().map(({ instanceType, zone, capacityType, prices }) => [`${instanceType}/${zone}/${capacityType}`, [prices.count, prices.min, prices.max]])),
-    supply: tally.totalSupply(),
+    supply: inventory.supplyOf('').totalSupply(),
+    paidFor: tally.paidFor,
     types: new Map(names.flatMap((name) => {
-      const supply = tally.supplyOf(name);
+      const supply = inventory.supplyOf('').supplyOf(name);
       return supply ? [[name, [supply.idle.count, supply.idle.min, supply.speculative]]] : [];
     })),
     east: [...tally.ofCluster('east')].sort(),
@@ -99,7 +101,9 @@ it('the tally is at any time what a walk over the fleet would count', () => {
       const known = inventory.get(id);
       const bind: MachineIntent = { kind: 'bind', to: { ...toEast, cluster }, requirements: [], reason: '', decidedAt: 0, configureSent: false };
       const bound = state === 'Configuring' || state === 'Configured' || state === 'Draining';
-      if (what === 'see') inventory.observe(seen(id, state, { priceMicroUsdPerHour: price, instanceType, ...(bound && { cluster }) }), inventory.mark());
+      const { host, ...described } = seen(id, state, { priceMicroUsdPerHour: price, instanceType, ...(bound && { cluster }) });
+      const hasHost = host !== undefined && !(state === 'Failed' && price === 1);
+      if (what === 'see') inventory.observe({ ...described, ...(hasHost && { host }) }, inventory.mark());
       else if (!known) continue;
       else if (what === 'remove') inventory.remove(id);
       else if (what === 'hold' || what === 'unhold') inventory.update(id, { hold: what === 'hold' });

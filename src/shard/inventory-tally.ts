@@ -1,5 +1,4 @@
 import type { CapacityType, MachineState } from '../engine/types.ts';
-import { PriceRange } from './price-range.ts';
 import { clusterOf } from './record.ts';
 import type { MachineRecord } from './record.ts';
 import { noMachines } from './supply-tally.ts';
@@ -14,12 +13,6 @@ export interface MachineGroup {
 
 type Counted = { -readonly [K in keyof MachineGroup]: MachineGroup[K] };
 
-/** What of an instance type is to be had, undecided, held by nobody and not resting: counts, and the prices of the Idle machines. */
-export interface TypeSupply {
-  readonly idle: Pick<PriceRange, 'count' | 'min'>;
-  readonly speculative: number;
-}
-
 const TRANSITIONAL: ReadonlySet<MachineState> = new Set(['Creating', 'Configuring', 'Draining', 'Deleting']);
 
 /**
@@ -32,15 +25,14 @@ export class InventoryTally {
   private readonly groupsByKey = new Map<string, Counted>();
   /** The group that was counted in last: most machines that come one after the other are of one. */
   private lastGroup: Counted | undefined;
-  private readonly supply = { idle: 0, speculative: 0 };
-  private readonly types = new Map<string, { idle: PriceRange; speculative: number }>();
+  private paid = 0;
   private readonly clusters = new Map<string, Set<string>>();
   private readonly intents = new Set<string>();
   private readonly moving = new Set<string>();
 
   /** One machine changed, came (no `before`) or went (no `after`). */
   change(before: MachineRecord | undefined, after: MachineRecord | undefined): void {
-    if (before && after && before.seen === after.seen && before.assigned === after.assigned && before.intent === after.intent && before.hold === after.hold && before.stuck === after.stuck && before.coolUntil === after.coolUntil) return;
+    if (before && after && before.seen === after.seen && before.assigned === after.assigned && before.intent === after.intent) return;
     if (before) this.remove(before);
     if (after) this.add(after);
     const id = (after ?? before)?.seen.id;
@@ -65,14 +57,9 @@ export class InventoryTally {
     for (const group of this.groupsByKey.values()) if (group.machines > 0) yield group;
   }
 
-  /** Undefined: none of the type is to be had. */
-  supplyOf(instanceType: string): TypeSupply | undefined {
-    return this.types.get(instanceType);
-  }
-
-  /** Of all types together; no price, since it would compare what cannot be. */
-  totalSupply(): { readonly idle: number; readonly speculative: number } {
-    return { ...this.supply };
+  /** How many machines are paid for, or are decided to be: those that the limits of the shard count (D12). */
+  get paidFor(): number {
+    return this.paid;
   }
 
   /** Ids of the machines that the cluster should know about (D34). Live: it may be walked while it changes. */
@@ -91,33 +78,19 @@ export class InventoryTally {
   }
 
   private add(record: MachineRecord): void {
-    const { seen, assigned } = record;
-    const { state, capacityType, instanceType } = seen;
+    const { seen: { state, capacityType }, assigned } = record;
     this.machines++;
     this.byState[state]++;
     this.groupOf(state, capacityType, assigned?.interruptionBucket ?? 0).machines++;
-    if (isToBeHad(record)) {
-      this.supply[state === 'Idle' ? 'idle' : 'speculative']++;
-      let type = this.types.get(instanceType);
-      if (!type) this.types.set(instanceType, (type = { idle: new PriceRange(), speculative: 0 }));
-      if (state === 'Idle') type.idle.add(seen.priceMicroUsdPerHour);
-      else type.speculative++;
-    }
+    if (isPaidFor(record)) this.paid++;
   }
 
   private remove(record: MachineRecord): void {
-    const { seen, assigned } = record;
-    const { state, capacityType, instanceType } = seen;
+    const { seen: { state, capacityType }, assigned } = record;
     this.machines--;
     this.byState[state]--;
     this.groupOf(state, capacityType, assigned?.interruptionBucket ?? 0).machines--;
-    const type = this.types.get(instanceType);
-    if (type && isToBeHad(record)) {
-      this.supply[state === 'Idle' ? 'idle' : 'speculative']--;
-      if (state === 'Idle') type.idle.remove(seen.priceMicroUsdPerHour);
-      else type.speculative--;
-      if (type.idle.count === 0 && type.speculative === 0) this.types.delete(instanceType);
-    }
+    if (isPaidFor(record)) this.paid--;
   }
 
   private groupOf(state: MachineState, capacityType: CapacityType, interruptionBucket: number): Counted {
@@ -140,9 +113,8 @@ export class InventoryTally {
   }
 }
 
-/** What rests after a refusal is chosen for nobody until that is over; then `coolUntil` is 0 again. */
-function isToBeHad({ seen: { state }, intent, hold, stuck, coolUntil }: MachineRecord): boolean {
-  return (state === 'Idle' || state === 'Speculative') && intent === undefined && !hold && !stuck && coolUntil === 0;
+function isPaidFor({ seen: { state, host }, intent }: MachineRecord): boolean {
+  return state === 'Speculative' ? intent?.kind === 'bind' : state !== 'Failed' || host !== undefined;
 }
 
 function isDecided(record: MachineRecord | undefined): boolean {

@@ -221,6 +221,11 @@ export class Inventory {
     return supply;
   }
 
+  /** What each provider has that the engine may choose from. */
+  *trustedSupplies(): Iterable<SupplyTally> {
+    for (const [provider, supply] of this.supplies) if (!this.untrusted.has(provider)) yield supply;
+  }
+
   /** Whether the machines of a provider are to be left as they are. Its machines are told anew, in turns; no plan is made before that. */
   async setTrusted(provider: string, trusted: boolean): Promise<void> {
     if (this.untrusted.has(provider) === !trusted) return;
