@@ -67,6 +67,11 @@ describe('the views of needs', () => {
     t.troubles.clear();
     t.report.planned(plan([hindered, fine], { at: 40 }), facts(4));
     expect(told()).toEqual([[undefined, 0], [undefined, 0]]);
+    // What begins anew is no older than that.
+    t.troubles.set(rowKey(hindered.need), { words: 'disk broken', isPresent: true, wasRefused: false, onTheWay: 0 });
+    t.report.planned(plan([hindered, fine], { at: 45 }), facts(4));
+    expect(t.report.unmetSince(hindered, t.troubles)).toBe(45);
+    t.troubles.clear();
     const planned = [verdict(need({ group: 'old' }), { arrival: 1, bootstraps: 1 }), verdict(need({ group: 'new' }), { arrival: 55, bootstraps: 1 })];
     Object.assign(t.troubles, { withheld: 'the shard is in mode DryRun' });
     for (const cycle of [5, 6]) t.report.planned(plan(planned, { at: cycle * 10 }), facts(cycle));
