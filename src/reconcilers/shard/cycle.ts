@@ -209,7 +209,6 @@ export class CycleReconciler implements Reconciler {
     if (!inventory.get(action.machineId) || inventory.isNewsForTheEngine(action.machineId)) return false;
     inventory.setIntent(action.machineId, intentOf(action, now));
     inventory.explain(action.machineId, action.reason);
-    inventory.withhold(action.machineId, undefined);
     return true;
   }
 }
