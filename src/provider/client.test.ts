@@ -240,9 +240,11 @@ describe('against the simulated provider', () => {
     expect((await failure(old.create(id, limit))).code).toBe('Fenced');
     await h.clock.advance(3_600_000);
     expect((await failure(client.create(id, limit))).code).toBe('Late');
-    await client.create(id, limit); // the refusal told the new time
+    expect((await failure(client.create(id, limit))).code).toBe('Late'); // what was fixed before the jump stays as it was
+    const fresh = { notAfterMonotonicMs: 13_000 };
+    await client.create(id, fresh); // the refusal told the new time
     expect((await failure(old.create(id, limit))).code).toBe('Late');
-    expect((await failure(old.create(id, limit))).code).toBe('Fenced');
+    expect((await failure(old.create(id, fresh))).code).toBe('Fenced');
   });
 
   it('sends no call with a limit before the provider has told its time, nor after its address has changed', async () => {
@@ -378,13 +380,62 @@ describe('a record', () => {
   });
 });
 
+/** An answer that came at such a moment of ours, to a question that was asked so long before. */
+function learn(offset: ClockOffset, providerNowMs: number, answeredAtMs: number, tookMs = 0): void {
+  offset.learn(providerNowMs, { askedAtMs: answeredAtMs - tookMs, answeredAtMs });
+}
+
 it('translates moments with the reading that waited least, and follows a clock that is set back', () => {
   const offset = new ClockOffset();
   expect(offset.toProviderTime(0)).toBeUndefined();
-  offset.learn(950, 100); // a slow answer: it is at least 950 there when it is 100 here
-  offset.learn(1_010, 110); // says more
-  offset.learn(1_020, 160); // says less again
+  learn(offset, 950, 100); // a slow answer: it is at least 950 there when it is 100 here
+  learn(offset, 1_010, 110); // says more
+  learn(offset, 1_020, 160); // says less again
   expect(offset.toProviderTime(200)).toBe(1_100);
-  for (let i = 0; i < 16; i++) offset.learn(500 + i, 300 + i);
+  for (let i = 0; i < 16; i++) learn(offset, 500 + i, 300 + i);
   expect(offset.toProviderTime(320)).toBe(520);
+});
+
+describe('until when a call may be obeyed, once the provider’s time has leapt ahead of our monotonic clock', () => {
+  /** Each pair is a leap: at such a moment of ours the provider's clock is found to be so far ahead. */
+  function leapt(...leaps: [atMs: number, offsetMs: number][]): ClockOffset {
+    const offset = new ClockOffset();
+    learn(offset, 0, 0);
+    for (const [atMs, offsetMs] of leaps) learn(offset, atMs + offsetMs, atMs);
+    return offset;
+  }
+
+  it('what was fixed before ends when it would have ended: this machine was suspended meanwhile', () => {
+    const offset = leapt([5_000, 60_000]);
+    expect(offset.toProviderTime(17_999)).toBe(77_999);
+    expect(offset.toProviderLimit(17_999)).toBe(17_999);
+  });
+
+  it('what a Lease proves that was renewed later is told in the new time', () => {
+    expect(leapt([5_000, 60_000]).toProviderLimit(5_000 + 13_000)).toBe(78_000);
+  });
+
+  it('of two leaps close together the first counts as well, of two far apart only the last', () => {
+    expect(leapt([5_000, 60_000], [6_000, 90_000]).toProviderLimit(18_500)).toBe(18_500);
+    expect(leapt([5_000, 60_000], [19_000, 90_000]).toProviderLimit(30_000)).toBe(90_000);
+  });
+
+  it('a second ahead is none', () => {
+    expect(leapt([5_000, 1_000]).toProviderLimit(6_000)).toBe(7_000);
+    expect(leapt([5_000, 1_001]).toProviderLimit(6_000)).toBe(6_000);
+  });
+
+  it('nor is an answer that was faster than all before', () => {
+    const offset = new ClockOffset();
+    learn(offset, 1_000, 6_000, 5_000);
+    learn(offset, 2_000, 7_500, 5_500);
+    learn(offset, 8_000, 8_000);
+    expect(offset.toProviderLimit(9_000)).toBe(9_000);
+  });
+
+  it('a provider whose clock was set back afterwards is never told a later moment for it', () => {
+    const offset = leapt([5_000, 60_000]);
+    for (let i = 0; i < 16; i++) learn(offset, 6_000 - 600_000, 6_000);
+    expect(offset.toProviderLimit(7_000)).toBe(7_000 - 600_000);
+  });
 });

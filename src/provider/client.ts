@@ -133,11 +133,14 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
     return { shardId, shardEpoch: options.epoch(), sequenceNumber };
   };
 
-  const learnFrom = (clockOf: ClockOffset) => (metadata: Metadata): void => {
-    if (clockOf !== offset) return;
-    hasAnswered = true;
-    const now = Number(metadata.get(NOW_METADATA)[0] ?? NaN);
-    if (Number.isFinite(now)) clockOf.learn(now, clock.monotonic());
+  const learnFrom = (clockOf: ClockOffset) => {
+    const askedAtMs = clock.monotonic();
+    return (metadata: Metadata): void => {
+      if (clockOf !== offset) return;
+      hasAnswered = true;
+      const now = Number(metadata.get(NOW_METADATA)[0] ?? NaN);
+      if (Number.isFinite(now)) clockOf.learn(now, { askedAtMs, answeredAtMs: clock.monotonic() });
+    };
   };
   const callOptions = ({ signal, timeoutMs }: CallLimits, defaultMs: number): CallOptions => {
     followAddress(); // first: a limit in the time of another server's clock would mean nothing
@@ -164,7 +167,7 @@ export function createProviderClient(options: ProviderClientOptions): ProviderCl
     if (notAfterMonotonicMs !== undefined && !hasAnswered) {
       throw new ProviderError('Unavailable', `nothing was sent: ${peer.address} has not answered yet, so it is not known what time it is there`);
     }
-    const limit = notAfterMonotonicMs === undefined ? undefined : offset.toProviderTime(notAfterMonotonicMs);
+    const limit = notAfterMonotonicMs === undefined ? undefined : offset.toProviderLimit(notAfterMonotonicMs);
     const notAfter = limit === undefined ? undefined : Math.floor(limit);
     const metadata = new Metadata();
     if (notAfter !== undefined) metadata.set(NOT_AFTER_METADATA, String(notAfter));

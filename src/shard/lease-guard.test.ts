@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { VirtualClock } from '../lib/virtual-clock.ts';
+import { ObservableClock } from '../runtime/testing/observable-clock.ts';
 import { LeaseGuard, UNPROVEN_LIMIT_MS } from './lease-guard.ts';
 
 type Answer = 'held' | 'lost' | 'unknown';
 
-let clock: VirtualClock;
+let clock: ObservableClock;
 let provenUntil: number;
 let looks: number;
 /** What the next looks bring; the API server takes so long to say it. */
@@ -13,7 +13,7 @@ let takesMs: number;
 let guard: LeaseGuard;
 
 beforeEach(() => {
-  clock = new VirtualClock();
+  clock = new ObservableClock();
   [provenUntil, looks, answer, takesMs] = [13_000, 0, 'unknown', 0];
   guard = new LeaseGuard({
     isProven: () => clock.monotonic() < provenUntil,
@@ -73,6 +73,19 @@ describe('without proof the Lease is looked at before the call is made (D16)', (
     expect([await outcome(), looks]).toEqual([30_000, 1]);
     await clock.advance(1);
     expect([await outcome(), looks]).toEqual([32_000, 2]);
+  });
+
+  it('no answer serves nobody once the machine was suspended', async () => {
+    await outcome();
+    clock.jumpWall(60_000);
+    answer = 'lost';
+    expect([await outcome(), looks]).toEqual([expect.stringContaining('another process'), 2]);
+  });
+
+  it('a proof that ends between two questions, before any look, leaves a limit that is over', async () => {
+    let asked = 0;
+    guard = new LeaseGuard({ isProven: () => asked++ === 0, provenUntil: () => 13_000, recheck: () => Promise.resolve('held') }, clock);
+    expect(await outcome()).toBe(0);
   });
 
   it('a process that stood still during the look gets a limit that is over', async () => {

@@ -1,4 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
+import { hasStepped, markOf } from '../lib/clock-step.ts';
+import type { ClockMark } from '../lib/clock-step.ts';
 import { abortable } from '../runtime/abortable.ts';
 import type { LeaseElection } from '../runtime/index.ts';
 
@@ -6,6 +8,8 @@ import type { LeaseElection } from '../runtime/index.ts';
 export const UNPROVEN_LIMIT_MS = 10_000;
 /** A look that brought no answer serves for so long: an API server that is silent must not cost every call its timeout. */
 const SILENCE_MS = 2_000;
+/** Before the first look: what would lean on it is over. */
+const NEVER: ClockMark = { wallMs: 0, monotonicMs: -UNPROVEN_LIMIT_MS };
 
 /** Leave for one mutating call: until when, on our monotonic clock, it may take effect. */
 export interface Pass {
@@ -21,7 +25,7 @@ export class LeaseGuard {
   private readonly election: Pick<LeaseElection, 'isProven' | 'provenUntil' | 'recheck'>;
   private readonly clock: Clock;
   private looking: Promise<void> | undefined;
-  private lookedFrom = -Infinity;
+  private lookedFrom = NEVER;
   private silentUntil = -Infinity;
   private lost = false;
   private end: Error | undefined;
@@ -44,8 +48,8 @@ export class LeaseGuard {
 
   /** Rejects when another process holds the Lease, when it was closed, and with the signal's reason. */
   async pass(signal?: AbortSignal): Promise<Pass> {
-    const { election, clock } = this;
-    if (!election.isProven() && (this.lost || clock.monotonic() >= this.silentUntil)) {
+    const { election } = this;
+    if (!election.isProven() && (this.lost || !this.servesStill())) {
       // One look serves all who wait for it.
       this.looking ??= this.look().finally(() => (this.looking = undefined));
       await abortable(this.looking, signal);
@@ -53,7 +57,13 @@ export class LeaseGuard {
     if (this.end) throw this.end;
     if (this.lost) throw new Error('another process holds the Lease of this shard: nothing is sent any more');
     if (election.isProven()) return { notAfterMonotonicMs: election.provenUntil() };
-    return { notAfterMonotonicMs: this.lookedFrom + UNPROVEN_LIMIT_MS };
+    return { notAfterMonotonicMs: this.lookedFrom.monotonicMs + UNPROVEN_LIMIT_MS };
+  }
+
+  /** The last look brought no answer, and is not old; of what came before a suspension nobody knows how old it is. */
+  private servesStill(): boolean {
+    const { clock, lookedFrom } = this;
+    return clock.monotonic() < this.silentUntil && !hasStepped(clock, lookedFrom);
   }
 
   /** A call is sent under the pass. Returns what to call once it was answered; without an answer it may take effect until its limit. */
@@ -77,10 +87,10 @@ export class LeaseGuard {
 
   private async look(): Promise<void> {
     const { election, clock } = this;
-    const from = clock.monotonic();
+    const from = markOf(clock);
     const answer = await election.recheck();
     this.lookedFrom = from;
     this.lost = answer === 'lost';
-    this.silentUntil = answer === 'unknown' ? Math.min(clock.monotonic() + SILENCE_MS, from + UNPROVEN_LIMIT_MS) : -Infinity;
+    this.silentUntil = answer === 'unknown' ? Math.min(clock.monotonic() + SILENCE_MS, from.monotonicMs + UNPROVEN_LIMIT_MS) : -Infinity;
   }
 }

@@ -45,7 +45,10 @@ export interface LeaseElection extends Runnable {
   readonly isLeader: boolean;
   /** Transitions at acquisition; undefined before. */
   readonly transitions: number | undefined;
-  /** Monotonic milliseconds until which no other process can hold the Lease; 0 unless leading. */
+  /**
+   * Monotonic milliseconds until which no other process can hold the Lease; 0 unless leading, and from a step of the wall
+   * clock against the monotonic one (also: this machine was suspended) to the next renewal.
+   */
   provenUntil(): number;
   isProven(): boolean;
   /** Reads the Lease now and, if it is still ours, renews it. 'unknown' = no answer: neither lost nor proven. */

@@ -1,4 +1,6 @@
 import { sleep } from '../../lib/clock.ts';
+import { hasStepped, markOf } from '../../lib/clock-step.ts';
+import type { ClockMark } from '../../lib/clock-step.ts';
 import { abortable } from '../abortable.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../client/api-error.ts';
 import type { KubeClient } from '../types.ts';
@@ -26,6 +28,12 @@ interface Observation {
   readonly expiresAt: number;
 }
 
+/** From just before the renewal was sent, to a moment of our monotonic clock. */
+interface Proof {
+  readonly since: ClockMark;
+  readonly untilMs: number;
+}
+
 class Election implements LeaseElection {
   readonly name: string;
   private readonly options: LeaseElectionOptions;
@@ -37,7 +45,7 @@ class Election implements LeaseElection {
   private held: Lease | undefined;
   private acquiredAt = '';
   private transitionsHeld: number | undefined;
-  private proof = 0;
+  private proof: Proof | undefined;
   private observed: Observation | undefined;
   private isInTrouble = false;
   /** Calls on the Lease go one after the other, or a renewal and a recheck would conflict with each other. */
@@ -60,7 +68,12 @@ class Election implements LeaseElection {
   }
 
   provenUntil(): number {
-    return this.state === 'leading' ? this.proof : 0;
+    if (this.state !== 'leading' || !this.proof) return 0;
+    if (!hasStepped(this.options.clock, this.proof.since)) return this.proof.untilMs;
+    // For good, or a wall clock that is set back would bring it to life again.
+    this.proof = undefined;
+    this.options.log.warn({ lease: this.name }, 'the wall clock was set, or this machine was suspended: the Lease is not proven before its next renewal');
+    return 0;
   }
 
   isProven(): boolean {
@@ -221,9 +234,9 @@ class Election implements LeaseElection {
       renewTime: this.microNow(),
       leaseTransitions: transitions,
     };
-    const sentAt = clock.monotonic();
+    const since = markOf(clock);
     this.held = await this.put(client, lease, spec, this.call(signal));
-    this.proof = sentAt + leaseMs - Math.min(PROOF_MARGIN_MS, leaseMs / 2);
+    this.proof = { since, untilMs: since.monotonicMs + leaseMs - Math.min(PROOF_MARGIN_MS, leaseMs / 2) };
   }
 
   private put(client: KubeClient, lease: Lease | undefined, spec: LeaseSpec, call: ReturnType<Election['call']>): Promise<Lease> {
