@@ -33,6 +33,11 @@ export class VirtualClock implements Clock {
     };
   }
 
+  /** Moves the wall clock only, as a person, NTP or a suspension would; the monotonic clock and the timers do not notice. */
+  jumpWall(ms: number): void {
+    this.wallMs += ms;
+  }
+
   /** Number of timers that have not fired yet. */
   get pending(): number {
     return this.timers.length;

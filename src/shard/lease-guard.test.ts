@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ObservableClock } from '../runtime/testing/observable-clock.ts';
+import { VirtualClock } from '../lib/virtual-clock.ts';
 import { LeaseGuard, UNPROVEN_LIMIT_MS } from './lease-guard.ts';
 
 type Answer = 'held' | 'lost' | 'unknown';
 
-let clock: ObservableClock;
+let clock: VirtualClock;
 let provenUntil: number;
 let looks: number;
 /** What the next looks bring; the API server takes so long to say it. */
@@ -13,7 +13,7 @@ let takesMs: number;
 let guard: LeaseGuard;
 
 beforeEach(() => {
-  clock = new ObservableClock();
+  clock = new VirtualClock();
   [provenUntil, looks, answer, takesMs] = [13_000, 0, 'unknown', 0];
   guard = new LeaseGuard({
     isProven: () => clock.monotonic() < provenUntil,

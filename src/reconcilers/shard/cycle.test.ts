@@ -258,6 +258,48 @@ describe('the next cycle', () => {
   });
 });
 
+describe.each([3_600_000, -3_600_000])('a wall clock that is set by %i ms', (jumpMs) => {
+  const HINT = { machineId: 'm', nodeName: 'm', ready: true, pods: 1, disruptionCost: 0, doNotDisrupt: false, heldBy: '' };
+
+  /** One machine that the plan takes away when its time has come: in ten minutes if it idles, in five if Pods run on it. */
+  async function counting(state: 'Idle' | 'Configured') {
+    const engine = createEngine(policy());
+    engine.apply({ kind: 'session', cluster: 'east', connected: true });
+    const t = setUp({ engine });
+    t.inventory.observe(seen('m', state), 0);
+    const elsewhere = wireRow({ requirements: [{ key: 'topology.kubernetes.io/zone', operator: 1, values: ['zone-b'] }] });
+    t.demand.offer('east', rollup([elsewhere], { nodeHints: { items: [HINT] } }));
+    await t.cycle();
+    expect(t.errors).toEqual([]);
+    const decided = (): string | undefined => t.inventory.get('m')?.intent?.kind;
+    expect(decided()).toBeUndefined();
+    return { ...t, decided };
+  }
+
+  it.each([
+    ['the hold of a machine that idles', 'Idle', 600_000, 'release'],
+    ['the patience with a machine that Pods run on', 'Configured', 300_000, 'unbind'],
+  ] as const)('neither ends nor prolongs %s', async (_what, state, holdMs, kind) => {
+    const t = await counting(state);
+    t.clock.jumpWall(jumpMs);
+    await t.cycle();
+    await t.clock.advance(0.75 * holdMs);
+    await t.cycle();
+    expect(t.decided()).toBeUndefined();
+    await t.clock.advance(0.6 * holdMs);
+    await t.cycle();
+    expect(t.decided()).toBe(kind);
+  });
+
+  it('is what decisions are dated by', async () => {
+    const t = await counting('Idle');
+    t.clock.jumpWall(jumpMs);
+    t.demand.offer('east', rollup([wireRow()], { timestampUnixNanos: 2n }));
+    await t.cycle();
+    expect(t.inventory.get('m')?.intent).toMatchObject({ kind: 'bind', decidedAt: t.clock.now() });
+  });
+});
+
 it('takes nothing for demand while machines that serve are not known, neither free nor from others; what else is decided is done', async () => {
   const actions = (['Bootstrap', 'Provision', 'Preempt', 'Reclaim', 'Delete'] as const).map((kind, i) => action({ kind, machineId: `m-${i}`, to: toEast }));
   const t = setUp({ engine: scripted(actions).engine });

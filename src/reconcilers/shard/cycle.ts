@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
+import { steadyClock } from '../../lib/steady-clock.ts';
 import { differenceBetween, kept } from '../../engine/compare-plans.ts';
 import { explainMachine } from '../../engine/explain.ts';
 import type { Action, ActionKind, Engine, Plan } from '../../engine/types.ts';
@@ -70,6 +71,8 @@ export interface CycleFacts {
 export class CycleReconciler implements Reconciler {
   readonly name = 'shard';
   private readonly deps: CycleDeps;
+  /** Holds and patience run by it: a wall clock that is set, or a suspension, must not end all of them at once. */
+  private readonly steady: Clock;
   private cycle = 0;
   private readonly untold: DemandChange[] = [];
   /** Machines about which the last plan decided what is not done. */
@@ -77,6 +80,7 @@ export class CycleReconciler implements Reconciler {
 
   constructor(deps: CycleDeps) {
     this.deps = deps;
+    this.steady = steadyClock(deps.clock);
   }
 
   async reconcile(_key: string, { signal }: ReconcileContext): Promise<Result> {
@@ -88,7 +92,7 @@ export class CycleReconciler implements Reconciler {
     }
     const mayTakeAway = this.deps.mayTakeAway();
     engine.apply({ kind: 'supply', trusted: mayTakeAway });
-    const now = clock.now();
+    const now = this.steady.now();
     this.cycle++;
     const plan = this.plan(now);
     const mode = this.deps.mode();
@@ -107,7 +111,7 @@ export class CycleReconciler implements Reconciler {
     }
     for (const { part, isFirst } of slices(plan.actions, DECISIONS_PER_TURN)) {
       if (!isFirst) await nextTurn();
-      this.carryOut(part, { isWithheld, mode }, now);
+      this.carryOut(part, { isWithheld, mode }, clock.now());
     }
     await this.tellWithheld(mode === 'Active' && mayAcquire ? [] : plan.actions.filter(isWithheld), whyWithheld);
     const { machineReasons } = plan;

@@ -1,19 +1,9 @@
 import { VirtualClock } from '../../lib/virtual-clock.ts';
 
-/** A virtual clock that lets a test wait until the code under test waits, and whose wall time can jump. */
+/** A virtual clock that lets a test wait until the code under test waits. */
 export class ObservableClock extends VirtualClock {
   private readonly delays = new Set<{ ms: number }>();
   private readonly watchers = new Set<() => void>();
-  private wallOffsetMs = 0;
-
-  override now(): number {
-    return super.now() + this.wallOffsetMs;
-  }
-
-  /** Moves the wall clock only, as an operator or NTP would; the monotonic clock does not notice. */
-  jumpWall(ms: number): void {
-    this.wallOffsetMs += ms;
-  }
 
   override after(ms: number, fn: () => void): () => void {
     const delay = { ms };
