@@ -14,6 +14,7 @@ import { callDeadlineMs, pollerSettingsOf } from '../settings.ts';
 import { recallMachines } from '../start.ts';
 import type { ProviderFacts } from '../status.ts';
 import type { CallKind } from '../record.ts';
+import { UnreadableNotes } from '../unreadable-notes.ts';
 import { ProviderGate } from './gate.ts';
 import { Holdings } from './holdings.ts';
 import { OrphanObjects } from './orphan-objects.ts';
@@ -74,6 +75,7 @@ export class ProviderRoom {
   readonly setbacks: Setbacks;
   readonly gate: ProviderGate;
   private readonly options: RoomOptions;
+  private readonly notes: UnreadableNotes;
   private readonly orphans = new OrphanObjects();
   private object: CapacityProvider;
   private dialled: string;
@@ -101,6 +103,7 @@ export class ProviderRoom {
     const tls = new ProviderTls({ client, namespace, provider: () => this.last(), clock, log, ...(options.tlsFiles && { files: options.tlsFiles }) });
     this.tls = tls;
     this.provider = options.dial({ address: () => this.last().spec.address, shardId, epoch: options.epoch, clock, tls: () => tls.current(), obstacle: () => tls.obstacle()?.message });
+    this.notes = new UnreadableNotes(log);
     this.setbacks = new Setbacks({ clock, random, inventory, log });
     this.gate = new ProviderGate({ clock, random, limit: options.concurrency });
     this.poller = new ProviderPoller({
@@ -191,6 +194,7 @@ export class ProviderRoom {
   /** Feed it every change of a machine of its own. */
   observe(change: InventoryChange): void {
     this.setbacks.observe(change);
+    this.notes.observe(change);
     const { before, after } = change;
     if (after?.seen.state !== 'Failed' || !before || before.seen.state === 'Failed') return;
     // It took the call, and was itself asked too much: what is asked of it next would fare no better.

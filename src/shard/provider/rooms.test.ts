@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CONFIRM_REMOVAL_ANNOTATION } from '../../api/constants.ts';
+import { ASSIGNED_PRIORITY } from '../../api/shard-metadata.ts';
 import type { CapacityProvider, Machine } from '../../api/types.ts';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
 import { ProviderError } from '../../provider/client.ts';
@@ -45,6 +46,7 @@ function setUp(...names: string[]) {
   const told = { reliance: 0, trusted: 0 };
   const t = { wereAllObjects: false };
   const errors: object[] = [];
+  const warnings: object[] = [];
   const refusals = new BindRefusals(clock, new SourceRows());
   const registry = new Registry();
   const objectOf = (name: string): CapacityProvider => {
@@ -55,7 +57,7 @@ function setUp(...names: string[]) {
   };
   const rooms: ProviderRooms = new ProviderRooms(names.map(objectOf), {
     room: {
-      client: new FakeKube(), namespace: 'fleet', shardId: 'shard-0', epoch: () => 1n, clock, random: () => 0.5, log: { ...silentLog, error: (fields) => errors.push(fields) }, inventory,
+      client: new FakeKube(), namespace: 'fleet', shardId: 'shard-0', epoch: () => 1n, clock, random: () => 0.5, log: { ...silentLog, error: (fields) => errors.push(fields), warn: (fields) => warnings.push(fields) }, inventory,
       dial: ({ address }) => providers.get(address().split(':')[0]!)!,
       objects: storeOf(objects), machineObjects: storeOf(machineObjects), pollMs: undefined, wereAllObjects: () => t.wereAllObjects, concurrency: () => 1,
       isForeign: () => false, onRejected: () => undefined, onOrphan: (id) => orphans.push(id), signal: new AbortController().signal,
@@ -94,8 +96,16 @@ function setUp(...names: string[]) {
   const engineHears = () => Object.fromEntries((inventory.takeEngineChanges()?.upserted ?? []).map((m) => [m.id, m.untrusted ?? false]));
   const measured = async (name: string): Promise<Record<string, number>> =>
     Object.fromEntries((await registry.getSingleMetric(`bigfleet_shard_provider_${name}`)!.get()).values.map(({ labels, value }) => [String(labels['provider']), value]));
-  return { clock, earlier: t, objects, measured, inventory, rooms, machineObjects, orphans, told, errors, objectOf, edit, start, of, breakDown, engineHears };
+  return { clock, earlier: t, objects, measured, inventory, rooms, machineObjects, orphans, told, errors, warnings, objectOf, edit, start, of, breakDown, engineHears };
 }
+
+it('a provider whose notes of a machine cannot be read is named with it', async () => {
+  const t = setUp('a', 'b');
+  t.of('b').set(seen('m', 'Configured', { shardMetadata: new Map([[ASSIGNED_PRIORITY, 'high']]) }));
+  await t.start();
+  await t.clock.advance(3_000);
+  expect(t.warnings).toEqual([{ provider: 'b', machine: 'm', cluster: 'east', problems: [`${ASSIGNED_PRIORITY}: cannot read "high"`] }]);
+});
 
 describe('whose machine it is', () => {
   it('follows from who listed it first; calls go there and to nobody else', async () => {
