@@ -16,6 +16,8 @@ export function settleIntent(intent: MachineIntent | undefined, seen: ProviderMa
       switch (seen.state) {
         case 'Speculative':
         case 'Creating':
+          // What a Configure was sent to is gone: it can come to nothing any more, and the machine is bought anew, or let go.
+          return intent.configureSent ? { ...intent, configureSent: false } : intent;
         case 'Idle':
           return intent;
         case 'Configuring':
