@@ -29,6 +29,7 @@ export async function unrest({ clusters, providers, substrate, serving, server }
   return [
     ...untrusted(server),
     ...unmet(clusters, substrate, leader),
+    ...clusters.flatMap(({ name, closed }) => closed.map((id) => `${id} is cordoned in ${name}, and nobody takes it away`)),
     ...[...substrate.hosts].flatMap(([id, host]) => (listed.get(id)?.host?.ref === host.ref ? [] : [`${id}: ${host.ref} is there and the provider does not say so: leaked`])),
     ...[...listed.values()].flatMap((machine) => untrue(machine, substrate)),
     ...(await miscounted(leader, listed)),

@@ -56,6 +56,7 @@ export const FAULT_KINDS = {
   'provider disk slow': 0.15,
   // People.
   'mode changed': 0.25,
+  'machines held': 0.6,
 } as const satisfies Record<string, number>;
 
 export type FaultKind = keyof typeof FAULT_KINDS;

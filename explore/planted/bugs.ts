@@ -75,6 +75,18 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     id: 'look-believed', promise: 'a call that is late is waited for, until it cannot take effect any more', foundBy: [170],
     file: 'src/reconcilers/machine/next-step.ts', find: "return inDoubtUntil > now ? { do: 'wait', for: 'doubt' } : { do: 'look' };", replace: "return { do: 'conclude' };",
   },
+  {
+    id: 'hold-drops-nothing', promise: 'what was decided of a machine and has not begun when a person holds it does not begin', foundBy: [6],
+    file: 'src/reconcilers/machine/next-step.ts', find: "  if (machine.hold && (isOursToBegin(machine) || isUnsent(machine))) return { do: 'drop' };\n", replace: '',
+  },
+  {
+    id: 'hold-lets-configure', promise: 'a Configure that brought no answer is not made again while a person holds the machine', foundBy: [146],
+    file: 'src/reconcilers/machine/next-step.ts', find: "if (machine.hold && machine.seen.state === 'Idle') return", replace: "if (machine.hold && machine.busy) return",
+  },
+  {
+    id: 'hold-unseen-at-start', promise: 'a process that starts knows which machines a person holds', foundBy: [136],
+    file: 'src/shard/inventory.ts', find: 'base?.hold ?? this.isHeld(seen.id)', replace: 'base?.hold ?? false',
+  },
   // Only worlds with two providers can tell.
   {
     id: 'gate-shared', promise: 'a provider that does not answer calls takes nobody else’s turn', foundBy: [67],

@@ -2,12 +2,15 @@ import { StatusError } from '../../src/embedded/status-error.ts';
 import { ApiError, TransportError } from '../../src/runtime/client/api-error.ts';
 import type { StatusBody } from '../../src/runtime/client/api-error.ts';
 import type { Transport, TransportRequest } from '../../src/runtime/client/transport.ts';
+import type { Machine } from '../../src/api/types.ts';
 import type { Faults } from '../faults/faults.ts';
 import type { SimulatedApiServer } from './api-server.ts';
+import type { Ground } from './ground.ts';
 import type { Process } from './process.ts';
 import type { Timeline } from './timeline.ts';
 
 const BOOKMARK_MS = 30_000;
+const OF_MACHINES = /\/machines(\?|$)/;
 const ERRORS = [500, 503, 429, 504] as const;
 
 /** How the API server is doing. */
@@ -25,9 +28,10 @@ export class ApiCondition {
 }
 
 /** How one process reaches the API server. */
-export function apiLink({ process, server, timeline, faults, api }: {
-  readonly process: Process; readonly server: SimulatedApiServer; readonly timeline: Timeline; readonly faults: Faults; readonly api: ApiCondition;
+export function apiLink({ process, server, timeline, faults, ground, api }: {
+  readonly process: Process; readonly server: SimulatedApiServer; readonly timeline: Timeline; readonly faults: Faults; readonly ground: Ground; readonly api: ApiCondition;
 }): Transport {
+  const read = ({ spec: { machineId, hold = false } }: Machine): void => ground.read(process.name, machineId, hold);
   const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
   const fails = (request: string, error: unknown): unknown =>
     error instanceof StatusError ? new ApiError(request, error.code, error.toStatus() as StatusBody) : error;
@@ -76,8 +80,9 @@ export function apiLink({ process, server, timeline, faults, api }: {
             if (faults.strikes('api reply lost', what)) return broken(true);
             settle(faults.between(1, 8), () => {
               if (dies('after')) return;
-              if (error !== undefined) reject(error as Error);
-              else resolve(answer);
+              if (error !== undefined) return reject(error as Error);
+              if (!isWrite && OF_MACHINES.test(request.path)) for (const object of (answer as { items?: Machine[] }).items ?? []) read(object);
+              resolve(answer);
             });
           });
         });
@@ -126,8 +131,10 @@ export function apiLink({ process, server, timeline, faults, api }: {
       return (async function* () {
         for (;;) {
           const next = queue.shift();
-          if (next) yield next;
-          else if (ended) {
+          if (next) {
+            if (OF_MACHINES.test(path)) for (const object of objectsIn(next)) read(object);
+            yield next;
+          } else if (ended) {
             if (ended.error === undefined) return;
             throw ended.error;
           } else await new Promise<void>((resolve) => (wake = resolve));
@@ -138,4 +145,10 @@ export function apiLink({ process, server, timeline, faults, api }: {
     refreshToken: () => false,
     close: () => Promise.resolve(),
   };
+}
+
+/** Machines that a watch tells of, as they are. */
+function objectsIn(line: Uint8Array): readonly Machine[] {
+  const { type, object } = JSON.parse(Buffer.from(line).toString()) as { readonly type: string; readonly object: Machine };
+  return type === 'ADDED' || type === 'MODIFIED' ? [object] : [];
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { CapacityProviderResource, NamespaceResource, ShardResource } from '../../src/api/resources.ts';
-import type { CapacityProvider, Shard } from '../../src/api/types.ts';
+import { CapacityProviderResource, MachineResource, NamespaceResource, ShardResource } from '../../src/api/resources.ts';
+import type { CapacityProvider, Machine, Shard } from '../../src/api/types.ts';
 import { customResourceDefinitions } from '../../src/embedded/builtin-types.ts';
 import { Database, encodeLine, eventLine } from '../../src/embedded/database.ts';
 import { createStore } from '../../src/embedded/embedded-store.ts';
@@ -47,6 +47,13 @@ export class SimulatedApiServer {
 
   addProvider({ name, address }: { readonly name: string; readonly address: string }, spec: Partial<CapacityProvider['spec']>): void {
     this.store.create<CapacityProvider>(CapacityProviderResource, { metadata: { name, namespace: NAMESPACE }, spec: { address, shardRef: SHARD, ...spec } });
+  }
+
+  /** A person says so of the machine; of one without an object by making it. */
+  hold(id: string, providerRef: string, hold: boolean): void {
+    const ref = { namespace: NAMESPACE, name: id };
+    if (this.store.get<Machine>(MachineResource, ref)) this.store.mutate<Machine>(MachineResource, ref, (draft) => ({ ...draft, spec: { ...draft.spec, hold } }));
+    else if (hold) this.store.create<Machine>(MachineResource, { metadata: ref, spec: { machineId: id, providerRef, shardRef: SHARD, hold } });
   }
 
   /** One exchange but a watch; throws StatusError. */

@@ -68,3 +68,29 @@ describe('a cluster that was told that a machine never comes', () => {
     expect(ground.violations).toHaveLength(violations);
   });
 });
+
+describe('a machine that a person holds', () => {
+  const later = (ms: number): Promise<void> => timeline.run(timeline.now + ms);
+
+  it('is not to be changed by a process that has read so', async () => {
+    ground.read('shard-a#1', 'm', true);
+    await later(500);
+    ground.wanted('shard-a#1', 'drain', 'm');
+    expect(ground.violations).toEqual([]);
+    ground.read('shard-a#1', 'm', true); // it reads so again: it has known it since before
+    await later(1);
+    ground.wanted('shard-a#1', 'drain', 'm');
+    expect(ground.violations).toEqual(['m: shard-a#1 wants drain, and has read 0.5 s before that a person holds it']);
+  });
+
+  it('is any other’s, or that of whoever has not read it, or has read that it is over', async () => {
+    ground.read('shard-a#1', 'm', true);
+    ground.read('shard-a#1', 'n', true);
+    ground.read('shard-a#1', 'n', false);
+    await later(60_000);
+    ground.wanted('shard-b#1', 'drain', 'm');
+    ground.wanted('shard-a#1', 'drain', 'o');
+    ground.wanted('shard-a#1', 'drain', 'n');
+    expect(ground.violations).toEqual([]);
+  });
+});

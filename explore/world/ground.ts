@@ -32,6 +32,8 @@ export interface Mutation {
 const UNPROVEN_MS = 30_000;
 const LEASE_MS = 15_000;
 const TRACELESS_MS = 60_000;
+/** What a process has read it knows after so long. */
+const READ_MS = 500;
 
 /** Ground truth: what really happened, whatever any program believes; and what must never happen. */
 export class Ground {
@@ -54,6 +56,8 @@ export class Ground {
   private readonly reports = new Set<string>();
   private readonly leaders: string[] = [];
   private readonly epochs = new Map<string, string>();
+  /** By process of the shard and machine: since when it has read that a person holds the machine. */
+  private readonly holds = new Map<string, number>();
 
   constructor(timeline: Timeline, transcript: Transcript) {
     this.timeline = timeline;
@@ -126,6 +130,19 @@ export class Ground {
   /** A process of the shard has taken in a roll-up of the cluster, and says so. */
   heard(process: string, cluster: string): void {
     this.reports.add(`${process} ${cluster}`);
+  }
+
+  /** A process of the shard has read in a Machine object whether a person holds the machine. */
+  read(process: string, id: string, isHeld: boolean): void {
+    const key = `${process} ${id}`;
+    if (!isHeld) this.holds.delete(key);
+    else if (!this.holds.has(key)) this.holds.set(key, this.timeline.now);
+  }
+
+  /** A process of the shard wants a machine changed. What it wanted before it read of a hold may still be on its way. */
+  wanted(process: string, kind: string, id: string): void {
+    const since = this.holds.get(`${process} ${id}`) ?? Infinity;
+    if (since < this.timeline.now - READ_MS) this.violate(`${id}: ${process} wants ${kind}, and has read ${((this.timeline.now - since) / 1000).toFixed(1)} s before that a person holds it`);
   }
 
   /** An operator is told that a machine has left, or never comes. */

@@ -114,6 +114,17 @@ export function misfortunes({ timeline, faults, server, api, providers, substrat
     substrate.lose(id);
     return id;
   });
+  const hold = (ids: readonly string[], isHeld: boolean): void => {
+    for (const { name, machines } of providers) for (const id of ids) if (machines.has(id)) server.hold(id, name, isHeld);
+  };
+  often('machines held', () => {
+    const ids = substrate.ids.filter(() => faults.chance(0.2));
+    if (ids.length === 0) return undefined;
+    const ms = faults.between(1_000, 60_000);
+    hold(ids, true);
+    timeline.after(ms, () => hold(ids, false));
+    return `${ids.join(', ')} for ${(ms / 1000).toFixed(1)} s`;
+  });
   often('mode changed', () => {
     const mode = faults.pick(['Active', 'Paused', 'DryRun'] as const);
     server.store.mutate<Shard>(ShardResource, { namespace: NAMESPACE, name: SHARD }, (draft) => ({ ...draft, spec: { ...draft.spec, mode } }));

@@ -64,6 +64,7 @@ function linkTo({ process, provider, timeline, faults, ground, api }: LinkParts)
         process.kill();
         return true;
       };
+      if (process.isAlive && isMutation(name)) ground.wanted(process.name, name, fenced.machineId ?? '');
       if (!process.isAlive || dies('before')) return new Promise(() => undefined);
       const bytes = method.requestSerialize(request);
       return new Promise((resolve, reject) => {
