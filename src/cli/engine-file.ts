@@ -13,6 +13,7 @@ import { parsePlanReport } from '../snapshot/plan-diff.ts';
 import { planReport } from '../snapshot/plan-report.ts';
 import type { PlanReport } from '../snapshot/plan-report.ts';
 import { SnapshotError } from '../snapshot/reader.ts';
+import { refuseRepeatedFields } from '../snapshot/repeated-field.ts';
 
 /**
  * Writes a snapshot, with the plan that was made of it if given, and returns the size in bytes. A path that ends in `.json`
@@ -54,11 +55,14 @@ function isPlan(value: unknown): boolean {
 async function readJsonFile(path: string): Promise<unknown> {
   const text = await readText(path);
   if (text.trim() === '') throw new UsageError(`${path}: the file is empty`);
+  let value: unknown;
   try {
-    return JSON.parse(text) as unknown;
+    value = JSON.parse(text);
   } catch (error) {
     throw new UsageError(`${path}: this is no JSON, or only the beginning of one: ${messageOf(error)}`);
   }
+  read(path, () => refuseRepeatedFields(text));
+  return value;
 }
 
 async function readText(path: string): Promise<string> {

@@ -64,6 +64,7 @@ describe('files', () => {
     ['cut off', (whole) => whole.subarray(0, whole.length - 9), /is compressed, but truncated or damaged: unexpected end of file/],
     ['damaged', (whole) => Buffer.concat([whole.subarray(0, 40), Buffer.from('####'), whole.subarray(44)]), /is compressed, but truncated or damaged/],
     ['text that is cut off', () => '{"machines": [', /this is no JSON, or only the beginning of one/],
+    ['text in which a field is written twice', () => '{"machines": [], "clusters": {"c": {"needs": [], "needs": []}}}', /clusters\.c\.needs: is written twice in one object; keep one of them/],
     ['something else', () => '{"machines": [{"id": 3}]}', /machines\[0\]\.id: found 3, expected a name/],
     ['a plan', () => '{"format": "bigfleet.engine.plan/v1"}', /this is a plan, not a snapshot/],
   ])('that are %s are refused, named', async (_, spoil, message) => {

@@ -56,6 +56,7 @@ describe('a snapshot written by hand', () => {
 describe('what is wrong with a document is said', () => {
   it.each([
     ['{', '', 'this is no JSON: '],
+    ['{"machines": [{"id": "a"}], "machines": []}', 'machines', 'is written twice in one object'],
     [[], '', 'found [], expected an object'],
     [{ format: 'v0' }, 'format', 'found "v0", expected "bigfleet.engine.snapshot/v1"'],
     [{ machine: [] }, 'machine', 'is no field here (did you mean "machines"?); the fields are format, at,'],

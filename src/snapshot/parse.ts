@@ -12,6 +12,7 @@ import { assignmentReader, profileReader } from './parse-profile.ts';
 import type { Defaults } from './parse-profile.ts';
 import { Fields, flag, listOf, numberFrom, objectAt, shown, SnapshotError, tableOf, text, within, wrong } from './reader.ts';
 import type { Read } from './reader.ts';
+import { refuseRepeatedFields } from './repeated-field.ts';
 import { amount, instant, microUsd, namedOr, resources } from './values.ts';
 
 export interface SnapshotDocument {
@@ -53,11 +54,14 @@ export function parseSnapshot(document: unknown): SnapshotDocument {
 }
 
 function parseJson(source: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(source) as unknown;
+    value = JSON.parse(source);
   } catch (error) {
     throw new SnapshotError('', `this is no JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
+  refuseRepeatedFields(source);
+  return value;
 }
 
 function readDefaults(fields: Fields): Record<(typeof FIELDS.defaults)[number], Defaults> {
