@@ -36,11 +36,13 @@ function requirements(value: unknown, path: string): Requirement[] {
 
 function requirement(value: unknown, path: string): Requirement {
   const fields = new Fields(value, path, FIELDS.requirement);
-  return {
-    key: text(fields.raw('key'), fields.pathOf('key')),
-    operator: fields.get('operator', oneOf('In', 'NotIn', 'Exists', 'DoesNotExist', 'Same'), 'In'),
-    values: fields.get('values', listOf(text), []),
-  };
+  const key = text(fields.raw('key'), fields.pathOf('key'));
+  const operator = fields.get('operator', oneOf('In', 'NotIn', 'Exists', 'DoesNotExist', 'Same'), 'In');
+  // An empty list is not left out: a shard may have been told one, and what it knew must be read as it was.
+  if (!fields.has('values') && (operator === 'In' || operator === 'NotIn')) {
+    throw new SnapshotError(fields.pathOf('values'), `${operator} compares with values; write "values": [...], or ask whether there is a label at all with Exists or DoesNotExist`);
+  }
+  return { key, operator, values: fields.get('values', listOf(text), []) };
 }
 
 function spreadTerm(value: unknown, path: string): SpreadTerm {

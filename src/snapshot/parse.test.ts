@@ -81,6 +81,8 @@ describe('what is wrong with a document is said', () => {
     [{ clusters: { c: { hints: [{ machineId: 'm{1..2}' }, { machineId: 'm2' }] } } }, 'clusters.c.hints', 'machine "m2" has two hints'],
     [{ profiles: { p: { interruptionBucket: 28 } } }, 'profiles.p.interruptionBucket', 'found 28, expected the number of a penalty bucket'],
     [{ profiles: { p: { requirements: [{ operator: 'Gt', key: 'a' }] } } }, 'profiles.p.requirements[0].operator', 'found "Gt", expected one of In'],
+    [{ profiles: { p: { requirements: [{ key: 'arch' }] } } }, 'profiles.p.requirements[0].values', 'In compares with values; write "values": [...], or ask'],
+    [{ clusters: { c: { needs: [{ profile: { requirements: [{ key: 'arch', operator: 'NotIn' }] } }] } } }, 'clusters.c.needs[0].profile.requirements[0].values', 'NotIn compares with values'],
     [{ policy: { reclaimCapFraction: 5 } }, 'policy.reclaimCapFraction', 'expected a share'],
     [{ policy: { preemptionGraceSeconds: [1, 2] } }, 'policy.preemptionGraceSeconds', 'expected four graces'],
     [{ profiles: { p: { requirements: [{ key: 'rack', operator: 'Same' }, { key: 'zone', operator: 'Same' }] } } }, 'profiles.p.requirements', 'Same is asked for "rack" and "zone"; keep one of them'],

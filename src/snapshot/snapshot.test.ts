@@ -76,7 +76,7 @@ describe('a snapshot that is written and read', () => {
   });
 
   it('keeps names that look like patterns, odd keys and what has no default', () => {
-    const odd = need({ cluster: '__proto__', group: 'g', requirements: [requirement('a', 'In', 'x', 'y')], priority: -5 });
+    const odd = need({ cluster: '__proto__', group: 'g', requirements: [requirement('a', 'In', 'x', 'y'), requirement('b', 'NotIn'), requirement('c', 'In')], priority: -5 });
     const snapshot = world({
       machines: [
         machine('a{1..3}', 'Idle', { labels: { ['__proto__']: 'x', b: '' } }), machine('{', 'Idle', { hold: true }), machine('n07', 'Idle'), machine('n08', 'Idle'), machine('n9', 'Idle', { stuck: true }),
