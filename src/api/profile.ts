@@ -6,7 +6,7 @@ import { compareText } from '../lib/compare-text.ts';
 
 export { canonicalGroup } from './gang-group.ts';
 export { bucketForDollars, bucketLabel, isPenaltyBucket, PINNED_BUCKET, upperBoundDollars } from './penalty-bucket.ts';
-export { compareUnitClassDescending, unitClass, type UnitClass } from './unit-class.ts';
+export { compareUnitClassDescending, isUnitClass, unitClass, type UnitClass } from './unit-class.ts';
 
 /** `Same` exists on the wire only, never in a CapacityRequest: all machines share one value of the key. */
 export type Operator = 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Same';

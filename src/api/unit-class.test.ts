@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toBaseUnits } from './quantity.ts';
-import { compareUnitClassDescending, unitClass } from './unit-class.ts';
+import { compareUnitClassDescending, isUnitClass, unitClass } from './unit-class.ts';
 
 function classOf(unit: Record<string, string>): string {
   return unitClass(Object.entries(unit).map(([dimension, quantity]) => [dimension, toBaseUnits(dimension, quantity, 'up')] as const));
@@ -50,6 +50,21 @@ describe('unit class', () => {
   test('separators inside a name do not make two classes one', () => {
     expect(unitClass([['a=1,b', 1000]])).not.toBe(unitClass([['a', 1000], ['b', 1000]]));
     expect(unitClass([['a%3d', 1000]])).not.toBe(unitClass([['a=', 1000]]));
+  });
+});
+
+describe('a text', () => {
+  test.each(['cpu=0', 'cpu=6.5', 'cpu=06', 'cpu=1e1', 'cpu', 'big', 'cpu=', 'cpu=four', 'cpu=-1', 'cpu=NaN', 'cpu=Infinity', 'a=Infinity', 'a=3', 'a=0', 'cpu=6, memory=7', 'memory=7,cpu=6', 'cpu=6,a=1', 'cpu=6,cpu=6', 'cpu=6,', ',', '=', 'a%zz=1', `a=${2 ** 54}`])('that is the class of no unit is known: %j', (text) => {
+    expect(isUnitClass(text)).toBe(false);
+  });
+
+  test('that is the class of a unit is known, whatever the unit', () => {
+    fc.assert(
+      fc.property(anyUnit, (unit) => {
+        expect(isUnitClass(unitClass(unit))).toBe(true);
+      }),
+    );
+    expect(isUnitClass(unitClass([['storage', Number.MAX_SAFE_INTEGER], ['x', Number.MAX_SAFE_INTEGER], ['cpu', Number.MAX_SAFE_INTEGER], ['memory', Number.MAX_SAFE_INTEGER]]))).toBe(true);
   });
 });
 

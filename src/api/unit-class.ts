@@ -10,6 +10,8 @@ import { isByteDimension } from './quantity.ts';
 export type UnitClass = string;
 
 const MIB = 1_048_576;
+/** No amount is of a larger size. */
+const MOST = 2 ** 53;
 
 /**
  * `minUnit` in base units (spec: engine 1.6): bytes for memory-like dimensions, milli for everything else; no dimension
@@ -30,6 +32,19 @@ export function unitClass(minUnit: Iterable<readonly [dimension: string, amount:
   if (cpu) parts.push(`cpu=${String(cpu)}`);
   if (memory) parts.push(`memory=${String(memory)}`);
   return parts.join(',');
+}
+
+/** Whether it is the class of some unit. */
+export function isUnitClass(text: string): boolean {
+  const sizes = [...parse(text)];
+  return sizes.every(([, size]) => size <= MOST) && unitClass(sizes.map(([dimension, size]) => [dimension, amountOf(dimension, size)])) === text;
+}
+
+/** That of some unit of this size. */
+function amountOf(dimension: string, size: number): number {
+  if (dimension === 'cpu') return 4 ** (size - 1);
+  if (dimension === 'memory') return 4 ** (size - 1) * MIB;
+  return isByteDimension(dimension) ? size : size * 1000;
 }
 
 /**

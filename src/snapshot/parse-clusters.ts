@@ -8,7 +8,7 @@ import { overDefaults } from './parse-profile.ts';
 import type { Defaults } from './parse-profile.ts';
 import { Fields, flag, listOf, SnapshotError, text, wrong } from './reader.ts';
 import type { Read } from './reader.ts';
-import { amount, namedOr, resources } from './values.ts';
+import { amount, namedOr, resources, unitClassText } from './values.ts';
 
 export interface ClusterFacts {
   /** Undefined = has not reported. */
@@ -59,7 +59,7 @@ export function readNeed(cluster: string, tables: NeedTables): Read<Need> {
       profile,
       fingerprint: fields.get('fingerprint', text, fingerprint(profile)),
       group: fields.get('group', text, ''),
-      unitClass: fields.get('unitClass', text, unitClass(minUnit)),
+      unitClass: fields.get('unitClass', unitClassText, unitClass(minUnit)),
       aggregate,
       minUnit,
     };

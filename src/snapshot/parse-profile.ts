@@ -5,7 +5,7 @@ import type { Assignment } from '../engine/types.ts';
 import { FIELDS } from './document.ts';
 import { Fields, listOf, objectAt, oneOf, SnapshotError, text, wholeFrom } from './reader.ts';
 import type { Read } from './reader.ts';
-import { bucket, namedOr, priority } from './values.ts';
+import { bucket, namedOr, priority, unitClassText } from './values.ts';
 
 export type Defaults = Readonly<Record<string, unknown>>;
 
@@ -61,7 +61,7 @@ export function assignmentReader(profiles: Profiles, profile: Read<Profile>, clu
   return (value, path) => {
     const fields = new Fields(value, path, FIELDS.assignment);
     const asked = fields.optional('profile', namedOr(profiles, 'profiles', profile));
-    const unitClass = fields.optional('unitClass', text);
+    const unitClass = fields.optional('unitClass', unitClassText);
     return {
       cluster: fields.get('cluster', text, cluster),
       fingerprint: fields.get('fingerprint', text, asked === undefined ? '' : fingerprint(asked)),

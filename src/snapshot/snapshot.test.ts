@@ -83,7 +83,7 @@ describe('a snapshot that is written and read', () => {
         machine('n010', 'Configured', { cluster: 'lost', assigned: { ...assignmentOf(odd), fingerprint: 'gone', cluster: 'other' } }),
         machine('n011', 'Configured', { cluster: 'lost', intent: { kind: 'unbind' } }), machine('n13', 'Configured', { cluster: 'lost', drainRefused: true }), machine('n14', 'Idle', { untrusted: true }), machine('n15', 'Failed', { hasHost: true }), machine('n12', 'Idle', { intent: { kind: 'release' } }),
       ],
-      needs: [{ ...odd, fingerprint: 'mine', unitClass: 'own' }, need({ units: 0 })],
+      needs: [{ ...odd, fingerprint: 'mine', unitClass: 'a%3d=2,cpu=9' }, need({ units: 0 })],
       unreported: ['c1'],
       hints: { c1: null, c2: [], c3: [hint('{x}', { pods: 3, disruptionCost: 9, ready: false, doNotDisrupt: true })] },
       policy: policy({ limits: { machines: 3 }, preemptionGraceSeconds: [1, 2, 3, 4] }),

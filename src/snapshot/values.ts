@@ -1,5 +1,5 @@
 /** Kinds of values that occur in several places of a snapshot: times, amounts, names of tables. */
-import { isPenaltyBucket } from '../api/profile.ts';
+import { isPenaltyBucket, isUnitClass } from '../api/profile.ts';
 import { QuantityError } from '../api/quantity.ts';
 import { formatResources, parseResources } from '../api/resource-vector.ts';
 import type { Millis, ResourceVector } from '../engine/types.ts';
@@ -31,6 +31,11 @@ export const priority = wholeFrom(-2_147_483_648, 2_147_483_647, 'a whole number
 
 export function bucket(value: unknown, path: string): number {
   return typeof value === 'number' && isPenaltyBucket(value) ? value : wrong(path, value, 'the number of a penalty bucket, 0 to 27 (1 = $0, 3 = $1, 16 = $8192, 27 = pinned)');
+}
+
+/** The class of a unit: such as the program writes it, since another one could never be that of a row. */
+export function unitClassText(value: unknown, path: string): string {
+  return typeof value === 'string' && isUnitClass(value) ? value : wrong(path, value, 'the class of a unit as the program writes it, such as "cpu=6,memory=7"; or leave it out');
 }
 
 /** Quantities by dimension: `{"cpu": "4", "memory": "32Gi"}`. Numbers are taken as well. */
