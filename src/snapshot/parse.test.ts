@@ -53,6 +53,22 @@ describe('a snapshot written by hand', () => {
   });
 });
 
+describe('a machine that no need is credited with', () => {
+  const preempted = (assigned: object) => {
+    const document = { machines: [{ id: 'm', state: 'Configured', cluster: 'b', ...assigned }], clusters: { a: { needs: [{}] }, b: { hints: [{ machineId: 'm', pods: 1 }] } } };
+    const { snapshot, at } = parseSnapshot(document);
+    return planOnce(snapshot, at).actions.map(({ kind, machineId, graceSeconds }) => [kind, machineId, graceSeconds]);
+  };
+
+  it('ranks below every priority if the document does not say for whom it is bound, also while Pods run on it', () => {
+    expect(preempted({})).toEqual([['Preempt', 'm', 10]]);
+  });
+
+  it('is patient with them otherwise for whom does not rank above', () => {
+    expect(preempted({ assigned: {} })).toEqual([]);
+  });
+});
+
 describe('what is wrong with a document is said', () => {
   it.each([
     ['{', '', 'this is no JSON: '],
