@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createEngine, planOnce } from '../engine.ts';
-import { amounts, assignmentOf, machine, machinesChange, need, policy, sameZone, T0, world } from '../testing/builders.ts';
+import { amounts, assignmentOf, bindTo, machine, machinesChange, MINUTE, need, policy, sameZone, T0, world } from '../testing/builders.ts';
 import type { WorldSpec } from '../testing/builders.ts';
-import type { Need, Plan } from '../types.ts';
+import type { EngineMachine, MachineReason, Need, Plan } from '../types.ts';
 import { Holders, servedDemand } from './holders.ts';
 import type { NeedRow } from '../facts/need-row.ts';
 
@@ -25,6 +25,11 @@ describe('the reason of a machine names the row that was credited with it', () =
     const assigned = assignmentOf(small);
     const machines = [machine('big', 'Idle', { allocatable: cpus(64) }), machine('little', 'Creating', { intent: { kind: 'bind', to: assigned, configureSent: false } }), machine('next', 'Speculative')];
     expect(served(plan({ machines, needs: [large, { ...small, aggregate: cpus(2) }] }))).toEqual({ big: ['', large.unitClass], little: ['', small.unitClass], next: ['', small.unitClass] });
+  });
+
+  it('by cluster, as was decided last where its provider does not say for whom it is being configured', () => {
+    const one = machine('a', 'Configuring', { cluster: '', assigned: assignmentOf(need({ cluster: 'c2' })), intent: bindTo(need(), true) });
+    expect(plan({ machines: [one], needs: [need(), need({ cluster: 'c2' })] }).machineReasons.get('a')).toMatchObject({ code: 'InFlight', cluster: 'c1' });
   });
 
   it('by group, whatever gang it was bound for', () => {
@@ -61,6 +66,67 @@ describe('the reason of a machine names the row that was credited with it', () =
     const next = replan(large);
     expect(served(next)).toEqual({ big: ['', large.unitClass] });
     expect([...next.machineReasons.changed]).toContain('big');
+  });
+});
+
+describe('machines that are alike', () => {
+  it('say anew whom they serve when one of two who share them asks for more and the other for less', () => {
+    const engine = createEngine(policy());
+    engine.apply(machinesChange(...['a', 'b', 'c'].map((id) => machine(id, 'Configured'))));
+    const servedBy = (first: number, second: number) => {
+      engine.apply({ kind: 'needs', cluster: 'c1', needs: [need({ group: 'one', priority: 2, units: first }), need({ group: 'two', priority: 1, units: second })] });
+      const { machineReasons } = engine.plan(T0);
+      return ['a', 'b', 'c'].map((id) => machineReasons.get(id)).map((reason) => reason !== undefined && 'group' in reason && reason.group);
+    };
+    expect(servedBy(2, 1)).toEqual(['one', 'one', 'two']);
+    expect(servedBy(1, 2)).toEqual(['one', 'two', 'two']);
+  });
+});
+
+describe('the reason of a machine that counts for nobody', () => {
+  it.each<[string, EngineMachine, MachineReason | undefined]>([
+    ['names the state in which it is stuck', machine('a', 'Creating', { stuck: true }), { code: 'Stuck', state: 'Creating' }],
+    ['is not had of what is only an offer, though it rests', machine('a', 'Speculative', { stuck: true }), undefined],
+    ['names the cluster that it leaves', machine('a', 'Draining', { cluster: 'c2' }), { code: 'Leaving', cluster: 'c2' }],
+    ['names no cluster if it belonged to none', machine('a', 'Deleting'), { code: 'Leaving', cluster: '' }],
+    ['names the cluster for which it is being configured', machine('a', 'Configuring', { cluster: 'c2' }), { code: 'ExcessConfiguring', cluster: 'c2' }],
+    ['names the cluster for which Configure was sent', machine('a', 'Idle', { intent: bindTo(need({ cluster: 'c2' }), true) }), { code: 'ExcessConfiguring', cluster: 'c2' }],
+    ['is that it arrives for nobody, if nobody knows for whom it is being configured: it is no offer', machine('a', 'Configuring', { cluster: '' }), { code: 'ArrivingForNobody' }],
+  ])('%s', (_, one, reason) => {
+    const result = plan({ machines: [one], needs: [need()], reported: ['c2'] });
+    expect(result.actions).toEqual([]);
+    expect(result.machineReasons.get('a')).toEqual(reason);
+  });
+
+  it('names the cluster that it leaves also while it is reserved for demand that is gone', () => {
+    const memory = [{ what: 'reservation', key: 'a', to: assignmentOf(need()) }] as const;
+    expect(plan({ machines: [machine('a', 'Draining', { cluster: 'c2' })], memory }).machineReasons.get('a')).toEqual({ code: 'Leaving', cluster: 'c2' });
+  });
+});
+
+describe('what has changed since the last plan', () => {
+  const told = (...machines: EngineMachine[]) => {
+    const engine = createEngine(policy());
+    engine.apply(machinesChange(...machines));
+    engine.apply({ kind: 'memory', changes: engine.plan(T0).memory });
+    engine.plan(T0);
+    return engine;
+  };
+
+  it('is the machine that was removed, by its name', () => {
+    const engine = told(machine('a', 'Idle'), machine('b', 'Idle'));
+    engine.apply({ kind: 'machines', upserted: [], removed: ['a'] });
+    const { machineReasons } = engine.plan(T0);
+    expect([...machineReasons.changed]).toEqual(['a']);
+    expect(machineReasons.get('a')).toBeUndefined();
+  });
+
+  it('is until when idle machines are held, where the policy is another', () => {
+    const engine = told(machine('a', 'Idle', { capacityType: 'Spot' }));
+    engine.apply({ kind: 'policy', policy: policy({ holds: { ...policy().holds, spotMs: 7 * MINUTE } }) });
+    const { machineReasons } = engine.plan(T0);
+    expect(machineReasons.get('a')).toEqual({ code: 'IdleHeld', untilMs: T0 + 7 * MINUTE });
+    expect([...machineReasons.changed]).toEqual(['a']);
   });
 });
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { formatResources } from '../../api/resource-vector.ts';
-import { planOnce } from '../engine.ts';
-import { amounts, assignmentOf, bindTo, hint, machine, need, policy, sameZone, T0, typeIn, world } from '../testing/builders.ts';
+import { createEngine, planOnce } from '../engine.ts';
+import { amounts, assignmentOf, bindTo, hint, machine, machinesChange, need, policy, sameZone, T0, typeIn, world, zoneSpread } from '../testing/builders.ts';
 import type { NeedSpec, WorldSpec } from '../testing/builders.ts';
-import type { EngineMachine, MemoryChange, Need, UnmetReason } from '../types.ts';
+import type { Change, EngineMachine, MemoryChange, Need, UnmetReason } from '../types.ts';
 
 const plan = (spec: WorldSpec) => planOnce(world(spec), T0);
 const lacking = (spec: WorldSpec) => plan(spec).verdicts.find((v) => !v.satisfied);
@@ -56,6 +56,12 @@ describe('why a Need is unmet', () => {
     ['SUPPLY_EXHAUSTED', 'what matches was bound for a higher one that is gone, and its cluster is not connected', { machines: [foreign(500)], needs: [need()], reported: ['c2'], sessions: ['c1'] }],
     ['NO_SESSION', 'its cluster is not connected', { machines: many(1), needs: [need()], sessions: [] }],
     ['NO_SESSION', 'its cluster is not connected, even if nothing matched', { needs: [need()], sessions: [] }],
+    ['PREEMPTION_EXHAUSTED', 'what can be taken is not enough, though the limit keeps it from buying as well', { machines: [foreign(50), ...many(1, 'Speculative')], needs: [need({ units: 3 }), need({ cluster: 'c2', priority: 50 })], policy: policy({ limits: { machines: 0 } }) }],
+    ['LIMIT_REACHED', 'the limit is reached, though what could be taken must not be disrupted either', { machines: [foreign(50), ...many(1, 'Speculative')], needs: [need(), need({ cluster: 'c2', priority: 50 })], policy: policy({ limits: { machines: 0 } }), hints: { c2: [hint('x', { doNotDisrupt: true })] } }],
+    ['SPREAD_UNSATISFIABLE', 'more would break the spread, though what could be taken elsewhere must not be disrupted', { machines: [...many(3), { ...foreign(50), zone: 'zb' }], needs: [need({ units: 3, spread: [zoneSpread(1)] }), need({ cluster: 'c2', priority: 50 })], hints: { c2: [hint('x', { doNotDisrupt: true })] } }],
+    ['SPREAD_UNSATISFIABLE', 'more of what could be bought would break the spread', { machines: [...many(3, 'Speculative'), { ...foreign(500), zone: 'zb' }], needs: [need({ units: 3, spread: [zoneSpread(1)] }), need({ cluster: 'c2', priority: 500 })] }],
+    ['SUPPLY_EXHAUSTED', 'what could be taken is in no place over which it might be spread', { machines: [{ ...foreign(50), zone: '' }], needs: [need({ spread: [zoneSpread(1)] }), need({ cluster: 'c2', priority: 50 })] }],
+    ['NO_MATCHING_SUPPLY', 'all that match are on their way out', { machines: [machine('a', 'Idle', { intent: { kind: 'release' } }), machine('b', 'Draining'), machine('c', 'Deleting')], needs: [need()] }],
     ['LIMIT_REACHED', 'the limit is reached', { machines: many(1, 'Speculative'), needs: [need()], policy: policy({ limits: { machines: 0 } }) }],
   ])('%s: %s', (reason, _, spec) => {
     expect(lacking(spec)?.reason).toBe(reason);
@@ -97,6 +103,15 @@ describe('a verdict', () => {
       machine('a', 'Configured'), machine('b', 'Configuring'), machine('c', 'Creating', { intent: bindTo(wanted) }), machine('d', 'Idle'), machine('e', 'Speculative'),
     ];
     expect(plan({ machines, needs: [wanted] }).verdicts[0]).toMatchObject({ machines: 5, inFlight: 4, bootstraps: 1, provisions: 1, deficit: [['cpu', 1000]] });
+  });
+
+  it('counts anew the gangs that it is planned with when one more shares their machines', () => {
+    const gangs = (...names: string[]): Change => ({ kind: 'needs', cluster: 'c1', needs: names.map((group) => need({ units: 2, group, requirements: [sameZone()] })) });
+    const engine = createEngine(policy());
+    for (const change of [machinesChange(machine('m', 'Configured', { allocatable: amounts({ cpu: 8 }) })), gangs('a', 'b')]) engine.apply(change);
+    expect(engine.plan(T0).verdicts.map(({ sharedBy }) => sharedBy)).toEqual([2, 2]);
+    engine.apply(gangs('a', 'b', 'c'));
+    expect(engine.plan(T0).verdicts.map(({ sharedBy }) => sharedBy)).toEqual([3, 3, 3]);
   });
 
   it('counts matching supply whoever holds it, up to 256', () => {
