@@ -28,6 +28,17 @@ describe('gangs that fit on one machine', () => {
     for (const verdict of result.verdicts) expect(verdict).not.toHaveProperty('sameDomain');
   });
 
+  it('are as old as the oldest of them, also once that is written down', () => {
+    const engine = createEngine(policy());
+    const asks = (...needs: Need[]): void => engine.apply({ kind: 'needs', cluster: needs[0]?.cluster ?? '', needs });
+    for (const cluster of ['c1', 'c2']) engine.apply({ kind: 'session', cluster, connected: true });
+    engine.apply(machinesChange(big('a', 'Idle')));
+    asks(gang('g1', 4, { cluster: 'c2' }), gang('g2', 4, { cluster: 'c2' }));
+    engine.apply({ kind: 'memory', changes: engine.plan(T0).memory.filter(({ what }) => what === 'arrival') });
+    asks(need({ units: 8 }));
+    expect(actionsOf(engine.plan(T0 + 1))).toEqual(['Bootstrap a c2']);
+  });
+
   it('take no machine that is in no place of theirs: it would be none for them when they are planned apart again', () => {
     const nowhere = big('a', 'Idle', { zone: '', priceMicroUsdPerHour: 1 });
     const needs = [gang('g1'), gang('g2')];

@@ -23,11 +23,14 @@ describe('choice of a gang\'s domain', () => {
     ['of incomplete ones, the one that holds more of its own', [5], [one('a', 3, 3, 3), one('b', 2, 2, 2, 2)], 'b'],
     ['of incomplete ones, the one that holds more, though another could hold more (D7)', [5], [one('a', 2, 2, 2), one('b', 3, 3, 0)], 'a'],
     ['then the one with more coverage', [5], [one('a', 2, 2, 0), one('b', 3, 3, 0)], 'b'],
+    ['on however few machines', [5], [one('a', 4, 2, 0), one('b', 1, 3, 0)], 'b'],
     ['then the one with more machines', [9], [one('a', 2, 4, 0), one('b', 4, 4, 0)], 'b'],
     ['then the smallest value', [3], [one('rack-b', 3, 3, 0), one('rack-a', 3, 3, 0)], 'rack-a'],
     ['coverage is the sum over dimensions, each capped', [8, 8], [two('a', 8, 1), two('b', 4, 4)], 'a'],
     ['equal coverages are equal, whatever the rounding', [3, 7], [two('b', 1, 2), two('a', 1, 2)], 'a'],
     ['waste beyond 2^53 still differs', [4], [wasting('a', 2n ** 60n + 1n), wasting('b', 2n ** 60n)], 'b'],
+    ['what it takes from others it wastes too', [3], [offer('a', 4, [0], [0], [0], [4]), offer('b', 3, [0], [0], [0], [3])], 'b'],
+    ['of what it asks nothing of it wastes nothing', [2, 0], [offer('a', 2, [2, 8], [0, 0], [0, 0]), offer('b', 2, [2, 0], [0, 0], [0, 0])], 'a'],
     ['of whole ones that hold as much, the one that takes from nobody', [4], [offer('a', 4, [2], [2], [0], [2]), one('b', 9, 9, 2)], 'b'],
     ['but one that holds more may take from others', [4], [offer('a', 4, [3], [3], [0], [1]), one('b', 9, 9, 2)], 'a'],
     ['whole with what it takes beats not whole', [4], [offer('a', 4, [2], [0], [0], [2]), one('b', 3, 3, 3)], 'a'],
@@ -39,5 +42,6 @@ describe('choice of a gang\'s domain', () => {
 
   it('is none without offers', () => {
     expect(chooseDomain([], [1])).toBeUndefined();
+    expect(chooseDomain([one('a', 0, 0, 0)], [1])).toBeUndefined();
   });
 });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { planOnce } from '../engine.ts';
-import { assignmentOf, hint, machine, need, policy, sameZone, T0, world } from '../testing/builders.ts';
+import { changesOf, createEngine, planOnce } from '../engine.ts';
+import { amounts, assignmentOf, hint, machine, need, policy, sameZone, T0, world } from '../testing/builders.ts';
 import type { NeedSpec, WorldSpec } from '../testing/builders.ts';
 import { committed } from '../testing/commit.ts';
 import { Simulation } from '../testing/simulation.ts';
 import { actionsOf, idsOf } from '../testing/summary.ts';
-import type { EngineMachine, MachineState, MemoryChange } from '../types.ts';
+import type { EngineMachine, MachineState, MemoryChange, NeedVerdict } from '../types.ts';
 
 const gang = (units: number, over: NeedSpec = {}) => need({ units, group: 'A', priority: 1000, requirements: [sameZone()], ...over });
 const low = (units: number, over: NeedSpec = {}) => need({ cluster: 'c2', priority: 10, units, ...over });
@@ -69,6 +69,54 @@ describe('a gang that takes from others (D7)', () => {
     const machines = ['za', 'zb', 'zc', 'zd', 'ze', 'zf'].flatMap((zone, i) => inZone(zone, i + 1, 'Idle'));
     const [verdict] = plan({ machines, needs: [gang(10)] }).verdicts;
     expect(verdict?.sameCandidates?.map(({ domain, coveragePerMille }) => [domain, coveragePerMille])).toEqual([['zf', 600], ['ze', 500], ['zd', 400], ['zc', 300], ['zb', 200]]);
+  });
+
+  it('names places that cover as much of it in order of their names', () => {
+    const [verdict] = plan({ machines: ['zb', 'zc', 'za'].flatMap((zone) => inZone(zone, 1, 'Idle')), needs: [gang(2)] }).verdicts;
+    expect(verdict?.sameCandidates?.map(({ domain }) => domain)).toEqual(['za', 'zb', 'zc']);
+  });
+
+  it('says how much of it a domain covers where it asks for nothing of something', () => {
+    const [verdict] = plan({ machines: inZone('za', 1, 'Idle'), needs: [gang(2, { aggregate: amounts({ cpu: 2, gpu: 0 }) })] }).verdicts;
+    expect(verdict?.sameCandidates).toEqual([{ domain: 'za', coveragePerMille: 500, satisfiable: false }]);
+  });
+
+  it('names no places where only the limit on purchases stops it', () => {
+    const [verdict] = plan({ machines: [...inZone('za', 2, 'Configured', own(3)), ...inZone('zb', 3, 'Speculative')], needs: [gang(3)], policy: policy({ limits: { machines: 2 } }) }).verdicts;
+    expect(verdict).toMatchObject({ reason: 'LIMIT_REACHED', sameDomain: 'za', sameSatisfiable: true });
+    expect(verdict).not.toHaveProperty('sameCandidates');
+  });
+
+  it('counts what is on its way to it elsewhere as on its way, though it is whole nowhere', () => {
+    const [verdict] = plan({ machines: [...inZone('za', 2, 'Configured', own(5)), ...inZone('zb', 1, 'Configuring', own(5))], needs: [gang(5)] }).verdicts;
+    expect(verdict).toMatchObject({ satisfied: false, sameDomain: 'za', machines: 3, inFlight: 1 });
+  });
+
+  it('binds nothing that has arrived for it without a session', () => {
+    const memory = ['za-Idle-0', 'za-Idle-1'].map((key): MemoryChange => ({ what: 'reservation', key, to: assignmentOf(gang(2)) }));
+    const result = plan({ machines: inZone('za', 2, 'Idle'), needs: [gang(2)], sessions: [], memory });
+    expect(actionsOf(result)).toEqual([]);
+    expect(result.verdicts[0]).toMatchObject({ satisfied: false, reason: 'NO_SESSION', sameSatisfiable: false });
+  });
+
+  it('is in no place when it asks for nothing', () => {
+    const [verdict] = plan({ machines: inZone('za', 2, 'Configured', own(2)), needs: [gang(0)] }).verdicts;
+    expect(verdict).toEqual({ need: gang(0), arrival: T0, satisfied: true, deficit: [['cpu', 0]], machines: 0, inFlight: 0, bootstraps: 0, provisions: 0 });
+  });
+
+  it.each<[string, EngineMachine[], EngineMachine[], Partial<NeedVerdict>]>([
+    ['is', [...inZone('za', 2, 'Configured', own(2))], [...inZone('zb', 2, 'Configured', own(2))], { satisfied: true, sameDomain: 'zb' }],
+    ['might have been', [...inZone('zc', 2, 'Configured', own(2)), machine('i', 'Idle')], [...inZone('zc', 2, 'Configured', own(2)), machine('i', 'Idle', { zone: 'zb' })], {
+      satisfied: false, sameDomain: 'zc', sameCandidates: [{ domain: 'zc', coveragePerMille: 400, satisfiable: false }, { domain: 'zb', coveragePerMille: 200, satisfiable: false }],
+    }],
+  ])('reads anew where it %s when nothing else has changed', (_, before, after, said) => {
+    const wanted = gang(said.satisfied === true ? 2 : 5);
+    const engine = createEngine(policy());
+    for (const change of changesOf(world({ machines: before, needs: [wanted] }))) engine.apply(change);
+    engine.plan(T0);
+    const ids = new Set(after.map(({ id }) => id));
+    engine.apply({ kind: 'machines', upserted: after, removed: before.map(({ id }) => id).filter((id) => !ids.has(id)) });
+    expect(engine.plan(T0).verdicts[0]).toMatchObject(said);
   });
 
   it('says how much of it a domain covers, rounded down: two thirds are not 667 ‰', () => {

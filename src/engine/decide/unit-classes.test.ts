@@ -27,6 +27,13 @@ describe('rows of one demand that differ in unit class', () => {
     }
   });
 
+  it('have what was decided for one of them that asks for nothing any more', () => {
+    const gone = need({ units: 0 });
+    const pairs = need({ minUnit: two, aggregate: two });
+    const decided = machine('a', 'Creating', { allocatable: two, intent: bindTo(gone) });
+    expect(actionsOf(plan({ machines: [decided, machine('i', 'Idle', { allocatable: two })], needs: [pairs, gone] }))).toEqual([]);
+  });
+
   // The larger one chooses first. It may not preempt more in its only zone; the smaller one, which counts for itself, may.
   const spread = { priority: 1000, spread: [zoneSpread(1)] };
   const large = need({ ...spread, minUnit: two, aggregate: amounts({ cpu: 8 }) });
