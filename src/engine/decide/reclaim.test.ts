@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createEngine, planOnce, changesOf } from '../engine.ts';
-import { assignmentOf, DOLLAR, hint, machine, MINUTE, need, policy, requirement, T0, world } from '../testing/builders.ts';
+import { assignmentOf, bindTo, DOLLAR, hint, machine, MINUTE, need, policy, requirement, T0, world } from '../testing/builders.ts';
 import type { WorldSpec } from '../testing/builders.ts';
 import { actionsOf, codesOf, idsOf } from '../testing/summary.ts';
 import type { EngineMachine, MemoryChange, Policy } from '../types.ts';
@@ -50,6 +50,7 @@ describe('reclaim', () => {
   it.each<[string, EngineMachine[], WorldSpec['hints'], string[]]>([
     ['the dearest first', [machine('a', 'Configured', { priceMicroUsdPerHour: 1 }), machine('b', 'Configured', { priceMicroUsdPerHour: 2 })], {}, ['b', 'a']],
     ['then the cheapest to reclaim', ['a', 'b'].map((id) => machine(id, 'Configured', { assigned: { cluster: 'c1', fingerprint: 'f', group: '', priority: 1, interruptionBucket: 1, reclamationBucket: id === 'a' ? 5 : 4 } })), {}, ['b', 'a']],
+    ['then the cheapest to reclaim, by what was decided where its provider does not say for whom it is bound', [['a', 5], ['b', 4]].map(([id, bucket]) => machine(String(id), 'Configured', { intent: bindTo(need({ reclamationBucket: Number(bucket) }), true) })), {}, ['b', 'a']],
     ['then by id', [machine('b', 'Configured'), machine('a', 'Configured')], {}, ['a', 'b']],
     ['of two hints about one machine the more cautious one', [machine('a', 'Configured'), machine('b', 'Configured')], { c1: [hint('a', { disruptionCost: 5 }), hint('a', { pods: 0, disruptionCost: 0 }), hint('b', { disruptionCost: 3 })] }, ['b', 'a']],
     ['what is cheapest to disturb before everything else', [machine('a', 'Configured', { priceMicroUsdPerHour: 9 }), machine('b', 'Configured')], { c1: [hint('a')] }, ['b', 'a']],
@@ -100,6 +101,20 @@ describe('patience with occupied machines (D32)', () => {
     expect(plan({ ...spec, unreported: ['c1'] }).memory.filter((m) => m.what === 'leftOverSince')).toEqual([]);
   });
 
+  it.each<[string, WorldSpec]>([
+    ['supply is not trusted', { supplyTrusted: false }],
+    ['the cluster has no session', { sessions: [] }],
+    ['a person holds the machine', { machines: configured(1, { hold: true }) }],
+  ])('runs while %s: nobody needs the machine then either', (_, over) => {
+    expect(plan({ ...spec, ...over }).memory).toContainEqual(leftOver('m000', T0));
+    expect(plan({ ...spec, ...over, memory: [leftOver('m000', T0)] }, T0 + MINUTE).memory.filter((m) => m.what === 'leftOverSince')).toEqual([]);
+  });
+
+  it('ends with a reason that says since when nobody has needed the machine', () => {
+    const [action] = plan({ ...spec, memory: [leftOver('m000', T0)] }, T0 + 5 * MINUTE).actions;
+    expect(action?.reason).toEqual({ code: 'Excess', cluster: 'c1', sinceMs: T0 });
+  });
+
   it.each<[string, WorldSpec['hints']]>([
     ['an empty machine', { c1: [hint('m000', { pods: 0 })] }],
     ['a machine without a hint', { c1: [] }],
@@ -148,6 +163,19 @@ describe('rails', () => {
     expect(idsOf(result, 'Reclaim')).toEqual(['m000']);
     expect(result.memory).toContainEqual({ what: 'reclaims', key: 'c1', at: [T0 - MINUTE + 1, T0 - 5, T0] });
     expect(result.wakeAt).toBe(T0 + 1);
+  });
+
+  it('remembers nothing where nobody counts by the minute, and wakes for no minute that is not full', () => {
+    expect(plan({ machines: configured(3) }).memory.filter(({ what }) => what === 'reclaims')).toEqual([]);
+    const few = plan({ machines: configured(3), policy: policy({ maxReclaimsPerMinute: 5, reclaimCapFraction: 0.01 }) });
+    expect([idsOf(few, 'Reclaim'), few.wakeAt]).toEqual([['m000'], undefined]);
+  });
+
+  it('forgets it also if nothing else has changed since the last plan', () => {
+    const engine = createEngine(policy());
+    engine.apply({ kind: 'memory', changes: [{ what: 'reclaims', key: 'c1', at: [T0] }] });
+    expect(engine.plan(T0 + 1).memory).toEqual([]);
+    expect(engine.plan(T0 + MINUTE).memory).toEqual([{ what: 'reclaims', key: 'c1', at: null }]);
   });
 
   it('forgets what was taken more than a minute ago', () => {

@@ -42,11 +42,38 @@ describe('release', () => {
     expect(result.stats.actions).toMatchObject({ Delete: 2 });
   });
 
+  it.each<[CapacityType, CapacityType, number]>([['Spot', 'OnDemand', 10 * MINUTE], ['OnDemand', 'Spot', MINUTE]])('holds a machine that was %s and is %s as long as it is said of what it is', (before, after, held) => {
+    const idle = (capacityType: CapacityType): Change => ({ kind: 'machines', upserted: [machine('a', 'Idle', { capacityType })], removed: [] });
+    const engine = createEngine(policy());
+    for (const change of [idle(before), { kind: 'memory', changes: [idleSince('a', T0)] } as const, idle(after)]) engine.apply(change);
+    expect(actionsOf(engine.plan(T0 + held - 1))).toEqual([]);
+    expect(actionsOf(engine.plan(T0 + held))).toEqual(['Delete a']);
+  });
+
+  it.each<[string, MemoryChange[]]>([
+    ['in whatever order clocks were told of', [idleSince('c', T0 + 50_000), idleSince('a', T0), idleSince('b', T0 + 30_000)]],
+    ['whatever a clock said before', [idleSince('a', T0), idleSince('b', T0 + 1), idleSince('b', null), idleSince('b', T0 + 30_000), idleSince('c', T0 + 50_000)]],
+  ])('lets go of each machine when its time has come, %s', (_, changes) => {
+    const engine = createEngine(policy());
+    engine.apply({ kind: 'machines', upserted: ['a', 'b', 'c'].map((id) => machine(id, 'Idle', { capacityType: 'Spot' })), removed: [] });
+    engine.apply({ kind: 'memory', changes });
+    expect([0, 1, 29_999, 30_000, 50_000].map((ms) => idsOf(engine.plan(T0 + MINUTE + ms), 'Delete').join())).toEqual(['a', 'a', 'a', 'a,b', 'a,b,c']);
+  });
+
   it('starts the clock when a machine is first seen idle', () => {
     const result = plan({ machines: [machine('a', 'Idle', { capacityType: 'Spot' })] });
     expect(result.actions).toEqual([]);
     expect(result.memory).toEqual([idleSince('a', T0)]);
     expect(result.machineReasons.get('a')).toEqual({ code: 'IdleHeld', untilMs: T0 + MINUTE });
+  });
+
+  it('wakes when a hold ends whose clock it has only just started: the earliest of those that are not chosen for anything', () => {
+    const held = (id: string, capacityType: CapacityType) => machine(id, 'Idle', { capacityType });
+    expect(plan({ machines: [held('a', 'Spot')] }).wakeAt).toBe(T0 + MINUTE);
+    expect(plan({ machines: [held('a', 'OnDemand'), held('b', 'Spot')] }).wakeAt).toBe(T0 + MINUTE);
+    const chosen = plan({ machines: [held('a', 'Spot'), held('b', 'Spot')], needs: [need()] });
+    expect(actionsOf(chosen)).toEqual(['Bootstrap a c1']);
+    expect(chosen.wakeAt).toBe(T0 + MINUTE);
   });
 
   it('names machines whose clocks nobody has written down, as long as each plan would start them anew', () => {
