@@ -3,7 +3,7 @@ import { finish } from '../lib/steps.ts';
 import { changesOf, createEngine, planOnce } from './engine.ts';
 import { amounts, assignmentOf, bindTo, hint, machine, need, policy, RAILS_OFF, requirement, T0, world } from './testing/builders.ts';
 import { idsOf, textOf } from './testing/summary.ts';
-import type { Change, EngineMachine, MemoryChange, Policy } from './types.ts';
+import type { Change, EngineMachine, MemoryChange, NodeHint, Policy } from './types.ts';
 
 const told = (...changes: Change[]) => {
   const engine = createEngine(policy());
@@ -101,6 +101,13 @@ describe('apply', () => {
     expect(idsOf(engine.plan(T0), 'Bootstrap')).toEqual(['b']);
   });
 
+  it('counts each machine once when a Need asks about a label that only some of them have', () => {
+    const engine = told(machines(machine('a', 'Idle', { labels: { pool: 'x' } }), machine('b', 'Idle')), connected, demand(need({ units: 9 })));
+    const labelled = need({ units: 9, requirements: [requirement('pool', 'Exists')] });
+    engine.apply(demand(need({ units: 9 }), labelled));
+    expect(engine.plan(T0).verdicts.map(({ need: asked, matchingSupply }) => [asked.fingerprint === labelled.fingerprint, matchingSupply?.idle]).sort()).toEqual([[false, 2], [true, 1]]);
+  });
+
   it('says of a machine that has come to those that serve that it serves', () => {
     const engine = told(machines(machine('a', 'Configured')), demand(need({ units: 2 })), connected);
     engine.plan(T0);
@@ -125,9 +132,24 @@ describe('apply', () => {
     expect(engine.plan(T0).memory).toEqual([{ what: 'arrival', key: key('gone'), at: null }]);
   });
 
-  it('hears of a Node of which only the cost of disrupting it has changed', () => {
-    const hints = (disruptionCost: number): Change => ({ kind: 'hints', cluster: 'c1', hints: [hint('a', { pods: 1, disruptionCost })] });
-    expect(told(machines(machine('a', 'Configured')), hints(1), hints(5)).snapshot().hints.get('c1')).toEqual([hint('a', { pods: 1, disruptionCost: 5 })]);
+  it.each<Partial<NodeHint>>([{ disruptionCost: 5 }, { pods: 5 }, { ready: false }, { doNotDisrupt: true }])('hears of a Node of which only %j has changed', (trait) => {
+    const hints = (...all: NodeHint[]): Change => ({ kind: 'hints', cluster: 'c1', hints: all });
+    expect(told(machines(machine('a', 'Configured')), hints(hint('a')), hints(hint('a', trait))).snapshot().hints.get('c1')).toEqual([hint('a', trait)]);
+  });
+
+  it('hears of demand of which only the smallest unit has changed, though its size class is the same', () => {
+    const asks = (cpu: number) => demand(need({ aggregate: amounts({ cpu: 2 }), minUnit: amounts({ cpu }) }));
+    const engine = told(machines(...['a', 'b', 'c'].map((id) => machine(id, 'Idle', { allocatable: amounts({ cpu: 0.9 }) }))), connected, asks(1));
+    expect(engine.plan(T0).verdicts[0]?.reason).toBe('NO_MATCHING_SUPPLY');
+    engine.apply(asks(0.9));
+    expect(idsOf(engine.plan(T0), 'Bootstrap')).toEqual(['a', 'b', 'c']);
+  });
+
+  it('forgets nothing of a demand that is gone before anybody has written down that it was there', () => {
+    const engine = told(demand(need()));
+    engine.plan(T0);
+    engine.apply(demand());
+    expect(engine.plan(T0).memory).toEqual([]);
   });
 
   it('follows changed hints, sessions, trust and policy', () => {
@@ -148,8 +170,9 @@ describe('apply', () => {
 
   it('reads contradictory hints about one machine with caution', () => {
     const engine = told(machines(machine('a', 'Configured')), demand(), connected);
-    engine.apply({ kind: 'hints', cluster: 'c1', hints: [hint('a', { doNotDisrupt: true }), hint('a', { pods: 0 })] });
+    engine.apply({ kind: 'hints', cluster: 'c1', hints: [hint('a', { doNotDisrupt: true, ready: false }), hint('a', { pods: 0 })] });
     expect(engine.plan(T0).machineReasons.get('a')?.code).toBe('ExcessDoNotDisrupt');
+    expect(engine.snapshot().hints.get('c1')).toEqual([hint('a', { pods: 1, doNotDisrupt: true, ready: true })]);
   });
 });
 
