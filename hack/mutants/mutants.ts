@@ -1094,4 +1094,44 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'times.every((at) =>',
     replace: 'times.some((at) =>',
   },
+  {
+    id: 'reason-taken-before-limit', file: 'decide/verdict.ts', rule: 'who took what could be taken reads so, though the limit stops it as well',
+    find: '  const isProtected =',
+    replace: "  if (tally.blocked === 'limit') return 'LIMIT_REACHED';\n  const isProtected =",
+  },
+  {
+    id: 'withdraw-not-yet', file: 'decide/withdraw.ts', rule: 'a machine that counts for nobody says so, also while its binding may not be withdrawn',
+    find: 'if (role === ROLE.promised) draft.explain',
+    replace: 'draft.explain',
+  },
+  {
+    id: 'candidates-nothing-of-something', file: 'decide/same.ts', rule: 'places are told of also to a gang that asks for nothing of something',
+    find: '      if (w <= 0) return least;\n',
+    replace: '',
+  },
+  {
+    id: 'explain-victim', file: 'explain.ts', rule: 'a victim of priority 0 is not said to have served nobody',
+    find: 'reason.victimPriority === undefined',
+    replace: '!reason.victimPriority',
+  },
+  {
+    id: 'clocks-starting-earliest', file: 'decide/release.ts', rule: 'of clocks that it starts a plan wakes for the earliest that ends, whatever the capacity type',
+    find: 'starting.delete(type);',
+    replace: 'starting.clear();',
+  },
+  {
+    id: 'left-over-unconnected', file: 'decide/reclaim.ts', rule: 'what nobody needs is left over also while nothing may be taken back',
+    find: '  draft.rememberLeftOver(id, since);\n',
+    replace: '  if (supplyTrusted && connected) draft.rememberLeftOver(id, since);\n',
+  },
+  {
+    id: 'row-unit-in-class', file: 'facts/demand.ts', rule: 'a row whose smallest unit has changed is another, though its size class is the same',
+    find: ' && equalVectors(known.need.minUnit, need.minUnit)',
+    replace: '',
+  },
+  {
+    id: 'role-owner-unknown', file: 'facts/role.ts', rule: 'what is being configured is no offer, though nobody knows for whom',
+    find: '  if (state === CONFIGURED || state === CONFIGURING) return ROLE.pending;\n',
+    replace: '',
+  },
 ];
