@@ -165,6 +165,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       engine.apply({ kind: 'session', cluster, connected: false });
       availableCapacity.forget(cluster);
       metrics.sessions.set(hub.count);
+      wakeMachinesOf(cluster);
       wakeCycle();
     },
     onLifecycle: (event) => metrics.sessionLifecycle.inc({ event }),
@@ -498,7 +499,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     if (before !== mode) log.info({ from: before, to: mode }, 'mode changed');
     engine.apply({ kind: 'policy', policy });
     wakeCycle();
-    void inTurns(inventory.tally.withIntent(), (id) => rooms.enqueue(id));
+    void inTurns(inventory.tally.withIntent(), (id) => rooms.reconsiderMachine(id));
   }
 
   /** A short pause gathers what arrives together into one plan. */
@@ -508,7 +509,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
 
   function wakeMachinesOf(cluster: string): void {
     void inTurns(inventory.ofCluster(cluster), ({ seen, intent }) => {
-      if (intent?.kind === 'bind' && intent.to.cluster === cluster) rooms.enqueue(seen.id);
+      if (intent?.kind === 'bind' && intent.to.cluster === cluster) rooms.reconsiderMachine(seen.id);
     });
   }
 

@@ -199,6 +199,25 @@ describe('what is decided and not begun', () => {
     expect([t.provider.made().length, t.inventory.get('m')?.standstill, [...t.inventory.hindered()].length]).toEqual([1, undefined, 0]);
   });
 
+  it('is told at once, and no more, of a machine that waits for its turn or for an operator', async () => {
+    const t = setUp({ concurrency: 1 });
+    t.world.blob = () => new Promise(() => undefined);
+    t.provider.next('create', () => new Promise(() => undefined));
+    for (const id of ['a', 'b']) t.have(id, 'Speculative', bind);
+    t.have('c', 'Idle', bind);
+    await t.settle();
+    const told = (): unknown[] => ['a', 'b', 'c'].map((id) => {
+      t.reconciler.remark(id);
+      return t.inventory.get(id)?.standstill;
+    });
+    expect([t.provider.made(), told()]).toEqual([['create a'], [undefined, undefined, undefined]]);
+    t.world.active = false;
+    expect(told()).toEqual([undefined, 'the shard is in mode Paused', 'the shard is in mode Paused']);
+    t.world.active = true;
+    expect(told()).toEqual([undefined, undefined, undefined]);
+    t.reconciler.remark('gone');
+  });
+
   it('is nothing that the engine has to hear', async () => {
     const t = setUp();
     t.world.active = false;
@@ -256,6 +275,20 @@ describe('fencing', () => {
     expect(t.provider.made('create')).toEqual(['create m']);
     expect(t.world.outcomes).toEqual(['Create fenced']);
     expect(t.inventory.get('m')?.intent).toEqual(bind);
+  });
+
+  it('leaves a binding that has not begun, and can be decided anew elsewhere; not so if an earlier Configure may have been carried out', async () => {
+    const t = setUp();
+    t.provider.next('configure', () => new ProviderError('Fenced', 'epoch 4 is older than 5'));
+    t.have('m', 'Idle', bind);
+    await t.settle();
+    expect([t.world.fenced, t.inventory.get('m')?.intent]).toEqual([['m'], bind]);
+    const doubtful = setUp();
+    doubtful.provider.next('configure', unavailable);
+    doubtful.provider.next('configure', () => new ProviderError('Fenced', 'epoch 4 is older than 5'));
+    doubtful.have('m', 'Idle', bind);
+    await doubtful.clock.advance(1_000);
+    expect([doubtful.world.fenced, doubtful.inventory.get('m')?.intent]).toEqual([['m'], { ...bind, configureSent: true }]);
   });
 
   it('is no verdict on what was decided, also after a try that brought no answer', async () => {

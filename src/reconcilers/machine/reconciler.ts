@@ -73,8 +73,8 @@ export interface MachineReconcilerDeps {
   readonly onBindRefused: (machine: MachineRecord, operation: OperationKind, refusal: Pick<Refusal, 'code' | 'words' | 'kind'>) => void;
   /** A call was answered, whatever the answer. */
   readonly onAnswered: (operation: CallKind) => void;
-  /** A call brought no answer in time; the machine is as it was then. */
-  readonly onUnanswered: (machine: MachineRecord, operation: CallKind, words: string) => void;
+  /** A call brought no answer: not in time, or, `isQuick`, none at all; the machine is as it was then. */
+  readonly onUnanswered: (machine: MachineRecord, operation: CallKind, failure: { readonly words: string; readonly isQuick: boolean }) => void;
   /** A definite no. */
   readonly onFailureClass: (operation: OperationKind, kind: FailureClass) => void;
   /** The provider refused a drain for good, or too often: the machine serves on. */
@@ -133,6 +133,12 @@ export class MachineReconciler implements Reconciler {
       default:
         return assertNever(step);
     }
+  }
+
+  /** What is to be told of the machine has changed, while somebody who has its key may be waiting for a turn or an operator. */
+  remark(id: string): void {
+    const machine = this.deps.inventory.get(id);
+    if (machine) this.stepOf(machine);
   }
 
   private limits(kind: CallKind, signal: AbortSignal): { signal: AbortSignal; timeoutMs: number } {
@@ -320,6 +326,9 @@ export class MachineReconciler implements Reconciler {
     });
     this.deps.onOutcome(kind, error instanceof ProviderError ? outcomeLabel(error.code) : 'other', seconds);
     if (isFenced) {
+      // What was refused has not begun: it may be decided anew, elsewhere.
+      const intent = inventory.get(id)?.intent;
+      if (kind === 'Configure' && intent?.kind === 'bind' && operation?.inDoubtUntil === undefined) inventory.setIntent(id, { ...intent, configureSent: false });
       this.deps.onFenced(id, message);
       return done;
     }
@@ -358,7 +367,7 @@ export class MachineReconciler implements Reconciler {
     if (!(error instanceof ProviderError)) return;
     if (!error.isAmbiguous) return this.deps.onAnswered(kind);
     const machine = this.deps.inventory.get(id);
-    if (error.code === 'Deadline' && machine) this.deps.onUnanswered(machine, kind, `${kind.toLowerCase()}: ${error.message}`);
+    if (machine) this.deps.onUnanswered(machine, kind, { words: `${kind.toLowerCase()}: ${error.message}`, isQuick: error.code !== 'Deadline' });
   }
 
   /** Nothing is wrong with the machine or with what was decided: all calls of this provider slow down, and this one is made again. */

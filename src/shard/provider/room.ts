@@ -82,6 +82,8 @@ export class ProviderRoom {
   private isTrusted = false;
   /** Monotonic. */
   private trustedSince = 0;
+  /** After which List a call of the kind that brought no answer at all was counted last. */
+  private readonly countedAt = new Map<CallKind, number>();
   private fence = '';
   private boundBefore = 0;
   private wereObjects = false;
@@ -170,12 +172,16 @@ export class ProviderRoom {
   }
 
   /**
-   * A call of the kind brought no answer in time. Where that goes on, one at a time is tried, and what needs such calls is not to be
-   * had meanwhile. For how many milliseconds; 0 = it may be that one call.
+   * A call of the kind brought no answer. Where that goes on, one at a time is tried, and what needs such calls is not to be
+   * had meanwhile. For how many milliseconds; 0 = it may be that one call. `isQuick`: nobody had to wait for that; many such
+   * calls may fail while the provider starts anew, so they count once for each List that it answers.
    */
-  unanswered(machineId: string, kind: CallKind, words: string): number {
+  unanswered(machineId: string, kind: CallKind, words: string, isQuick: boolean): number {
     // Begun while it did not list either: that it was away is known by its List, and over with it.
     if (!this.isTrusted || this.options.clock.monotonic() - this.deadlineMs(kind) < this.trustedSince) return 0;
+    const { lastListAt } = this.poller.status;
+    if (isQuick && this.countedAt.get(kind) === lastListAt) return 0;
+    if (isQuick) this.countedAt.set(kind, lastListAt);
     const isNew = !this.gate.silent.some((one) => one.kind === kind);
     const restMs = this.gate.unanswered(kind, words);
     if (restMs === 0) return 0;

@@ -241,13 +241,13 @@ describe('what one provider has gone wrong with', () => {
     for (let i = 0; i < 7; i++) t.of('a').next('list', away);
     const silent = () => t.rooms.named('a')!.facts().silent;
     const words = 'drain: gave up';
-    for (let i = 0; i < 10; i++) t.rooms.named('a')!.unanswered('a-0', 'Drain', words); // of calls begun before it was first listed
+    for (let i = 0; i < 10; i++) t.rooms.named('a')!.unanswered('a-0', 'Drain', words, false); // of calls begun before it was first listed
     expect(silent()).toEqual([]);
     await t.clock.advance(20_000);
-    for (let i = 0; i < 10; i++) t.rooms.named('a')!.unanswered('a-0', 'Drain', words);
+    for (let i = 0; i < 10; i++) t.rooms.named('a')!.unanswered('a-0', 'Drain', words, false);
     expect(silent()).toEqual([]);
     await t.clock.advance(130_000);
-    for (let i = 0; i < 10; i++) t.rooms.named('a')!.unanswered('a-0', 'Drain', words);
+    for (let i = 0; i < 10; i++) t.rooms.named('a')!.unanswered('a-0', 'Drain', words, false);
     expect(silent()).toHaveLength(1);
     for (let i = 0; i < 6; i++) t.of('a').next('list', away);
     await t.clock.advance(60_000);
@@ -275,6 +275,25 @@ describe('what one provider has gone wrong with', () => {
     await t.clock.advance(100);
     expect([creates(), t.rooms.named('a')!.facts().silent]).toEqual([6, []]);
     expect([...t.inventory.all()].filter(({ coolUntil }) => coolUntil > t.clock.now())).toEqual([]);
+  });
+
+  it('is that it says at once that it can make nothing, time and again while it lists: what was meant for it is decided anew', async () => {
+    const t = setUp('a', 'b');
+    for (let i = 0; i < 20; i++) t.of('a').set(seen(`a-${String(i).padStart(2, '0')}`, 'Speculative'));
+    t.of('a').set(seen('a-host', 'Idle'));
+    await t.start();
+    await t.clock.advance(60_000);
+    for (let i = 0; i < 2_000; i++) for (const call of ['create', 'configure'] as const) t.of('a').next(call, () => new ProviderError('Unavailable', 'the disk is full'));
+    for (let i = 0; i < 20; i++) t.inventory.setIntent(`a-${String(i).padStart(2, '0')}`, bind);
+    t.inventory.setIntent('a-host', bind);
+    await t.clock.advance(1_000);
+    const silent = () => t.rooms.named('a')!.facts().silent?.map(({ kind }) => kind).sort();
+    // It may be starting anew: one List says nothing.
+    expect([silent(), t.inventory.get('a-00')?.intent?.kind]).toEqual([[], 'bind']);
+    await t.clock.advance(120_000);
+    expect(silent()).toEqual(['Configure', 'Create']);
+    expect([...t.inventory.all()].filter(({ seen: { state }, intent }) => state === 'Speculative' && intent).length).toBeLessThanOrEqual(1);
+    expect(t.inventory.get('a-host')!.coolUntil).toBeGreaterThan(t.clock.now());
   });
 
   it('is that it is asked too much, as a machine of it says that failed: nothing new is sent there for a moment; the offer is as good as before', async () => {

@@ -1,12 +1,11 @@
 import type { CapacityProvider } from '../../api/types.ts';
 import { sleep } from '../../lib/clock.ts';
 import { inTurns } from '../../lib/turns.ts';
-import type { Controller } from '../../runtime/controller.ts';
 import type { Runnable } from '../../runtime/types.ts';
 import type { InventoryChange } from '../inventory.ts';
 import type { ProviderSight } from '../status-publisher.ts';
 import { createActuation } from './actuation.ts';
-import type { ActuationOptions } from './actuation.ts';
+import type { Actuation, ActuationOptions } from './actuation.ts';
 import { Crew } from './crew.ts';
 import { ProviderRoom } from './room.ts';
 import type { RoomOptions } from './room.ts';
@@ -36,7 +35,7 @@ export class ProviderRooms {
   private readonly options: RoomsOptions;
   private readonly suppliers = new Crew('providers');
   private readonly actuators = new Crew('machines');
-  private readonly byName = new Map<string, { readonly room: ProviderRoom; readonly controller: Controller }>();
+  private readonly byName = new Map<string, { readonly room: ProviderRoom; readonly actuation: Actuation }>();
   /** Names of those that are set aside. */
   private readonly aside = new Set<string>();
   private wereTrusted = false;
@@ -79,8 +78,13 @@ export class ProviderRooms {
 
   /** There may be something to do about the machine. */
   enqueue(machineId: string): void {
-    const machine = this.options.room.inventory.get(machineId);
-    if (machine) this.byName.get(machine.provider)?.controller.enqueue(machineId);
+    this.actuationOf(machineId)?.controller.enqueue(machineId);
+  }
+
+  /** Whether anything may be begun about the machine has changed: that is told at once, whatever is waited for with it. */
+  reconsiderMachine(machineId: string): void {
+    this.actuationOf(machineId)?.remark(machineId);
+    this.enqueue(machineId);
   }
 
   /** Feed it every change of the inventory, before anybody else. */
@@ -179,11 +183,16 @@ export class ProviderRooms {
 
   private open(object: CapacityProvider, label: string): ProviderRoom {
     const room = new ProviderRoom(object, { ...this.options.room, isOnly: () => this.size === 1, onReliance: () => this.judge() });
-    const controller = createActuation(room, this.options.actuation, label);
-    this.byName.set(room.name, { room, controller });
+    const actuation = createActuation(room, this.options.actuation, label);
+    this.byName.set(room.name, { room, actuation });
     this.suppliers.add(...room.supply);
-    this.actuators.add(controller);
+    this.actuators.add(actuation.controller);
     return room;
+  }
+
+  private actuationOf(machineId: string): Actuation | undefined {
+    const machine = this.options.room.inventory.get(machineId);
+    return machine && this.byName.get(machine.provider)?.actuation;
   }
 
   private judge(): void {

@@ -45,45 +45,45 @@ export function setUp(options: { concurrency?: number } = {}) {
   const gate = new ProviderGate({ clock, random, limit: () => options.concurrency ?? 16 });
   const setbacks = new Setbacks({ clock, random, inventory, log: silentLog });
   inventory.onChange((change) => setbacks.observe(change));
+  const reconciler = new MachineReconciler({
+    inventory, provider, clock, random: () => world.random, log: silentLog,
+    inactive: () => (world.active ? (world.fenced.length > 0 ? 'fenced' : '') : 'the shard is in mode Paused'),
+    isLeaseProven: () => world.leaseProven,
+    pass: (signal) => world.pass(signal),
+    goesOut: ({ notAfterMonotonicMs }) => {
+      world.out.push(notAfterMonotonicMs);
+      return () => world.out.splice(world.out.indexOf(notAfterMonotonicMs), 1);
+    },
+    isConnected: () => world.connected,
+    hasReported: () => world.reported,
+    requestBlob: (cluster, requirements, signal) => {
+      world.log.push(`blob ${cluster} ${JSON.stringify(requirements.map((r) => r.key))}`);
+      return world.blob(signal);
+    },
+    sendReclaim: (machine, intent) => {
+      world.log.push(`reclaim ${machine.seen.id} ${intent.graceSeconds}s ${intent.preemptorPriority}`);
+      return world.connected;
+    },
+    requirementsOf: () => [{ key: 'zone', operator: 'Exists', values: [] }],
+    written: (id, signal) => world.written(id, signal),
+    deadlineMs: (kind) => world.deadlineMs(kind),
+    gate,
+    inCluster: (_cluster, run) => run(),
+    machineRests: setbacks.machines,
+    clusterRests: setbacks.clusterRests,
+    onFenced: (id) => world.fenced.push(id),
+    onFailureClass: (kind, failure) => world.failures.push(`${kind} ${failure}`),
+    onBindRefused: ({ intent, seen: machine }, operation, { words, kind }) => {
+      if (operation === 'Create') setbacks.offers.refused(machine, kind, words);
+      world.refused.push(intent?.kind === 'bind' ? `${intent.to.cluster} ${intent.to.fingerprint} ${words}` : words);
+    },
+    onAnswered: (kind) => { gate.heard(kind); },
+    onUnanswered: (_machine, kind, { words, isQuick }) => { if (!isQuick) gate.unanswered(kind, words); },
+    onDrainGivenUp: (code) => world.givenUp.push(code),
+    onOutcome: (kind, outcome) => world.outcomes.push(`${kind} ${outcome}`),
+  });
   const controller = createController({
-    clock, log: silentLog, workers: 8, queue: createWorkQueue({ clock, backoff: { minMs: 100, maxMs: 30_000 }, retryQps: 100, retryBurst: 100 }),
-    reconciler: new MachineReconciler({
-      inventory, provider, clock, random: () => world.random, log: silentLog,
-      inactive: () => (world.active ? (world.fenced.length > 0 ? 'fenced' : '') : 'the shard is in mode Paused'),
-      isLeaseProven: () => world.leaseProven,
-      pass: (signal) => world.pass(signal),
-      goesOut: ({ notAfterMonotonicMs }) => {
-        world.out.push(notAfterMonotonicMs);
-        return () => world.out.splice(world.out.indexOf(notAfterMonotonicMs), 1);
-      },
-      isConnected: () => world.connected,
-      hasReported: () => world.reported,
-      requestBlob: (cluster, requirements, signal) => {
-        world.log.push(`blob ${cluster} ${JSON.stringify(requirements.map((r) => r.key))}`);
-        return world.blob(signal);
-      },
-      sendReclaim: (machine, intent) => {
-        world.log.push(`reclaim ${machine.seen.id} ${intent.graceSeconds}s ${intent.preemptorPriority}`);
-        return world.connected;
-      },
-      requirementsOf: () => [{ key: 'zone', operator: 'Exists', values: [] }],
-      written: (id, signal) => world.written(id, signal),
-      deadlineMs: (kind) => world.deadlineMs(kind),
-      gate,
-      inCluster: (_cluster, run) => run(),
-      machineRests: setbacks.machines,
-      clusterRests: setbacks.clusterRests,
-      onFenced: (id) => world.fenced.push(id),
-      onFailureClass: (kind, failure) => world.failures.push(`${kind} ${failure}`),
-      onBindRefused: ({ intent, seen: machine }, operation, { words, kind }) => {
-        if (operation === 'Create') setbacks.offers.refused(machine, kind, words);
-        world.refused.push(intent?.kind === 'bind' ? `${intent.to.cluster} ${intent.to.fingerprint} ${words}` : words);
-      },
-      onAnswered: (kind) => { gate.heard(kind); },
-      onUnanswered: (_machine, kind, words) => { gate.unanswered(kind, words); },
-      onDrainGivenUp: (code) => world.givenUp.push(code),
-      onOutcome: (kind, outcome) => world.outcomes.push(`${kind} ${outcome}`),
-    }),
+    clock, log: silentLog, workers: 8, queue: createWorkQueue({ clock, backoff: { minMs: 100, maxMs: 30_000 }, retryQps: 100, retryBurst: 100 }), reconciler,
   });
   const wake = (id: string): void => controller.enqueue(id);
   inventory.onChange((change) => {
@@ -113,7 +113,7 @@ export function setUp(options: { concurrency?: number } = {}) {
     await clock.advance(0);
   };
   const settle = (): Promise<void> => clock.advance(0);
-  return { clock, inventory, provider, world, gate, setbacks, wake, have, moves, settle };
+  return { clock, inventory, provider, reconciler, world, gate, setbacks, wake, have, moves, settle };
 }
 
 export type Setup = ReturnType<typeof setUp>;
