@@ -37,7 +37,7 @@ export function explainMachine(reason: MachineReason, words = ''): string {
     case 'ArrivingForNobody':
       return 'Nothing is decided for it yet; it is free for all demand once it is idle.';
     case 'SupplyUntrusted':
-      return 'Left as it is: its provider\'s list of machines cannot be trusted at present, or the shard cannot prove that it holds its Lease, so nothing is taken away.';
+      return 'Left as it is: its provider cannot be relied on at present (its list of machines is in doubt, or it takes this shard for an older one), or the shard cannot prove that it holds its Lease.';
     case 'IdleHeld':
       return `Idle; kept for new demand until ${formatInstant(reason.untilMs)}.`;
     case 'IdleKept':

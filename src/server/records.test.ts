@@ -124,6 +124,27 @@ it('in a mode in which nothing is decided no row is met by what would be, and al
   expect(t.status().shortfalls?.find(({ message }) => message === text)).toMatchObject({ reason: 'Withheld' });
 });
 
+it('a row that lacks more than what the mode keeps from it says both', async () => {
+  const lacking = need({ minUnit: cpus(1), aggregate: cpus(3) });
+  const t = planned([lacking], [machine('i', 'Idle'), machine('j', 'Idle')], 'Paused');
+  const text = 'Lacks cpu 1: every machine that matches is in use already, or has nothing of what lacks. Nor is anything taken that could serve it: the shard is in mode Paused.';
+  expect([...(await t.told()).values()]).toMatchObject([{ satisfied: false, reason: 102, reasonText: text }]);
+  expect(t.views()).toMatchObject([{ satisfied: false, reasonText: text }]);
+  expect((await t.explain(lacking)).why).toMatchObject({ code: 'SUPPLY_EXHAUSTED', text });
+  expect(t.status().shortfalls).toMatchObject([{ reason: 'SUPPLY_EXHAUSTED', message: text }]);
+  t.inventory.standStill('i', 'the shard is in mode Paused');
+  expect((await t.explain(lacking)).why?.text).toBe(`${text} Nor does a machine come that was chosen for it: the shard is in mode Paused.`);
+});
+
+it('a row that lacks more than a machine that does not come says both, in every mode', async () => {
+  const lacking = need({ minUnit: cpus(1), aggregate: cpus(3) });
+  const t = planned([lacking], [machine('i', 'Idle'), machine('j', 'Idle')]);
+  t.inventory.update('i', { obstacle: 'no template' });
+  const text = 'Lacks cpu 1: every machine that matches is in use already, or has nothing of what lacks. Nor does a machine come that was chosen for it: no template.';
+  expect([...(await t.told()).values()]).toMatchObject([{ satisfied: false, reason: 102, reasonText: text }]);
+  expect((await t.explain(lacking)).why).toMatchObject({ code: 'SUPPLY_EXHAUSTED', text });
+});
+
 it('in a mode in which nothing is decided no row is told that machines are being drained for it that are not', async () => {
   const victim = machine('v', 'Configured', { cluster: 'c2', assigned: assignmentOf(need({ cluster: 'c2', priority: 1 })) });
   const first = need({ minUnit: cpus(1), aggregate: cpus(1), priority: 500 });

@@ -2,25 +2,32 @@ import type { NeedVerdict, Plan } from '../engine/types.ts';
 import { isHindered, isMetInPlanAlone } from './need-telling.ts';
 import type { Troubles } from './row-troubles.ts';
 import { rowKey } from './source-rows.ts';
+import { Spells } from './spells.ts';
+import type { UnmetSpell } from './spells.ts';
 import { UnmetLedger } from './unmet-ledger.ts';
-import type { UnmetSpell } from './unmet-ledger.ts';
 
 /** Since when rows are kept from machines that the plan takes for theirs: by what a plan cannot know, or because nothing is carried out. */
 export class HinderedLedger {
   /** By `rowKey`, whatever the plan says of the row: it may be met by others for a moment, which do not come either. */
-  private readonly spells = new Map<string, UnmetSpell>();
+  private readonly hindered = new Spells();
   private readonly withheld = new UnmetLedger(isMetInPlanAlone);
 
+  /** Of each kind. */
+  get spells(): readonly Spells[] {
+    return [this.hindered, this.withheld.spells];
+  }
+
   planned({ verdicts, at }: Pick<Plan, 'verdicts' | 'at'>, troubles: Troubles, cycle: number): void {
-    for (const key of this.spells.keys()) if (!troubles.has(key)) this.spells.delete(key);
-    for (const key of troubles.keys()) if (!this.spells.has(key)) this.spells.set(key, { since: at, sinceCycle: cycle });
+    this.hindered.turn();
+    for (const key of this.hindered.keys()) if (!troubles.has(key)) this.hindered.end(key);
+    for (const key of troubles.keys()) if (!this.hindered.get(key)) this.hindered.begin(key, { since: at, sinceCycle: cycle });
     this.withheld.planned({ verdicts: troubles.withheld === undefined ? [] : verdicts, at }, cycle);
   }
 
   /** Undefined: nothing hinders it, or no plan was made since something does. */
   of(verdict: NeedVerdict, troubles: Troubles): UnmetSpell | undefined {
     if (!isHindered(verdict, troubles)) return undefined;
-    const spell = this.spells.get(rowKey(verdict.need)) ?? this.withheld.of(verdict);
+    const spell = this.hindered.get(rowKey(verdict.need)) ?? this.withheld.of(verdict);
     return spell && verdict.arrival > spell.since ? { ...spell, since: verdict.arrival } : spell;
   }
 }

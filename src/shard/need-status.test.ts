@@ -88,18 +88,20 @@ describe('need statuses', () => {
     const t = setUp();
     const preempting = verdict(small, { satisfied: false, reason: 'PREEMPTION_IN_PROGRESS', deficit: amounts({ cpu: 1 }) });
     const acquiring = verdict(large, { provisions: 1 });
+    const both = verdict(need({ cluster: 'east', priority: 3 }), { satisfied: false, reason: 'LIMIT_REACHED', deficit: amounts({ cpu: 1 }), bootstraps: 1 });
     const told = async (): Promise<string[] | undefined> => {
       t.sent.length = 0;
-      await t.plan(preempting, acquiring);
+      await t.plan(preempting, acquiring, both);
       await t.clock.advance(1_000);
       return t.sent[0]?.items.map((i) => `${i.satisfied} ${i.reason} ${i.reasonText}`);
     };
-    const active = ['false 101 Lacks cpu 1: machines preempted for it are still being drained.', 'true 0 '];
+    const active = ['false 101 Lacks cpu 1: machines preempted for it are still being drained.', 'true 0 ', 'false 104 Lacks cpu 1: the shard\'s limit on machines or spending is reached.'];
     expect(await told()).toEqual(active);
     t.withheld.why = 'the shard is in mode Paused';
     expect(await told()).toEqual([
       'false 101 Lacks cpu 1: machines that serve others are chosen for it, and no more of them are taken, because the shard is in mode Paused.',
       'false 0 Machines could serve it, and none is taken: the shard is in mode Paused.',
+      'false 104 Lacks cpu 1: the shard\'s limit on machines or spending is reached. Nor is anything taken that could serve it: the shard is in mode Paused.',
     ]);
     expect(await told()).toBeUndefined();
     t.withheld.why = '';
@@ -161,9 +163,12 @@ describe('need statuses', () => {
     inventory.explain('m', comingFor(small));
     inventory.setIntent('m', { kind: 'bind', to: { cluster, fingerprint, group, priority: 0, interruptionBucket: 0, reclamationBucket: 0 }, requirements: [], reason: '', decidedAt: 0, configureSent: false });
     inventory.update('m', { obstacle: 'no blob' });
+    const lacking = verdict(small, { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 1 }) });
+    await t.plan(lacking);
     t.hindered.push(...inventory.hindered());
-    await t.plan(verdict(small, { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 1 }) }));
-    expect(t.sent[0]?.items.map((i) => i.reasonText)).toEqual(['Lacks cpu 1: every machine that matches is in use already, or has nothing of what lacks.']);
+    await t.clock.advance(1_000);
+    await t.plan(lacking);
+    expect(t.sent.flatMap(({ items }) => items.map((i) => i.reasonText))).toEqual(['Lacks cpu 1: every machine that matches is in use already, or has nothing of what lacks.', 'Lacks cpu 1: every machine that matches is in use already, or has nothing of what lacks. Nor does a machine come that was chosen for it: no blob.']);
   });
 
   it.each<[string, Partial<NeedVerdict>]>([

@@ -22,12 +22,14 @@ export function tellNeed(verdict: NeedVerdict, troubles = NO_TROUBLE): NeedTelli
   if (trouble) return { satisfied: false, reason: undefined, code: 'MachineDoesNotCome', text: sentence(trouble) };
   if (isWithheld(verdict, troubles)) return { satisfied: false, reason: undefined, code: 'Withheld', text: `Machines could serve it, and none is taken: ${troubles.withheld ?? ''}.` };
   const { satisfied, reason } = verdict;
-  return { satisfied, reason, code: satisfied ? 'Satisfied' : (reason ?? 'Unmet'), text: explainNeed(verdict, troubles.withheld) };
+  if (satisfied) return { satisfied, reason, code: 'Satisfied', text: explainNeed(verdict) };
+  return { satisfied, reason, code: reason ?? 'Unmet', text: [explainNeed(verdict, troubles.withheld), ...alsoLacking(verdict, troubles)].join(' ') };
 }
 
 /** Whether what is told of the row depends on more than the plan. Cheap: there may be very many rows. */
 export function isHindered(verdict: NeedVerdict, troubles = NO_TROUBLE): boolean {
-  return isWithheld(verdict, troubles) || (troubles.withheld !== undefined && isPreempting(verdict)) || troubleOf(verdict, troubles) !== undefined;
+  if (troubles.withheld !== undefined && (acquires(verdict) || isPreempting(verdict))) return true;
+  return troubles.size > 0 && (troubleOf(verdict, troubles) ?? presentTrouble(verdict, troubles)) !== undefined;
 }
 
 export function isSatisfied(verdict: NeedVerdict, troubles = NO_TROUBLE): boolean {
@@ -49,8 +51,25 @@ function sentence({ words, onTheWay }: RowTrouble): string {
 }
 
 /** Met only by what this plan would acquire. */
-export function isMetInPlanAlone({ satisfied, bootstraps, provisions }: NeedVerdict): boolean {
-  return satisfied && bootstraps + provisions > 0;
+export function isMetInPlanAlone(verdict: NeedVerdict): boolean {
+  return verdict.satisfied && acquires(verdict);
+}
+
+function acquires({ bootstraps, provisions }: NeedVerdict): boolean {
+  return bootstraps + provisions > 0;
+}
+
+/** What an unmet row lacks beyond what its verdict says, because machines count as its own that do not come. */
+function* alsoLacking(verdict: NeedVerdict, troubles: Troubles): Iterable<string> {
+  if (troubles.withheld !== undefined && acquires(verdict)) yield `Nor is anything taken that could serve it: ${troubles.withheld}.`;
+  const trouble = presentTrouble(verdict, troubles);
+  if (trouble) yield `Nor does a machine come that was chosen for it: ${trouble.words}.`;
+}
+
+/** What keeps machines away that count as the row's. */
+function presentTrouble({ need }: NeedVerdict, troubles: Troubles): RowTrouble | undefined {
+  const trouble = troubles.size === 0 ? undefined : troubles.get(rowKey(need));
+  return trouble?.isPresent === true ? trouble : undefined;
 }
 
 function isWithheld(verdict: NeedVerdict, { withheld }: Troubles): boolean {

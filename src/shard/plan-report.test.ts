@@ -90,6 +90,32 @@ describe('the views of needs', () => {
     expect(planned.map((one) => t.report.unmetSince(one, t.troubles))).toEqual([100, 100]);
   });
 
+  it('say since when a row was not served, whatever kept it from its machines one after the other', () => {
+    const t = setUp();
+    const row = need();
+    const kinds = {
+      unmet: () => unmet(row),
+      withheld: () => verdict(row, { arrival: 1, bootstraps: 1 }),
+      refused: () => verdict(row, { arrival: 1, inFlight: 1 }),
+      both: () => unmet(row),
+      served: () => verdict(row, { arrival: 1 }),
+    };
+    let cycle = 0;
+    const since = (kind: keyof typeof kinds): number | undefined => {
+      t.troubles.clear();
+      Object.assign(t.troubles, { withheld: kind === 'withheld' ? 'the shard is in mode Paused' : undefined });
+      if (kind === 'refused' || kind === 'both') t.troubles.set(rowKey(row), { words: 'no blob', isPresent: true, wasRefused: false, onTheWay: 0 });
+      const now = kinds[kind]();
+      t.report.planned(plan([now], { at: ++cycle * 10 }), facts(cycle));
+      const age = t.report.needViews().ageOf(now);
+      const at = t.report.unmetSince(now, t.troubles);
+      expect(age).toBe(at === undefined ? 0 : cycle - at / 10 + 1);
+      return at;
+    };
+    const order = ['unmet', 'withheld', 'refused', 'unmet', 'refused', 'withheld', 'unmet', 'served', 'withheld', 'unmet', 'served', 'refused', 'withheld', 'refused', 'served', 'unmet', 'both', 'refused'] as const;
+    expect(order.map(since)).toEqual([10, 10, 10, 10, 10, 10, 10, undefined, 90, 90, undefined, 120, 120, 120, undefined, 160, 160, 160]);
+  });
+
   it('are empty before the first plan, then those of the last', () => {
     const { report } = setUp();
     expect(report.needViews()).toMatchObject({ cycle: 0, verdicts: [] });

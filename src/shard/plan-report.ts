@@ -9,8 +9,8 @@ import type { Inventory } from './inventory.ts';
 import type { ShardMetrics } from './metrics.ts';
 import { countUnmet } from './need-telling.ts';
 import type { Troubles } from './row-troubles.ts';
+import type { UnmetSpell } from './spells.ts';
 import { UnmetLedger } from './unmet-ledger.ts';
-import type { UnmetSpell } from './unmet-ledger.ts';
 
 export interface PlanReportDeps {
   readonly metrics: ShardMetrics;
@@ -37,6 +37,8 @@ export class PlanReport {
     const troubles = this.deps.troubles();
     this.unmet.planned(plan, facts.cycle);
     this.hindered.planned(plan, troubles, facts.cycle);
+    const kinds = [this.unmet.spells, ...this.hindered.spells];
+    for (const kind of kinds) kind.continue(kinds);
     this.measure(plan, facts, troubles);
   }
 

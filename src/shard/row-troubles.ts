@@ -83,8 +83,11 @@ export class RowTroubles {
   /** What keeps machines from coming to the rows that they count for; of several machines the first one's. */
   private obstacles(): Map<string, Trouble> {
     const found = new Map<string, Trouble>();
+    // Very many may stand still; those of one row mostly share their reason, and the first one speaks for them.
+    const heard = new Set<MachineReason>();
     for (const { intent, obstacle, standstill, why } of this.deps.inventory.hindered()) {
-      if (intent?.kind !== 'bind') continue;
+      if (intent?.kind !== 'bind' || !why || heard.has(why)) continue;
+      heard.add(why);
       // It is the shard's own, and the same for many: told as soon as it is another one.
       const trouble = standstill === undefined ? { code: intent.rest ? 'Refused' : 'Unprepared', words: obstacle } : { code: standstill, words: standstill };
       for (const row of this.deps.rows.of(why)) if (!found.has(row)) found.set(row, trouble);

@@ -1,15 +1,7 @@
 import type { Millis, NeedVerdict, Plan } from '../engine/types.ts';
 import { rowKey } from './source-rows.ts';
-
-/** A spell of being unmet: since when, and since which cycle. */
-export interface UnmetSpell {
-  readonly since: Millis;
-  readonly sinceCycle: number;
-}
-
-interface Entry extends UnmetSpell {
-  verdict: NeedVerdict;
-}
+import { Spells } from './spells.ts';
+import type { UnmetSpell } from './spells.ts';
 
 /** So many rows may have come or gone between two that stayed … */
 const NEARBY = 4;
@@ -21,7 +13,9 @@ const FEW = 64;
  * comparison; only those that changed are looked up.
  */
 export class UnmetLedger {
-  private readonly spells = new Map<string, Entry>();
+  readonly spells = new Spells();
+  /** The last verdict of each. */
+  private readonly verdicts = new Map<string, NeedVerdict>();
   private readonly isUnmet: (verdict: NeedVerdict) => boolean;
   private previous: readonly NeedVerdict[] = [];
 
@@ -31,6 +25,7 @@ export class UnmetLedger {
 
   planned({ verdicts, at }: Pick<Plan, 'verdicts' | 'at'>, cycle: number): void {
     const isKnown = remembering(this.previous);
+    this.spells.turn();
     let unmet = 0;
     for (let i = 0; i < verdicts.length; i++) {
       const verdict = verdicts[i] as NeedVerdict;
@@ -38,8 +33,8 @@ export class UnmetLedger {
       if (!isKnown(verdict, i)) this.note(verdict, at, cycle);
     }
     this.previous = verdicts;
-    // What is met was forgotten above; what is not asked for any more is found only by its absence.
-    if (this.spells.size > unmet) this.keepOnly(new Set(verdicts));
+    // What is met, or not asked for any more, is found by its absence: names take time to make, and most rows are met.
+    if (this.spells.size > unmet) this.keepOnly(new Set(verdicts.filter(this.isUnmet)));
   }
 
   of(verdict: NeedVerdict): UnmetSpell | undefined {
@@ -47,17 +42,18 @@ export class UnmetLedger {
   }
 
   private note(verdict: NeedVerdict, at: Millis, cycle: number): void {
-    const isUnmet = this.isUnmet(verdict);
-    if (!isUnmet && this.spells.size === 0) return; // names take time to make
+    if (!this.isUnmet(verdict)) return;
     const key = rowKey(verdict.need);
-    const entry = this.spells.get(key);
-    if (!isUnmet) this.spells.delete(key);
-    else if (entry) entry.verdict = verdict;
-    else this.spells.set(key, { since: at, sinceCycle: cycle, verdict });
+    this.verdicts.set(key, verdict);
+    if (!this.spells.get(key)) this.spells.begin(key, { since: at, sinceCycle: cycle });
   }
 
-  private keepOnly(asked: ReadonlySet<NeedVerdict>): void {
-    for (const [key, { verdict }] of this.spells) if (!asked.has(verdict)) this.spells.delete(key);
+  private keepOnly(unmet: ReadonlySet<NeedVerdict>): void {
+    for (const [key, verdict] of this.verdicts) {
+      if (unmet.has(verdict)) continue;
+      this.verdicts.delete(key);
+      this.spells.end(key);
+    }
   }
 }
 
