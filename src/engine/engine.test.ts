@@ -101,6 +101,14 @@ describe('apply', () => {
     expect(idsOf(engine.plan(T0), 'Bootstrap')).toEqual(['b']);
   });
 
+  it('says whom machines serve also when another cluster asks about a label of theirs', () => {
+    const engine = told(machines(machine('a', 'Configured', { labels: { pool: 'x' } })), connected, demand(need()));
+    engine.apply({ kind: 'memory', changes: engine.plan(T0).memory });
+    engine.plan(T0);
+    engine.apply({ kind: 'needs', cluster: 'c2', needs: [need({ cluster: 'c2', requirements: [requirement('pool', 'Exists')] })] });
+    expect(engine.plan(T0).machineReasons.get('a')).toMatchObject({ code: 'Serving', cluster: 'c1' });
+  });
+
   it('counts each machine once when a Need asks about a label that only some of them have', () => {
     const engine = told(machines(machine('a', 'Idle', { labels: { pool: 'x' } }), machine('b', 'Idle')), connected, demand(need({ units: 9 })));
     const labelled = need({ units: 9, requirements: [requirement('pool', 'Exists')] });
