@@ -15,64 +15,64 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'src/provider/kit/provider-core.ts', find: '...(fence && { fence }),', replace: '',
   },
   {
-    id: 'drain-acknowledged-early', promise: 'a machine is free only when it has left its cluster', foundBy: [1],
+    id: 'drain-acknowledged-early', promise: 'a machine is free only when it has left its cluster', foundBy: [6],
     file: 'src/provider/kit/operation-runner.ts', find: 'await asked(() => backend.drainInstance(', replace: 'void asked(() => backend.drainInstance(',
   },
   {
-    id: 'ack-before-durable', promise: 'what was acknowledged survives the end of the process', foundBy: [197],
+    id: 'ack-before-durable', promise: 'what was acknowledged survives the end of the process', foundBy: [93],
     file: 'src/provider/kit/grpc-service.ts', find: '      await durable().catch((error: unknown) => {', replace: '      durable().catch((error: unknown) => {',
   },
   {
-    id: 'sequence-not-raised', promise: 'every attempt carries a token above the last one', foundBy: [1],
+    id: 'sequence-not-raised', promise: 'every attempt carries a token above the last one', foundBy: [3],
     file: 'src/provider/client.ts', find: '(sequence += 1n)', replace: '(sequence + 1n)',
   },
   {
-    id: 'epoch-not-raised', promise: 'every start acts under an epoch of its own', foundBy: [2],
+    id: 'epoch-not-raised', promise: 'every start acts under an epoch of its own', foundBy: [4],
     file: 'src/shard/epoch.ts', find: '(stored > floor ? stored : floor) + 1n', replace: '(stored > floor ? stored : floor) || 1n',
   },
   {
-    id: 'binding-forgotten', promise: 'a provider that was restarted knows whom its machines serve', foundBy: [10],
+    id: 'binding-forgotten', promise: 'a provider that was restarted knows whom its machines serve', foundBy: [3],
     file: 'src/provider/kit/state-codec.ts', find: "cluster: text(record['cluster'], at('cluster')),", replace: "cluster: '',",
   },
   {
-    id: 'quarantine-skipped', promise: 'a List that suddenly lacks most machines takes none of them away', foundBy: [26],
+    id: 'quarantine-skipped', promise: 'a List that suddenly lacks most machines takes none of them away', foundBy: [200],
     file: 'src/reconcilers/provider/removal.ts', find: 'return missing > Math.max(QUARANTINE_MACHINES, known * QUARANTINE_FRACTION);', replace: 'return missing > 1_000 * (QUARANTINE_MACHINES + known * QUARANTINE_FRACTION);',
   },
   {
-    id: 'reclaim-before-rollup', promise: 'nothing is reclaimed from a cluster that has not said yet what it needs', foundBy: [21],
+    id: 'reclaim-before-rollup', promise: 'nothing is reclaimed from a cluster that has not said yet what it needs', foundBy: [170],
     file: 'src/engine/decide/reclaim.ts', find: "  if (demand === undefined) return { code: 'ExcessNoRollupYet', cluster: name };\n", replace: '',
   },
   {
-    id: 'replay-starts-twice', promise: 'a repeated call is answered, and nothing is begun again', foundBy: [76],
+    id: 'replay-starts-twice', promise: 'a repeated call is answered, and nothing is begun again', foundBy: [111],
     file: 'src/provider/kit/provider-core.ts', find: "return { do: 'replay', operationId: recorded };",
     replace: "return { do: 'start', pending: { kind, operationId: `${recorded}-again` }, machine };",
   },
   {
-    id: 'audit-line-dropped', promise: 'nothing is taken without a line in the audit log', foundBy: [1],
+    id: 'audit-line-dropped', promise: 'nothing is taken without a line in the audit log', foundBy: [6],
     file: 'src/reconcilers/shard/cycle.ts', find: "    this.record(decided, 'decided', now);\n", replace: "    this.record(decided.filter(({ kind }) => kind !== 'Preempt'), 'decided', now);\n",
   },
   {
-    id: 'operation-number-not-persisted', promise: 'no operation id is used twice', foundBy: [66],
+    id: 'operation-number-not-persisted', promise: 'no operation id is used twice', foundBy: [21],
     file: 'src/provider/kit/provider-core.ts', find: '...(started && { machine: started, nextOperation: this.nextOperation + 1 }),', replace: '...(started && { machine: started }),',
   },
   {
-    id: 'not-after-unsent', promise: 'a call of a process that stood still while it was succeeded is refused', foundBy: [112],
+    id: 'not-after-unsent', promise: 'a call of a process that stood still while it was succeeded is refused', foundBy: [43],
     file: 'src/provider/client.ts', find: 'if (notAfter !== undefined) metadata.set(', replace: 'if (notAfter === 0) metadata.set(',
   },
   {
-    id: 'not-after-unread', promise: 'a provider refuses what comes later than it may', foundBy: [112],
+    id: 'not-after-unread', promise: 'a provider refuses what comes later than it may', foundBy: [43],
     file: 'src/provider/kit/provider-core.ts', find: 'this.options.clock.now() > notAfterMs)', replace: 'this.options.clock.now() > notAfterMs * 2)',
   },
   {
-    id: 'repair-rests-for-ever', promise: 'a machine that was repaired is used again', foundBy: [265],
+    id: 'repair-rests-for-ever', promise: 'a machine that was repaired is used again', foundBy: [61],
     file: 'src/shard/setbacks.ts', find: '=== until) this.inventory.update(id, { coolUntil: 0 });', replace: '=== until) return;',
   },
   {
-    id: 'refusal-believed', promise: 'what becomes of a try without an answer is seen before a refusal of the next one counts', foundBy: [230],
+    id: 'refusal-believed', promise: 'what becomes of a try without an answer is seen before a refusal of the next one counts', foundBy: [10],
     file: 'src/reconcilers/machine/reconciler.ts', find: 'if (!isHeld) return this.refused(', replace: 'if (refusal) return this.refused(',
   },
   {
-    id: 'look-believed', promise: 'a call that is late is waited for, until it cannot take effect any more', foundBy: [170],
+    id: 'look-believed', promise: 'a call that is late is waited for, until it cannot take effect any more', foundBy: [10],
     file: 'src/reconcilers/machine/next-step.ts', find: "return inDoubtUntil > now ? { do: 'wait', for: 'doubt' } : { do: 'look' };", replace: "return { do: 'conclude' };",
   },
   {
@@ -89,16 +89,16 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   // Only worlds with two providers can tell.
   {
-    id: 'gate-shared', promise: 'a provider that does not answer calls takes nobody else’s turn', foundBy: [67],
+    id: 'gate-shared', promise: 'a provider that does not answer calls takes nobody else’s turn', foundBy: [174],
     file: 'src/shard/provider/room.ts', find: 'this.gate = new ProviderGate({ clock, random, limit: options.concurrency });',
     replace: 'this.gate = (options.inventory as { gate?: ProviderGate }).gate ??= new ProviderGate({ clock, random, limit: options.concurrency });',
   },
   {
-    id: 'unseen-overlooked', promise: 'what serves and is not seen is not bought a second time', foundBy: [18],
+    id: 'unseen-overlooked', promise: 'what serves and is not seen is not bought a second time', foundBy: [3],
     file: 'src/shard/provider/rooms.ts', find: 'room.unseen > 0 ? [[', replace: 'room.unseen > 1_000 ? [[',
   },
   {
-    id: 'empty-list-believed', promise: 'a List that names nothing takes nothing away', foundBy: [31],
+    id: 'empty-list-believed', promise: 'a List that names nothing takes nothing away', foundBy: [6],
     file: 'src/reconcilers/provider/removal.ts', find: 'named.size === 0 && held > 0;', replace: 'named.size === 0 && held > 10;',
   },
 ];
