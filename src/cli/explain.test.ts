@@ -16,15 +16,19 @@ import { contributionOf, isRejection } from '../operator/contribution.ts';
 import { capacityRequestFor, type PodRequestOptions } from '../operator/pod-request.ts';
 import { silentLog } from '../runtime/types.ts';
 import type { KubeClient } from '../runtime/types.ts';
+import { needExplanation } from '../server/explanation.ts';
+import { needView } from '../server/shard-read.ts';
 import { ShardView } from '../server/shard-view.ts';
 import { SessionHub } from '../session/server/session-hub.ts';
 import { createShardServer } from '../shard/grpc-server.ts';
 import { Inventory } from '../shard/inventory.ts';
+import { rowKey } from '../shard/source-rows.ts';
 import { seen } from '../shard/testing/machines.ts';
 import { verdict } from '../shard/testing/needs.ts';
 import { explainMachine } from './explain/machine.ts';
 import { explainNeeds } from './explain/need.ts';
 import { chainOf } from './explain/pod.ts';
+import { needText } from './explain/text.ts';
 import { takeSnapshot } from './live-snapshot.ts';
 import { readSnapshotFile } from './engine-file.ts';
 
@@ -90,6 +94,14 @@ describe('the verbs that ask a shard', () => {
     expect(text).toMatch(/serves {3}\S+ of cluster west \(priority 9, group gang\), units of cpu 1$/m);
     expect(JSON.parse(JSON.stringify(json))).toMatchObject({ kind: 'MachineExplanation', cycle: 7, sentence, machine: { id: 'm-1', state: 'Configured', capacityType: 'OnDemand', priceMicroUsdPerHour: 400_000, why: { code: 'Serving', kind: 'Kept' } } });
     await expect(explainMachine('ghost', flags())).rejects.toThrow('knows no machine "ghost"');
+  });
+
+  it('name a row that something keeps from its machines by what the shard calls that', () => {
+    const troubles = new Map([[rowKey(verdicts[0]!.need), { words: 'no blob', isPresent: true, wasRefused: false, onTheWay: 0 }]]);
+    const view = needView(verdicts[0]!, 3, troubles);
+    const titleOf = (code: string): string | undefined => needText(view, 'w', { need: view, why: { ...needExplanation(verdicts[0]!, troubles), code }, machines: [], machinesTruncated: false, ahead: [] }).split('\n')[0];
+    expect(needExplanation(verdicts[0]!, troubles).code).toBe('MachineDoesNotCome');
+    expect([titleOf('MachineDoesNotCome'), titleOf('Withheld'), needText(view, 'w').split('\n')[0]].map((title) => title?.split(': ').at(-1))).toEqual(['MachineDoesNotCome', 'Withheld', 'unmet']);
   });
 
   it('say what became of demand, all of it or what the flags choose', async () => {

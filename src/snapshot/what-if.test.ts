@@ -29,6 +29,14 @@ describe('what if', () => {
     expect(whatIf(known, { demand: ['prod=0.33335'] }).snapshot.needs.get('prod')?.[0]?.aggregate).toEqual([['cpu', 1001]]); // demand is rounded up
   });
 
+  it('multiplies by the factor as it is written', () => {
+    const times = (units: number, factor: string): number | undefined => {
+      const { snapshot, at } = parseSnapshot({ clusters: { prod: { needs: [{ units }] } } });
+      return whatIf({ snapshot, at }, { demand: [`prod=${factor}`] }).snapshot.needs.get('prod')?.[0]?.aggregate[0]?.[1];
+    };
+    expect([times(100, '1.1'), times(6, '1.1'), times(3, '1.1'), times(7, '0.0001'), times(1, '1e-7'), times(1, '1e3'), times(9, '0')]).toEqual([110_000, 6_600, 3_300, 1, 1, 1_000_000, 0]);
+  });
+
   it('leaves what is known as it is', () => {
     const before = structuredClone(known);
     whatIf(known, { set: ['policy.holds.spotMs=5'], price: ['n2=1'], demand: ['prod=2'], withoutSession: ['prod'] });

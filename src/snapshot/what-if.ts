@@ -72,9 +72,20 @@ function withDemand(snapshot: Snapshot, cluster: string, value: string): Snapsho
   if (!Number.isFinite(factor) || factor < 0) wrong('--demand', value, 'a factor of at least 0');
   const needs = snapshot.needs.get(cluster);
   if (needs === undefined) throw new SnapshotError('--demand', `no cluster ${shown(cluster)} has reported${hintFor(cluster, snapshot.needs.keys())}`);
-  const scaled = needs.map((need): Need => ({ ...need, aggregate: need.aggregate.map(([name, amount]) => [name, Math.ceil(amount * factor)]) }));
+  const scaled = needs.map((need): Need => ({ ...need, aggregate: need.aggregate.map(([name, amount]) => [name, times(amount, factor)]) }));
   if (scaled.some(({ aggregate }) => aggregate.some(([, amount]) => !Number.isSafeInteger(amount)))) wrong('--demand', value, 'a factor that leaves amounts that can be counted exactly');
   return { ...snapshot, needs: new Map([...snapshot.needs, [cluster, scaled]]) };
+}
+
+/** Rounded up, of the factor as it is written: 100,000 times 1.1 is 110,000, of which doubles would make a little more. */
+function times(amount: number, factor: number): number {
+  const [digits = '', exponent = '0'] = String(factor).split('e');
+  const [whole = '', fraction = ''] = digits.split('.');
+  const product = BigInt(amount) * BigInt(whole + fraction);
+  const scale = Number(exponent) - fraction.length;
+  if (scale >= 0) return Number(product * 10n ** BigInt(scale));
+  const divisor = 10n ** BigInt(-scale);
+  return Number((product + divisor - 1n) / divisor);
 }
 
 function withoutSession(snapshot: Snapshot, cluster: string): Snapshot {

@@ -30,7 +30,7 @@ export function machineText(machine: MachineView, serves: readonly NeedView[] = 
 
 export function needText(need: NeedView, sentence: string, explained?: NeedExplanation): string {
   const { matchingSupply: supply, preemption } = need;
-  return block(`Demand ${needName(need)}: ${need.satisfied ? 'satisfied' : enumName('unmetReason', need.unmetReason)}`, [
+  return block(`Demand ${needName(need)}: ${stateOf(need, explained)}`, [
     ['why', sentence],
     ['asks', `${amounts(need.need?.aggregateResources)} in units of ${amounts(need.need?.minUnit)}`],
     ['where', ...(need.need?.requirements ?? []).map((r) => `${r.key} ${camel(enumName('operator', r.operator))} ${r.values.join(', ')}`.trim())],
@@ -42,6 +42,12 @@ export function needText(need: NeedView, sentence: string, explained?: NeedExpla
     ['machines', ...(explained?.machines ?? []).map((m) => `${m.id} (${stateName(m.state)})`), ...(explained?.machinesTruncated ? ['…'] : [])],
     ['ahead', ...(explained?.ahead ?? []).map((other) => `${rowName(other)}: holds ${count(other.claimedMachineCount, 'machine')}`)],
   ]);
+}
+
+/** What a plan cannot know has no number among the reasons, but a word. */
+function stateOf(need: NeedView, explained: NeedExplanation | undefined): string {
+  if (need.satisfied) return 'satisfied';
+  return enumName('unmetReason', need.unmetReason) || explained?.why?.code || 'unmet';
 }
 
 /** Rows of one profile differ by their unit. */
