@@ -494,6 +494,28 @@ describe('a shard by its composition root', () => {
     await eventually('the operator is told that, too', () => said() === 'true ');
   });
 
+  it('says of machines that wait for their turn at once that they are not begun, and that they are', async () => {
+    await world.open({ spec: { concurrencyPerProvider: 1 } });
+    for (const id of ['m-1', 'm-2']) world.provider.put(id);
+    const gate = Promise.withResolvers<void>();
+    world.provider.onCall = ({ kind }) => (kind === 'Create' ? gate.promise : undefined);
+    const shard = world.startShard();
+    const east = await world.operator(shard);
+    east.rollup({ needs: SIXTEEN_CPUS });
+    await eventually('one call is under way', () => world.provider.count('Create') === 1);
+    const called = world.provider.calls[0]!.machineId;
+    const waits = called === 'm-1' ? 'm-2' : 'm-1';
+    const codeOf = async (id: string): Promise<string | undefined> => (await world.explain(shard, id)).machine?.why?.code;
+    world.editShard({ mode: 'Paused' });
+    await eventually('it is said of the one that waits', async () => (await codeOf(waits)) === 'Withheld');
+    expect(await codeOf(called)).not.toBe('Withheld');
+    world.editShard({ mode: 'Active' });
+    await eventually('it is over', async () => (await codeOf(waits)) !== 'Withheld');
+    expect(world.provider.count('Create')).toBe(1);
+    gate.resolve();
+    await eventually('both come', () => ['m-1', 'm-2'].every((id) => isConfigured(id)()));
+  });
+
   it('does not call a row satisfied whose machine waits for an operator that went away', async () => {
     await world.open();
     world.provider.put('m-1');
