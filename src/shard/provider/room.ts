@@ -178,7 +178,7 @@ export class ProviderRoom {
    */
   unanswered(machineId: string, kind: CallKind, words: string, isQuick: boolean): number {
     // Begun while it did not list either: that it was away is known by its List, and over with it.
-    if (!this.isTrusted || this.options.clock.monotonic() - this.deadlineMs(kind) < this.trustedSince) return 0;
+    if (!this.isTrusted || this.options.clock.monotonic() - (isQuick ? 0 : this.deadlineMs(kind)) < this.trustedSince) return 0;
     const { lastListAt } = this.poller.status;
     if (isQuick && this.countedAt.get(kind) === lastListAt) return 0;
     if (isQuick) this.countedAt.set(kind, lastListAt);
