@@ -2,19 +2,31 @@ import { explainMachine } from '../engine/explain.ts';
 import type { MachineReason } from '../engine/types.ts';
 import type { MachineRecord } from './record.ts';
 
+type Told = Partial<Pick<MachineRecord, 'withheld' | 'standstill' | 'intent'>>;
+
 /** Why the machine is where it is, with what the plan cannot know: the one sentence that its object and readers are told. '' = no plan has said. */
-export function tellMachine({ why, withheld, standstill, drainRefusal, heldBy }: Pick<MachineRecord, 'why' | 'withheld' | 'standstill' | 'drainRefusal' | 'heldBy'>): string {
-  const sentence = why ? `${whyNotDone({ withheld, standstill })}${explainMachine(why, drainRefusal?.words)}` : '';
-  return heldBy === undefined ? sentence : `${sentence} Its drain waits: ${heldBy}`.trimStart();
+export function tellMachine(record: Told & Pick<MachineRecord, 'why' | 'drainRefusal' | 'heldBy'>): string {
+  const { why, standstill, drainRefusal, heldBy } = record;
+  return [
+    why ? `${whyNotDone(record)}${explainMachine(why, drainRefusal?.words)}` : '',
+    standstill !== undefined && isByPerson(record) ? `That it is to go, as a person asked, is not begun, because ${standstill}.` : '',
+    heldBy === undefined ? '' : `Its drain waits: ${heldBy}`,
+  ].filter(Boolean).join(' ');
 }
 
 /** The same in one word. */
-export function codeOf(why: MachineReason, { withheld, standstill }: Pick<MachineRecord, 'withheld' | 'standstill'>): string {
-  return withheld === undefined && standstill === undefined ? why.code : 'Withheld';
+export function codeOf(why: MachineReason, record: Told): string {
+  return whyNotDone(record) === '' ? why.code : 'Withheld';
 }
 
 /** Who reads that a machine is on its way must not wait for one that nobody sends. */
-function whyNotDone({ withheld, standstill }: Pick<MachineRecord, 'withheld' | 'standstill'>): string {
+function whyNotDone(record: Told): string {
+  const { withheld, standstill } = record;
   if (withheld !== undefined) return `Planned and not done, because ${withheld}: `;
-  return standstill === undefined ? '' : `Decided and not begun, because ${standstill}: `;
+  return standstill === undefined || isByPerson(record) ? '' : `Decided and not begun, because ${standstill}: `;
+}
+
+/** What a person asked for is nothing that the plan gives a reason for. */
+function isByPerson({ intent }: Told): boolean {
+  return intent !== undefined && intent.kind !== 'bind' && intent.byPerson === true;
 }

@@ -117,6 +117,8 @@ describe('the bootstrap blob', () => {
     lose();
     await t.clock.advance(120_000);
     expect(t.world.log).toHaveLength(1);
+    // What the lost session said of itself is nothing that the next one is to be told.
+    expect(t.inventory.get('m')).toMatchObject({ obstacle: '', standstill: 'cluster east is not connected' });
     t.world.connected = true;
     t.world.blob = () => Promise.resolve({ userData: BLOB, expiresAt: undefined });
     t.wake('m');

@@ -180,7 +180,6 @@ describe('what is decided and not begun', () => {
     ['the mode', { active: false }, { active: true }, 'Speculative', bind, 'the shard is in mode Paused'],
     ['the mode, once the machine is there', { active: false }, { active: true }, 'Idle', bind, 'the shard is in mode Paused'],
     ['an absent operator', { connected: false }, { connected: true }, 'Idle', bind, 'cluster east is not connected'],
-    ['a cluster that has not reported', { reported: false }, { reported: true }, 'Speculative', bind, 'cluster east has not said yet what it needs'],
     ['the Lease, for what a person wants', { leaseProven: false }, { leaseProven: true }, 'Idle', { ...release, byPerson: true } as MachineIntent, 'the shard cannot prove at present that it holds its Lease'],
   ])('says why until it is: %s', async (_name, before, after, state, intent, words) => {
     const t = setUp();

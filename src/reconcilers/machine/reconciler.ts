@@ -223,8 +223,8 @@ export class MachineReconciler implements Reconciler {
       // Gone with its session: it comes back with the next one, and is no word on what this operator can do.
       const isGone = error instanceof GrpcError && error.code === GrpcCode.UNAVAILABLE;
       if (!isGone) log.warn({ machine: id, cluster, error: words, restMs: clusterRests.failed(cluster) }, 'no bootstrap blob: the machine stays as it is, and nothing is made ready for the cluster for a while');
-      // The machine counts for its demand meanwhile, so somebody has to be told why it does not come.
-      if (inventory.get(id)?.intent === intent) inventory.update(id, { obstacle: words });
+      // The machine counts for its demand meanwhile, so somebody has to be told why it does not come; of a session that is gone it is said by itself.
+      if (!isGone && inventory.get(id)?.intent === intent) inventory.update(id, { obstacle: words });
       if (isGone) throw error;
       return undefined;
     } finally {

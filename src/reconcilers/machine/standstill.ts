@@ -13,12 +13,11 @@ export function standstillOf(step: Step, { intent, seen }: Pick<MachineRecord, '
       return inactive;
     case 'session':
       return `cluster ${cluster} is not connected`;
-    case 'demand':
-      return `cluster ${cluster} has not said yet what it needs`;
     case 'lease':
       return 'the shard cannot prove at present that it holds its Lease';
     case 'hold':
       return 'a person holds it';
+    case 'demand': // that the cluster has not reported yet is what the plan says of it
     case 'provider':
     case 'cooldown':
     case 'doubt':
