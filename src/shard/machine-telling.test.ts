@@ -16,6 +16,7 @@ it('what is decided and not begun is told as that, but what the plan would rathe
   const sentence = 'On its way for demand f of cluster east (priority 1).';
   expect([tellMachine({ why }), tellMachine({ why, standstill }), codeOf(why, { standstill })]).toEqual([sentence, `Decided and not begun, because ${standstill}: ${sentence}`, 'Withheld']);
   const intent = { kind: 'release', reason: '', decidedAt: 0, byPerson: true } as const;
+  expect(tellMachine({ why, intent })).toBe(sentence);
   expect([tellMachine({ why, standstill: 'a person holds it', intent }), codeOf(why, { standstill, intent })]).toEqual([`${sentence} That it is to go, as a person asked, is not begun, because a person holds it.`, 'InFlight']);
   expect(tellMachine({ why, standstill, withheld: 'the shard is in mode Paused' })).toBe(`Planned and not done, because the shard is in mode Paused: ${sentence}`);
 });
