@@ -17,7 +17,7 @@ import type { ProviderGate } from '../../shard/provider/gate.ts';
 import type { Rests } from '../../shard/rests.ts';
 import { STEP_OF, nextStep } from './next-step.ts';
 import type { BindIntent, Step, UnbindIntent } from './next-step.ts';
-import { refusalOf } from './refusal.ts';
+import { refusalOf, silenceOf } from './refusal.ts';
 import { standstillOf } from './standstill.ts';
 
 /** The longest pause between two tries of one call. */
@@ -30,6 +30,8 @@ const DRAIN_REST_MS = 60_000;
 const DRAIN_REST_MAX_MS = 900_000;
 /** A call that brought no answer is repeated once as soon as it was looked at; then after so long, and twice as long each time. */
 const UNANSWERED_RETRY_MS = 200;
+/** A machine that is to come is given up for another one after so many tries without an answer: at once, or after half a minute and more. */
+const UNANSWERED_TRIES = 8;
 /** How long a decision may wait for its Machine object before it is carried out all the same (static stability). */
 const WRITE_AHEAD_MS = 1_000;
 const BLOB_TIMEOUT_MS = 30_000;
@@ -316,13 +318,15 @@ export class MachineReconciler implements Reconciler {
     const attempts = operation?.attempts ?? 1;
     const retryMs = refusal || attempts === 1 ? 0 : this.jittered(Math.min(RETRY_MAX_MS, UNANSWERED_RETRY_MS * 2 ** (attempts - 2)));
     const isAmbiguous = !refusal || (error instanceof ProviderError && error.isAmbiguous);
-    const isHeld = refusal !== undefined && !isFenced && (isAmbiguous || operation?.inDoubtUntil !== undefined);
+    const isBinding = kind === 'Create' || kind === 'Configure';
+    const verdict = refusal ?? (isBinding && attempts >= UNANSWERED_TRIES ? silenceOf(error, kind) : undefined);
+    const isHeld = verdict !== undefined && !isFenced && (isAmbiguous || operation?.inDoubtUntil !== undefined);
     inventory.end(id, {
       error: `${kind.toLowerCase()}: ${message}`, recheck: true, isRefusal: refusal !== undefined,
       ...(retryMs > 0 && { retryAt: clock.now() + retryMs }),
       // Whoever answers with a code that says nothing has answered: to look once is enough.
       ...(!refusal && { inDoubtUntil: Math.max(operation?.inDoubtUntil ?? 0, clock.now() + mayTakeEffectMs) }),
-      ...(isHeld && { held: refusal }),
+      ...(isHeld && { held: verdict }),
     });
     this.deps.onOutcome(kind, error instanceof ProviderError ? outcomeLabel(error.code) : 'other', seconds);
     if (isFenced) {
@@ -332,9 +336,9 @@ export class MachineReconciler implements Reconciler {
       this.deps.onFenced(id, message);
       return done;
     }
-    if (!refusal) throw error;
-    if (!isHeld) return this.refused(id, kind, refusal);
-    this.deps.log.warn({ machine: id, operation: kind, error: message }, 'the provider refused, and a try before brought no answer: the machine is looked at before anything is concluded');
+    if (!verdict) throw error;
+    if (!isHeld) return this.refused(id, kind, verdict);
+    this.deps.log.warn({ machine: id, operation: kind, attempts, error: message }, 'no answer to rely on: the machine is looked at, once no try can take effect any more, before it is given up');
     return this.untilRested(id);
   }
 

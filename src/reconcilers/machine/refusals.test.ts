@@ -52,11 +52,54 @@ describe('an ambiguous failure', () => {
     expect(t.provider.made('create')).toHaveLength(3);
     await t.clock.advance(100);
     expect(t.provider.made('create')).toHaveLength(4);
-    await t.clock.advance(600_000);
-    const tries = t.provider.made('create').length;
-    expect(tries).toBeGreaterThan(20);
-    expect(tries).toBeLessThan(35);
+    await t.clock.advance(11_000);
+    expect(t.provider.made('create')).toHaveLength(7);
     expect(t.inventory.get('m')).toMatchObject({ intent: bind, obstacle: '' });
+  });
+
+  it.each([
+    ['Create', 'Speculative', 'create'],
+    ['Configure', 'Idle', 'configure'],
+  ] as const)('of a %s ends the decision after eight tries, once none can take effect any more and a look has found that none has', async (_kind, state, call) => {
+    const t = setUp();
+    for (let i = 0; i < 50; i++) t.provider.next(call, unavailable);
+    const limit = t.clock.monotonic() + 60_000;
+    t.world.pass = () => Promise.resolve({ notAfterMonotonicMs: limit });
+    t.have('m', state, bind);
+    await t.clock.advance(59_999);
+    expect([t.provider.made(call).length, t.inventory.get('m')?.intent?.kind, t.world.refused]).toEqual([8, 'bind', []]);
+    const looks = t.provider.made('get').length;
+    await t.clock.advance(1);
+    expect(t.provider.made('get')).toHaveLength(looks + 1);
+    expect(t.inventory.get('m')).toMatchObject({ intent: undefined, obstacle: `${call}: connection lost`, coolUntil: t.clock.now() + 30_000 });
+    expect(t.world.refused).toEqual([`east fp-1 ${call}: connection lost`]);
+    await t.clock.advance(600_000);
+    expect(t.provider.made(call)).toHaveLength(8);
+  });
+
+  it('of the last of eight tries is no verdict if one of them takes effect by then', async () => {
+    const t = setUp();
+    for (let i = 0; i < 50; i++) t.provider.next('configure', unavailable);
+    const limit = t.clock.monotonic() + 60_000;
+    t.world.pass = () => Promise.resolve({ notAfterMonotonicMs: limit });
+    t.have('m', 'Idle', bind);
+    await t.clock.advance(50_000);
+    t.provider.move('m', 'Configuring', { cluster: 'east' });
+    await t.clock.advance(600_000);
+    expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Configuring' }, intent: { kind: 'bind' }, obstacle: '' });
+    expect(t.world.refused).toEqual([]);
+  });
+
+  it.each([
+    ['Drain', 'Configured', unbind, 'drain'],
+    ['Delete', 'Idle', release, 'delete'],
+  ] as const)('of a %s is never the end of it', async (_kind, state, intent, call) => {
+    const t = setUp();
+    for (let i = 0; i < 50; i++) t.provider.next(call, unavailable);
+    t.have('m', state, intent);
+    await t.clock.advance(600_000);
+    const tries = t.provider.made(call).length;
+    expect([tries > 20, tries < 35, t.inventory.get('m')?.intent?.kind]).toEqual([true, true, intent.kind]);
   });
 
   it('keeps the decision and its error, and backs off while the provider is away', async () => {
