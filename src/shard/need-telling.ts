@@ -10,7 +10,7 @@ export interface NeedTelling {
   readonly reason: UnmetReason | undefined;
   /** In one word: `Satisfied`, the reason, `MachineDoesNotCome`, or `Withheld`. */
   readonly code: UnmetReason | 'Satisfied' | 'Unmet' | 'MachineDoesNotCome' | 'Withheld';
-  /** One sentence. */
+  /** One sentence, and one more for each thing that keeps machines away which an unmet row counts as its own. */
   readonly text: string;
 }
 

@@ -9,8 +9,8 @@ const NEARBY = 4;
 const FEW = 64;
 
 /**
- * Since when each Need has been unmet without a break, or whatever `isUnmet` says of its verdict. Verdicts that are the same objects as in the plan before cost a
- * comparison; only those that changed are looked up.
+ * Since when each Need has been unmet without a break, or whatever `isUnmet` says of its verdict. Verdicts that are the same
+ * objects as in the plan before cost a comparison; only those that changed are looked up.
  */
 export class UnmetLedger {
   readonly spells = new Spells();
