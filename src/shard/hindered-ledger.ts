@@ -8,7 +8,7 @@ import { UnmetLedger } from './unmet-ledger.ts';
 
 /** Since when rows are kept from machines that the plan takes for theirs: by what a plan cannot know, or because nothing is carried out. */
 export class HinderedLedger {
-  /** By `rowKey`, whatever the plan says of the row: it may be met by others for a moment, which do not come either. */
+  /** Also of rows that the plan meets with what it acquires: that has not come, and may not either. */
   private readonly hindered = new Spells();
   private readonly withheld = new UnmetLedger(isMetInPlanAlone);
 
@@ -19,8 +19,9 @@ export class HinderedLedger {
 
   planned({ verdicts, at }: Pick<Plan, 'verdicts' | 'at'>, troubles: Troubles, cycle: number): void {
     this.hindered.turn();
-    for (const key of this.hindered.keys()) if (!troubles.has(key)) this.hindered.end(key);
-    for (const key of troubles.keys()) if (!this.hindered.get(key)) this.hindered.begin(key, { since: at, sinceCycle: cycle });
+    const waiting = troubles.size === 0 ? new Set<string>() : keysOf(verdicts, troubles);
+    for (const key of this.hindered.keys()) if (!waiting.has(key)) this.hindered.end(key);
+    for (const key of waiting) if (!this.hindered.get(key)) this.hindered.begin(key, { since: at, sinceCycle: cycle });
     this.withheld.planned({ verdicts: troubles.withheld === undefined ? [] : verdicts, at }, cycle);
   }
 
@@ -32,3 +33,12 @@ export class HinderedLedger {
   }
 }
 
+/** Of the rows in trouble, those that are asked for and not served. */
+function keysOf(verdicts: readonly NeedVerdict[], troubles: Troubles): Set<string> {
+  const keys = new Set<string>();
+  for (const verdict of verdicts) {
+    const key = rowKey(verdict.need);
+    if (troubles.has(key) && (isHindered(verdict, troubles) || !verdict.satisfied || isMetInPlanAlone(verdict))) keys.add(key);
+  }
+  return keys;
+}

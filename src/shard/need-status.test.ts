@@ -129,10 +129,10 @@ describe('need statuses', () => {
 
   it.each<[string, Partial<NeedVerdict>, boolean, string]>([
     ['one that is being tried with another machine', { inFlight: 1 }, false, 'A machine chosen for it does not come: disk broken.'],
-    ['one whose machines all rest', { satisfied: false, reason: 'NO_MATCHING_SUPPLY', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken.'],
-    ['one that matching machines are too few for', { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken.'],
-    ['a gang whose only place rests', { satisfied: false, reason: 'TOPOLOGY_UNSATISFIABLE', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken.'],
-    ['one whose next domain rests', { satisfied: false, reason: 'SPREAD_UNSATISFIABLE', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken.'],
+    ['one whose machines all rest', { satisfied: false, reason: 'NO_MATCHING_SUPPLY', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken. Lacks cpu 1.'],
+    ['one that matching machines are too few for', { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken. Lacks cpu 1.'],
+    ['a gang whose only place rests', { satisfied: false, reason: 'TOPOLOGY_UNSATISFIABLE', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken. Lacks cpu 1.'],
+    ['one whose next domain rests', { satisfied: false, reason: 'SPREAD_UNSATISFIABLE', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken. Lacks cpu 1.'],
     ['one that lacks for another reason', { satisfied: false, reason: 'NO_SESSION', deficit: amounts({ cpu: 1 }) }, false, 'Lacks cpu 1: the cluster is not connected.'],
     ['one that has all it needs', { inFlight: 0 }, true, ''],
   ])('say the provider’s own words of a row that was refused machines: %s', async (_name, fields, satisfied, text) => {

@@ -19,11 +19,18 @@ const NO_TROUBLE: Troubles = new Map<string, RowTrouble>();
 /** Pure. `troubles` by `rowKey`. A row is not satisfied by a machine that cannot come (spec: engine 20). */
 export function tellNeed(verdict: NeedVerdict, troubles = NO_TROUBLE): NeedTelling {
   const trouble = troubleOf(verdict, troubles);
-  if (trouble) return { satisfied: false, reason: undefined, code: 'MachineDoesNotCome', text: sentence(trouble) };
+  if (trouble) return { satisfied: false, reason: undefined, code: 'MachineDoesNotCome', text: [sentence(trouble), ...whatLacks(verdict, troubles)].join(' ') };
   if (isWithheld(verdict, troubles)) return { satisfied: false, reason: undefined, code: 'Withheld', text: `Machines could serve it, and none is taken: ${troubles.withheld ?? ''}.` };
   const { satisfied, reason } = verdict;
   if (satisfied) return { satisfied, reason, code: 'Satisfied', text: explainNeed(verdict) };
   return { satisfied, reason, code: reason ?? 'Unmet', text: [explainNeed(verdict, troubles.withheld), ...alsoLacking(verdict, troubles)].join(' ') };
+}
+
+/** Beside a trouble: a plan's reason is none where machines rest that it cannot tell from such as are not there. */
+function* whatLacks({ reason: _reason, ...verdict }: NeedVerdict, troubles: Troubles): Iterable<string> {
+  if (verdict.satisfied) return;
+  yield explainNeed(verdict);
+  yield* notTaken(verdict, troubles);
 }
 
 /** Whether what is told of the row depends on more than the plan. Cheap: there may be very many rows. */
@@ -61,9 +68,13 @@ function acquires({ bootstraps, provisions }: NeedVerdict): boolean {
 
 /** What an unmet row lacks beyond what its verdict says, because machines count as its own that do not come. */
 function* alsoLacking(verdict: NeedVerdict, troubles: Troubles): Iterable<string> {
-  if (troubles.withheld !== undefined && acquires(verdict)) yield `Nor is anything taken that could serve it: ${troubles.withheld}.`;
+  yield* notTaken(verdict, troubles);
   const trouble = presentTrouble(verdict, troubles);
   if (trouble) yield `Nor does a machine come that was chosen for it: ${trouble.words}.`;
+}
+
+function* notTaken(verdict: NeedVerdict, { withheld }: Troubles): Iterable<string> {
+  if (withheld !== undefined && acquires(verdict)) yield `Nor is anything taken that could serve it: ${withheld}.`;
 }
 
 /** What keeps machines away that count as the row's. */

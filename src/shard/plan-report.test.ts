@@ -116,6 +116,21 @@ describe('the views of needs', () => {
     expect(order.map(since)).toEqual([10, 10, 10, 10, 10, 10, 10, undefined, 90, 90, undefined, 120, 120, 120, undefined, 160, 160, 160]);
   });
 
+  it('do not count what is remembered of a row while it is served, or not asked for', () => {
+    const t = setUp();
+    const row = need();
+    const remembered = { words: 'out of stock', isPresent: false, wasRefused: true, onTheWay: 0 };
+    t.troubles.set(rowKey(row), remembered);
+    const lacking = verdict(row, { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 1 }) });
+    const plans = [[lacking], [verdict(row, { bootstraps: 1 })], [verdict(row, { inFlight: 1 })], [verdict(row)], [lacking], [], [lacking]];
+    const since = plans.map((verdicts, i) => {
+      t.report.planned(plan(verdicts, { at: (i + 1) * 10 }), facts(i + 1));
+      return verdicts[0] && t.report.unmetSince(verdicts[0], t.troubles);
+    });
+    // Another one that is tried meanwhile has not come yet.
+    expect(since).toEqual([10, undefined, 10, undefined, 50, undefined, 70]);
+  });
+
   it('are empty before the first plan, then those of the last', () => {
     const { report } = setUp();
     expect(report.needViews()).toMatchObject({ cycle: 0, verdicts: [] });

@@ -4,7 +4,7 @@ import { unitClass } from '../../api/profile.ts';
 import { parseResources } from '../../api/resource-vector.ts';
 import type { NeedView } from '../../api/gen/bigfleet/v1alpha1/shardread.ts';
 import { ShardViewService } from '../../api/gen/bigfleet/v1alpha1/view.ts';
-import type { MachineView } from '../../api/gen/bigfleet/v1alpha1/view.ts';
+import type { MachineView, NeedExplanation } from '../../api/gen/bigfleet/v1alpha1/view.ts';
 import { capacityRequestName } from '../../api/names.ts';
 import { CapacityRequestResource, NodeResource, PodResource } from '../../api/resources.ts';
 import type { CapacityRequest, Node, Pod } from '../../api/types.ts';
@@ -31,6 +31,7 @@ interface Link {
 interface Verdict {
   readonly need: NeedView;
   readonly sentence: string;
+  readonly explained?: NeedExplanation;
 }
 
 /** Throws if there is no such Pod, or if the shard or the API server cannot be reached. */
@@ -59,7 +60,7 @@ export async function chainOf(pod: Pod, client: KubeClient, peer: Peer, cluster:
   const verdicts = await verdictsOf(pod, client, peer, cluster ?? machine?.clusterId, timeoutMs, links, options);
   const order: readonly Link['link'][] = ['pod', 'request', 'row', 'verdict', 'node', 'machine'];
   const chain = links.sort((a, b) => order.indexOf(a.link) - order.indexOf(b.link));
-  const details = [...verdicts.map(({ need, sentence }) => needText(need, sentence)), ...(machine ? [machineText(machine)] : [])];
+  const details = [...verdicts.map(({ need, sentence, explained }) => needText(need, sentence, explained && { ...explained, machines: [], ahead: [] })), ...(machine ? [machineText(machine)] : [])];
   return {
     text: [block(title, chain.map(({ link, found, text }) => [link, found ? text : `MISSING: ${text}`])), ...details].join('\n\n'),
     json: {
@@ -110,7 +111,7 @@ async function verdictsOf(pod: Pod, client: KubeClient, peer: Peer, cluster: str
   const verdicts: Verdict[] = [];
   for (const need of needs) {
     const explained = await unlessUnknown(explainRow(peer, need, timeoutMs));
-    verdicts.push({ need: explained?.need ?? need, sentence: explained?.why?.text ?? need.reasonText });
+    verdicts.push({ need: explained?.need ?? need, sentence: explained?.why?.text ?? need.reasonText, ...(explained && { explained }) });
   }
   const hint = needs.length > 1 ? ` (one of ${String(needs.length)} clusters that ask for just this; --cluster says which)` : '';
   links.push({ link: 'verdict', found: true, text: verdicts.map(({ need, sentence }) => `cluster ${need.clusterId}: ${sentence}`).join(' · ') + hint });

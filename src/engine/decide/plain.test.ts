@@ -253,10 +253,19 @@ describe('limits (D12)', () => {
     ['leave idle machines alone: they cost money already', { machines: [machine('i', 'Idle'), bought('a')], needs: [need({ units: 2 })], policy: policy({ limits: { machines: 1 } }) }, ['Bootstrap i c1']],
     ['serve the highest precedence first', { machines: [bought('a'), bought('b')], needs: [need(), need({ cluster: 'c2', priority: 500 })], policy: policy({ limits: { machines: 1 } }) }, ['Provision a c2']],
     ['do not let a lower Need eat the money a higher one waits for', {
-      machines: [{ ...bought('dear', 9 * DOLLAR), zone: 'zb' }, bought('cheap')],
+      machines: [{ ...bought('dear', 5 * DOLLAR), zone: 'zb' }, bought('cheap'), machine('x', 'Failed', { hasHost: true, priceMicroUsdPerHour: DOLLAR })],
       needs: [need({ priority: 500, requirements: [requirement(ZONE_KEY, 'In', 'zb')] }), need({ requirements: [requirement(ZONE_KEY, 'In', 'za')] })],
       policy: policy({ limits: { microUsdPerHour: 5 * DOLLAR } }),
     }, []],
+    ['keep no money for what costs more than all of it: no waiting affords that', {
+      machines: [{ ...bought('dear', 5 * DOLLAR + 1), zone: 'zb' }, bought('cheap')],
+      needs: [need({ priority: 500, requirements: [requirement(ZONE_KEY, 'In', 'zb')] }), need({ requirements: [requirement(ZONE_KEY, 'In', 'za')] })],
+      policy: policy({ limits: { microUsdPerHour: 5 * DOLLAR } }),
+    }, ['Provision cheap c1']],
+    ['let a Need buy what fits where its first choice never does', {
+      machines: [{ ...bought('dear', 2 * DOLLAR), capacityType: 'OnDemand' }, { ...bought('cheap'), capacityType: 'Spot', interruptionProbability: 0.9 }],
+      needs: [need({ interruptionBucket: 3 })], policy: policy({ limits: { microUsdPerHour: 1.5 * DOLLAR } }),
+    }, ['Provision cheap c1']],
   ])('%s', (_, spec, expected) => {
     const result = plan(spec);
     expect(actionsOf(result)).toEqual(expected);
@@ -267,7 +276,7 @@ describe('limits (D12)', () => {
     const high = need({ priority: 500, requirements: [requirement(ZONE_KEY, 'In', 'zb')] });
     const low = need({ cluster: 'c3', priority: 5, units: 2 });
     const victim = machine('victim', 'Configured', { cluster: 'c3', zone: 'zb' });
-    const machines = [{ ...bought('dear', 9 * DOLLAR), zone: 'zb' }, bought('cheap'), victim];
+    const machines = [{ ...bought('dear', 5 * DOLLAR), zone: 'zb' }, bought('cheap'), victim, machine('x', 'Failed', { hasHost: true, priceMicroUsdPerHour: DOLLAR })];
     const limits = policy({ limits: { microUsdPerHour: 5 * DOLLAR } });
     expect(actionsOf(plan({ machines, needs: [high, need({ cluster: 'c2' }), low], policy: limits }))).toEqual(['Provision cheap c2', 'Preempt victim c3']);
     // It lacks one more: the money is kept for it.
@@ -275,6 +284,6 @@ describe('limits (D12)', () => {
     // Whoever comes later does not open what was closed before.
     const after = need({ cluster: 'c2', priority: 400, requirements: [requirement(ZONE_KEY, 'In', 'zb')] });
     const lacking = need({ priority: 600, requirements: [requirement(ZONE_KEY, 'In', 'zc')] });
-    expect(actionsOf(plan({ machines: [...machines, { ...bought('far', 8 * DOLLAR), zone: 'zc' }], needs: [lacking, after, low, need({ cluster: 'c2' })], policy: limits }))).toEqual(['Preempt victim c3']);
+    expect(actionsOf(plan({ machines: [...machines, { ...bought('far', 5 * DOLLAR), zone: 'zc' }], needs: [lacking, after, low, need({ cluster: 'c2' })], policy: limits }))).toEqual(['Preempt victim c3']);
   });
 });

@@ -5,18 +5,20 @@ import type { Policy } from '../types.ts';
 export class Room {
   #machines: number;
   #microUsdPerHour: number;
+  readonly #mostMicroUsdPerHour: number;
   isClosed = false;
 
   constructor(inventory: Inventory, limits: Policy['limits']) {
     const { paid, promisedPurchases } = inventory;
     this.#machines = (limits.machines ?? Infinity) - paid.machines - promisedPurchases.machines;
-    this.#microUsdPerHour = (limits.microUsdPerHour ?? Infinity) - paid.microUsdPerHour - promisedPurchases.microUsdPerHour;
+    this.#mostMicroUsdPerHour = limits.microUsdPerHour ?? Infinity;
+    this.#microUsdPerHour = this.#mostMicroUsdPerHour - paid.microUsdPerHour - promisedPurchases.microUsdPerHour;
   }
 
   /**
    * Books up to `wanted` machines of one price; returns how many there was room for. The first that does not fit closes
    * the room for the rest of the plan, unless its Need gets elsewhere what it lacks: else a lower Need's cheaper machine would
-   * eat, plan after plan, the money that the higher one waits for.
+   * eat, plan after plan, the money that the higher one waits for. What costs more than the whole limit waits for none.
    */
   book(priceMicroUsdPerHour: number, wanted: number): number {
     if (this.isClosed) return 0;
@@ -24,7 +26,7 @@ export class Room {
     const n = Math.max(0, Math.min(wanted, this.#machines, affordable));
     this.#machines -= n;
     this.#microUsdPerHour -= n * priceMicroUsdPerHour;
-    if (n < wanted) this.isClosed = true;
+    if (n < wanted && priceMicroUsdPerHour <= this.#mostMicroUsdPerHour) this.isClosed = true;
     return n;
   }
 

@@ -30,7 +30,7 @@ const DRAIN_REST_MS = 60_000;
 const DRAIN_REST_MAX_MS = 900_000;
 /** A call that brought no answer is repeated once as soon as it was looked at; then after so long, and twice as long each time. */
 const UNANSWERED_RETRY_MS = 200;
-/** A machine that is to come is given up for another one after so many tries without an answer: at once, or after half a minute and more. */
+/** What was decided of a machine is given up, for another one, after so many tries without an answer: the last comes after half a minute at least. */
 const UNANSWERED_TRIES = 8;
 /** How long a decision may wait for its Machine object before it is carried out all the same (static stability). */
 const WRITE_AHEAD_MS = 1_000;
@@ -75,8 +75,8 @@ export interface MachineReconcilerDeps {
   readonly onBindRefused: (machine: MachineRecord, operation: OperationKind, refusal: Pick<Refusal, 'code' | 'words' | 'kind'>) => void;
   /** A call was answered, whatever the answer. */
   readonly onAnswered: (operation: CallKind) => void;
-  /** A call brought no answer: not in time, or, `isQuick`, none at all; the machine is as it was then. */
-  readonly onUnanswered: (machine: MachineRecord, operation: CallKind, failure: { readonly words: string; readonly isQuick: boolean }) => void;
+  /** A call brought no answer in time; the machine is as it was then. */
+  readonly onUnanswered: (machine: MachineRecord, operation: CallKind, words: string) => void;
   /** A definite no. */
   readonly onFailureClass: (operation: OperationKind, kind: FailureClass) => void;
   /** The provider refused a drain for good, or too often: the machine serves on. */
@@ -318,8 +318,7 @@ export class MachineReconciler implements Reconciler {
     const attempts = operation?.attempts ?? 1;
     const retryMs = refusal || attempts === 1 ? 0 : this.jittered(Math.min(RETRY_MAX_MS, UNANSWERED_RETRY_MS * 2 ** (attempts - 2)));
     const isAmbiguous = !refusal || (error instanceof ProviderError && error.isAmbiguous);
-    const isBinding = kind === 'Create' || kind === 'Configure';
-    const verdict = refusal ?? (isBinding && attempts >= UNANSWERED_TRIES ? silenceOf(error, kind) : undefined);
+    const verdict = refusal ?? (attempts >= UNANSWERED_TRIES ? silenceOf(error, kind) : undefined);
     const isHeld = verdict !== undefined && !isFenced && (isAmbiguous || operation?.inDoubtUntil !== undefined);
     inventory.end(id, {
       error: `${kind.toLowerCase()}: ${message}`, recheck: true, isRefusal: refusal !== undefined,
@@ -371,7 +370,7 @@ export class MachineReconciler implements Reconciler {
     if (!(error instanceof ProviderError)) return;
     if (!error.isAmbiguous) return this.deps.onAnswered(kind);
     const machine = this.deps.inventory.get(id);
-    if (machine) this.deps.onUnanswered(machine, kind, { words: `${kind.toLowerCase()}: ${error.message}`, isQuick: error.code !== 'Deadline' });
+    if (error.code === 'Deadline' && machine) this.deps.onUnanswered(machine, kind, `${kind.toLowerCase()}: ${error.message}`);
   }
 
   /** Nothing is wrong with the machine or with what was decided: all calls of this provider slow down, and this one is made again. */

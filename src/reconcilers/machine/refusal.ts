@@ -3,10 +3,10 @@ import { ProviderError } from '../../provider/client.ts';
 import { failureClass } from '../../provider/failure-class.ts';
 import type { OperationKind, Refusal } from '../../shard/record.ts';
 
-/** What no answer comes to, time and again, for a machine that another one can stand in for. Undefined: it never came to a call. */
+/** What no answer comes to, time and again: no later try is needed for that. Undefined: it never came to a call. */
 export function silenceOf(error: unknown, kind: OperationKind): Refusal | undefined {
   if (!(error instanceof ProviderError)) return undefined;
-  return { kind: 'Unknown', code: error.code, words: `${kind.toLowerCase()}: ${error.message}`, isFinal: false, isGone: false, isOfRequest: false };
+  return { kind: 'Unknown', code: error.code, words: `${kind.toLowerCase()}: ${error.message}`, isFinal: true, isGone: false, isOfRequest: false };
 }
 
 /** Undefined: no answer came, or none to rely on. What happened has to be looked at, and then it is tried again. */

@@ -58,6 +58,7 @@ export function createActuation(room: ProviderRoom, { metrics, runtimeMetrics, r
     clusterRests: setbacks.clusterRests,
     onFenced: (machineId, message) => {
       room.fenced = `machine ${machineId}: ${message}`;
+      room.notBegun(machineId); // one of several that were under way: the others were withdrawn when the first was refused
       log.error({ machine: machineId, error: message }, 'fenced: a provider has seen a newer epoch than ours; this shard acts there no more');
       void inTurns(shard.inventory.withIntent(), ({ seen, provider }) => {
         if (provider === room.name) reconciler.remark(seen.id);
@@ -68,8 +69,8 @@ export function createActuation(room: ProviderRoom, { metrics, runtimeMetrics, r
       refusals.refused(machine, refusal, restMs);
     },
     onAnswered: (kind) => room.answered(kind),
-    onUnanswered: (machine, kind, { words, isQuick }) => {
-      const restMs = room.unanswered(machine.seen.id, kind, words, isQuick);
+    onUnanswered: (machine, kind, words) => {
+      const restMs = room.unanswered(machine.seen.id, kind, words);
       if (restMs > 0 && machine.intent?.kind === 'bind') refusals.refused(machine, { code: 'Unanswered', words }, restMs);
     },
     onFailureClass: (kind, failure) => metrics.providerFailures.inc({ provider: room.name, kind, class: failure }),

@@ -53,6 +53,8 @@ export interface RoomOptions {
   readonly isOnly: () => boolean;
   /** Whether it can be relied on may have changed. */
   readonly onReliance: () => void;
+  /** The provider has refused this shard, and what was decided about the machine has not begun. */
+  readonly onNotBegun: (machineId: string) => void;
   readonly onRejected: (reason: string) => void;
   /** The object describes a machine that no List names any more. */
   readonly onOrphan: (machineId: string) => void;
@@ -82,8 +84,6 @@ export class ProviderRoom {
   private isTrusted = false;
   /** Monotonic. */
   private trustedSince = 0;
-  /** After which List a call of the kind that brought no answer at all was counted last. */
-  private readonly countedAt = new Map<CallKind, number>();
   private fence = '';
   private boundBefore = 0;
   private wereObjects = false;
@@ -172,22 +172,22 @@ export class ProviderRoom {
   }
 
   /**
-   * A call of the kind brought no answer. Where that goes on, one at a time is tried, and what needs such calls is not to be
-   * had meanwhile. For how many milliseconds; 0 = it may be that one call. `isQuick`: nobody had to wait for that; many such
-   * calls may fail while the provider starts anew, so they count once for each List that it answers.
+   * A call of the kind brought no answer in time. Where that goes on, one at a time is tried, and what needs such calls is not to be
+   * had meanwhile. For how many milliseconds; 0 = it may be that one call.
    */
-  unanswered(machineId: string, kind: CallKind, words: string, isQuick: boolean): number {
+  unanswered(machineId: string, kind: CallKind, words: string): number {
     // Begun while it did not list either: that it was away is known by its List, and over with it.
-    if (!this.isTrusted || this.options.clock.monotonic() - (isQuick ? 0 : this.deadlineMs(kind)) < this.trustedSince) return 0;
-    const { lastListAt } = this.poller.status;
-    if (isQuick && this.countedAt.get(kind) === lastListAt) return 0;
-    if (isQuick) this.countedAt.set(kind, lastListAt);
+    if (!this.isTrusted || this.options.clock.monotonic() - this.deadlineMs(kind) < this.trustedSince) return 0;
     const isNew = !this.gate.silent.some((one) => one.kind === kind);
     const restMs = this.gate.unanswered(kind, words);
     if (restMs === 0) return 0;
     if (isNew) this.log.error({ call: kind, error: words, restMs }, 'the provider lists its machines and does not answer these calls: one at a time is tried now and then');
     if (kind === 'Create' || kind === 'Configure') this.setbacks.offers.unanswered(kind, machineId, restMs, restMs + 2 * this.deadlineMs(kind));
     return restMs;
+  }
+
+  notBegun(machineId: string): void {
+    this.options.onNotBegun(machineId);
   }
 
   /** A call of the kind was answered, whatever the answer. */

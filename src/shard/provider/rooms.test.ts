@@ -44,7 +44,7 @@ function setUp(...names: string[]) {
   const machineObjects = new Map<string, Machine>();
   const orphans: string[] = [];
   const told = { reliance: 0, trusted: 0 };
-  const t = { wereAllObjects: false };
+  const t = { wereAllObjects: false, concurrency: 1 };
   const errors: object[] = [];
   const warnings: object[] = [];
   const refusals = new BindRefusals(clock, new SourceRows());
@@ -59,12 +59,12 @@ function setUp(...names: string[]) {
     room: {
       client: new FakeKube(), namespace: 'fleet', shardId: 'shard-0', epoch: () => 1n, clock, random: () => 0.5, log: { ...silentLog, error: (fields) => errors.push(fields), warn: (fields) => warnings.push(fields) }, inventory,
       dial: ({ address }) => providers.get(address().split(':')[0]!)!,
-      objects: storeOf(objects), machineObjects: storeOf(machineObjects), pollMs: undefined, wereAllObjects: () => t.wereAllObjects, concurrency: () => 1,
+      objects: storeOf(objects), machineObjects: storeOf(machineObjects), pollMs: undefined, wereAllObjects: () => t.wereAllObjects, concurrency: () => t.concurrency,
       isForeign: () => false, onRejected: () => undefined, onOrphan: (id) => orphans.push(id), signal: new AbortController().signal,
     },
     actuation: {
       inventory, clock, random: () => 0.5, metrics: createShardMetrics(registry), runtimeMetrics: createRuntimeMetrics(registry), refusals,
-      inactive: () => '', isLeaseProven: () => true, pass: () => Promise.resolve({ notAfterMonotonicMs: 1e9 }), goesOut: () => () => undefined, isConnected: () => true, hasReported: () => true,
+      inactive: () => '', isLeaseProven: () => true, pass: () => Promise.resolve({ notAfterMonotonicMs: clock.monotonic() + 10_000 }), goesOut: () => () => undefined, isConnected: () => true, hasReported: () => true,
       requestBlob: () => Promise.resolve({ userData: new Uint8Array([1]), expiresAt: undefined }), sendReclaim: () => true, requirementsOf: () => [], written: () => Promise.resolve(),
     },
     onReliance: () => told.reliance++,
@@ -241,13 +241,13 @@ describe('what one provider has gone wrong with', () => {
     for (let i = 0; i < 7; i++) t.of('a').next('list', away);
     const silent = () => t.rooms.named('a')!.facts().silent;
     const words = 'drain: gave up';
-    for (let i = 0; i < 10; i++) t.rooms.named('a')!.unanswered('a-0', 'Drain', words, false); // of calls begun before it was first listed
+    for (let i = 0; i < 10; i++) t.rooms.named('a')!.unanswered('a-0', 'Drain', words); // of calls begun before it was first listed
     expect(silent()).toEqual([]);
     await t.clock.advance(20_000);
-    for (let i = 0; i < 10; i++) t.rooms.named('a')!.unanswered('a-0', 'Drain', words, false);
+    for (let i = 0; i < 10; i++) t.rooms.named('a')!.unanswered('a-0', 'Drain', words);
     expect(silent()).toEqual([]);
     await t.clock.advance(130_000);
-    for (let i = 0; i < 10; i++) t.rooms.named('a')!.unanswered('a-0', 'Drain', words, false);
+    for (let i = 0; i < 10; i++) t.rooms.named('a')!.unanswered('a-0', 'Drain', words);
     expect(silent()).toHaveLength(1);
     for (let i = 0; i < 6; i++) t.of('a').next('list', away);
     await t.clock.advance(60_000);
@@ -277,23 +277,32 @@ describe('what one provider has gone wrong with', () => {
     expect([...t.inventory.all()].filter(({ coolUntil }) => coolUntil > t.clock.now())).toEqual([]);
   });
 
-  it('is that it says at once that it can make nothing, time and again while it lists: what was meant for it is decided anew', async () => {
+  it('is that it takes the shard for an older one: of several calls that were under way none is waited for', async () => {
     const t = setUp('a', 'b');
-    for (let i = 0; i < 20; i++) t.of('a').set(seen(`a-${String(i).padStart(2, '0')}`, 'Speculative'));
-    t.of('a').set(seen('a-host', 'Idle'));
+    t.earlier.concurrency = 4;
+    for (let i = 0; i < 4; i++) t.of('a').set(seen(`a-${i}`, 'Idle'));
     await t.start();
-    for (let i = 0; i < 2_000; i++) for (const call of ['create', 'configure'] as const) t.of('a').next(call, () => new ProviderError('Unavailable', 'the disk is full'));
-    for (let i = 0; i < 20; i++) t.inventory.setIntent(`a-${String(i).padStart(2, '0')}`, bind);
-    t.inventory.setIntent('a-host', bind);
+    for (let i = 0; i < 4; i++) t.of('a').next('configure', () => new Promise((_, reject) => t.clock.after(10 + i * 50, () => reject(new ProviderError('Fenced', 'a newer epoch was seen')))));
+    for (let i = 0; i < 4; i++) t.inventory.setIntent(`a-${i}`, bind);
     await t.clock.advance(1_000);
-    const silent = () => t.rooms.named('a')!.facts().silent?.map(({ kind }) => kind).sort();
-    // It may be starting anew: one List says nothing.
-    expect([silent(), t.inventory.get('a-00')?.intent?.kind]).toEqual([[], 'bind']);
-    await t.clock.advance(120_000);
-    expect(silent()).toEqual(['Configure', 'Create']);
-    expect([...t.inventory.all()].filter(({ seen: { state }, intent }) => state === 'Speculative' && intent).length).toBeLessThanOrEqual(1);
-    // What a Configure was sent to is promised until it has come to nothing for sure.
-    expect(t.inventory.get('a-host')?.intent?.kind).toBe('bind');
+    expect([t.of('a').made('configure').length, [...t.rooms.setAside], [...t.inventory.all()].filter(({ intent }) => intent).length]).toEqual([4, ['a'], 0]);
+  });
+
+  it('is one offer that it stumbles over: after eight tries of three slots it rests, and others of that provider are as good as before', async () => {
+    const t = setUp('a', 'b');
+    for (let i = 0; i < 9; i++) t.of('a').set(seen(`a-${i}`, 'Speculative', { instanceType: i < 6 ? 'bad' : 'good' }));
+    await t.start();
+    for (let i = 0; i < 24; i++) t.of('a').next('create', () => new ProviderError('Unavailable', 'key error'));
+    for (const i of [0, 1, 2]) t.inventory.setIntent(`a-${i}`, bind);
+    await t.clock.advance(50_000);
+    expect(t.of('a').made('create')).toHaveLength(24);
+    const { silent } = t.rooms.named('a')!.facts();
+    const resting = (at: number): boolean[] => [...t.inventory.all()].filter(({ seen: { id } }) => id.startsWith('a-')).map(({ intent, coolUntil }) => intent !== undefined || coolUntil > at);
+    expect([silent, t.rooms.named('a')!.setbacks.offers.list().map(({ offer }) => offer.split('/')[0])]).toEqual([[], ['bad']]);
+    expect(resting(t.clock.now())).toEqual([true, true, true, true, true, true, false, false, false]);
+    t.inventory.setIntent('a-8', bind);
+    await t.clock.advance(100);
+    expect(t.inventory.get('a-8')?.seen.state).toBe('Creating');
   });
 
   it('is that it is asked too much, as a machine of it says that failed: nothing new is sent there for a moment; the offer is as good as before', async () => {

@@ -11,7 +11,7 @@ import { ProviderRoom } from './room.ts';
 import type { RoomOptions } from './room.ts';
 
 export interface RoomsOptions {
-  readonly room: Omit<RoomOptions, 'isOnly' | 'onReliance'>;
+  readonly room: Omit<RoomOptions, 'isOnly' | 'onReliance' | 'onNotBegun'>;
   readonly actuation: ActuationOptions;
   /** Once one provider has listed, the others are waited for so long before the first plan; 15 s if absent. */
   readonly patienceMs?: number;
@@ -182,7 +182,7 @@ export class ProviderRooms {
   }
 
   private open(object: CapacityProvider, label: string): ProviderRoom {
-    const room = new ProviderRoom(object, { ...this.options.room, isOnly: () => this.size === 1, onReliance: () => this.judge() });
+    const room: ProviderRoom = new ProviderRoom(object, { ...this.options.room, isOnly: () => this.size === 1, onReliance: () => this.judge(), onNotBegun: (machineId) => this.withdraw(machineId, room) });
     const actuation = createActuation(room, this.options.actuation, label);
     this.byName.set(room.name, { room, actuation });
     this.suppliers.add(...room.supply);
@@ -225,6 +225,7 @@ export class ProviderRooms {
     this.options.onReliance();
   }
 
+  /** The same of one machine: what was under way may turn out later not to have begun. */
   private withdraw(machineId: string, room: ProviderRoom): void {
     const machine = room.holdings.get(machineId);
     if (!machine || !this.aside.has(room.name)) return;

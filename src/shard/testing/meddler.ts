@@ -5,8 +5,8 @@ import type { CapacityProviderServer, MachineList } from '../../api/gen/bigfleet
 import { GrpcCode, GrpcError, Peer, listen, shutdown } from '../../api/grpc.ts';
 import type { UnaryMethod } from '../../api/grpc.ts';
 
-/** What becomes of calls: they go through; nothing is ever answered; nothing but List and Get is; an error at once; the same of all but List and Get; a List that names nothing. */
-export type Meddling = 'none' | 'silence' | 'mute' | 'unavailable' | 'unable' | 'empty List' | 'fencing';
+/** What becomes of calls: they go through; nothing is ever answered; nothing but List and Get is; an error at once; a List that names nothing. */
+export type Meddling = 'none' | 'silence' | 'mute' | 'unavailable' | 'empty List' | 'fencing';
 
 /** Stands before a provider, on a socket of its own, and passes calls on, or does not. */
 export class Meddler {
@@ -39,7 +39,7 @@ export class Meddler {
       const { meddling } = this;
       const isMutation = name !== 'list' && name !== 'get';
       if (meddling === 'silence' || (meddling === 'mute' && isMutation)) return;
-      if (meddling === 'unavailable' || (meddling === 'unable' && isMutation)) return callback({ code: GrpcCode.UNAVAILABLE, details: 'out of order' });
+      if (meddling === 'unavailable') return callback({ code: GrpcCode.UNAVAILABLE, details: 'out of order' });
       if (meddling === 'fencing' && isMutation) return callback({ code: GrpcCode.FAILED_PRECONDITION, details: 'a newer epoch was seen' });
       const onMetadata = (metadata: Metadata): void => call.sendMetadata(metadata);
       this.peer.unary(method, call.request, { metadata: call.metadata, timeoutMs: 10_000, onMetadata }).then(

@@ -78,7 +78,7 @@ export function setUp(options: { concurrency?: number } = {}) {
       world.refused.push(intent?.kind === 'bind' ? `${intent.to.cluster} ${intent.to.fingerprint} ${words}` : words);
     },
     onAnswered: (kind) => { gate.heard(kind); },
-    onUnanswered: (_machine, kind, { words, isQuick }) => { if (!isQuick) gate.unanswered(kind, words); },
+    onUnanswered: (_machine, kind, words) => { gate.unanswered(kind, words); },
     onDrainGivenUp: (code) => world.givenUp.push(code),
     onOutcome: (kind, outcome) => world.outcomes.push(`${kind} ${outcome}`),
   });
