@@ -105,7 +105,8 @@ export const kubectlAnswers: Promised = {
         return Promise.resolve();
       });
       const idle = column(await get(hub, 'machines'), 'STATE');
-      expect(idle.every((state) => state === 'Idle'), `machines at the end: ${idle.join()}`);
+      // The time that one is held for may be over just now.
+      expect(idle.includes('Idle') && idle.every((state) => state === 'Idle' || state === 'Deleting'), `machines at the end: ${idle.join()}`);
       up.signal('SIGINT');
       const { code } = await up.within(30);
       expect(code === 0, `Ctrl-C ended it with exit code ${String(code)}`);
