@@ -1,7 +1,7 @@
 import type { NeedVerdict, Plan } from '../engine/types.ts';
 import { isHindered, isMetInPlanAlone } from './need-telling.ts';
 import type { Troubles } from './row-troubles.ts';
-import { rowKey } from './source-rows.ts';
+import { keyOf } from './source-rows.ts';
 import { Spells } from './spells.ts';
 import type { UnmetSpell } from './spells.ts';
 import { UnmetLedger } from './unmet-ledger.ts';
@@ -28,7 +28,7 @@ export class HinderedLedger {
   /** Undefined: nothing hinders it, or no plan was made since something does. */
   of(verdict: NeedVerdict, troubles: Troubles): UnmetSpell | undefined {
     if (!isHindered(verdict, troubles)) return undefined;
-    const spell = this.hindered.get(rowKey(verdict.need)) ?? this.withheld.of(verdict);
+    const spell = this.hindered.get(keyOf(verdict.need)) ?? this.withheld.of(verdict);
     return spell && verdict.arrival > spell.since ? { ...spell, since: verdict.arrival } : spell;
   }
 }
@@ -37,7 +37,7 @@ export class HinderedLedger {
 function keysOf(verdicts: readonly NeedVerdict[], troubles: Troubles): Set<string> {
   const keys = new Set<string>();
   for (const verdict of verdicts) {
-    const key = rowKey(verdict.need);
+    const key = keyOf(verdict.need);
     if (troubles.has(key) && (isHindered(verdict, troubles) || !verdict.satisfied || isMetInPlanAlone(verdict))) keys.add(key);
   }
   return keys;

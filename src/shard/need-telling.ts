@@ -1,7 +1,7 @@
 import { explainNeed, isPreempting } from '../engine/explain.ts';
 import type { NeedVerdict, Plan, UnmetReason } from '../engine/types.ts';
 import type { RowTrouble, Troubles } from './row-troubles.ts';
-import { rowKey } from './source-rows.ts';
+import { keyOf } from './source-rows.ts';
 
 /** What became of a Need, with what the plan cannot know: the one record that operators, readers and statuses are told. */
 export interface NeedTelling {
@@ -79,7 +79,7 @@ function* notTaken(verdict: NeedVerdict, { withheld }: Troubles): Iterable<strin
 
 /** What keeps machines away that count as the row's. */
 function presentTrouble({ need }: NeedVerdict, troubles: Troubles): RowTrouble | undefined {
-  const trouble = troubles.size === 0 ? undefined : troubles.get(rowKey(need));
+  const trouble = troubles.size === 0 ? undefined : troubles.get(keyOf(need));
   return trouble?.isPresent === true ? trouble : undefined;
 }
 
@@ -90,7 +90,7 @@ function isWithheld(verdict: NeedVerdict, { withheld }: Troubles): boolean {
 /** What keeps the row from what it counts on, or from what it lacks. */
 function troubleOf({ need, satisfied, inFlight, reason }: NeedVerdict, troubles: Troubles): RowTrouble | undefined {
   if (troubles.size === 0) return undefined;
-  const trouble = troubles.get(rowKey(need));
+  const trouble = troubles.get(keyOf(need));
   if (!trouble || (satisfied && trouble.isPresent)) return trouble;
   const isMissed = satisfied ? inFlight > 0 : reason !== undefined && MAY_BE_FOR_REFUSALS.has(reason);
   return isMissed && trouble.wasRefused ? trouble : undefined;

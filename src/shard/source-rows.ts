@@ -5,6 +5,15 @@ export function rowKey({ cluster, fingerprint, group, unitClass }: Pick<Need, 'c
   return JSON.stringify([cluster, fingerprint, group, unitClass]);
 }
 
+const keys = new WeakMap<Need, string>();
+
+/** The same, of a row that is asked about again and again: it stays the same object until its cluster reports another one. */
+export function keyOf(row: Need): string {
+  let key = keys.get(row);
+  if (key === undefined) keys.set(row, (key = rowKey(row)));
+  return key;
+}
+
 /** Names what was planned: a row, or gangs as one. Machines and verdicts of equal keys belong together. */
 export function plannedKey(demand: Pick<ServedDemand, 'cluster' | 'fingerprint' | 'group' | 'unitClass' | 'foldedAs'>): string {
   return demand.foldedAs === undefined ? rowKey(demand) : JSON.stringify([demand.cluster, demand.foldedAs]);

@@ -1,5 +1,5 @@
 import type { Millis, NeedVerdict, Plan } from '../engine/types.ts';
-import { rowKey } from './source-rows.ts';
+import { keyOf } from './source-rows.ts';
 import { Spells } from './spells.ts';
 import type { UnmetSpell } from './spells.ts';
 
@@ -38,12 +38,12 @@ export class UnmetLedger {
   }
 
   of(verdict: NeedVerdict): UnmetSpell | undefined {
-    return this.spells.get(rowKey(verdict.need));
+    return this.spells.get(keyOf(verdict.need));
   }
 
   private note(verdict: NeedVerdict, at: Millis, cycle: number): void {
     if (!this.isUnmet(verdict)) return;
-    const key = rowKey(verdict.need);
+    const key = keyOf(verdict.need);
     this.verdicts.set(key, verdict);
     if (!this.spells.get(key)) this.spells.begin(key, { since: at, sinceCycle: cycle });
   }
