@@ -18,16 +18,26 @@ function setUp() {
   };
   const moves = (id: string, state: MachineState): void => inventory.observe(seen(id, state, state === 'Failed' ? { lastError: 'no network' } : {}), inventory.mark());
   const known = (): string | undefined => refusals.current().get(rowKey(eastRow))?.words;
-  return { clock, inventory, refusals, have, moves, known };
+  const hasOneCome = (): boolean => refusals.current().get(rowKey(eastRow))?.hasOneCome === true;
+  return { clock, inventory, refusals, have, moves, known, hasOneCome };
 }
 
 describe('what a provider said when it refused machines to a row', () => {
-  it('is known while others are tried, and forgotten when one of them comes', () => {
+  it('is known while others are tried; that one has come is known as well, until the next is refused', () => {
     const t = setUp();
     t.refusals.refused({ why: comingFor(eastRow) }, { code: 'INTERNAL', words: 'configure: disk broken' });
     t.have('m', 'Idle');
     t.moves('m', 'Configuring');
-    expect(t.known()).toBe('configure: disk broken');
+    expect([t.known(), t.hasOneCome()]).toEqual(['configure: disk broken', false]);
+    t.moves('m', 'Configured');
+    expect([t.known(), t.hasOneCome()]).toEqual(['configure: disk broken', true]);
+    t.refusals.refused({ why: comingFor(eastRow) }, { code: 'INTERNAL', words: 'again' });
+    expect([t.known(), t.hasOneCome()]).toEqual(['again', false]);
+  });
+
+  it('is nothing that a machine leaves which comes to a row that was refused none', () => {
+    const t = setUp();
+    t.have('m', 'Configuring');
     t.moves('m', 'Configured');
     expect(t.known()).toBeUndefined();
   });

@@ -10,6 +10,8 @@ const FORGET_MS = 90_000;
 export interface Trouble {
   readonly code: string;
   readonly words: string;
+  /** A machine has come to the row since: what it still lacks may be for this, what is on its way is not. */
+  readonly hasOneCome?: true;
 }
 
 /**
@@ -32,11 +34,16 @@ export class BindRefusals {
     for (const row of this.rows.of(why)) this.byRow.set(row, trouble);
   }
 
-  /** Feed it every change: a machine that arrives ends the story of its row, one that fails on its way goes on with it. */
+  /** Feed it every change: a machine that arrives ends the story of what else is on its way, one that fails there goes on with it. */
   observe({ before, after }: InventoryChange): void {
     if (before?.intent?.kind !== 'bind' || !after || before.seen.state === after.seen.state) return;
-    if (after.seen.state === 'Configured') for (const row of this.rows.of(before.why)) this.byRow.delete(row);
+    if (after.seen.state === 'Configured') for (const row of this.rows.of(before.why)) this.hasCome(row);
     if (after.seen.state === 'Failed') this.refused(before, { code: 'Failed', words: after.seen.lastError });
+  }
+
+  private hasCome(row: string): void {
+    const trouble = this.byRow.get(row);
+    if (trouble) this.byRow.set(row, { ...trouble, hasOneCome: true });
   }
 
   /** The latest by row, as `rowKey` has it. */

@@ -142,6 +142,15 @@ describe('need statuses', () => {
     expect(t.sent[0]?.items.map((i) => [i.satisfied, i.reasonText])).toEqual([[satisfied, text], [true, '']]);
   });
 
+  it('say what was refused to a row that lacks machines also when another one has come, and not to one whose others come', async () => {
+    const t = setUp();
+    t.refusals.set(rowKey(small), { code: 'INTERNAL', words: 'out of stock', hasOneCome: true });
+    await t.plan(verdict(small, { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 1 }) }));
+    await t.clock.advance(1_000);
+    await t.plan(verdict(small, { inFlight: 1 }));
+    expect(t.sent.flatMap(({ items }) => items.map((i) => [i.satisfied, i.reasonText]))).toEqual([[false, 'A machine chosen for it does not come: out of stock. Lacks cpu 1.'], [true, '']]);
+  });
+
   it('say what is on the way all the same, in words that stay the same while machines come', async () => {
     const t = setUp();
     t.refusals.set(rowKey(small), { code: 'INTERNAL', words: 'disk broken' });

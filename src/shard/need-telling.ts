@@ -92,7 +92,7 @@ function troubleOf({ need, satisfied, inFlight, reason }: NeedVerdict, troubles:
   if (troubles.size === 0) return undefined;
   const trouble = troubles.get(keyOf(need));
   if (!trouble || (satisfied && trouble.isPresent)) return trouble;
-  const isMissed = satisfied ? inFlight > 0 : reason !== undefined && MAY_BE_FOR_REFUSALS.has(reason);
+  const isMissed = satisfied ? inFlight > 0 && trouble.hasOneCome !== true : reason !== undefined && MAY_BE_FOR_REFUSALS.has(reason);
   return isMissed && trouble.wasRefused ? trouble : undefined;
 }
 

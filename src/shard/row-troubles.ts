@@ -14,6 +14,8 @@ export interface RowTrouble {
   readonly isPresent: boolean;
   /** Machines were refused to it lately; others may be tried now. */
   readonly wasRefused: boolean;
+  /** One has come to it since. */
+  readonly hasOneCome?: true;
   /** Machines that the provider is making ready for the row all the same. */
   readonly onTheWay: number;
 }
@@ -52,7 +54,8 @@ export class RowTroubles {
     for (const [key, trouble] of all) {
       const calm = this.calm(key, trouble);
       said.set(key, calm);
-      troubles.set(key, { words: calm.words, isPresent: present.has(key), wasRefused: past.has(key), onTheWay: onTheWay.get(key) ?? 0 });
+      const hasOneCome = past.get(key)?.hasOneCome === true;
+      troubles.set(key, { words: calm.words, isPresent: present.has(key), wasRefused: past.has(key), onTheWay: onTheWay.get(key) ?? 0, ...(hasOneCome && { hasOneCome }) });
     }
     this.said = said;
     const withheld = this.deps.whyWithheld();
