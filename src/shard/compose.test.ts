@@ -418,7 +418,7 @@ describe('a shard by its composition root', () => {
     east.rollup({ needs: EIGHT_CPUS });
     const said = (): string[] => east.received.flatMap((p) => (p.$case === 'needStatus' ? p.value.items.map((i) => `${i.satisfied} ${i.reasonText}`) : []));
     await eventually('all are refused', () => world.provider.count('Configure') >= 3);
-    await eventually('the operator is told', () => said().at(-1) === 'false A machine chosen for it does not come: configure: disk broken.');
+    await eventually('the operator is told', () => said().at(-1) === 'false A machine chosen for it does not come: configure: disk broken. Lacks cpu 8.');
     world.provider.refusals.clear();
     world.provider.put('m-4', { state: IDLE });
     await eventually('another one comes', isConfigured('m-4'));

@@ -51,7 +51,7 @@ describe('the status of a Shard', () => {
     const verdicts = [verdict(counted, { inFlight: 1 }), { ...unmet(8), need: lacking }, verdict(need({ cluster: 'east', priority: 7 }), { inFlight: 1 })];
     const { shortfalls, needs } = shardStatus(plan(verdicts), facts({ troubles: new Map([[rowKey(counted), trouble], [rowKey(lacking), trouble]]) }));
     const text = 'A machine chosen for it does not come: disk broken.';
-    expect(shortfalls?.map((s) => [s.priority, s.reason, s.message])).toEqual([[9, 'MachineDoesNotCome', text], [8, 'MachineDoesNotCome', text]]);
+    expect(shortfalls?.map((s) => [s.priority, s.reason, s.message])).toEqual([[9, 'MachineDoesNotCome', text], [8, 'MachineDoesNotCome', `${text} Lacks cpu 2.`]]);
     expect(needs).toEqual({ rows: 3, satisfied: 1, unmet: 2 });
     // What the plan does not miss has no deficit, and has not been missed for as long as it has been asked for.
     expect(shortfalls?.map((s) => [s.deficit, s.sinceTime])).toEqual([[{}, '2026-05-06T07:08:09Z'], [{ cpu: '2' }, '2026-05-06T07:08:04Z']]);
