@@ -435,7 +435,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'limit-closes', file: 'decide/room.ts', rule: 'whoever does not fit closes the room (D12)',
-    find: 'if (n < wanted) this.isClosed = true;',
+    find: 'if (n < wanted && priceMicroUsdPerHour <= this.#mostMicroUsdPerHour) this.isClosed = true;',
+    replace: '',
+  },
+  {
+    id: 'limit-beyond-all', file: 'decide/room.ts', rule: 'what costs more than the whole limit keeps no money from others',
+    find: ' && priceMicroUsdPerHour <= this.#mostMicroUsdPerHour',
     replace: '',
   },
   {
