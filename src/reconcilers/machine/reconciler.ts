@@ -30,7 +30,7 @@ const DRAIN_REST_MS = 60_000;
 const DRAIN_REST_MAX_MS = 900_000;
 /** A call that brought no answer is repeated once as soon as it was looked at; then after so long, and twice as long each time. */
 const UNANSWERED_RETRY_MS = 200;
-/** What was decided of a machine is given up, for another one, after so many tries without an answer: the last comes after half a minute at least. */
+/** What was decided of a machine is given up, for another one, after so many tries without an answer: in about half a minute, if each ends at once. */
 const UNANSWERED_TRIES = 8;
 /** How long a decision may wait for its Machine object before it is carried out all the same (static stability). */
 const WRITE_AHEAD_MS = 1_000;
