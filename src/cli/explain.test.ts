@@ -22,6 +22,7 @@ import { ShardView } from '../server/shard-view.ts';
 import { SessionHub } from '../session/server/session-hub.ts';
 import { createShardServer } from '../shard/grpc-server.ts';
 import { Inventory } from '../shard/inventory.ts';
+import type { RowTrouble } from '../shard/row-troubles.ts';
 import { rowKey } from '../shard/source-rows.ts';
 import { seen } from '../shard/testing/machines.ts';
 import { verdict } from '../shard/testing/needs.ts';
@@ -50,6 +51,7 @@ function rowOf(cluster: string): Need {
 describe('the verbs that ask a shard', () => {
   const inventory = new Inventory(new VirtualClock(AT));
   let verdicts: NeedVerdict[] = [];
+  let troubles: Map<string, RowTrouble>;
   let address: string;
   let halt: AbortController;
   let running: Promise<void>;
@@ -58,6 +60,7 @@ describe('the verbs that ask a shard', () => {
 
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), 'bigfleet-explain-'));
+    troubles = new Map();
     verdicts = [
       verdict(need({ cluster: 'west', priority: 9, group: 'gang' }), { machines: 1 }),
       verdict(rowOf('east'), { satisfied: false, reason: 'NO_MATCHING_SUPPLY', deficit: amounts({ cpu: 2 }), machines: 0, matchingSupply: { idle: 0, speculative: 3, configured: 256, capped: true } }),
@@ -66,7 +69,7 @@ describe('the verbs that ask a shard', () => {
     inventory.explain('m-1', { code: 'Serving', cluster: 'west', fingerprint: verdicts[0]!.need.fingerprint, group: 'gang', unitClass: verdicts[0]!.need.unitClass, priority: 9 });
     const engine = createEngine(policy());
     engine.apply({ kind: 'machines', upserted: [machine('m-1', 'Idle')], removed: [] });
-    const needViews = () => ({ cycle: 7, computedAt: AT, verdicts, ageOf: () => 3 });
+    const needViews = () => ({ cycle: 7, computedAt: AT, verdicts, ageOf: () => 3, troubles });
     const view = new ShardView({
       needViews, machine: (id) => inventory.get(id), machines: () => inventory.all(), machinesOf: (cluster) => inventory.ofCluster(cluster), hintOf: () => undefined,
       nodeNameOf: () => 'node-1', clusterFacts: () => ({ connected: true, lastRollupUnixNanos: 5n, held: false }), plannedState: () => Promise.resolve({ plan: engine.plan(AT), facts: engine.capture() }), withheld: () => [],
@@ -97,10 +100,10 @@ describe('the verbs that ask a shard', () => {
   });
 
   it('name a row that something keeps from its machines by what the shard calls that', () => {
-    const troubles = new Map([[rowKey(verdicts[0]!.need), { words: 'no blob', isPresent: true, wasRefused: false, onTheWay: 0 }]]);
-    const view = needView(verdicts[0]!, 3, troubles);
-    const titleOf = (code: string): string | undefined => needText(view, 'w', { need: view, why: { ...needExplanation(verdicts[0]!, troubles), code }, machines: [], machinesTruncated: false, ahead: [] }).split('\n')[0];
-    expect(needExplanation(verdicts[0]!, troubles).code).toBe('MachineDoesNotCome');
+    const hindered = new Map([[rowKey(verdicts[0]!.need), { words: 'no blob', isPresent: true, wasRefused: false, onTheWay: 0 }]]);
+    const view = needView(verdicts[0]!, 3, hindered);
+    const titleOf = (code: string): string | undefined => needText(view, 'w', { need: view, why: { ...needExplanation(verdicts[0]!, hindered), code }, machines: [], machinesTruncated: false, ahead: [] }).split('\n')[0];
+    expect(needExplanation(verdicts[0]!, hindered).code).toBe('MachineDoesNotCome');
     expect([titleOf('MachineDoesNotCome'), titleOf('Withheld'), needText(view, 'w').split('\n')[0]].map((title) => title?.split(': ').at(-1))).toEqual(['MachineDoesNotCome', 'Withheld', 'unmet']);
   });
 
@@ -157,6 +160,13 @@ describe('the verbs that ask a shard', () => {
       expect(missing).toEqual(['node']);
       expect(of).toMatchObject({ request: `CapacityRequest ${capacityRequestName('u-1')}: Acknowledged`, verdict: `cluster east: ${sentenceOf(verdicts[1]!)}` });
       expect(text).toContain('MISSING: the scheduler has not bound the Pod to a Node');
+    });
+
+    it('to a row that something keeps from its machines, by what the shard calls that', async () => {
+      troubles.set(rowKey(verdicts[1]!.need), { words: 'no blob', isPresent: false, wasRefused: true, onTheWay: 0 });
+      const { text, of } = await follow(pod(), request());
+      expect(of['verdict']).toBe('cluster east: A machine chosen for it does not come: no blob. Lacks cpu 2.');
+      expect(text).toMatch(/^Demand .*: MachineDoesNotCome$/m);
     });
 
     it('that runs to its machine', async () => {

@@ -1,5 +1,5 @@
 import type { NeedVerdict, Plan } from '../engine/types.ts';
-import { isHindered, isMetInPlanAlone } from './need-telling.ts';
+import { isHindered, isMetInPlanAlone, isSatisfied } from './need-telling.ts';
 import type { Troubles } from './row-troubles.ts';
 import { keyOf } from './source-rows.ts';
 import { Spells } from './spells.ts';
@@ -38,7 +38,7 @@ function keysOf(verdicts: readonly NeedVerdict[], troubles: Troubles): Set<strin
   const keys = new Set<string>();
   for (const verdict of verdicts) {
     const key = keyOf(verdict.need);
-    if (troubles.has(key) && (isHindered(verdict, troubles) || !verdict.satisfied || isMetInPlanAlone(verdict))) keys.add(key);
+    if (troubles.has(key) && (!isSatisfied(verdict, troubles) || isMetInPlanAlone(verdict))) keys.add(key);
   }
   return keys;
 }
