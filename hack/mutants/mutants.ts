@@ -119,13 +119,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
-    id: 'gang-whole', file: 'decide/same.ts', rule: 'a gang is acquired whole or not at all, the limit included',
-    find: '    tally.backTo(before);\n',
+    id: 'gang-whole', file: 'decide/trial.ts', rule: 'a gang is acquired whole or not at all, the limit included',
+    find: '    this.#tally.backTo(this.#before);\n',
     replace: '',
   },
   {
-    id: 'gang-gives-back', file: 'decide/same.ts', rule: 'what a gang cannot have in whole it leaves to others',
-    find: 'market.giveBack(group, n);',
+    id: 'gang-gives-back', file: 'decide/trial.ts', rule: 'what a gang cannot have in whole it leaves to others',
+    find: 'this.#market.giveBack(group, n);',
     replace: '',
   },
   {
@@ -140,8 +140,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-inside', file: 'decide/same.ts', rule: 'a gang acquires in its domain only',
-    find: '(_group, cls) => offers.domainOf(cls) === domain;\n  const before',
-    replace: '(_group, cls) => offers.domainOf(cls) !== undefined;\n  const before',
+    find: 'return (_group, cls) => offers.domainOf(cls) === domain;',
+    replace: 'return (_group, cls) => offers.domainOf(cls) !== undefined;',
   },
   {
     id: 'gang-rule-1', file: 'decide/gang-domain.ts', rule: 'whole beats not whole',
@@ -229,14 +229,19 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'break;',
   },
   {
-    id: 'gang-limit-room', file: 'decide/same.ts', rule: 'what is not bought after all leaves its room to others',
-    find: 'market.room.backTo(room);',
+    id: 'gang-limit-room', file: 'decide/trial.ts', rule: 'what is not bought after all leaves its room to others',
+    find: 'this.#market.room.backTo(this.#room);',
     replace: '',
   },
   {
     id: 'gang-limit-closes', file: 'decide/same.ts', rule: 'nobody buys what a gang waits for',
-    find: 'if (tally.satisfiable) market.room.isClosed = true;\n  else if',
-    replace: 'if',
+    find: 'if (waits) market.room.isClosed = true;',
+    replace: '',
+  },
+  {
+    id: 'gang-limit-beyond-all', file: 'decide/same.ts', rule: 'a gang that the whole limit has no room for keeps nothing from others',
+    find: 'waits ||= isWithinLimits(chosen.value, market, tally, offers);',
+    replace: 'waits = true;',
   },
   {
     id: 'gang-limit-preempts', file: 'decide/same.ts', rule: 'a gang preempts what it may not buy',
@@ -826,7 +831,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-limit-arrived', file: 'decide/same.ts', rule: 'a gang that the limit stops binds nothing that has arrived for it',
-    find: '{ admits: isInside, taken: (_cls, n, group) => taken.push([group, n]) }',
+    find: '{ admits: isInside, taken: (_cls, n, group) => trial.note(group, n) }',
     replace: '{ admits: isInside }',
   },
   {

@@ -5,12 +5,14 @@ import type { Policy } from '../types.ts';
 export class Room {
   #machines: number;
   #microUsdPerHour: number;
+  readonly #mostMachines: number;
   readonly #mostMicroUsdPerHour: number;
   isClosed = false;
 
   constructor(inventory: Inventory, limits: Policy['limits']) {
     const { paid, promisedPurchases } = inventory;
-    this.#machines = (limits.machines ?? Infinity) - paid.machines - promisedPurchases.machines;
+    this.#mostMachines = limits.machines ?? Infinity;
+    this.#machines = this.#mostMachines - paid.machines - promisedPurchases.machines;
     this.#mostMicroUsdPerHour = limits.microUsdPerHour ?? Infinity;
     this.#microUsdPerHour = this.#mostMicroUsdPerHour - paid.microUsdPerHour - promisedPurchases.microUsdPerHour;
   }
@@ -32,6 +34,16 @@ export class Room {
 
   reopen(): void {
     this.isClosed = false;
+  }
+
+  /** Nothing is forbidden, until `backTo`. */
+  lift(): void {
+    this.backTo({ machines: Infinity, microUsdPerHour: Infinity, isClosed: false });
+  }
+
+  /** Whether the whole limits allow so much. */
+  isWithin(machines: number, microUsdPerHour: number): boolean {
+    return machines <= this.#mostMachines && microUsdPerHour <= this.#mostMicroUsdPerHour;
   }
 
   mark(): RoomMark {

@@ -150,7 +150,30 @@ describe('a Same Need', () => {
       ],
       [
         'and lets nobody after it buy what it waits for (B2)',
+        { machines: [machine('o', 'Configured'), ...inZone('za', 3, 'Speculative')], needs: [need({ priority: 5000 }), gang(3), need({ priority: 5 })], policy: limited(3) },
+        [],
+      ],
+      [
+        'but waits for nothing if the whole of it has more machines than the limit',
         { machines: inZone('za', 3, 'Speculative'), needs: [gang(3), need({ priority: 5 })], policy: limited(2) },
+        ['Provision za-Speculative-0 c1'],
+      ],
+      [
+        'what it holds included',
+        { machines: [...inZone('za', 1, 'Configured', own), ...inZone('za', 3, 'Speculative')], needs: [gang(3), need({ priority: 5 })], policy: limited(2) },
+        ['Provision za-Speculative-0 c1'],
+      ],
+      [
+        'or costs more',
+        { machines: inZone('za', 3, 'Speculative', { priceMicroUsdPerHour: 2_000_000 }), needs: [gang(3), need({ priority: 5 })], policy: policy({ limits: { microUsdPerHour: 5_999_999 } }) },
+        ['Provision za-Speculative-0 c1'],
+      ],
+      [
+        'waits in the place that is within the limit',
+        {
+          machines: [machine('o', 'Configured'), ...inZone('za', 3, 'Speculative'), ...inZone('zb', 2, 'Speculative', { allocatable: amounts({ cpu: 2 }) })],
+          needs: [need({ priority: 5000 }), gang(3), need({ priority: 5 })], policy: limited(2),
+        },
         [],
       ],
       [

@@ -17,6 +17,8 @@ import { crediting, creditReserved, picking } from './plain.ts';
 import { lotsFor, preempt } from './preempt.ts';
 import type { Lot } from './preempt.ts';
 import type { Tally } from './tally.ts';
+import { Trial } from './trial.ts';
+import type { Take } from './trial.ts';
 
 const MOST_CANDIDATES = 5;
 
@@ -27,10 +29,12 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
   const offers = new Offers(market, tally, key);
   if (mayAcquire) offers.addFree();
   let chosen = choose(offers, wanted, mayAcquire);
+  let waits = false;
   while (chosen !== undefined && isWholeWithVictims(chosen, wanted)) {
     tally.domain = chosen.value;
     tally.satisfiable = true;
     if (serveIn(chosen.value, market, tally, offers)) return;
+    waits ||= isWithinLimits(chosen.value, market, tally, offers);
     // Without what it may not buy there, another place may be better, or none whole.
     if (!offers.forbidPurchases(chosen)) break;
     chosen = choose(offers, wanted, mayAcquire);
@@ -38,30 +42,19 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
   keepIncomplete(chosen?.value, market, tally, offers);
   tally.blocked = mayAcquire ? offers.whatBlocks(wanted) : 'session';
   tally.satisfiable = tally.blocked === 'limit';
-  if (tally.satisfiable) market.room.isClosed = true;
-  else if (chosen !== undefined) tally.candidates = coverages(offers.all(), wanted);
+  if (waits) market.room.isClosed = true;
+  if (!tally.satisfiable && chosen !== undefined) tally.candidates = coverages(offers.all(), wanted);
 }
 
 type Admits = (group: Group<Tally>, cls: MachineClass) => boolean;
 
 /** Everything in one domain that is whole. False, and nothing has happened, if the limit stops it there. */
 function serveIn(domain: string, market: Market, tally: Tally, offers: Offers): boolean {
-  const isInside: Admits = (_group, cls) => offers.domainOf(cls) === domain;
-  const before = tally.mark();
-  const room = market.room.mark();
-  const taken: Taken[] = [];
-  const noting = (take: Take): Take => (group, n, cls) => {
-    const got = take(group, n, cls);
-    taken.push([group, got]);
-    return got;
-  };
-  creditInside(market, tally, offers, { take: noting(crediting(tally)), admits: isInside });
-  creditReserved(market, tally, { admits: isInside, taken: (_cls, n, group) => taken.push([group, n]) });
-  if (!acquireInside(market, tally, isInside, noting)) {
-    for (const [group, n] of taken.reverse()) market.giveBack(group, n);
-    market.room.backTo(room);
-    tally.backTo(before);
-    tally.blocked = undefined;
+  const trial = new Trial(market, tally);
+  const isInside = insideOf(offers, domain);
+  creditAllInside(market, tally, offers, { trial, isInside });
+  if (!acquireInside(market, tally, isInside, trial.noting)) {
+    trial.takeBack();
     return false;
   }
   // Nothing that serves is given up for what is on its way.
@@ -69,8 +62,30 @@ function serveIn(domain: string, market: Market, tally: Tally, offers: Offers): 
   return true;
 }
 
-type Take = (group: Group<Tally>, n: number, cls: MachineClass) => number;
-type Taken = readonly [group: Group<Tally>, n: number];
+/**
+ * Whether a gang that the limit stops there would be within it if nobody else had anything: one that never can be keeps no
+ * money from others (`Room.book`). What others would have to give up is not counted.
+ */
+function isWithinLimits(domain: string, market: Market, tally: Tally, offers: Offers): boolean {
+  const trial = new Trial(market, tally);
+  const isInside = insideOf(offers, domain);
+  market.room.lift();
+  creditAllInside(market, tally, offers, { trial, isInside });
+  takeFree(market, tally, isInside, trial.noting);
+  const { machines, microUsdPerHour } = trial.paid();
+  trial.takeBack();
+  return market.room.isWithin(machines, microUsdPerHour);
+}
+
+function insideOf(offers: Offers, domain: string): Admits {
+  return (_group, cls) => offers.domainOf(cls) === domain;
+}
+
+/** Everything in the domain that the gang has or that is on its way to it. */
+function creditAllInside(market: Market, tally: Tally, offers: Offers, { trial, isInside }: { readonly trial: Trial; readonly isInside: Admits }): void {
+  creditInside(market, tally, offers, { take: trial.noting(crediting(tally)), admits: isInside });
+  creditReserved(market, tally, { admits: isInside, taken: (_cls, n, group) => trial.note(group, n) });
+}
 
 /**
  * Nothing is taken from a gang that has nowhere whole to go, and it takes nothing new: what has arrived for it is given back,
@@ -79,7 +94,7 @@ type Taken = readonly [group: Group<Tally>, n: number];
 function keepIncomplete(domain: string | undefined, market: Market, tally: Tally, offers: Offers): void {
   if (domain === undefined) return;
   tally.domain = domain;
-  const isInside: Admits = (_group, cls) => offers.domainOf(cls) === domain;
+  const isInside = insideOf(offers, domain);
   for (const ties of offers.held) drainTies(ties, { market, tally, take: crediting(tally), admits: (group, cls) => offers.isOwn(group) && isInside(group, cls) });
   creditReserved(market, tally, { admits: (group, cls) => group.kind === 'leaving' && isInside(group, cls) });
   // Members elsewhere serve nothing yet.
@@ -138,16 +153,20 @@ function keepOwn(market: Market, tally: Tally, offers: Offers, admits: Admits): 
  * stopped it and they cannot make up for it. `noting` = who is told of what was taken.
  */
 function acquireInside(market: Market, tally: Tally, admits: Admits, noting: (take: Take) => Take): boolean {
-  if (tally.covered) return true;
-  for (const speculative of [false, true]) {
-    drainTies(market.free(tally, speculative), { market, tally, inOrder: true, admits, take: noting(picking(market, tally, speculative)) });
-  }
+  takeFree(market, tally, admits, noting);
   if (tally.covered) return true;
   const isInside = ({ group }: Lot): boolean => admits(group, market.classOf(group));
   if (tally.blocked === 'limit' && !wouldCover(market, tally, lotsFor(market, tally).flat().filter(isInside))) return false;
   preempt(market, tally, isInside);
   if (!tally.covered) throw new Error(`gang ${tally.row.demandKey}: domain "${String(tally.domain)}" is whole but has run out`);
   return true;
+}
+
+function takeFree(market: Market, tally: Tally, admits: Admits, noting: (take: Take) => Take): void {
+  if (tally.covered) return;
+  for (const speculative of [false, true]) {
+    drainTies(market.free(tally, speculative), { market, tally, inOrder: true, admits, take: noting(picking(market, tally, speculative)) });
+  }
 }
 
 function wouldCover(market: Market, { remaining, row: { dims } }: Tally, lots: readonly Lot[]): boolean {

@@ -1,0 +1,53 @@
+import { addUpTo } from '../facts/dimensions.ts';
+import type { Group } from '../facts/group.ts';
+import type { MachineClass } from '../facts/shapes.ts';
+import type { Market } from './market.ts';
+import type { Tally } from './tally.ts';
+
+export type Take = (group: Group<Tally>, n: number, cls: MachineClass) => number;
+type Taken = readonly [group: Group<Tally>, n: number];
+
+/** What is taken for a gang that is had whole or not at all: it can all be given back. */
+export class Trial {
+  readonly #market: Market;
+  readonly #tally: Tally;
+  readonly #before: ReturnType<Tally['mark']>;
+  readonly #room: ReturnType<Market['room']['mark']>;
+  readonly #taken: Taken[] = [];
+
+  constructor(market: Market, tally: Tally) {
+    this.#market = market;
+    this.#tally = tally;
+    this.#before = tally.mark();
+    this.#room = market.room.mark();
+  }
+
+  /** A `take` that is noted. */
+  readonly noting = (take: Take): Take => (group, n, cls) => {
+    const got = take(group, n, cls);
+    this.note(group, got);
+    return got;
+  };
+
+  note(group: Group<Tally>, n: number): void {
+    this.#taken.push([group, n]);
+  }
+
+  /** What has been taken costs so much once it is all there. */
+  paid(): { readonly machines: number; readonly microUsdPerHour: number } {
+    let machines = 0;
+    let microUsdPerHour = 0;
+    for (const [group, n] of this.#taken) {
+      machines += n;
+      microUsdPerHour = addUpTo(microUsdPerHour, n, this.#market.classOf(group).priceMicroUsdPerHour);
+    }
+    return { machines, microUsdPerHour };
+  }
+
+  takeBack(): void {
+    for (const [group, n] of this.#taken.reverse()) this.#market.giveBack(group, n);
+    this.#market.room.backTo(this.#room);
+    this.#tally.backTo(this.#before);
+    this.#tally.blocked = undefined;
+  }
+}
