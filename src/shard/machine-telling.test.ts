@@ -20,3 +20,12 @@ it('what is decided and not begun is told as that, but what the plan would rathe
   expect([tellMachine({ why, standstill: 'a person holds it', intent }), codeOf(why, { standstill, intent })]).toEqual([`${sentence} That it is to go, as a person asked, is not begun, because a person holds it.`, 'InFlight']);
   expect(tellMachine({ why, standstill, withheld: 'the shard is in mode Paused' })).toBe(`Planned and not done, because the shard is in mode Paused: ${sentence}`);
 });
+
+it('what kept the last attempt from it is told as long as it is tried again', () => {
+  const why = { code: 'Reserved', cluster: 'east', fingerprint: 'f', group: '', unitClass: '', priority: 1 } as const;
+  const intent = { kind: 'unbind', reason: '', graceSeconds: 0, preemptorPriority: 1, decidedAt: 0 } as const;
+  const sentence = 'Preempted for demand f of cluster east (priority 1) and on its way to it.';
+  expect(tellMachine({ why, intent, obstacle: '' })).toBe(sentence);
+  expect(tellMachine({ why, intent, obstacle: 'drain: busy' })).toBe(`${sentence} What was decided is tried again, after this: drain: busy.`);
+  expect(tellMachine({ why, intent: undefined, obstacle: 'drain: busy' })).toBe(sentence);
+});

@@ -2,14 +2,15 @@ import { explainMachine } from '../engine/explain.ts';
 import type { MachineReason } from '../engine/types.ts';
 import type { MachineRecord } from './record.ts';
 
-type Told = Partial<Pick<MachineRecord, 'withheld' | 'standstill' | 'intent'>>;
+type Told = Partial<Pick<MachineRecord, 'withheld' | 'standstill' | 'intent' | 'obstacle'>>;
 
 /** Why the machine is where it is, with what the plan cannot know: the one sentence that its object and readers are told. '' = no plan has said. */
 export function tellMachine(record: Told & Pick<MachineRecord, 'why' | 'drainRefusal' | 'heldBy'>): string {
-  const { why, standstill, drainRefusal, heldBy } = record;
+  const { why, standstill, intent, obstacle = '', drainRefusal, heldBy } = record;
   return [
     why ? `${whyNotDone(record)}${explainMachine(why, drainRefusal?.words)}` : '',
     standstill !== undefined && isByPerson(record) ? `That it is to go, as a person asked, is not begun, because ${standstill}.` : '',
+    intent && obstacle !== '' ? `What was decided is tried again, after this: ${obstacle}.` : '',
     heldBy === undefined ? '' : `Its drain waits: ${heldBy}`,
   ].filter(Boolean).join(' ');
 }

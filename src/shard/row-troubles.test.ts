@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { need } from '../engine/testing/builders.ts';
-import type { MachineState } from '../engine/types.ts';
+import type { MachineReason, MachineState } from '../engine/types.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { BindRefusals } from './bind-refusals.ts';
 import { Inventory } from './inventory.ts';
@@ -41,6 +41,17 @@ describe('what keeps machines from a row', () => {
     t.inventory.explain('n', comingFor(eastRow));
     t.have('m', 'Idle', bind(), 'no blob');
     expect(t.now()).toEqual({ words: 'no blob', isPresent: true, wasRefused: false, onTheWay: 0 });
+  });
+
+  it('is what stands in the way of a machine that was preempted for it', () => {
+    const t = setUp();
+    t.have('n', 'Configured', { kind: 'unbind', reason: '', graceSeconds: 0, preemptorPriority: 0, decidedAt: 0 }, 'drain: no');
+    t.inventory.explain('n', { ...comingFor(eastRow), code: 'Reserved' } as MachineReason);
+    expect(t.now()).toEqual({ words: 'drain: no', isPresent: true, wasRefused: false, onTheWay: 0 });
+    t.inventory.update('n', { obstacle: '' });
+    expect(t.now()).toBeUndefined();
+    t.inventory.standStill('n', 'cluster west is not connected');
+    expect(t.now()?.words).toBe('cluster west is not connected');
   });
 
   it('is what was said of others; and machines that are being made ready are counted', () => {

@@ -1,7 +1,7 @@
 import type { MachineReason } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Trouble } from './bind-refusals.ts';
-import type { MachineRecord } from './record.ts';
+import type { MachineIntent, MachineRecord } from './record.ts';
 import type { SourceRows } from './source-rows.ts';
 
 /** Other words for the same trouble are told after so long: each telling is a write somewhere. */
@@ -30,7 +30,7 @@ export interface RowTroublesDeps {
   readonly clock: Clock;
   readonly inventory: { hindered(): Iterable<MachineRecord>; inTransition(): Iterable<MachineRecord> };
   readonly refusals: { current(): ReadonlyMap<string, Trouble> };
-  readonly rows: Pick<SourceRows, 'of'>;
+  readonly rows: Pick<SourceRows, 'of' | 'ofDemand'>;
   /** Why something that is planned is not decided; '' = everything is. */
   readonly whyWithheld: () => string;
 }
@@ -83,18 +83,25 @@ export class RowTroubles {
     return counts;
   }
 
-  /** What keeps machines from coming to the rows that they count for; of several machines the first one's. */
+  /** What keeps machines from coming to the rows that they count for, or were preempted for; of several machines the first one's. */
   private obstacles(): Map<string, Trouble> {
     const found = new Map<string, Trouble>();
     // Very many may stand still; those of one row mostly share their reason, and the first one speaks for them.
     const heard = new Set<MachineReason>();
     for (const { intent, obstacle, standstill, why } of this.deps.inventory.hindered()) {
-      if (intent?.kind !== 'bind' || !why || heard.has(why)) continue;
+      if (!intent || !why || heard.has(why)) continue;
       heard.add(why);
+      const isRefused = intent.kind !== 'bind' || intent.rest !== undefined;
       // It is the shard's own, and the same for many: told as soon as it is another one.
-      const trouble = standstill === undefined ? { code: intent.rest ? 'Refused' : 'Unprepared', words: obstacle } : { code: standstill, words: standstill };
-      for (const row of this.deps.rows.of(why)) if (!found.has(row)) found.set(row, trouble);
+      const trouble = standstill === undefined ? { code: isRefused ? 'Refused' : 'Unprepared', words: obstacle } : { code: standstill, words: standstill };
+      for (const row of this.rowsOf(intent, why)) if (!found.has(row)) found.set(row, trouble);
     }
     return found;
+  }
+
+  private rowsOf({ kind }: MachineIntent, why: MachineReason): readonly string[] {
+    const { rows } = this.deps;
+    if (kind === 'bind') return rows.of(why);
+    return why.code === 'Reserved' ? rows.ofDemand(why) : [];
   }
 }

@@ -56,7 +56,10 @@ export class SourceRows {
   /** By `rowKey`. Several only where gangs are planned as one: they share their machines, and what keeps these away. */
   of(why: MachineReason | undefined): readonly string[] {
     const served = creditOf(why);
-    if (!served) return [];
+    return served ? this.ofDemand(served) : [];
+  }
+
+  ofDemand(served: ServedDemand): readonly string[] {
     if (served.foldedAs === undefined) return [rowKey(served)];
     this.gangs ??= gangsOf(this.verdicts);
     return this.gangs.get(plannedKey(served)) ?? [];
