@@ -10,14 +10,15 @@ import { toEast } from './testing/machines.ts';
 const reclaim: Action = { kind: 'Reclaim', machineId: 'm', cluster: 'west', graceSeconds: 600, preemptorPriority: 0, reason: { code: 'Excess', cluster: 'west', sinceMs: 0 } };
 const bootstrap: Action = { kind: 'Bootstrap', machineId: 'n', cluster: '', to: toEast, graceSeconds: 0, preemptorPriority: 0, reason: { code: 'AcquiredIdle', cluster: 'east', fingerprint: 'fp-1', group: '', unitClass: 'cpu=6', priority: 100, effectiveMicroUsdPerHour: 1 } };
 
+const clock = { now: () => Date.UTC(2026, 0, 2, 3, 4, 5, 678) };
 let dir: string;
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'audit-'))));
 afterEach(() => rmSync(dir, { recursive: true }));
 const lines = (): unknown[] => readFileSync(join(dir, 'audit'), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as unknown);
 
 it('keeps one JSON line per action, with whom it is for or from whom it is taken', () => {
-  const audit = new AuditLog(join(dir, 'audit'));
-  audit.append(Date.UTC(2026, 0, 2, 3, 4, 5, 678), 7, [reclaim, bootstrap], 'decided');
+  const audit = new AuditLog(join(dir, 'audit'), clock);
+  audit.append(7, [reclaim, bootstrap], 'decided');
   expect(lines()).toEqual([
     { time: '2026-01-02T03:04:05.678Z', level: 'info', message: 'action', cycle: 7, kind: 'Reclaim', machine: 'm', cluster: 'west', reason: 'Excess', grace_seconds: 600, outcome: 'decided' },
     { time: '2026-01-02T03:04:05.678Z', level: 'info', message: 'action', cycle: 7, kind: 'Bootstrap', machine: 'n', cluster: 'east', reason: 'AcquiredIdle', grace_seconds: 0, outcome: 'decided' },
@@ -25,30 +26,30 @@ it('keeps one JSON line per action, with whom it is for or from whom it is taken
 });
 
 it('appends, also after a restart, and writes nothing for a plan without actions', () => {
-  new AuditLog(join(dir, 'audit')).append(0, 1, [reclaim], 'suppressed');
-  const again = new AuditLog(join(dir, 'audit'));
-  again.append(0, 2, [], 'decided');
-  again.append(0, 3, [reclaim], 'dryrun');
+  new AuditLog(join(dir, 'audit'), clock).append(1, [reclaim], 'suppressed');
+  const again = new AuditLog(join(dir, 'audit'), clock);
+  again.append(2, [], 'decided');
+  again.append(3, [reclaim], 'dryrun');
   expect(lines()).toMatchObject([{ cycle: 1, outcome: 'suppressed' }, { cycle: 3, outcome: 'dryrun' }]);
 });
 
 it('a file that cannot be written is an error at the start, not at the first decision', () => {
-  expect(() => new AuditLog(join(dir, 'no', 'audit'))).toThrow(/ENOENT/);
+  expect(() => new AuditLog(join(dir, 'no', 'audit'), clock)).toThrow(/ENOENT/);
 });
 
 it('keeps what a person asked for, which no plan has decided', () => {
-  const audit = new AuditLog(join(dir, 'audit'));
-  audit.appendRequested(0, 'm', 'west', { kind: 'unbind', reason: 'asked', graceSeconds: 600, preemptorPriority: 0, decidedAt: 0, byPerson: true });
-  audit.appendRequested(0, 'm', '', { kind: 'release', reason: 'asked', decidedAt: 0, byPerson: true });
-  const common = { time: '1970-01-01T00:00:00.000Z', level: 'info', message: 'action', machine: 'm', reason: 'RequestedByPerson', outcome: 'decided' };
+  const audit = new AuditLog(join(dir, 'audit'), clock);
+  audit.appendRequested('m', 'west', { kind: 'unbind', reason: 'asked', graceSeconds: 600, preemptorPriority: 0, decidedAt: 0, byPerson: true });
+  audit.appendRequested('m', '', { kind: 'release', reason: 'asked', decidedAt: 0, byPerson: true });
+  const common = { time: '2026-01-02T03:04:05.678Z', level: 'info', message: 'action', machine: 'm', reason: 'RequestedByPerson', outcome: 'decided' };
   expect(lines()).toEqual([{ ...common, kind: 'Reclaim', cluster: 'west', grace_seconds: 600 }, { ...common, kind: 'Delete', cluster: '', grace_seconds: 0 }]);
 });
 
 describe('a log that is full', () => {
-  const write = (audit: AuditLog, cycle: number): void => audit.append(0, cycle, [reclaim], 'decided');
+  const write = (audit: AuditLog, cycle: number): void => audit.append(cycle, [reclaim], 'decided');
   /** The cycles that each file tells of, the current one first. */
   const cycles = (): number[][] => readdirSync(dir).sort().map((file) => (readFileSync(join(dir, file), 'utf8').match(/"cycle":\d+/g) ?? []).map((c) => Number(c.slice(8))));
-  const open = (keep: number, maxBytes = 600): AuditLog => new AuditLog(join(dir, 'audit'), { rotation: new Rotation(join(dir, 'audit'), { maxBytes, keep }) });
+  const open = (keep: number, maxBytes = 600): AuditLog => new AuditLog(join(dir, 'audit'), clock, { rotation: new Rotation(join(dir, 'audit'), { maxBytes, keep }) });
 
   it('is put aside before it grows beyond its size, and the oldest goes', () => {
     const audit = open(2);

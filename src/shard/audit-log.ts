@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import type { Action } from '../engine/types.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Rotation } from './audit-rotation.ts';
 import type { MachineIntent } from './record.ts';
 
@@ -17,20 +18,23 @@ export interface AuditFile {
  */
 export class AuditLog {
   private readonly file: string;
+  private readonly clock: Pick<Clock, 'now'>;
   private readonly write: (file: string, text: string) => void;
   private readonly rotation: Rotation | undefined;
 
-  constructor(file: string, { write = appendFileSync, rotation }: AuditFile = {}) {
+  /** `clock`: what people compare its times with, whatever the shard itself goes by. */
+  constructor(file: string, clock: Pick<Clock, 'now'>, { write = appendFileSync, rotation }: AuditFile = {}) {
     this.file = file;
+    this.clock = clock;
     this.write = write;
     this.rotation = rotation;
     write(file, ''); // an unwritable path is an error at start, not at the first decision
   }
 
   /** One write for a whole plan. */
-  append(nowMs: number, cycle: number, actions: readonly Action[], outcome: AuditOutcome): void {
+  append(cycle: number, actions: readonly Action[], outcome: AuditOutcome): void {
     if (actions.length === 0) return;
-    this.record(nowMs, actions.map((action) => ({
+    this.record(actions.map((action) => ({
       cycle,
       kind: action.kind,
       machine: action.machineId,
@@ -42,14 +46,14 @@ export class AuditLog {
   }
 
   /** A person asked for the machine's release, of which this is the next step; no plan has decided it, so it has no cycle. */
-  appendRequested(nowMs: number, machine: string, cluster: string, intent: Exclude<MachineIntent, { kind: 'bind' }>): void {
+  appendRequested(machine: string, cluster: string, intent: Exclude<MachineIntent, { kind: 'bind' }>): void {
     const grace = intent.kind === 'unbind' ? intent.graceSeconds : 0;
-    this.record(nowMs, [{ kind: intent.kind === 'unbind' ? 'Reclaim' : 'Delete', machine, cluster, reason: 'RequestedByPerson', grace_seconds: grace, outcome: 'decided' }]);
+    this.record([{ kind: intent.kind === 'unbind' ? 'Reclaim' : 'Delete', machine, cluster, reason: 'RequestedByPerson', grace_seconds: grace, outcome: 'decided' }]);
   }
 
   /** What is written comes first: a rotation that fails is reported after it. */
-  private record(nowMs: number, entries: readonly object[]): void {
-    const time = new Date(nowMs).toISOString();
+  private record(entries: readonly object[]): void {
+    const time = new Date(this.clock.now()).toISOString();
     const text = entries.map((entry) => `${JSON.stringify({ time, level: 'info', message: 'action', ...entry })}\n`).join('');
     try {
       this.rotation?.makeRoom(text);

@@ -5,6 +5,7 @@ import type { CapacityProvider, Machine, Shard } from '../api/types.ts';
 import { createEngine } from '../engine/engine.ts';
 import type { ServerTlsFiles } from '../api/tls-listener.ts';
 import type { Clock } from '../lib/clock.ts';
+import { steadyClock } from '../lib/steady-clock.ts';
 import { makeFolder } from '../lib/make-folder.ts';
 import type { Random } from '../lib/random.ts';
 import { inTurns } from '../lib/turns.ts';
@@ -89,7 +90,9 @@ const WRITER_SETTLE_MS = 50;
 
 /** The one page of wiring of a shard process. Resolves after a clean stop. */
 export async function runShard(options: ShardOptions, signal?: AbortSignal): Promise<void> {
-  const { clock, random, log, namespace, id: shardId } = options;
+  const { clock: wallClock, random, log, namespace, id: shardId } = options;
+  // What lasts must neither end nor go on for longer because the wall clock is set, or the machine was suspended. Leases and their proof must notice.
+  const clock = steadyClock(wallClock);
   makeFolder(options.dataDir);
   const surroundings = { ...processSurroundings(options), ...options.surroundings };
   const { identity, disk } = surroundings;
@@ -97,7 +100,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const registry = new Registry();
   const runtimeMetrics = createRuntimeMetrics(registry);
   const metrics = createShardMetrics(registry);
-  const client = surroundings.kube({ clock, random, qps: options.qps, burst: options.burst, fieldManager: 'bigfleet-shard', userAgent: `bigfleet-shard/${shardId}`, log, onRequest: runtimeMetrics.request });
+  const client = surroundings.kube({ clock: wallClock, random, qps: options.qps, burst: options.burst, fieldManager: 'bigfleet-shard', userAgent: `bigfleet-shard/${shardId}`, log, onRequest: runtimeMetrics.request });
   const informerDeps = { client, clock, random, log, metrics: runtimeMetrics.informers, ...(options.apiBackoff && { backoff: options.apiBackoff }) };
 
   // What the hub says: our settings, our provider, the objects of our machines.
@@ -119,11 +122,11 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   let objectsMode: MachineObjects = settings.current.machineObjects;
 
   const election = createLeaseElection({
-    client, name: `bigfleet-shard-${shardId}`, namespace, identity, durations: options.lease, clock, random, log,
+    client, name: `bigfleet-shard-${shardId}`, namespace, identity, durations: options.lease, clock: wallClock, random, log,
     mayRelease: () => guard.outstanding === 0,
     onLost: (other) => log.error({ other }, 'another process holds the Lease of this shard: stopping at once'),
   });
-  const guard = new LeaseGuard(election, clock);
+  const guard = new LeaseGuard(election, wallClock);
   const succession = new Succession({ identity, log, onSucceeded: (error) => guard.close(error) });
   const mayTakeAway = (): boolean => election.isProven() && guard.isOpen && settings.known && rooms.fenced === '';
 
@@ -293,7 +296,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     metrics, inventory, demand, writeBacklog: () => writer.backlog, troubles: () => troubles.current(),
     actuation: () => rooms.actuationNow(),
   });
-  const audit = options.auditLog === undefined ? undefined : new AuditLog(options.auditLog, { write: disk.append, ...(options.auditRotation && { rotation: new Rotation(options.auditLog, options.auditRotation) }) });
+  const audit = options.auditLog === undefined ? undefined : new AuditLog(options.auditLog, wallClock, { write: disk.append, ...(options.auditRotation && { rotation: new Rotation(options.auditLog, options.auditRotation) }) });
   const cycleController = createController({
     clock, log, workers: 1, metrics: runtimeMetrics.controller('shard', 1),
     reconciler: new CycleReconciler({
@@ -483,7 +486,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     } else {
       inventory.setIntent(machineId, step);
       try {
-        if (step.kind !== 'bind') audit?.appendRequested(clock.now(), machineId, machine.seen.cluster, step);
+        if (step.kind !== 'bind') audit?.appendRequested(machineId, machine.seen.cluster, step);
       } catch (error) {
         log.error({ machine: machineId, error: String(error) }, 'cannot write the audit log');
       }

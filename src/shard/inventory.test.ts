@@ -233,13 +233,13 @@ describe('a refusal that is held', () => {
     t.inventory.observe(seen('m', 'Speculative'), t.inventory.mark());
     t.inventory.setIntent('m', bind);
     t.inventory.begin('m', operation);
-    t.inventory.end('m', { error: 'create: no', recheck: true, inDoubtUntil: 7, held });
+    t.inventory.end('m', { error: 'create: no', recheck: true, inDoubtUntilMonotonicMs: 7, held });
     return t;
   }
 
   it('is taken once', () => {
     const { inventory } = refused();
-    expect(inventory.get('m')?.operation).toMatchObject({ held, inDoubtUntil: 7 });
+    expect(inventory.get('m')?.operation).toMatchObject({ held, inDoubtUntilMonotonicMs: 7 });
     expect(inventory.takeHeld('m')).toBe(held);
     expect(inventory.takeHeld('m')).toBeUndefined();
     expect(inventory.get('m')?.operation).toEqual({ ...operation, lastError: 'create: no' });
@@ -248,7 +248,7 @@ describe('a refusal that is held', () => {
   it('and the doubt are over when the machine turns up in another state, or a call is accepted; not when nothing has changed', () => {
     const { inventory } = refused();
     inventory.observe(seen('m', 'Speculative'), inventory.mark());
-    expect(inventory.get('m')?.operation).toMatchObject({ held, inDoubtUntil: 7 });
+    expect(inventory.get('m')?.operation).toMatchObject({ held, inDoubtUntilMonotonicMs: 7 });
     inventory.observe(seen('m', 'Creating'), inventory.mark());
     expect(inventory.get('m')?.operation).toEqual({ ...operation, lastError: 'create: no' });
     const accepted = refused().inventory;
@@ -263,7 +263,7 @@ describe('a refusal that is held', () => {
     inventory.endDoubt('m');
     inventory.observe(seen('m', 'Speculative'), mark);
     expect(inventory.get('m')).toMatchObject({ recheck: true, operation: { held } });
-    expect(inventory.get('m')?.operation?.inDoubtUntil).toBeUndefined();
+    expect(inventory.get('m')?.operation?.inDoubtUntilMonotonicMs).toBeUndefined();
     inventory.observe(seen('m', 'Speculative'), inventory.mark());
     expect(inventory.get('m')).toMatchObject({ recheck: false, operation: { held } });
   });

@@ -143,10 +143,10 @@ export class Inventory {
       return;
     }
     const refusals = (before.operation?.refusals ?? 0) + 1;
-    const { error, retryAt, inDoubtUntil, held } = outcome;
+    const { error, retryAt, inDoubtUntilMonotonicMs, held } = outcome;
     const operation = before.operation && {
       ...before.operation, lastError: error, ...(outcome.isRefusal && { refusals }),
-      ...(retryAt !== undefined && { retryAt }), ...(inDoubtUntil !== undefined && { inDoubtUntil }), ...(held && { held }),
+      ...(retryAt !== undefined && { retryAt }), ...(inDoubtUntilMonotonicMs !== undefined && { inDoubtUntilMonotonicMs }), ...(held && { held }),
     };
     this.replace(before, { ...before, busy: false, operation, recheck: before.recheck || outcome.recheck });
   }
@@ -162,7 +162,7 @@ export class Inventory {
   endDoubt(id: string): void {
     this.touch(id);
     const before = this.mustGet(id);
-    const { inDoubtUntil: _over, ...operation } = before.operation ?? {};
+    const { inDoubtUntilMonotonicMs: _over, ...operation } = before.operation ?? {};
     this.replace(before, { ...before, recheck: true, ...(before.operation && { operation: operation as Operation }) });
   }
 
@@ -349,7 +349,7 @@ export class Inventory {
 }
 
 /** No answer came, or no verdict; see `Operation` for what else is kept of it. */
-interface CallFailure extends Pick<Operation, 'retryAt' | 'inDoubtUntil' | 'held'> {
+interface CallFailure extends Pick<Operation, 'retryAt' | 'inDoubtUntilMonotonicMs' | 'held'> {
   readonly error: string;
   readonly recheck: boolean;
   readonly isRefusal?: boolean;
@@ -360,8 +360,8 @@ function isHindered({ obstacle, standstill }: MachineRecord): boolean {
 }
 
 function withoutDoubt(operation: Operation): Operation {
-  if (operation.inDoubtUntil === undefined && !operation.held) return operation;
-  const { inDoubtUntil: _until, held: _refusal, ...settled } = operation;
+  if (operation.inDoubtUntilMonotonicMs === undefined && !operation.held) return operation;
+  const { inDoubtUntilMonotonicMs: _until, held: _refusal, ...settled } = operation;
   return settled;
 }
 

@@ -54,7 +54,7 @@ export interface Operation {
   /** After a try that brought no answer: not tried again before. Absent = at once. */
   readonly retryAt?: Millis;
   /** A try brought no answer, and may take effect until then, whatever is said to later ones; absent = all were answered. */
-  readonly inDoubtUntil?: Millis;
+  readonly inDoubtUntilMonotonicMs?: number;
   /** What the provider said to the last try while an earlier one was in doubt: no verdict before the machine was looked at after that time. */
   readonly held?: Refusal;
   readonly lastError: string;

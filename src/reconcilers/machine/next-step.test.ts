@@ -22,7 +22,7 @@ function record(state: MachineState, intent: MachineIntent | undefined, fields: 
   };
 }
 
-const FINE: Circumstances = { active: true, leaseProven: true, connected: true, demandKnown: true, clusterRests: false, now: NOW };
+const FINE: Circumstances = { active: true, leaseProven: true, connected: true, demandKnown: true, clusterRests: false, now: NOW, monotonicMs: NOW - 500_000 };
 
 /** The step in one word; what it waits for behind a colon. */
 function step(machine: MachineRecord, circumstances: Partial<Circumstances> = {}): string {
@@ -144,7 +144,7 @@ describe('in any situation', () => {
     stuck: fc.boolean(),
     coolUntil: fc.constantFrom(0, NOW - 1, NOW, NOW + 1),
   }).map(({ state, intent, ...fields }) => record(state, intent, fields));
-  const circumstances = fc.record({ active: fc.boolean(), leaseProven: fc.boolean(), connected: fc.boolean(), demandKnown: fc.boolean(), clusterRests: fc.boolean(), now: fc.constant(NOW) });
+  const circumstances = fc.record({ active: fc.boolean(), leaseProven: fc.boolean(), connected: fc.boolean(), demandKnown: fc.boolean(), clusterRests: fc.boolean(), now: fc.constant(NOW), monotonicMs: fc.constant(NOW - 500_000) });
   const ACTING = ['create', 'configure', 'drain', 'delete'];
 
   it('never drains or deletes without a proven Lease (D16)', () => {
@@ -178,17 +178,21 @@ describe('in any situation', () => {
 describe('a refusal that is held, since an earlier try may take effect', () => {
   const held = { code: 'NOT_FOUND', words: 'drain: no', kind: 'Unknown', isFinal: true, isGone: true, isOfRequest: false } as const;
   const drain = { kind: 'Drain', operationId: '', startedAt: 0, attempts: 2, lastError: 'drain: no' } as const;
-  const machine = (inDoubtUntil: number | undefined, fields: Partial<MachineRecord> = {}): MachineRecord =>
-    record('Configured', intents.unbind, { operation: { ...drain, held, ...(inDoubtUntil !== undefined && { inDoubtUntil }) }, ...fields });
+  const machine = (inDoubtUntilMonotonicMs: number | undefined, fields: Partial<MachineRecord> = {}): MachineRecord =>
+    record('Configured', intents.unbind, { operation: { ...drain, held, ...(inDoubtUntilMonotonicMs !== undefined && { inDoubtUntilMonotonicMs }) }, ...fields });
 
   it('waits for the end of the doubt, a look after it, and nothing else', () => {
-    expect([step(machine(NOW + 1)), step(machine(NOW)), step(machine(undefined))]).toEqual(['wait:doubt', 'look', 'conclude']);
+    expect([step(machine(FINE.monotonicMs + 1)), step(machine(FINE.monotonicMs)), step(machine(undefined))]).toEqual(['wait:doubt', 'look', 'conclude']);
     for (const circumstances of [{ active: false }, { leaseProven: false }, { connected: false }, { demandKnown: false }]) {
-      expect([step(machine(NOW + 1), circumstances), step(machine(undefined), circumstances)]).toEqual(['wait:doubt', 'conclude']);
+      expect([step(machine(FINE.monotonicMs + 1), circumstances), step(machine(undefined), circumstances)]).toEqual(['wait:doubt', 'conclude']);
     }
   });
 
+  it('does not end sooner because the wall clock was set', () => {
+    expect(step(machine(FINE.monotonicMs + 1), { now: NOW + 3_600_000 })).toBe('wait:doubt');
+  });
+
   it('comes after a look that is due for another reason, and after a hold', () => {
-    expect([step(machine(NOW + 1, { recheck: true })), step(machine(undefined, { hold: true })), step(machine(undefined, { busy: true }))]).toEqual(['look', 'drop', 'wait:provider']);
+    expect([step(machine(FINE.monotonicMs + 1, { recheck: true })), step(machine(undefined, { hold: true })), step(machine(undefined, { busy: true }))]).toEqual(['look', 'drop', 'wait:provider']);
   });
 });

@@ -31,6 +31,8 @@ export interface Circumstances {
   /** Whether that cluster is left alone for a moment, because what was to join it has failed. */
   readonly clusterRests: boolean;
   readonly now: number;
+  /** A doubt ends by it, and not sooner for a wall clock that was set. */
+  readonly monotonicMs: number;
 }
 
 export const STEP_OF: Readonly<Record<OperationKind, Step['do']>> = { Create: 'create', Configure: 'configure', Drain: 'drain', Delete: 'delete' };
@@ -75,9 +77,9 @@ function endsByItself({ seen: { state } }: MachineRecord): boolean {
 }
 
 /** A refusal while an earlier try of the same call may take effect: one look once that cannot be any more, and it is the verdict. */
-function heldStep({ inDoubtUntil }: Operation, { now }: Circumstances): Step {
-  if (inDoubtUntil === undefined) return { do: 'conclude' };
-  return inDoubtUntil > now ? { do: 'wait', for: 'doubt' } : { do: 'look' };
+function heldStep({ inDoubtUntilMonotonicMs }: Operation, { monotonicMs }: Circumstances): Step {
+  if (inDoubtUntilMonotonicMs === undefined) return { do: 'conclude' };
+  return inDoubtUntilMonotonicMs > monotonicMs ? { do: 'wait', for: 'doubt' } : { do: 'look' };
 }
 
 /** Taking away that the plan decided and that has not begun; the next plan decides it again if it is still right. */

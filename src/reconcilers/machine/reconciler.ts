@@ -119,7 +119,7 @@ export class MachineReconciler implements Reconciler {
         this.drop(id);
         return this.untilRested(id);
       case 'look':
-        if (isDoubtOver(machine, clock.now())) inventory.endDoubt(id);
+        if (isDoubtOver(machine, clock.monotonic())) inventory.endDoubt(id);
         await this.deps.gate.run('Get', machine.seen.cluster, ctx.signal, () => this.look(id, ctx.signal));
         return this.untilRested(id);
       case 'conclude':
@@ -158,6 +158,7 @@ export class MachineReconciler implements Reconciler {
       demandKnown: target !== '' && this.deps.hasReported(target),
       clusterRests: this.deps.clusterRests.restMs(target) > 0,
       now: this.deps.clock.now(),
+      monotonicMs: this.deps.clock.monotonic(),
     });
     // A look at the provider says nothing of whether anything can be begun after it.
     if (step.do !== 'look') this.deps.inventory.standStill(machine.seen.id, standstillOf(step, machine, inactive));
@@ -176,7 +177,9 @@ export class MachineReconciler implements Reconciler {
     const rest = machine?.intent?.kind === 'bind' ? machine.intent.rest : undefined;
     const now = this.deps.clock.now();
     const clusterRest = machine?.intent?.kind === 'bind' ? now + this.deps.clusterRests.restMs(machine.intent.to.cluster) : undefined;
-    const ends = [machine?.coolUntil, machine?.drainRefusal?.until, machine?.operation?.retryAt, machine?.operation?.held && machine.operation.inDoubtUntil, rest?.until, clusterRest].filter((end) => end !== undefined && end > now) as number[];
+    const { held, inDoubtUntilMonotonicMs } = machine?.operation ?? {};
+    const doubt = held && inDoubtUntilMonotonicMs !== undefined ? now + inDoubtUntilMonotonicMs - this.deps.clock.monotonic() : undefined;
+    const ends = [machine?.coolUntil, machine?.drainRefusal?.until, machine?.operation?.retryAt, doubt, rest?.until, clusterRest].filter((end) => end !== undefined && end > now) as number[];
     return ends.length === 0 ? done : after(Math.min(...ends) - now);
   }
 
@@ -275,7 +278,7 @@ export class MachineReconciler implements Reconciler {
       const startedMono = clock.monotonic();
       inventory.begin(id, {
         kind, operationId: '', startedAt, attempts, lastError: '',
-        ...(last?.refusals !== undefined && { refusals: last.refusals }), ...(last?.inDoubtUntil !== undefined && { inDoubtUntil: last.inDoubtUntil }),
+        ...(last?.refusals !== undefined && { refusals: last.refusals }), ...(last?.inDoubtUntilMonotonicMs !== undefined && { inDoubtUntilMonotonicMs: last.inDoubtUntilMonotonicMs }),
       });
       const answered = this.deps.goesOut(pass);
       try {
@@ -293,7 +296,7 @@ export class MachineReconciler implements Reconciler {
       } catch (error) {
         if (error instanceof ProviderError && !error.isAmbiguous) answered();
         try {
-          return this.failed(id, kind, error, { seconds: (clock.monotonic() - startedMono) / 1000, mayTakeEffectMs: Math.max(0, pass.notAfterMonotonicMs - clock.monotonic()) });
+          return this.failed(id, kind, error, { seconds: (clock.monotonic() - startedMono) / 1000, notAfterMonotonicMs: pass.notAfterMonotonicMs });
         } finally {
           if (!signal.aborted) this.hear(id, kind, error);
         }
@@ -306,7 +309,7 @@ export class MachineReconciler implements Reconciler {
    * the verdict, unless a try before it was ambiguous: that one may still arrive, and neither that a later try was refused nor
    * that it has not arrived yet tells what becomes of it (ADR-0051). Throws to be retried with backoff.
    */
-  private failed(id: string, kind: OperationKind, error: unknown, { seconds, mayTakeEffectMs }: { readonly seconds: number; readonly mayTakeEffectMs: number }): Result {
+  private failed(id: string, kind: OperationKind, error: unknown, { seconds, notAfterMonotonicMs }: { readonly seconds: number; readonly notAfterMonotonicMs: number }): Result {
     const { inventory, clock } = this.deps;
     const message = error instanceof Error ? error.message : String(error);
     if (error instanceof ProviderError && error.code === 'Late') return this.late(id, kind, message, seconds);
@@ -319,19 +322,19 @@ export class MachineReconciler implements Reconciler {
     const retryMs = refusal || attempts === 1 ? 0 : this.jittered(Math.min(RETRY_MAX_MS, UNANSWERED_RETRY_MS * 2 ** (attempts - 2)));
     const isAmbiguous = !refusal || (error instanceof ProviderError && error.isAmbiguous);
     const verdict = refusal ?? (attempts >= UNANSWERED_TRIES ? silenceOf(error, kind) : undefined);
-    const isHeld = verdict !== undefined && !isFenced && (isAmbiguous || operation?.inDoubtUntil !== undefined);
+    const isHeld = verdict !== undefined && !isFenced && (isAmbiguous || operation?.inDoubtUntilMonotonicMs !== undefined);
     inventory.end(id, {
       error: `${kind.toLowerCase()}: ${message}`, recheck: true, isRefusal: refusal !== undefined,
       ...(retryMs > 0 && { retryAt: clock.now() + retryMs }),
       // Whoever answers with a code that says nothing has answered: to look once is enough.
-      ...(!refusal && { inDoubtUntil: Math.max(operation?.inDoubtUntil ?? 0, clock.now() + mayTakeEffectMs) }),
+      ...(!refusal && { inDoubtUntilMonotonicMs: Math.max(operation?.inDoubtUntilMonotonicMs ?? 0, notAfterMonotonicMs) }),
       ...(isHeld && { held: verdict }),
     });
     this.deps.onOutcome(kind, error instanceof ProviderError ? outcomeLabel(error.code) : 'other', seconds);
     if (isFenced) {
       // What was refused has not begun: it may be decided anew, elsewhere.
       const intent = inventory.get(id)?.intent;
-      if (kind === 'Configure' && intent?.kind === 'bind' && operation?.inDoubtUntil === undefined) inventory.setIntent(id, { ...intent, configureSent: false });
+      if (kind === 'Configure' && intent?.kind === 'bind' && operation?.inDoubtUntilMonotonicMs === undefined) inventory.setIntent(id, { ...intent, configureSent: false });
       this.deps.onFenced(id, message);
       return done;
     }
@@ -392,7 +395,7 @@ export class MachineReconciler implements Reconciler {
   private again(id: string, kind: OperationKind, message: string, pauseMs: number): Result {
     const { inventory, clock } = this.deps;
     const until = clock.now() + pauseMs;
-    const isInDoubt = inventory.get(id)?.operation?.inDoubtUntil !== undefined;
+    const isInDoubt = inventory.get(id)?.operation?.inDoubtUntilMonotonicMs !== undefined;
     inventory.end(id, { error: `${kind.toLowerCase()}: ${message}`, recheck: isInDoubt, retryAt: until });
     const intent = inventory.get(id)?.intent;
     if (kind === 'Configure' && intent?.kind === 'bind' && !isInDoubt) inventory.setIntent(id, { ...intent, configureSent: false, rest: { refusals: intent.rest?.refusals ?? 0, until } });
@@ -477,8 +480,8 @@ export class MachineReconciler implements Reconciler {
 }
 
 /** For what was refused: nothing that was tried can take effect from now on. */
-function isDoubtOver({ operation }: MachineRecord, now: number): boolean {
-  return operation?.held !== undefined && operation.inDoubtUntil !== undefined && operation.inDoubtUntil <= now;
+function isDoubtOver({ operation }: MachineRecord, monotonicMs: number): boolean {
+  return operation?.held !== undefined && operation.inDoubtUntilMonotonicMs !== undefined && operation.inDoubtUntilMonotonicMs <= monotonicMs;
 }
 
 function outcomeLabel(code: ProviderError['code']): string {

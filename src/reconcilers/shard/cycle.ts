@@ -1,5 +1,4 @@
 import type { Clock } from '../../lib/clock.ts';
-import { steadyClock } from '../../lib/steady-clock.ts';
 import { differenceBetween, kept } from '../../engine/compare-plans.ts';
 import { explainMachine } from '../../engine/explain.ts';
 import type { Action, ActionKind, Engine, Plan } from '../../engine/types.ts';
@@ -71,8 +70,6 @@ export interface CycleFacts {
 export class CycleReconciler implements Reconciler {
   readonly name = 'shard';
   private readonly deps: CycleDeps;
-  /** Holds and patience run by it: a wall clock that is set, or a suspension, must not end all of them at once. */
-  private readonly steady: Clock;
   private cycle = 0;
   private readonly untold: DemandChange[] = [];
   /** Machines about which the last plan decided what is not done. */
@@ -80,7 +77,6 @@ export class CycleReconciler implements Reconciler {
 
   constructor(deps: CycleDeps) {
     this.deps = deps;
-    this.steady = steadyClock(deps.clock);
   }
 
   async reconcile(_key: string, { signal }: ReconcileContext): Promise<Result> {
@@ -92,7 +88,7 @@ export class CycleReconciler implements Reconciler {
     }
     const mayTakeAway = this.deps.mayTakeAway();
     engine.apply({ kind: 'supply', trusted: mayTakeAway });
-    const now = this.steady.now();
+    const now = clock.now();
     this.cycle++;
     const plan = this.plan(now);
     const mode = this.deps.mode();
@@ -183,8 +179,8 @@ export class CycleReconciler implements Reconciler {
     const decided = actions.filter((action) => !isWithheld(action));
     const withheld = actions.filter(isWithheld);
     const outcome = mode === 'DryRun' ? 'dryrun' : 'suppressed';
-    this.record(decided, 'decided', now);
-    this.record(withheld, outcome, now);
+    this.record(decided, 'decided');
+    this.record(withheld, outcome);
     this.count(decided.filter((action) => this.decide(action, now)), 'decided');
     this.count(withheld, outcome);
   }
@@ -197,10 +193,10 @@ export class CycleReconciler implements Reconciler {
   }
 
   /** A full disk must not stop the fleet: the decisions count, the record of them is lost with an error. */
-  private record(actions: readonly Action[], outcome: AuditOutcome, now: number): void {
+  private record(actions: readonly Action[], outcome: AuditOutcome): void {
     if (actions.length === 0) return;
     try {
-      this.deps.audit?.append(now, this.cycle, actions, outcome);
+      this.deps.audit?.append(this.cycle, actions, outcome);
     } catch (error) {
       this.deps.log.error({ cycle: this.cycle, actions: actions.length, error: String(error) }, 'cannot write the audit log');
     }
