@@ -415,8 +415,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'cap-at-least-one', file: 'decide/reclaim.ts', rule: 'the cap admits at least one',
-    find: 'Math.max(1, Math.floor(fraction * configured))',
-    replace: 'Math.floor(fraction * configured)',
+    find: 'Math.max(1, shareOf(configured, fraction))',
+    replace: 'shareOf(configured, fraction)',
   },
   {
     id: 'cap-drains', file: 'decide/reclaim.ts', rule: 'drains under way count',

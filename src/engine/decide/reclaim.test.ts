@@ -139,6 +139,8 @@ describe('rails', () => {
     [5, 0.05, 1],
     [39, 0.05, 1],
     [40, 0.05, 2],
+    [100, 0.29, 29],
+    [50, 0.57, 28],
     [100, 0, 100],
   ])('of %i machines a fraction of %d lets %i go per plan', (n, fraction, expected) => {
     expect(taken(n, { reclaimCapFraction: fraction })).toBe(expected);

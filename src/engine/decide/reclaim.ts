@@ -9,6 +9,7 @@ import { CONFIGURED } from '../facts/role.ts';
 import type { MachineReason, Millis } from '../types.ts';
 import type { PlanDraft } from './plan-draft.ts';
 
+const BILLION = 1_000_000_000;
 const MINUTE_MS = 60_000;
 
 export function reclaimExcess(draft: PlanDraft): void {
@@ -103,6 +104,11 @@ function inReclaimOrder(slots: readonly number[], { hints }: Cluster, { inventor
 
 type Rail = (MachineReason & { readonly code: 'ExcessCapped' })['rail'];
 
+/** The whole machines of a decimal share, exactly: 29 of 100 are 0.29, though the product of the two numbers is a little less. */
+function shareOf(machines: number, fraction: number): number {
+  return Math.floor((machines * Math.round(fraction * BILLION)) / BILLION);
+}
+
 /** How many machines one plan may take from a cluster. */
 class Rails {
   readonly #cluster: string;
@@ -116,7 +122,7 @@ class Rails {
     this.#recent = (memory.reclaims.get(name) ?? []).filter((at) => at > now - MINUTE_MS);
     const { reclaimCapFraction: fraction, maxReclaimsPerMinute, maxConcurrentDrainsPerCluster } = policy;
     this.#left = [
-      ['fraction', fraction > 0 ? Math.max(1, Math.floor(fraction * configured)) : Infinity],
+      ['fraction', fraction > 0 ? Math.max(1, shareOf(configured, fraction)) : Infinity],
       ['concurrentDrains', maxConcurrentDrainsPerCluster > 0 ? maxConcurrentDrainsPerCluster - drains - (preempted.get(name) ?? 0) : Infinity],
       ['perMinute', this.#perMinute ? maxReclaimsPerMinute - this.#recent.length : Infinity],
     ];
