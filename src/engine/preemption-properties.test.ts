@@ -190,14 +190,22 @@ describe('a preemption', { timeout: PATIENCE_MS }, () => {
 
   it('reserves each machine for one demand that is there, and forgets reservations that lead nowhere', () => {
     let dropped = 0;
+    let takenOver = 0;
     const fleets = overFleets(worlds(), (world, plan) => {
       const reserved = new Map(world.memory.flatMap((m) => (m.what === 'reservation' && m.to !== null ? [[m.key, m.to] as const] : [])));
       for (const change of plan.memory) {
         if (change.what !== 'reservation') continue;
         if (change.to === null) dropped++;
         else expect(isAsked(change.to, world)).toBe(true);
+        const before = reserved.get(change.key);
+        if (before === undefined || change.to === null || !isAsked(before, world) || before.group === ANY_GANG) continue; // whether gangs are planned as one may change
+        if (change.to.cluster === before.cluster && change.to.fingerprint === before.fingerprint && change.to.group === before.group) continue; // rows of one demand
+        if (plan.actions.some((a) => a.kind === 'Preempt' && a.machineId === change.key)) continue; // it was not carried out
+        // Only who ranks above takes what was promised to somebody.
+        takenOver++;
+        expect(change.to.priority).toBeGreaterThan(before.priority);
       }
-      const kept = [...reserved].filter(([key]) => !plan.memory.some((m) => m.what === 'reservation' && m.key === key && m.to === null));
+      const kept = [...reserved].filter(([key]) => !plan.memory.some((m) => m.what === 'reservation' && m.key === key));
       for (const [id, to] of kept) {
         if (plan.actions.some((a) => a.kind === 'Preempt' && a.machineId === id)) continue; // it was not carried out, and is decided anew
         const machine = world.machines.find((m) => m.id === id);
@@ -209,6 +217,7 @@ describe('a preemption', { timeout: PATIENCE_MS }, () => {
       }
     }, { file });
     expect(dropped).toBeGreaterThan(fleets / 10);
+    expect(takenOver).toBeGreaterThan(fleets / 100);
   });
 });
 

@@ -87,7 +87,7 @@ describe('the reason of a machine that counts for nobody', () => {
   it.each<[string, EngineMachine, MachineReason | undefined]>([
     ['names the state in which it is stuck', machine('a', 'Creating', { stuck: true }), { code: 'Stuck', state: 'Creating' }],
     ['is not had of what is only an offer, though it rests', machine('a', 'Speculative', { stuck: true }), undefined],
-    ['names the cluster that it leaves', machine('a', 'Draining', { cluster: 'c2' }), { code: 'Leaving', cluster: 'c2' }],
+    ['names the cluster that it leaves', machine('a', 'Draining', { cluster: 'c2', allocatable: amounts({ memory: 1 }) }), { code: 'Leaving', cluster: 'c2' }],
     ['names no cluster if it belonged to none', machine('a', 'Deleting'), { code: 'Leaving', cluster: '' }],
     ['names the cluster for which it is being configured', machine('a', 'Configuring', { cluster: 'c2' }), { code: 'ExcessConfiguring', cluster: 'c2' }],
     ['names the cluster for which Configure was sent', machine('a', 'Idle', { intent: bindTo(need({ cluster: 'c2' }), true) }), { code: 'ExcessConfiguring', cluster: 'c2' }],

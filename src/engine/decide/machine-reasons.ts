@@ -2,7 +2,7 @@
 import type { Cluster } from '../facts/cluster.ts';
 import type { Group, Stretch } from '../facts/group.ts';
 import type { Inventory } from '../facts/inventory.ts';
-import { CONFIGURED, IDLE, ROLE, SPECULATIVE, STATES } from '../facts/role.ts';
+import { CONFIGURED, CREATING, IDLE, ROLE, SPECULATIVE, STATES } from '../facts/role.ts';
 import type { MachineReason, MachineReasons, MachineState, Millis, Policy } from '../types.ts';
 import type { Holders } from './holders.ts';
 import type { PlanReasons } from './plan-reasons.ts';
@@ -126,6 +126,7 @@ export class ReasonsInPlan implements MachineReasons {
       case ROLE.speculative:
         return undefined;
       default:
+        if (state === CREATING) return { code: 'ArrivingForNobody' };
         return state === IDLE ? this.#idle(slot) : { code: 'Leaving', cluster: inventory.owner(slot) };
     }
   }

@@ -34,6 +34,7 @@ export class Market {
   /** Groups that machines were taken out of. */
   readonly #opened = new Set<Group<Tally>>();
   #givers: readonly Cluster[] | undefined;
+  #reserving: readonly Cluster[] | undefined;
   #lowest: { readonly version: number; readonly served: LowestServed } | undefined;
   readonly #spare = new Map<Cluster, Tie[]>();
   /** By what is asked for: where it was asked for last, and what of that is left. */
@@ -164,10 +165,16 @@ export class Market {
     return this.forecasts.of(cluster);
   }
 
-  /** Takes bound machines out of this plan; their group has them back when it is over. */
-  takeOut(group: Group<Tally>, from: number, n: number, cluster: Cluster): readonly number[] {
-    if (this.isKept(cluster)) this.keptWasTaken = true;
+  /** Clusters for which machines are on their way out of others. */
+  get reserving(): readonly Cluster[] {
+    return (this.#reserving ??= this.facts.clusters.all().filter(({ reserved }) => reserved.size > 0));
+  }
+
+  /** Takes machines out of this plan; their group has them back when it is over. `cluster`: who counts on them, if anybody does. */
+  takeOut(group: Group<Tally>, from: number, n: number, cluster: Cluster | undefined): readonly number[] {
     this.#opened.add(group);
+    if (cluster === undefined) return group.takeOut(from, n);
+    if (this.isKept(cluster)) this.keptWasTaken = true;
     this.disturbed.add(cluster);
     this.forecasts?.forget(cluster);
     return group.takeOut(from, n);
@@ -261,6 +268,6 @@ function hasRunOut(tie: Tie): boolean {
   return false;
 }
 
-function demandKeysOf(row: NeedRow): readonly string[] {
+export function demandKeysOf(row: NeedRow): readonly string[] {
   return row.demandKeys ?? [row.demandKey];
 }

@@ -100,7 +100,12 @@ export class Planner {
     const draft = new PlanDraft(now, facts, market, clusters, this.#reasons);
     this.#starts = draft.clocks.areAll ? now : undefined;
     for (const tally of tallies) acquire(tally, draft);
-    for (const tally of tallies) for (const victim of tally.victims) draft.preempt(victim.slot, preemption(victim, tally, facts));
+    for (const tally of tallies) {
+      for (const victim of tally.victims) {
+        if (victim.leaving) draft.explain(victim.slot, { code: 'Reserved', ...servedDemand(tally.row) });
+        else draft.preempt(victim.slot, preemption(victim, tally, facts));
+      }
+    }
     this.#tendReservations(tallies, draft);
     withdrawUnwanted(draft);
     reclaimExcess(draft);

@@ -8,17 +8,21 @@ import type { Group } from '../facts/group.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import type { Policy } from '../types.ts';
 import type { Stretch } from './forecast.ts';
+import { demandKeysOf } from './market.ts';
 import type { Market } from './market.ts';
 import type { Tally } from './tally.ts';
 
 /** Machines that may be taken, at positions from..to of their group. */
 export interface Lot {
-  readonly cluster: Cluster;
+  /** Who has them, or was promised them; undefined = nobody. */
+  readonly cluster: Cluster | undefined;
   readonly group: Group<Tally>;
   from: number;
   to: number;
   /** Nobody needs them. */
   readonly excess: boolean;
+  /** They are on their way already: no Pod has to move for whoever takes them. */
+  readonly leaving: boolean;
   /** Of what they serve now; of what they were bound for if nobody needs them: that may still run there. */
   readonly priority: number;
   /** Higher = better to take. */
@@ -91,8 +95,53 @@ export function takeVictims(market: Market, tally: Tally, lot: Lot, n: number, l
 
 /** What the Need may take, best first; lots of equal rank together. Notes in the tally what only a ban on disruption keeps from it. */
 export function lotsFor(market: Market, tally: Tally): Lot[][] {
-  if (!market.facts.supplyTrusted || tally.covered) return [];
-  if (!market.mayHaveVictims(tally)) return [];
+  if (tally.covered) return [];
+  return [...comingFree(market, tally), ...promisedToOthers(market, tally), ...victimsFor(market, tally)];
+}
+
+/** What is on its way and promised to nobody: for a row that comes and goes nobody is evicted anew each time (X2). */
+function comingFree(market: Market, tally: Tally): Lot[][] {
+  const lots: Lot[] = [];
+  for (const group of market.facts.inventory.comingFree) {
+    if (group.size > 0 && isOfUse(group, market, tally)) lots.push({ cluster: undefined, group, from: 0, to: group.size, ...LEAVING, priority: UNKNOWN.priority });
+  }
+  return lots.length > 0 ? [lots] : [];
+}
+
+/** What is on its way to demand that nobody asks for any more, or that ranks below: it loses nothing that it has. */
+function promisedToOthers(market: Market, tally: Tally): Lot[][] {
+  const { priority } = tally.row.need.profile;
+  const lots: Lot[] = [];
+  for (const cluster of market.reserving) {
+    for (const [demandKey, shelf] of cluster.reserved) {
+      const isWanted = cluster.asksFor(demandKey) || isFolded(cluster, demandKey);
+      for (const group of shelf.groups()) {
+        if ((group.kind !== 'leaving' && isWanted) || group.left <= 0 || !isOfUse(group, market, tally)) continue;
+        const to = isWanted ? (market.stampOf(group)?.priority ?? priority) : UNKNOWN.priority;
+        if (to < priority) lots.push({ cluster, group, from: group.taken, to: group.size, ...LEAVING, priority: to });
+      }
+    }
+  }
+  lots.sort((a, b) => a.priority - b.priority);
+  const ties = new Map<number, Lot[]>();
+  for (const lot of lots) ties.set(lot.priority, [...(ties.get(lot.priority) ?? []), lot]);
+  return [...ties.values()];
+}
+
+/** Gangs that are planned as one have a demand of their own. */
+function isFolded({ folded }: Cluster, demandKey: string): boolean {
+  for (const row of folded.values()) if (demandKeysOf(row).includes(demandKey)) return true;
+  return false;
+}
+
+const LEAVING = { excess: true, leaving: true, score: 0 };
+
+function isOfUse(group: Group<Tally>, market: Market, tally: Tally): boolean {
+  return tally.fit.accepts[group.classIndex] === 1 && tally.contributes(market.classOf(group));
+}
+
+function victimsFor(market: Market, tally: Tally): Lot[][] {
+  if (!market.facts.supplyTrusted || !market.mayHaveVictims(tally)) return [];
   const lots: Lot[] = [];
   const undisruptable: [MachineClass, number][] = [];
   for (const cluster of market.givers) {
@@ -114,10 +163,10 @@ export function lotsFor(market: Market, tally: Tally): Lot[][] {
  */
 function lotOf({ group, from, to, holder }: Stretch, cluster: Cluster, market: Market, tally: Tally): Lot | undefined {
   const { priority } = tally.row.need.profile;
-  if (tally.fit.accepts[group.classIndex] !== 1 || !tally.contributes(market.classOf(group))) return undefined;
+  if (!isOfUse(group, market, tally)) return undefined;
   const victim = holder?.need.profile ?? market.stampOf(group) ?? UNKNOWN;
   if (victim.priority >= priority && (holder !== undefined || isOccupied(group))) return undefined;
-  return { cluster, group, from, to, excess: holder === undefined, priority: victim.priority, score: victimScore(priority, victim) };
+  return { cluster, group, from, to, excess: holder === undefined, leaving: false, priority: victim.priority, score: victimScore(priority, victim) };
 }
 
 /** Of bound machines the second rank tells what must not be disrupted, or cannot. */

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { planOnce } from '../engine.ts';
-import { amounts, assignmentOf, machine, need, policy, T0, world } from '../testing/builders.ts';
+import { amounts, assignmentOf, machine, need, policy, sameZone, T0, world, zoneSpread } from '../testing/builders.ts';
 import type { WorldSpec } from '../testing/builders.ts';
 import { committed } from '../testing/commit.ts';
 import { Simulation } from '../testing/simulation.ts';
 import { actionsOf, codesOf } from '../testing/summary.ts';
-import type { EngineMachine, MemoryChange, Need } from '../types.ts';
+import type { EngineMachine, MemoryChange, Need, Plan } from '../types.ts';
 
 const high = need({ priority: 1000 });
 const low = need({ cluster: 'c2', priority: 10 });
@@ -86,7 +86,6 @@ describe('what was preempted (X2)', () => {
   it.each<[string, WorldSpec]>([
     ['the demand goes', { machines: [draining('x')], reported: ['c1', 'c2'] }],
     ['the demand is met otherwise', { machines: [draining('x'), machine('a', 'Configured')], needs: [high] }],
-    ['the demand changes its group', { machines: [draining('x')], needs: [need({ priority: 1000, group: 'g' })] }],
     ['it fails', { machines: [machine('x', 'Failed')], needs: [high] }],
     ['it gets stuck', { machines: [draining('x', { stuck: true })], needs: [high] }],
     ['a person holds it', { machines: [draining('x', { hold: true })], needs: [high] }],
@@ -109,6 +108,75 @@ describe('what was preempted (X2)', () => {
     const first = planOnce(before, T0);
     expect(first.actions).toEqual([]);
     expect(actionsOf(planOnce(committed(before, first), T0))).toEqual(['Bootstrap x c2']);
+  });
+
+  describe('and is on its way to nobody any more', () => {
+    const reservations = ({ memory }: Plan) => memory.filter((m) => m.what === 'reservation');
+    const takes = (spec: WorldSpec): [string[], MemoryChange[]] => {
+      const result = plan({ reported: ['c2', 'c3'], ...spec });
+      return [actionsOf(result), reservations(result)];
+    };
+
+    it.each<[string, EngineMachine]>([
+      ['that is to be unbound', leaving('x')],
+      ['that is being drained', draining('x')],
+      ['that is being created', machine('x', 'Creating', { cluster: '' })],
+    ])('is promised to who would take a machine from others: one %s', (_, coming) => {
+      const result = plan({ machines: [coming, victim('a')], needs: [high, low] });
+      expect(actionsOf(result)).toEqual([]);
+      expect(reservations(result)).toEqual([reserved('x')]);
+      expect(codesOf(result)).toEqual({ x: 'Reserved', a: 'Serving' });
+      expect(result.verdicts[0]).toMatchObject({ reason: 'PREEMPTION_IN_PROGRESS', preemption: { victims: 1, freed: [['cpu', 1000]] } });
+    });
+
+    it.each<[string, WorldSpec]>([
+      ['is of a provider that is not to be relied on', { machines: [draining('x', { untrusted: true }), victim('a')], needs: [high, low] }],
+      ['is to be given back', { machines: [machine('x', 'Idle', { intent: { kind: 'release' } }), machine('y', 'Deleting'), victim('a')], needs: [high, low] }],
+      ['does not match', { machines: [draining('x', { allocatable: amounts({ memory: 1 }) }), victim('a')], needs: [high, low] }],
+    ])('is not what %s', (_, spec) => {
+      expect(takes(spec)).toEqual([['Preempt a c2'], [reserved('a')]]);
+    });
+
+    it('comes after what is free and after what may be bought', () => {
+      const machines = [draining('x'), machine('i', 'Idle'), machine('s', 'Speculative'), victim('a')];
+      expect(takes({ machines, needs: [need({ priority: 1000, units: 3 }), low] })).toEqual([['Bootstrap i c1', 'Provision s c1'], [reserved('x')]]);
+    });
+
+    it('is enough for a gang, and for a strict spread, in its place', () => {
+      const machines = [draining('x', { zone: 'za' }), draining('y', { zone: 'zb' }), victim('a', { zone: 'zb' }), victim('b', { zone: 'zb' })];
+      const gang = need({ priority: 1000, units: 2, group: 'g', requirements: [sameZone()] });
+      expect(takes({ machines, needs: [gang, low] })).toEqual([['Preempt b c2'], [{ what: 'reservation', key: 'b', to: assignmentOf(gang) }, { what: 'reservation', key: 'y', to: assignmentOf(gang) }]]);
+      const spread = need({ priority: 1000, units: 2, spread: [zoneSpread(1)] });
+      expect(takes({ machines, needs: [spread, need({ cluster: 'c2', priority: 10, units: 2 })] })).toEqual([[], [{ what: 'reservation', key: 'x', to: assignmentOf(spread) }, { what: 'reservation', key: 'y', to: assignmentOf(spread) }]]);
+    });
+
+    it('is taken from demand that ranks below and waits for it, and not from an equal', () => {
+      const above = need({ cluster: 'c3', priority: 5000 });
+      expect(takes({ machines: [draining('x'), victim('a')], needs: [above, high, low], memory: [reserved('x')] })).toEqual([['Preempt a c2'], [reserved('a'), { what: 'reservation', key: 'x', to: assignmentOf(above) }]]);
+      const equal = need({ cluster: 'c0', priority: 1000 });
+      expect(takes({ machines: [draining('x'), victim('a')], needs: [equal, high, low], memory: [reserved('x')] })).toEqual([['Preempt a c2'], [{ what: 'reservation', key: 'a', to: assignmentOf(equal) }]]);
+    });
+
+    it('stays with the demand that it was preempted for when its profile or its group changes', () => {
+      for (const changed of [need({ priority: 2000 }), need({ priority: 500 }), need({ priority: 1000, group: 'g' })]) {
+        for (const coming of [draining('x'), machine('x', 'Idle')]) {
+          expect(takes({ machines: [coming, victim('a')], needs: [changed, low], memory: [reserved('x')] })).toEqual([[], [{ what: 'reservation', key: 'x', to: assignmentOf(changed) }]]);
+        }
+      }
+    });
+
+    it('is promised again to demand that comes and goes: nobody is evicted anew (A-59)', () => {
+      let at = world({ machines: ['a', 'b', 'c', 'd'].map((id) => victim(id)), needs: [high, need({ cluster: 'c2', priority: 10, units: 4 })] });
+      const without = new Map([...at.needs, ['c1', []]]);
+      const evicted: string[] = [];
+      for (let cycle = 0; cycle < 12; cycle++) {
+        const asked = cycle % 3 === 2 ? { ...at, needs: without } : at;
+        const result = planOnce(asked, T0 + cycle * 10_000);
+        evicted.push(...actionsOf(result));
+        at = { ...committed(asked, result), needs: at.needs };
+      }
+      expect(evicted).toEqual(['Preempt a c2']);
+    });
   });
 
   it('replaces a victim that fails by another', () => {

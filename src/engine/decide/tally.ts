@@ -9,12 +9,14 @@ import type { DomainCoverage } from '../types.ts';
 /** Why a Need stopped acquiring although it lacks; most other reasons follow from what supply there is. */
 type Blocked = 'session' | 'limit' | 'topology' | 'disruption' | 'spread';
 
-/** A machine that is taken from those who rank below. */
+/** A machine that is taken from those who rank below, or promised before it is free. */
 interface Victim {
   readonly slot: number;
   /** Of what it serves, or was bound for if nobody needs it. */
   readonly priority: number;
   readonly excess: boolean;
+  /** It is on its way out already: nothing is decided about it. */
+  readonly leaving: boolean;
 }
 
 export interface TallyMark {
@@ -99,8 +101,8 @@ export class Tally {
     group.take(this, n);
   }
 
-  preempt(slot: number, { priority, excess }: Omit<Victim, 'slot'>): void {
-    (this.#victims ??= []).push({ slot, priority, excess });
+  preempt(slot: number, { priority, excess, leaving }: Omit<Victim, 'slot'>): void {
+    (this.#victims ??= []).push({ slot, priority, excess, leaving });
   }
 
   /** In how many dimensions something is still to be found. */

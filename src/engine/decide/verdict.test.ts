@@ -61,7 +61,7 @@ describe('why a Need is unmet', () => {
     ['SPREAD_UNSATISFIABLE', 'more would break the spread, though what could be taken elsewhere must not be disrupted', { machines: [...many(3), { ...foreign(50), zone: 'zb' }], needs: [need({ units: 3, spread: [zoneSpread(1)] }), need({ cluster: 'c2', priority: 50 })], hints: { c2: [hint('x', { doNotDisrupt: true })] } }],
     ['SPREAD_UNSATISFIABLE', 'more of what could be bought would break the spread', { machines: [...many(3, 'Speculative'), { ...foreign(500), zone: 'zb' }], needs: [need({ units: 3, spread: [zoneSpread(1)] }), need({ cluster: 'c2', priority: 500 })] }],
     ['SUPPLY_EXHAUSTED', 'what could be taken is in no place over which it might be spread', { machines: [{ ...foreign(50), zone: '' }], needs: [need({ spread: [zoneSpread(1)] }), need({ cluster: 'c2', priority: 50 })] }],
-    ['NO_MATCHING_SUPPLY', 'all that match are on their way out', { machines: [machine('a', 'Idle', { intent: { kind: 'release' } }), machine('b', 'Draining'), machine('c', 'Deleting')], needs: [need()] }],
+    ['NO_MATCHING_SUPPLY', 'all that match are on their way out', { machines: [machine('a', 'Idle', { intent: { kind: 'release' } }), machine('c', 'Deleting')], needs: [need()] }],
     ['LIMIT_REACHED', 'the limit is reached', { machines: many(1, 'Speculative'), needs: [need()], policy: policy({ limits: { machines: 0 } }) }],
   ])('%s: %s', (reason, _, spec) => {
     expect(lacking(spec)?.reason).toBe(reason);

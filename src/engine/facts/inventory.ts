@@ -48,6 +48,8 @@ export class Inventory extends MachineColumns {
   readonly #reservations = new Map<string, number>();
   readonly #idle: (Group<Tally> | undefined)[] = [];
   readonly #speculative: (Group<Tally> | undefined)[] = [];
+  readonly #comingFree: (Group<Tally> | undefined)[] = [];
+  #comingFreeGroups: Group<Tally>[] = [];
   /** Each once: a group says itself whether it is stale. */
   readonly #staleGroups: Group<Tally>[] = [];
   #freeSlots: number[] = [];
@@ -130,6 +132,11 @@ export class Inventory extends MachineColumns {
 
   speculative(classIndex: number): Group<Tally> | undefined {
     return this.#speculative[classIndex];
+  }
+
+  /** Machines that are being drained or created for nobody, by class. */
+  get comingFree(): readonly Group<Tally>[] {
+    return this.#comingFreeGroups;
   }
 
   /** Slots of the machines, -1 for those that are not known. Throws if a machine is named twice. */
@@ -433,8 +440,23 @@ export class Inventory extends MachineColumns {
         return reservedGroup(this, this.#clusterOf(ref), cls, this.state(slot), ref);
       }
       default:
-        return undefined;
+        return this.#isComingFree(slot, role) ? this.#comingFreeOf(cls.index) : undefined;
     }
+  }
+
+  /** It will be Idle for everybody unless it is promised to somebody first. */
+  #isComingFree(slot: number, role: number): boolean {
+    if (this.isUntrusted(slot)) return false;
+    const state = this.state(slot);
+    return role === ROLE.pending ? state === CREATING : role === ROLE.leaving && (state === DRAINING || (state === CONFIGURED && this.intent(slot) === UNBIND));
+  }
+
+  #comingFreeOf(classIndex: number): Group<Tally> {
+    const known = this.#comingFree[classIndex];
+    if (known !== undefined) return known;
+    const group = new Group<Tally>(this, 'leaving', classIndex, NONE, []);
+    this.#comingFreeGroups.push(group);
+    return (this.#comingFree[classIndex] = group);
   }
 
   #clusterOf(assignment: number): Cluster {

@@ -22,7 +22,7 @@ export const ROLE = {
   bound: 1,
   /** Decided for a demand and not bound yet (D34). */
   promised: 2,
-  /** Preempted for a demand: on its way out of another cluster, or out of it and not bound yet (X2). */
+  /** Promised to a demand that would preempt without it: on its way out of a cluster, or out of it and not bound yet (X2). */
   reserved: 3,
   idle: 4,
   speculative: 5,
@@ -55,7 +55,7 @@ export function roleOf({ state, intent, hold, stuck, untrusted, hasOwner, reserv
   if (isServing) return ROLE.bound;
   if (state === CONFIGURED || state === CONFIGURING) return ROLE.pending;
   if (intent === BIND) return ROLE.promised;
-  if (state === CREATING) return ROLE.pending;
+  if (state === CREATING) return reserved ? ROLE.reserved : ROLE.pending;
   if (state === IDLE && reserved) return ROLE.reserved;
   if (untrusted) return ROLE.held;
   if (state === IDLE) return ROLE.idle;

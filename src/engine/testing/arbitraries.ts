@@ -26,6 +26,8 @@ export interface WorldOptions {
   readonly rails?: boolean;
   /** Only machines that are free, bound or decided for, and only clusters that are there and trusted. Default false. */
   readonly calm?: boolean;
+  /** Where machines are scarce still more of them are bound: little is on its way, and more is preempted. Default false. */
+  readonly busy?: boolean;
   /** Machines that were preempted earlier. Default true. */
   readonly reservations?: boolean;
 }
@@ -122,10 +124,10 @@ function together(minUnit: ResourceVector, drawn: ResourceVector): ResourceVecto
 }
 
 /** `scarce`: most of them are bound, so that who wants more must take it from others. `large`: some hold a whole gang. */
-function machineFor(demand: readonly Need[], scarce: boolean, large: boolean, { calm = false }: WorldOptions): fc.Arbitrary<EngineMachine> {
+function machineFor(demand: readonly Need[], scarce: boolean, large: boolean, { calm = false, busy = false }: WorldOptions): fc.Arbitrary<EngineMachine> {
   const had = scarce ? demand.filter(({ profile }) => profile.priority < 1000) : demand;
   const target = fc.constantFrom(...had, need({ priority: 1 }), ...(scarce ? [need({ priority: 1, cluster: 'c2' }), need({ priority: 1, cluster: 'c3' })] : []));
-  const states = fc.constantFrom<MachineState>(...(calm ? CALM_STATES : STATES), ...Array.from({ length: scarce ? 12 : 1 }, () => 'Configured' as const));
+  const states = fc.constantFrom<MachineState>(...(calm ? CALM_STATES : STATES), ...Array.from({ length: scarce ? (busy ? 40 : 12) : 1 }, () => 'Configured' as const));
   return fc
     .record({
       state: states,

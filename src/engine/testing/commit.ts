@@ -22,9 +22,10 @@ function remembered(before: readonly MemoryChange[], changes: readonly MemoryCha
   return [...byKey.values()].filter((m) => (m.what === 'reservation' ? m.to : m.at) !== null);
 }
 
-/** What a withdrawal frees, or a reservation that is over, is new supply for somebody. */
-export function freesSupply({ actions, memory }: Plan): boolean {
-  return actions.some(({ kind }) => kind === 'Withdraw') || memory.some((m) => m.what === 'reservation' && m.to === null);
+/** What a withdrawal frees, or a reservation that is over, is new supply for somebody; so is what has arrived and is somebody else's now. */
+export function freesSupply(world: Snapshot, { actions, memory }: Plan): boolean {
+  const idle = new Set(world.machines.filter(({ state }) => state === 'Idle').map(({ id }) => id));
+  return actions.some(({ kind }) => kind === 'Withdraw') || memory.some((m) => m.what === 'reservation' && (m.to === null || idle.has(m.key)));
 }
 
 /** Without bindings that have been decided: nothing is on its way but what is being bound already. */
