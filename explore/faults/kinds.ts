@@ -34,6 +34,7 @@ export const FAULT_KINDS = {
   'shard killed': 0.2,
   'provider killed': 0.3,
   'shard paused': 0.4,
+  'shard suspended': 0.4,
   'shard paused at a call': 0.04,
   'provider paused': 0.3,
   'provider unreachable': 0.25,

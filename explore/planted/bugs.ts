@@ -49,7 +49,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     id: 'audit-line-dropped', promise: 'nothing is taken without a line in the audit log', foundBy: [6],
-    file: 'src/reconcilers/shard/cycle.ts', find: "    this.record(decided, 'decided', now);\n", replace: "    this.record(decided.filter(({ kind }) => kind !== 'Preempt'), 'decided', now);\n",
+    file: 'src/reconcilers/shard/cycle.ts', find: "    this.record(decided, 'decided');\n", replace: "    this.record(decided.filter(({ kind }) => kind !== 'Preempt'), 'decided');\n",
   },
   {
     id: 'operation-number-not-persisted', promise: 'no operation id is used twice', foundBy: [21],
@@ -73,7 +73,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     id: 'look-believed', promise: 'a call that is late is waited for, until it cannot take effect any more', foundBy: [10],
-    file: 'src/reconcilers/machine/next-step.ts', find: "return inDoubtUntil > now ? { do: 'wait', for: 'doubt' } : { do: 'look' };", replace: "return { do: 'conclude' };",
+    file: 'src/reconcilers/machine/next-step.ts', find: "return inDoubtUntilMonotonicMs > monotonicMs ? { do: 'wait', for: 'doubt' } : { do: 'look' };", replace: "return { do: 'conclude' };",
   },
   {
     id: 'hold-drops-nothing', promise: 'what was decided of a machine and has not begun when a person holds it does not begin', foundBy: [6],

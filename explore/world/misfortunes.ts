@@ -62,6 +62,7 @@ export function misfortunes({ timeline, faults, server, api, providers, substrat
   });
 
   often('shard paused', () => faults.pick(shards).pause(faults.between(500, 45_000)));
+  often('shard suspended', () => faults.pick(shards).suspend(faults.between(500, 45_000), faults.chance(0.5) ? 0 : faults.between(0, 5_000)));
   often('provider paused', () => faults.pick(providers).pause(faults.between(500, 40_000)));
   often('shard killed', () => faults.pick(shards).kill());
   often('provider killed', () => {

@@ -16,6 +16,10 @@ export class Process {
   private readonly endings: (() => void)[] = [];
   private held: (() => void)[] = [];
   private state: 'running' | 'paused' | 'dead' = 'running';
+  private suspendedAt: number | undefined;
+  /** Of the world's time, while it was suspended. */
+  private missedMs = 0;
+  private wallBehindMs = 0;
 
   /** `skewMs`: how far its wall clock is off. */
   constructor(name: string, timeline: Timeline, skewMs = 0) {
@@ -23,10 +27,11 @@ export class Process {
     this.timeline = timeline;
     // A monotonic clock begins anywhere, and is nobody else's.
     const startedAt = timeline.now - 1_000;
+    const worldNow = (): number => this.suspendedAt ?? timeline.now;
     this.clock = {
-      now: () => EPOCH_MS + skewMs + timeline.now,
-      monotonic: () => timeline.now - startedAt,
-      after: (ms, fn) => timeline.after(ms, () => this.enter(fn)),
+      now: () => EPOCH_MS + skewMs + worldNow() - this.wallBehindMs,
+      monotonic: () => worldNow() - startedAt - this.missedMs,
+      after: (ms, fn) => this.timer(ms, fn),
     };
   }
 
@@ -52,9 +57,27 @@ export class Process {
     if (this.state === 'running') this.state = 'paused';
   }
 
+  /** With the machine on which it runs, and all its clocks. */
+  suspend(): void {
+    if (this.state !== 'running') return;
+    this.pause();
+    this.suspendedAt = this.timeline.now;
+  }
+
+  /** Somebody sets the wall clock of the machine right that was suspended. */
+  setClock(): void {
+    this.wallBehindMs = 0;
+  }
+
   resume(): void {
     if (this.state !== 'paused') return;
     this.state = 'running';
+    if (this.suspendedAt !== undefined) {
+      const missedMs = this.timeline.now - this.suspendedAt;
+      this.missedMs += missedMs;
+      this.wallBehindMs += missedMs;
+      this.suspendedAt = undefined;
+    }
     const held = this.held;
     this.held = [];
     for (const fn of held) this.timeline.after(0, () => this.enter(fn));
@@ -65,6 +88,17 @@ export class Process {
     this.state = 'dead';
     this.held = [];
     for (const ending of this.endings.splice(0)) ending();
+  }
+
+  /** It runs by the monotonic clock: what is left of it when its machine is suspended is left of it afterwards. */
+  private timer(ms: number, fn: () => void): () => void {
+    const dueAt = this.clock.monotonic() + ms;
+    let cancel = this.timeline.after(ms, () => this.enter(() => {
+      const leftMs = dueAt - this.clock.monotonic();
+      if (leftMs < 1) fn();
+      else cancel = this.timer(leftMs, fn);
+    }));
+    return () => cancel();
   }
 
   /** Called when it is killed: its connections break. */

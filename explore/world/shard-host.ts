@@ -118,6 +118,20 @@ export class ShardHost {
     return process?.name;
   }
 
+  /** The whole machine, with all its clocks; `unsetMs`: so long after it goes on its wall clock is still as far behind. */
+  suspend(ms: number, unsetMs: number): string | undefined {
+    const process = this.current;
+    if (!process || process.isPaused) return undefined;
+    process.suspend();
+    this.parts.timeline.after(ms, () => {
+      this.parts.ground.note(`${process.name} goes on`);
+      process.resume();
+      if (unsetMs === 0) process.setClock();
+      else this.parts.timeline.after(unsetMs, () => process.setClock());
+    });
+    return `${process.name} for ${(ms / 1000).toFixed(1)} s, its clock for ${(unsetMs / 1000).toFixed(1)} s more`;
+  }
+
   /** As SIGTERM. */
   stop(): void {
     this.stopping?.abort(new Error('stopped'));

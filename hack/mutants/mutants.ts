@@ -325,7 +325,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'session-reclaim', file: 'decide/reclaim.ts', rule: 'without a session nothing is reclaimed',
-    find: "if (!connected) return { code: 'ExcessNoSession', cluster: name };",
+    find: "  if (!connected) return isTrusted ? { code: 'ExcessNoSession', cluster: name } : { code: 'SupplyUntrusted' };\n",
     replace: '',
   },
   {
@@ -340,13 +340,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'trust-reclaim', file: 'decide/reclaim.ts', rule: 'nothing is reclaimed while supply is not trusted',
-    find: "if (!supplyTrusted || inventory.isUntrusted(slot)) return { code: 'SupplyUntrusted' };",
-    replace: "if (inventory.isUntrusted(slot)) return { code: 'SupplyUntrusted' };",
+    find: 'const isTrusted = supplyTrusted && !inventory.isUntrusted(slot);',
+    replace: 'const isTrusted = !inventory.isUntrusted(slot);',
   },
   {
     id: 'trust-preempt', file: 'decide/preempt.ts', rule: 'nothing is preempted while supply is not trusted',
-    find: 'if (!market.facts.supplyTrusted || tally.covered) return [];',
-    replace: 'if (tally.covered) return [];',
+    find: 'if (!market.facts.supplyTrusted || !market.mayHaveVictims(tally)) return [];',
+    replace: 'if (!market.mayHaveVictims(tally)) return [];',
   },
   {
     id: 'trust-release', file: 'decide/release.ts', rule: 'nothing is released while supply is not trusted',
@@ -390,8 +390,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'reclaim-untrusted', file: 'decide/reclaim.ts', rule: 'what a provider has that is not to be relied on is not reclaimed',
-    find: ' || inventory.isUntrusted(slot)) return',
-    replace: ') return',
+    find: 'const isTrusted = supplyTrusted && !inventory.isUntrusted(slot);',
+    replace: 'const isTrusted = supplyTrusted;',
   },
   {
     id: 'preempt-drain-refused', file: 'facts/pools.ts', rule: 'what a person holds, or its provider has just refused to drain, is not preempted',
@@ -440,13 +440,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'limit-closes', file: 'decide/room.ts', rule: 'whoever does not fit closes the room (D12)',
-    find: 'if (n < wanted && priceMicroUsdPerHour <= this.#mostMicroUsdPerHour) this.isClosed = true;',
+    find: 'if (n < wanted) this.isClosed = true;',
     replace: '',
   },
   {
     id: 'limit-beyond-all', file: 'decide/room.ts', rule: 'what costs more than the whole limit keeps no money from others',
-    find: ' && priceMicroUsdPerHour <= this.#mostMicroUsdPerHour',
-    replace: '',
+    find: 'return this.isWithin(1, priceMicroUsdPerHour);',
+    replace: 'return true;',
   },
   {
     id: 'limit-reopens', file: 'decide/ordered-pass.ts', rule: 'whoever got elsewhere what it could not buy keeps the room closed for nobody',
@@ -746,8 +746,48 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'reason-undisruptable', file: 'decide/verdict.ts', rule: 'what must not be disrupted is a reason',
-    find: "  if (isProtected) return 'DISRUPTION_BLOCKED';\n",
-    replace: '',
+    find: 'if (isProtected || ranks.isKeptFrom(tally)) return',
+    replace: 'if (ranks.isKeptFrom(tally)) return',
+  },
+  {
+    id: 'reason-kept-from', file: 'decide/verdict.ts', rule: 'what cannot be taken at present is a reason',
+    find: 'if (isProtected || ranks.isKeptFrom(tally)) return',
+    replace: 'if (isProtected) return',
+  },
+  {
+    id: 'coming-free-first', file: 'decide/preempt.ts', rule: 'what is on its way for nobody is promised before anything is preempted (X2)',
+    find: '[...comingFree(market, tally), ...promisedToOthers(market, tally), ...victimsFor(market, tally)]',
+    replace: '[...promisedToOthers(market, tally), ...victimsFor(market, tally)]',
+  },
+  {
+    id: 'promised-lower-first', file: 'decide/preempt.ts', rule: 'what is on its way to who ranks below is taken before anything is preempted',
+    find: '[...comingFree(market, tally), ...promisedToOthers(market, tally), ...victimsFor(market, tally)]',
+    replace: '[...comingFree(market, tally), ...victimsFor(market, tally)]',
+  },
+  {
+    id: 'promised-equal', file: 'decide/preempt.ts', rule: 'but not from an equal',
+    find: 'if (to < priority) lots.push({ cluster,',
+    replace: 'if (to <= priority) lots.push({ cluster,',
+  },
+  {
+    id: 'promised-gone', file: 'decide/preempt.ts', rule: 'what is on its way to demand that is gone is anybody’s',
+    find: 'const isWanted = cluster.asksFor(demandKey) || isFolded(cluster, demandKey);',
+    replace: 'const isWanted = demandKey !== undefined;',
+  },
+  {
+    id: 'limit-too-dear', file: 'decide/plain.ts', rule: 'what costs more than the whole limit hides nothing that does not',
+    find: 'if (!speculative || !room.isLimited) return undefined;',
+    replace: 'if (speculative || !room.isLimited) return undefined;',
+  },
+  {
+    id: 'gang-limit-elsewhere-kept', file: 'decide/same.ts', rule: 'members elsewhere count within the limit until the gang has moved',
+    find: 'offers.domainOf(cls) !== undefined) trial.count(cls, group.left);',
+    replace: 'offers.domainOf(cls) !== undefined) trial.count(cls, 0);',
+  },
+  {
+    id: 'patience-silence', file: 'decide/reclaim.ts', rule: 'silence is no time left over (D32)',
+    find: '  if (!connected) return isTrusted',
+    replace: '  if (!connected) draft.rememberLeftOver(inventory.id(slot), sinceOf(inventory.id(slot), draft));\n  if (!connected) return isTrusted',
   },
   {
     id: 'reason-undisruptable-too', file: 'decide/verdict.ts', rule: 'also for who could take something else (D13)',
@@ -756,8 +796,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'reason-undisruptable-gang', file: 'decide/gang-offers.ts', rule: 'and for a gang that would be whole (D13)',
-    find: "sums)) ? 'disruption' : 'topology'",
-    replace: "sums) && false) ? 'disruption' : 'topology'",
+    find: "return isWholeIn(this.#byDomain(this.#tally.undisruptable)) ? 'disruption' : 'topology';",
+    replace: "return 'topology';",
   },
   {
     id: 'reason-starved', file: 'decide/verdict.ts', rule: 'only who ranks above starves somebody',
@@ -856,8 +896,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'trust-before-session', file: 'decide/reclaim.ts', rule: 'that supply is not trusted is said before that a session is missing',
-    find: "  if (!supplyTrusted || inventory.isUntrusted(slot)) return { code: 'SupplyUntrusted' };\n  if (!connected) return { code: 'ExcessNoSession', cluster: name };\n",
-    replace: "  if (!connected) return { code: 'ExcessNoSession', cluster: name };\n  if (!supplyTrusted || inventory.isUntrusted(slot)) return { code: 'SupplyUntrusted' };\n",
+    find: "return isTrusted ? { code: 'ExcessNoSession', cluster: name } : { code: 'SupplyUntrusted' };",
+    replace: "return { code: 'ExcessNoSession', cluster: name };",
   },
   {
     id: 'fold-name', file: 'facts/need-row.ts', rule: 'what is bound for gangs that share machines is told from what is bound for demand without Same',
@@ -1046,8 +1086,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-idle-first', file: 'decide/same.ts', rule: 'a gang takes idle machines before it buys',
-    find: 'for (const speculative of [false, true]) {\n    drainTies(',
-    replace: 'for (const speculative of [true, false]) {\n    drainTies(',
+    find: 'for (const speculative of [false, true]) {',
+    replace: 'for (const speculative of [true, false]) {',
   },
   {
     id: 'clocks-go-on', file: 'decide/release.ts', rule: 'clocks that one plan leaves for the next are started at once',

@@ -17,7 +17,7 @@ describe('sentences about machines', () => {
     [{ code: 'Preempted', cluster: 'c2', victimPriority: 3, forCluster: 'c1', fingerprint: 'f', priority: 7 }, 'Taken from cluster c2 (priority 3) for demand f of cluster c1 (priority 7).'],
     [{ code: 'Preempted', cluster: 'c2', victimPriority: 0, forCluster: 'c1', fingerprint: 'f', priority: 7 }, 'Taken from cluster c2 (priority 0) for demand f of cluster c1 (priority 7).'],
     [{ code: 'Preempted', cluster: 'c2', forCluster: 'c1', fingerprint: 'f', priority: 7 }, 'Taken from cluster c2 (nobody there needed it) for demand f of cluster c1 (priority 7).'],
-    [{ code: 'Reserved', ...served }, 'Preempted for demand f of cluster c1 (priority 7) and on its way to it.'],
+    [{ code: 'Reserved', ...served }, 'Promised to demand f of cluster c1 (priority 7) and on its way to it.'],
     [{ code: 'Excess', cluster: 'c1', sinceMs: at }, 'Taken back: no demand of cluster c1 has needed it since 2026-02-28T23:59:59Z.'],
     [{ code: 'NoLongerNeeded', cluster: 'c1', fingerprint: 'f' }, 'Its binding was withdrawn: cluster c1 no longer needs it for f.'],
     [{ code: 'IdleHeld', untilMs: at }, 'Idle; kept for new demand until 2026-02-28T23:59:59Z.'],

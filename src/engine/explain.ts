@@ -17,7 +17,7 @@ export function explainMachine(reason: MachineReason, words = ''): string {
     case 'Preempted':
       return `Taken from cluster ${reason.cluster} (${reason.victimPriority === undefined ? 'nobody there needed it' : `priority ${reason.victimPriority}`}) for demand ${reason.fingerprint} of cluster ${reason.forCluster} (priority ${reason.priority}).`;
     case 'Reserved':
-      return `Preempted for demand ${demand(reason)} and on its way to it.`;
+      return `Promised to demand ${demand(reason)} and on its way to it.`;
     case 'Excess':
       return `Taken back: no demand of cluster ${reason.cluster} has needed it since ${formatInstant(reason.sinceMs)}.`;
     case 'ExcessWithinPatience':
@@ -27,7 +27,7 @@ export function explainMachine(reason: MachineReason, words = ''): string {
     case 'ExcessNoRollupYet':
       return `Kept: cluster ${reason.cluster} has not said yet what it needs.`;
     case 'ExcessNoSession':
-      return `No demand of cluster ${reason.cluster} needs it; kept because the cluster is not connected.`;
+      return `No demand of cluster ${reason.cluster} needs it; kept because the cluster is not connected, or has not reported since it is.`;
     case 'ExcessDoNotDisrupt':
       return `No demand of cluster ${reason.cluster} needs it; kept because a Pod on it must not be disrupted.`;
     case 'ExcessDrainRefused':
@@ -80,11 +80,11 @@ const UNMET: Readonly<Record<UnmetReason, string>> = {
   NO_MATCHING_SUPPLY: 'no machine that may be used matches the requirements and covers the smallest unit',
   TOPOLOGY_UNSATISFIABLE: 'no single domain has room for the whole gang',
   PREEMPTION_EXHAUSTED: 'all that may be preempted frees too little',
-  PREEMPTION_IN_PROGRESS: 'machines preempted for it are still being drained',
+  PREEMPTION_IN_PROGRESS: 'machines promised to it are still being drained, or created',
   SUPPLY_EXHAUSTED: 'every machine that matches is in use already, or has nothing of what lacks',
   SPREAD_UNSATISFIABLE: 'more machines would violate the spread over the topology',
-  LIMIT_REACHED: 'the shard\'s limit on machines or spending is reached',
-  NO_SESSION: 'the cluster is not connected',
+  LIMIT_REACHED: 'the shard\'s limit on machines or spending leaves no room for it',
+  NO_SESSION: 'the cluster is not connected, or has not reported since it is',
   DISRUPTION_BLOCKED: 'the machines that could be preempted must not be disrupted, or cannot be drained at present',
 };
 

@@ -36,7 +36,7 @@ describe('a shard on a machine whose wall clock is set', () => {
     await eventually('its refusal is known', () => said(east).endsWith('bad blob.'));
     aheadMs = -HOUR_MS;
     await eventually('the machine serves', () => world.provider.state('m-1') === CONFIGURED);
-    expect(world.provider.count('Configure')).toBe(2);
+    expect(world.provider.count('Configure')).toBeGreaterThan(1);
   });
 
   it('ahead by an hour, takes nothing for stuck that has just begun; and dates by the new time what it puts on record', async () => {

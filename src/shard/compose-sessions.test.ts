@@ -45,6 +45,28 @@ const BACK_MS = 45_000;
 /** What is promised of a hundred sessions; it takes a fifth of it on a machine that is busy with six times what it can do. */
 const HUNDRED_BACK_MS = 15_000;
 
+describe('an operator that comes back', () => {
+  it('has nothing bought for what it said before it went away, until it has spoken again', async () => {
+    const world = await new ShardWorld().open();
+    try {
+      const shard = world.startShard();
+      const before = await world.operator(shard);
+      before.rollup({ needs: [wireRow()] });
+      await eventually('its demand is known', async () => (await world.needs(shard)).satisfied.length === 1);
+      before.close();
+      world.provider.put('m-1');
+      await world.provider.asked(2);
+      const again = await world.operator(shard);
+      await world.plans(shard);
+      expect([world.provider.count('Create'), (await world.needs(shard)).satisfied]).toEqual([0, [false]]);
+      again.rollup({ needs: [wireRow()], timestampUnixNanos: 2n });
+      await eventually('its demand is met', () => world.provider.state('m-1') === MachineState.MACHINE_STATE_CONFIGURED);
+    } finally {
+      await world.close();
+    }
+  });
+});
+
 describe('many sessions', { timeout: 120_000 }, () => {
   let world: ShardWorld;
   let clusters: Cluster[];

@@ -155,8 +155,13 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       updates: [...inventory.ofCluster(cluster)].map((m) => nodeStateUpdate(m, cluster)),
       complete: rooms.areTrusted,
     }),
-    onConnected: (cluster) => {
+    onReported: (cluster) => {
       engine.apply({ kind: 'session', cluster, connected: true });
+      wakeCycle();
+    },
+    onConnected: (cluster) => {
+      // What it said before it went away may be long out of date: nothing new is planned for it or taken from it before it has spoken again.
+      engine.apply({ kind: 'session', cluster, connected: false });
       for (const { setbacks } of rooms.all()) setbacks.clusters.succeeded(cluster); // perhaps another process, which may be able to
       needStatus.forget(cluster);
       availableCapacity.forget(cluster);

@@ -24,7 +24,7 @@ it('what is decided and not begun is told as that, but what the plan would rathe
 it('what kept the last attempt from it is told as long as it is tried again', () => {
   const why = { code: 'Reserved', cluster: 'east', fingerprint: 'f', group: '', unitClass: '', priority: 1 } as const;
   const intent = { kind: 'unbind', reason: '', graceSeconds: 0, preemptorPriority: 1, decidedAt: 0 } as const;
-  const sentence = 'Preempted for demand f of cluster east (priority 1) and on its way to it.';
+  const sentence = 'Promised to demand f of cluster east (priority 1) and on its way to it.';
   expect(tellMachine({ why, intent, obstacle: '' })).toBe(sentence);
   expect(tellMachine({ why, intent, obstacle: 'drain: busy' })).toBe(`${sentence} What was decided is tried again, after this: drain: busy.`);
   expect(tellMachine({ why, intent: undefined, obstacle: 'drain: busy' })).toBe(sentence);

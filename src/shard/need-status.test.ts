@@ -95,13 +95,13 @@ describe('need statuses', () => {
       await t.clock.advance(1_000);
       return t.sent[0]?.items.map((i) => `${i.satisfied} ${i.reason} ${i.reasonText}`);
     };
-    const active = ['false 101 Lacks cpu 1: machines preempted for it are still being drained.', 'true 0 ', 'false 104 Lacks cpu 1: the shard\'s limit on machines or spending is reached.'];
+    const active = ['false 101 Lacks cpu 1: machines promised to it are still being drained, or created.', 'true 0 ', 'false 104 Lacks cpu 1: the shard\'s limit on machines or spending leaves no room for it.'];
     expect(await told()).toEqual(active);
     t.withheld.why = 'the shard is in mode Paused';
     expect(await told()).toEqual([
       'false 101 Lacks cpu 1: machines that serve others are chosen for it, and no more of them are taken, because the shard is in mode Paused.',
       'false 0 Machines could serve it, and none is taken: the shard is in mode Paused.',
-      'false 104 Lacks cpu 1: the shard\'s limit on machines or spending is reached. Nor is anything taken that could serve it: the shard is in mode Paused.',
+      'false 104 Lacks cpu 1: the shard\'s limit on machines or spending leaves no room for it. Nor is anything taken that could serve it: the shard is in mode Paused.',
     ]);
     expect(await told()).toBeUndefined();
     t.withheld.why = '';
@@ -133,7 +133,7 @@ describe('need statuses', () => {
     ['one that matching machines are too few for', { satisfied: false, reason: 'SUPPLY_EXHAUSTED', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken. Lacks cpu 1.'],
     ['a gang whose only place rests', { satisfied: false, reason: 'TOPOLOGY_UNSATISFIABLE', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken. Lacks cpu 1.'],
     ['one whose next domain rests', { satisfied: false, reason: 'SPREAD_UNSATISFIABLE', deficit: amounts({ cpu: 1 }) }, false, 'A machine chosen for it does not come: disk broken. Lacks cpu 1.'],
-    ['one that lacks for another reason', { satisfied: false, reason: 'NO_SESSION', deficit: amounts({ cpu: 1 }) }, false, 'Lacks cpu 1: the cluster is not connected.'],
+    ['one that lacks for another reason', { satisfied: false, reason: 'NO_SESSION', deficit: amounts({ cpu: 1 }) }, false, 'Lacks cpu 1: the cluster is not connected, or has not reported since it is.'],
     ['one that has all it needs', { inFlight: 0 }, true, ''],
   ])('say the provider’s own words of a row that was refused machines: %s', async (_name, fields, satisfied, text) => {
     const t = setUp();

@@ -8,7 +8,7 @@ export interface Draining {
   readonly market: Market;
   readonly tally: Tally;
   /** Whether machines of the group may be taken at all; that they fit and contribute is seen to. */
-  readonly admits?: (group: Group<Tally>, cls: MachineClass) => boolean;
+  readonly admits?: ((group: Group<Tally>, cls: MachineClass) => boolean) | undefined;
   /** What is taken is taken one after the other, as it is chosen: the order is seen, or `take` may refuse. */
   readonly inOrder?: boolean;
   /** Takes the next `n` machines of the group, and the tally with them; returns how many it took. Fewer than `n` ends it. */

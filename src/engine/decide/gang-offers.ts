@@ -55,7 +55,7 @@ export class Offers {
     const { inventory } = this.#market.facts;
     for (const cls of this.#tally.fit.classes) {
       this.#addFree(cls, inventory.idle(cls.index)?.left ?? 0, 'there');
-      this.#addFree(cls, inventory.speculative(cls.index)?.left ?? 0, 'bought');
+      if (this.#market.room.isEverOpenTo(cls.priceMicroUsdPerHour)) this.#addFree(cls, inventory.speculative(cls.index)?.left ?? 0, 'bought');
     }
     if (this.#market.room.isClosed) for (const offer of this.#all) this.forbidPurchases(offer);
   }
@@ -107,16 +107,38 @@ export class Offers {
   whatBlocks(wanted: readonly number[]): 'topology' | 'limit' | 'disruption' {
     const isWholeWith = (offer: DomainOffer | undefined, more: readonly number[]): boolean =>
       wanted.every((w, i) => (offer?.total[i] ?? 0) + (offer?.victims?.[i] ?? 0) + (more[i] as number) >= w);
-    if (this.#all.some((offer) => offer.forbidden !== undefined && isWholeWith(offer, offer.forbidden))) return 'limit';
-    const protectedIn = new Map<string, number[]>();
-    for (const [cls, count] of this.#tally.undisruptable) {
+    const tooDear = this.#byDomain(this.#tooDear());
+    for (const offer of this.#all) this.#addAll(tooDear, offer.value, offer.forbidden);
+    const isWholeIn = (sums: ReadonlyMap<string, number[]>): boolean => [...sums].some(([domain, more]) => isWholeWith(this.#offers.get(domain), more));
+    if (isWholeIn(tooDear)) return 'limit';
+    return isWholeIn(this.#byDomain(this.#tally.undisruptable)) ? 'disruption' : 'topology';
+  }
+
+  /** What could be bought but for its price alone. */
+  *#tooDear(): Iterable<readonly [cls: MachineClass, count: number]> {
+    const { inventory } = this.#market.facts;
+    for (const cls of this.#tally.fit.classes) {
+      const free = this.#market.room.isEverOpenTo(cls.priceMicroUsdPerHour) ? 0 : (inventory.speculative(cls.index)?.left ?? 0);
+      if (free > 0) yield [cls, free];
+    }
+  }
+
+  #byDomain(counts: Iterable<readonly [cls: MachineClass, count: number]>): Map<string, number[]> {
+    const sums = new Map<string, number[]>();
+    for (const [cls, count] of counts) {
       const domain = this.domainOf(cls);
       if (domain === undefined) continue;
-      const sums = protectedIn.get(domain) ?? this.#zeros();
-      this.#add(sums, cls, count);
-      protectedIn.set(domain, sums);
+      const sum = sums.get(domain) ?? this.#zeros();
+      this.#add(sum, cls, count);
+      sums.set(domain, sum);
     }
-    return [...protectedIn].some(([domain, sums]) => isWholeWith(this.#offers.get(domain), sums)) ? 'disruption' : 'topology';
+    return sums;
+  }
+
+  #addAll(sums: Map<string, number[]>, domain: string, more: readonly number[] | undefined): void {
+    if (more === undefined) return;
+    const before = sums.get(domain);
+    sums.set(domain, before === undefined ? [...more] : before.map((amount, i) => addUpTo(amount, 1, more[i] as number)));
   }
 
   #addCreditable(ties: readonly Tie[], isOwn: (group: Group<Tally>) => boolean): void {

@@ -46,10 +46,11 @@ export class LowestServed {
   note(cluster: Cluster, stretches: readonly Stretch[]): void {
     this.#noted.add(cluster);
     this.#byFit.clear();
-    for (const { group, holder } of stretches) {
-      const lows = (this.#byClass[group.classIndex] ??= new Lows());
-      lows.note(holder?.need.profile.priority ?? -Infinity, cluster);
-    }
+    for (const { group, holder } of stretches) this.noteOne(cluster, group.classIndex, holder?.need.profile.priority ?? -Infinity);
+  }
+
+  noteOne(cluster: Cluster, classIndex: number, priority: number): void {
+    (this.#byClass[classIndex] ??= new Lows()).note(priority, cluster);
   }
 
   /** Of machines that fit, in other clusters than `own`; Infinity = there are none. */

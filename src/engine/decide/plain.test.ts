@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { planOnce } from '../engine.ts';
 import { ZONE_KEY } from '../match.ts';
-import { amounts, bindTo, DOLLAR, hint, machine, need, policy, requirement, T0, typeIn, world } from '../testing/builders.ts';
+import { amounts, bindTo, DOLLAR, hint, machine, need, policy, requirement, T0, typeIn, world, zoneSpread } from '../testing/builders.ts';
 import type { WorldSpec } from '../testing/builders.ts';
 import { actionsOf, codesOf, idsOf } from '../testing/summary.ts';
 
@@ -247,6 +247,14 @@ describe('limits (D12)', () => {
     ['count what failed as long as it has a host', { machines: [bought('a'), machine('x', 'Failed', { hasHost: true })], needs: [need()], policy: policy({ limits: { machines: 1 } }) }, []],
     ['count what it costs', { machines: [bought('a'), machine('x', 'Failed', { hasHost: true, priceMicroUsdPerHour: DOLLAR })], needs: [need()], policy: policy({ limits: { microUsdPerHour: 1.5 * DOLLAR } }) }, []],
     ['do not count what failed and is gone', { machines: [bought('a'), machine('x', 'Failed')], needs: [need()], policy: policy({ limits: { machines: 1 } }) }, ['Provision a c1']],
+    ['pass over what costs more than all of it, though it ranks first', {
+      machines: [machine('d', 'Speculative', { priceMicroUsdPerHour: 10 * DOLLAR }), machine('s', 'Speculative', { priceMicroUsdPerHour: 2 * DOLLAR, interruptionProbability: 0.3 })],
+      needs: [need({ interruptionBucket: 27 })], policy: policy({ limits: { microUsdPerHour: 5 * DOLLAR } }),
+    }, ['Provision s c1']],
+    ['pass over it also where machines are spread', {
+      machines: [machine('d', 'Speculative', { zone: 'za', priceMicroUsdPerHour: 10 * DOLLAR }), machine('s', 'Speculative', { zone: 'za', priceMicroUsdPerHour: 2 * DOLLAR, interruptionProbability: 0.3 })],
+      needs: [need({ interruptionBucket: 27, spread: [zoneSpread(1)] })], policy: policy({ limits: { microUsdPerHour: 5 * DOLLAR } }),
+    }, ['Provision s c1']],
     ['stop purchases at an amount of money', { machines: [bought('a'), bought('b')], needs: [need({ units: 2 })], policy: policy({ limits: { microUsdPerHour: 1.5 * DOLLAR } }) }, ['Provision a c1']],
     ['count the money that is decided already', { machines: [bought('a'), bought('x')].map((m, i) => (i === 0 ? m : { ...m, intent: bindTo(need({ units: 9 })) })), needs: [need({ units: 9 })], policy: policy({ limits: { microUsdPerHour: 1.5 * DOLLAR } }) }, []],
     ['stop what costs nothing as well once they are exceeded', { machines: [bought('a', 0), machine('x', 'Configured', { priceMicroUsdPerHour: 2 * DOLLAR })], needs: [need({ units: 2 })], policy: policy({ limits: { microUsdPerHour: DOLLAR } }) }, []],

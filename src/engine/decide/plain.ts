@@ -123,6 +123,16 @@ export function crediting(tally: Tally): (group: Group<Tally>, n: number, cls: M
   };
 }
 
+/** What costs more than the whole limit keeps nobody from what does not; that it is there is told if nothing else is (`tally.blocked`). */
+export function affordable({ room }: Market, tally: Tally, speculative: boolean): ((group: Group<Tally>, cls: MachineClass) => boolean) | undefined {
+  if (!speculative || !room.isLimited) return undefined;
+  return (_group, cls) => {
+    if (room.isEverOpenTo(cls.priceMicroUsdPerHour)) return true;
+    if (tally.contributes(cls)) tally.blocked = 'limit';
+    return false;
+  };
+}
+
 /** Picks free machines, as far as there is room for them. */
 export function picking(market: Market, tally: Tally, speculative: boolean): (group: Group<Tally>, n: number, cls: MachineClass) => number {
   return (group, wanted, cls) => {
@@ -142,6 +152,6 @@ export function acquirePlain(market: Market, tally: Tally): void {
   for (const speculative of [false, true]) {
     if (tally.covered) return;
     if (market.nextFree(tally.fit, speculative, 0) < 0) continue;
-    if (!drainTies(market.free(tally, speculative), { market, tally, inOrder: true, take: picking(market, tally, speculative) })) return;
+    if (!drainTies(market.free(tally, speculative), { market, tally, inOrder: true, admits: affordable(market, tally, speculative), take: picking(market, tally, speculative) })) return;
   }
 }

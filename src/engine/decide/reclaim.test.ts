@@ -97,13 +97,18 @@ describe('patience with occupied machines (D32)', () => {
     expect(idsOf(engine.plan(T0 + 7 * MINUTE), 'Reclaim')).toEqual(['m000']);
   });
 
+  it('begins anew after the cluster was away: silence is no time left over', () => {
+    const away = plan({ ...spec, memory: [leftOver('m000', T0)], sessions: [] }, T0 + 4 * MINUTE);
+    expect(away.memory).toContainEqual({ what: 'leftOverSince', key: 'm000', at: null });
+    expect(away.machineReasons.get('m000')).toEqual({ code: 'ExcessNoSession', cluster: 'c1' });
+  });
+
   it('does not run while the cluster has not reported', () => {
     expect(plan({ ...spec, unreported: ['c1'] }).memory.filter((m) => m.what === 'leftOverSince')).toEqual([]);
   });
 
   it.each<[string, WorldSpec]>([
     ['supply is not trusted', { supplyTrusted: false }],
-    ['the cluster has no session', { sessions: [] }],
     ['a person holds the machine', { machines: configured(1, { hold: true }) }],
   ])('runs while %s: nobody needs the machine then either', (_, over) => {
     expect(plan({ ...spec, ...over }).memory).toContainEqual(leftOver('m000', T0));

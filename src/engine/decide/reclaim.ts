@@ -67,11 +67,12 @@ function obstacleTo(slot: number, { name, demand, connected, hints }: Cluster, d
   // Demand that was never heard of is not zero demand, and time that passes meanwhile is no time left over.
   if (demand === undefined) return { code: 'ExcessNoRollupYet', cluster: name };
   if (inventory.state(slot) !== CONFIGURED) return { code: 'ExcessConfiguring', cluster: name };
+  const isTrusted = supplyTrusted && !inventory.isUntrusted(slot);
+  if (!connected) return isTrusted ? { code: 'ExcessNoSession', cluster: name } : { code: 'SupplyUntrusted' };
   const id = inventory.id(slot);
   const since = sinceOf(id, draft);
   draft.rememberLeftOver(id, since);
-  if (!supplyTrusted || inventory.isUntrusted(slot)) return { code: 'SupplyUntrusted' };
-  if (!connected) return { code: 'ExcessNoSession', cluster: name };
+  if (!isTrusted) return { code: 'SupplyUntrusted' };
   if (inventory.isHeld(slot)) return { code: 'HeldByPerson' };
   if (inventory.isDrainRefused(slot)) return { code: 'ExcessDrainRefused', cluster: name };
   const hint = hints?.get(id);

@@ -20,7 +20,7 @@ export class Room {
   /**
    * Books up to `wanted` machines of one price; returns how many there was room for. The first that does not fit closes
    * the room for the rest of the plan, unless its Need gets elsewhere what it lacks: else a lower Need's cheaper machine would
-   * eat, plan after plan, the money that the higher one waits for. What costs more than the whole limit waits for none.
+   * eat, plan after plan, the money that the higher one waits for. What costs more than the whole limit is not offered at all (`isEverOpenTo`).
    */
   book(priceMicroUsdPerHour: number, wanted: number): number {
     if (this.isClosed) return 0;
@@ -28,8 +28,17 @@ export class Room {
     const n = Math.max(0, Math.min(wanted, this.#machines, affordable));
     this.#machines -= n;
     this.#microUsdPerHour -= n * priceMicroUsdPerHour;
-    if (n < wanted && priceMicroUsdPerHour <= this.#mostMicroUsdPerHour) this.isClosed = true;
+    if (n < wanted) this.isClosed = true;
     return n;
+  }
+
+  get isLimited(): boolean {
+    return this.#mostMachines < Infinity || this.#mostMicroUsdPerHour < Infinity;
+  }
+
+  /** False: the whole limit would not be enough for one. */
+  isEverOpenTo(priceMicroUsdPerHour: number): boolean {
+    return this.isWithin(1, priceMicroUsdPerHour);
   }
 
   reopen(): void {

@@ -177,6 +177,43 @@ describe('a Same Need', () => {
         [],
       ],
       [
+        'waits if it is within the limit in one of several places',
+        {
+          machines: [machine('o', 'Configured', { priceMicroUsdPerHour: 3_000_000 }), ...inZone('za', 3, 'Speculative', { priceMicroUsdPerHour: 1_000_000 }), ...inZone('zb', 3, 'Speculative', { priceMicroUsdPerHour: 2_000_000 })],
+          needs: [need({ priority: 5000 }), gang(3), need({ priority: 5 })], policy: policy({ limits: { microUsdPerHour: 5_000_000 } }),
+        },
+        [],
+      ],
+      [
+        'and if it costs just the limit',
+        { machines: [machine('o', 'Configured', { priceMicroUsdPerHour: 1_000_000 }), ...inZone('za', 3, 'Speculative', { priceMicroUsdPerHour: 1_000_000 })], needs: [need({ priority: 5000 }), gang(3), need({ priority: 5 })], policy: policy({ limits: { microUsdPerHour: 3_000_000 } }) },
+        [],
+      ],
+      [
+        'but not with members elsewhere that it keeps until it has moved',
+        {
+          machines: [...inZone('za', 3, 'Configured', { assigned: assignmentOf(gang(4)) }), ...inZone('zb', 4, 'Speculative')],
+          needs: [gang(4), need({ priority: 5 })], policy: limited(5),
+        },
+        ['Provision zb-Speculative-0 c1'],
+      ],
+      [
+        'nor with what it would have to take from others',
+        {
+          machines: [...inZone('za', 1, 'Configured', { cluster: 'c2' }), ...inZone('za', 2, 'Speculative')],
+          needs: [gang(3), need({ cluster: 'c2', priority: 5 }), need({ priority: 5 })], policy: limited(2),
+        },
+        ['Provision za-Speculative-0 c1'],
+      ],
+      [
+        'is whole without the machines that cost more than the whole limit, though they rank before others',
+        {
+          machines: [...inZone('za', 2, 'Speculative', { priceMicroUsdPerHour: 9_000_000, interruptionProbability: 0 }), ...inZone('zb', 2, 'Speculative', { priceMicroUsdPerHour: 1_000_000 })],
+          needs: [gang(2)], policy: policy({ limits: { microUsdPerHour: 5_000_000 } }),
+        },
+        ['Provision zb-Speculative-0 c1', 'Provision zb-Speculative-1 c1'],
+      ],
+      [
         'preempts what it may not buy, if that is enough',
         {
           machines: [...inZone('za', 2, 'Speculative'), machine('v', 'Configured', { cluster: 'c2' }), machine('w', 'Configured', { cluster: 'c2' })],
@@ -192,6 +229,21 @@ describe('a Same Need', () => {
     ])('%s', (_, spec, expected) => {
       expect(actionsOf(plan(spec))).toEqual(expected);
     });
+  });
+
+  it('says that it is the limit if only what costs more than all of it would make it whole', () => {
+    const dear = inZone('za', 1, 'Speculative', { priceMicroUsdPerHour: 9_000_000 });
+    const limits = { microUsdPerHour: 5_000_000 };
+    const reasonWith = (machines: EngineMachine[]) => plan({ machines, needs: [gang(2)], policy: policy({ limits }) }).verdicts[0]?.reason;
+    expect([reasonWith([...dear, ...inZone('za', 1, 'Idle')]), reasonWith(dear), reasonWith([...dear, ...inZone('zb', 1, 'Idle')])]).toEqual(['LIMIT_REACHED', 'TOPOLOGY_UNSATISFIABLE', 'TOPOLOGY_UNSATISFIABLE']);
+  });
+
+  it('keeps what serves it while all of another place is still being drained for it', () => {
+    const wanted = gang(2);
+    const machines = [...inZone('za', 1, 'Configured', { assigned: assignmentOf(wanted) }), ...inZone('zb', 2, 'Configured', { cluster: 'c2' })];
+    const result = plan({ machines, needs: [wanted, need({ cluster: 'c2', priority: 5, units: 2 })] });
+    expect(actionsOf(result)).toEqual(['Preempt zb-Configured-0 c2', 'Preempt zb-Configured-1 c2']);
+    expect(codesOf(result)['za-Configured-0']).toBe('Serving');
   });
 
   it('credits its own machines before others of its domain', () => {

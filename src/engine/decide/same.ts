@@ -13,7 +13,7 @@ import { chooseDomain, compareHeld, isWhole, isWholeWithVictims } from './gang-d
 import type { DomainOffer } from './gang-domain.ts';
 import { Offers } from './gang-offers.ts';
 import type { Market } from './market.ts';
-import { crediting, creditReserved, picking } from './plain.ts';
+import { affordable, crediting, creditReserved, picking } from './plain.ts';
 import { lotsFor, preempt } from './preempt.ts';
 import type { Lot } from './preempt.ts';
 import type { Tally } from './tally.ts';
@@ -63,8 +63,8 @@ function serveIn(domain: string, market: Market, tally: Tally, offers: Offers): 
 }
 
 /**
- * Whether a gang that the limit stops there would be within it if nobody else had anything: one that never can be keeps no
- * money from others (`Room.book`). What others would have to give up is not counted.
+ * Whether a gang that the limit stops there would be within it if nobody else had anything, with the members elsewhere that it
+ * keeps until it has moved: one that never can be keeps no money from others (`Room.book`).
  */
 function isWithinLimits(domain: string, market: Market, tally: Tally, offers: Offers): boolean {
   const trial = new Trial(market, tally);
@@ -72,7 +72,15 @@ function isWithinLimits(domain: string, market: Market, tally: Tally, offers: Of
   market.room.lift();
   creditAllInside(market, tally, offers, { trial, isInside });
   takeFree(market, tally, isInside, trial.noting);
-  const { machines, microUsdPerHour } = trial.paid();
+  for (const { group, from, to } of lotsFor(market, tally).flat()) {
+    const cls = market.classOf(group);
+    if (isInside(group, cls)) trial.count(cls, Math.min(to - from, tally.wants(cls)));
+  }
+  for (const group of offers.held.flat(2)) {
+    const cls = market.classOf(group);
+    if (group.left > 0 && offers.isOwn(group) && tally.fit.accepts[group.classIndex] === 1 && offers.domainOf(cls) !== undefined) trial.count(cls, group.left);
+  }
+  const { machines, microUsdPerHour } = trial.paid;
   trial.takeBack();
   return market.room.isWithin(machines, microUsdPerHour);
 }
@@ -165,7 +173,8 @@ function acquireInside(market: Market, tally: Tally, admits: Admits, noting: (ta
 function takeFree(market: Market, tally: Tally, admits: Admits, noting: (take: Take) => Take): void {
   if (tally.covered) return;
   for (const speculative of [false, true]) {
-    drainTies(market.free(tally, speculative), { market, tally, inOrder: true, admits, take: noting(picking(market, tally, speculative)) });
+    const mayCost = affordable(market, tally, speculative);
+    drainTies(market.free(tally, speculative), { market, tally, inOrder: true, admits: (group, cls) => admits(group, cls) && mayCost?.(group, cls) !== false, take: noting(picking(market, tally, speculative)) });
   }
 }
 

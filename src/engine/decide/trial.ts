@@ -14,6 +14,8 @@ export class Trial {
   readonly #before: ReturnType<Tally['mark']>;
   readonly #room: ReturnType<Market['room']['mark']>;
   readonly #taken: Taken[] = [];
+  /** Once it is all there. */
+  readonly paid = { machines: 0, microUsdPerHour: 0 };
 
   constructor(market: Market, tally: Tally) {
     this.#market = market;
@@ -31,17 +33,18 @@ export class Trial {
 
   note(group: Group<Tally>, n: number): void {
     this.#taken.push([group, n]);
+    this.#pay(this.#market.classOf(group), n);
   }
 
-  /** What has been taken costs so much once it is all there. */
-  paid(): { readonly machines: number; readonly microUsdPerHour: number } {
-    let machines = 0;
-    let microUsdPerHour = 0;
-    for (const [group, n] of this.#taken) {
-      machines += n;
-      microUsdPerHour = addUpTo(microUsdPerHour, n, this.#market.classOf(group).priceMicroUsdPerHour);
-    }
-    return { machines, microUsdPerHour };
+  /** As if the tally had them as well. */
+  count(cls: MachineClass, n: number): void {
+    this.#tally.subtract(cls, n);
+    this.#pay(cls, n);
+  }
+
+  #pay(cls: MachineClass, n: number): void {
+    this.paid.machines += n;
+    this.paid.microUsdPerHour = addUpTo(this.paid.microUsdPerHour, n, cls.priceMicroUsdPerHour);
   }
 
   takeBack(): void {

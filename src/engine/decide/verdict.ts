@@ -3,6 +3,7 @@ import type { Facts } from '../facts/facts.ts';
 import type { Fit } from '../facts/fit.ts';
 import type { NeedRow } from '../facts/need-row.ts';
 import type { Millis, NeedVerdict, UnmetReason } from '../types.ts';
+import { LowestServed } from './lowest-served.ts';
 import type { Market } from './market.ts';
 import type { Tally } from './tally.ts';
 
@@ -134,6 +135,22 @@ function arrivalOf(row: NeedRow, now: Millis): Millis {
   return row.arrival === Number.POSITIVE_INFINITY ? now : row.arrival;
 }
 
+/** What is served where nothing is preempted: in clusters that may not give, by machines that are not ready yet, or anywhere if no List is trusted. */
+function lowestKept(market: Market): LowestServed {
+  const { facts } = market;
+  const kept = new LowestServed();
+  const giving = new Set(facts.supplyTrusted ? market.givers : []);
+  for (const cluster of facts.clusters.all()) {
+    for (const group of cluster.bound.groups()) {
+      if (group.kind === 'configured' && giving.has(cluster)) continue;
+      if (cluster.demand === undefined) kept.noteOne(cluster, group.classIndex, market.stampOf(group)?.priority ?? -Infinity);
+      else for (const { holder } of group.shares) kept.noteOne(cluster, group.classIndex, holder.row.need.profile.priority);
+      if (cluster.demand !== undefined && group.left > 0) kept.noteOne(cluster, group.classIndex, -Infinity);
+    }
+  }
+  return kept;
+}
+
 type MatchingSupply = NonNullable<NeedVerdict['matchingSupply']>;
 
 function matchingSupplyOf(fit: Fit): MatchingSupply {
@@ -161,10 +178,10 @@ function reasonOf(tally: Tally, supply: MatchingSupply, ranks: Ranks): UnmetReas
   const exists = tally.credited + tally.acquired + tally.reserved + supply.idle + supply.speculative + supply.configured > 0;
   if (!exists) return 'NO_MATCHING_SUPPLY';
   const isProtected = tally.undisruptable.length > 0 && tally.undisruptable.some(([cls]) => tally.contributes(cls));
-  if (tally.reserved > 0) return isProtected ? 'DISRUPTION_BLOCKED' : 'PREEMPTION_EXHAUSTED';
   if (tally.blocked === 'limit') return 'LIMIT_REACHED';
+  if (tally.reserved > 0) return isProtected ? 'DISRUPTION_BLOCKED' : 'PREEMPTION_EXHAUSTED';
   if (tally.blocked === 'spread') return 'SPREAD_UNSATISFIABLE';
-  if (isProtected) return 'DISRUPTION_BLOCKED';
+  if (isProtected || ranks.isKeptFrom(tally)) return 'DISRUPTION_BLOCKED';
   return ranks.isOutranked(tally.fit, tally.row) ? 'PRIORITY_STARVED' : 'SUPPLY_EXHAUSTED';
 }
 
@@ -181,6 +198,7 @@ export class Ranks {
   #byClass: { readonly precedence: Float64Array; readonly stamp: Float64Array } | undefined;
   readonly #highest = new Map<Fit, Highest>();
   readonly #supply = new Map<Fit, MatchingSupply>();
+  #kept: LowestServed | undefined;
 
   constructor(market: Market, tallies: readonly Tally[]) {
     this.#market = market;
@@ -197,6 +215,12 @@ export class Ranks {
   isOutranked(fit: Fit, row: NeedRow): boolean {
     const { precedence, stamp } = this.#highestOf(fit);
     return precedence > row.precedence || stamp > row.need.profile.priority;
+  }
+
+  /** True if a machine that fits serves a lower priority, or nobody, in another cluster, and cannot be taken at present. */
+  isKeptFrom({ fit, cluster, row }: Tally): boolean {
+    this.#kept ??= lowestKept(this.#market);
+    return this.#kept.of(fit, cluster) < row.need.profile.priority;
   }
 
   #highestOf(fit: Fit): Highest {

@@ -36,6 +36,34 @@ describe('a refusal after a try that brought no answer', () => {
     return { ...t, call, limit, decided, kinds };
   }
 
+  it.each(every)('%s: whoever counts on the machine hears of it from the second try without an answer on', async (kind, state, intent) => {
+    const t = setUp();
+    const call = kind.toLowerCase() as Kind;
+    t.provider.next(call, unavailable);
+    t.have('m', state, intent);
+    if (state === 'Configured') t.provider.set(seen('m', state, { cluster: 'east' }));
+    const obstacles: (string | undefined)[] = [];
+    t.inventory.onChange(({ after }) => { if (after?.obstacle !== obstacles.at(-1)) obstacles.push(after?.obstacle); });
+    await t.settle();
+    expect(obstacles.filter(Boolean)).toEqual([]); // the second one was answered
+    const u = setUp();
+    u.provider.next(call, unavailable);
+    u.provider.next(call, unavailable);
+    u.have('m', state, intent);
+    if (state === 'Configured') u.provider.set(seen('m', state, { cluster: 'east' }));
+    await u.settle();
+    expect([...u.inventory.hindered()].map(({ obstacle }) => obstacle)).toEqual([expect.stringMatching(new RegExp(`^${call}: `))]);
+  });
+
+  it('is told as well where the provider does not say either what has become of the machine', async () => {
+    const t = setUp();
+    t.provider.next('create', unavailable);
+    t.provider.next('get', unavailable);
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    expect(t.inventory.get('m')?.obstacle).toMatch(/^create: /);
+  });
+
   it.each(everyRefusal)('%s: nothing is concluded, and nobody is told anything, if the first try has taken effect by then (%s, %s, %s, %s)', async (kind, state, intent, during, _code, refusal) => {
     const t = setUp();
     const call = kind.toLowerCase() as Kind;

@@ -330,6 +330,7 @@ export class MachineReconciler implements Reconciler {
       ...(!refusal && { inDoubtUntilMonotonicMs: Math.max(operation?.inDoubtUntilMonotonicMs ?? 0, notAfterMonotonicMs) }),
       ...(isHeld && { held: verdict }),
     });
+    if (!refusal && attempts > 1) this.tellUnanswered(id);
     this.deps.onOutcome(kind, error instanceof ProviderError ? outcomeLabel(error.code) : 'other', seconds);
     if (isFenced) {
       // What was refused has not begun: it may be decided anew, elsewhere.
@@ -461,10 +462,17 @@ export class MachineReconciler implements Reconciler {
       else inventory.forgetRecheck(id);
     } catch (error) {
       if (!signal.aborted) this.hear(id, 'Get', error);
+      if (!signal.aborted && !(error instanceof ProviderError && error.code === 'NotFound')) this.tellUnanswered(id);
       if (!(error instanceof ProviderError) || error.code !== 'NotFound') throw error;
       // The List decides about removal: one answer is not enough.
       inventory.forgetRecheck(id);
     }
+  }
+
+  /** Somebody counts on the machine: one try without an answer is made again at once, but from the next one on he is to know. */
+  private tellUnanswered(id: string): void {
+    const { operation, intent } = this.deps.inventory.get(id) ?? {};
+    if (intent && operation && operation.lastError !== '') this.deps.inventory.update(id, { obstacle: operation.lastError });
   }
 
   private async writeAhead(id: string, signal: AbortSignal): Promise<void> {

@@ -54,7 +54,7 @@ describe('an ambiguous failure', () => {
     expect(t.provider.made('create')).toHaveLength(4);
     await t.clock.advance(11_000);
     expect(t.provider.made('create')).toHaveLength(7);
-    expect(t.inventory.get('m')).toMatchObject({ intent: bind, obstacle: '' });
+    expect(t.inventory.get('m')).toMatchObject({ intent: bind, obstacle: 'create: connection lost' });
   });
 
   it.each([

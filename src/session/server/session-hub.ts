@@ -19,6 +19,8 @@ export interface SessionHubOptions {
   /** After the ack of Hello: the states of the machines this cluster should know, to be replayed (spec: wire S3). */
   readonly replay: (cluster: string) => { updates: Iterable<NodeStateUpdate>; complete: boolean };
   readonly onConnected: (cluster: string) => void;
+  /** A roll-up of the session that the cluster has now was applied. */
+  readonly onReported?: (cluster: string) => void;
   readonly onDisconnected: (cluster: string) => void;
   readonly onLifecycle?: (event: 'installed' | 'removed' | 'replaced') => void;
 }
@@ -189,7 +191,9 @@ export class SessionHub {
     }
     try {
       const applied = await this.options.onRollup(session.cluster, rollup);
-      if (applied && session.isOpen) this.ack(session, 'rollup');
+      if (!applied || !session.isOpen) return;
+      this.ack(session, 'rollup');
+      this.options.onReported?.(session.cluster);
     } catch (error) {
       this.options.log.error({ cluster: session.cluster, error: String(error) }, 'applying a roll-up failed: not acked, the next one may do better');
     }
