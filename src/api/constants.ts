@@ -28,6 +28,8 @@ export const DRAIN_DEADLINE_ANNOTATION = `${GROUP}/drain-deadline`;
 export const CORDONED_ANNOTATION = `${GROUP}/cordoned-for`;
 /** On the operator's Lease: the highest epoch seen of each shard, as a JSON object (D17). */
 export const SHARD_EPOCHS_ANNOTATION = `${GROUP}/shard-epochs`;
+/** On the operator's Lease: the id of this cluster and what Pods are demand by, as a JSON object. */
+export const OPERATOR_NOTE_ANNOTATION = `${GROUP}/operator`;
 /** ConfigMap of the operator that keeps the allowances of D3. */
 export const ALLOWANCES_CONFIG_MAP = 'bigfleet-allowances';
 

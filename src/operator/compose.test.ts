@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CapacityRequestResource, ConfigMapResource, EventResource, LeaseResource, NodeResource, PodResource, SecretResource, UpcomingNodeResource } from '../api/resources.ts';
 import type { CapacityRequest, ConfigMap, Event, Lease, Node, Pod, Secret, UpcomingNode } from '../api/types.ts';
@@ -5,6 +6,7 @@ import { systemClock } from '../lib/clock.ts';
 import { timestamp } from '../lib/timestamp.ts';
 import type { FakeSession } from '../session/client/testing/fake-shard.ts';
 import { statusKeyOfNeed } from './contribution.ts';
+import { parseNote, type OperatorNote } from './operator-note.ts';
 import { AgentRig } from './testing/agent-rig.ts';
 import { frame, node } from './testing/machines.ts';
 
@@ -193,6 +195,18 @@ describe('an agent in a cluster', () => {
     old.ack('hello', 8n);
     old.send({ $case: 'bootstrapRequest', value: { requestId: 'r-1', requirements: [], clusterId: 'demo', machineId: '' } });
     expect((await old.wait('bootstrapResponse')).error).toMatch(/superseded/);
+  });
+
+  it('says at its Lease which cluster this is and whether Pods are demand themselves, and writes it anew when that has changed', async () => {
+    const lease = { namespace: 'bigfleet-system', name: 'bigfleet-operator' };
+    const told = (note: OperatorNote) => rig.until<Lease>(LeaseResource, lease, (l) => isDeepStrictEqual(parseNote(l?.metadata.annotations?.['bigfleet.lucy.sh/operator']), note));
+    const first = rig.startAgent();
+    await told({ clusterId: 'demo' });
+    await connected();
+    await first.stop();
+    const directPods = { includeDaemonSetPods: false, foreignNodes: 'ignore', priorityClassDefaults: new Map([['batch', { interruptionPenalty: '16' }]]) } as const;
+    rig.startAgent({ clusterId: 'renamed', directPods });
+    await told({ clusterId: 'renamed', directPods });
   });
 
   it('makes a bootstrap token for the machine that it is asked for, and withdraws it when that has joined', async () => {

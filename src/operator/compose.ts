@@ -1,19 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
-import { SHARD_EPOCHS_ANNOTATION, SYSTEM_NAMESPACE } from '../api/constants.ts';
+import { OPERATOR_NOTE_ANNOTATION, SHARD_EPOCHS_ANNOTATION, SYSTEM_NAMESPACE } from '../api/constants.ts';
 import { LeaseResource, NamespaceResource } from '../api/resources.ts';
 import type { Lease, Namespace } from '../api/types.ts';
 import { sleep, type Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
 import {
   createEventRecorder, createHealthServer, createKubeClient, createLeaseElection, createManager, createRuntimeMetrics, informerGroup, isAlreadyExists, isApiError,
-  leaderGroup, loadKubeConfig, type ClusterConfig, type KubeClient, type LeaseDurations, type Log, type RunnableGroup,
+  leaderGroup, loadKubeConfig, type ClusterConfig, type KubeClient, type LeaseDurations, type Log, type ObjectRef, type RunnableGroup,
 } from '../runtime/index.ts';
 import { EpochGuard, formatEpochs, parseEpochs } from '../session/client/epoch-guard.ts';
 import { createCaches } from './caches.ts';
 import { createOperatorMetrics } from './metrics.ts';
 import { OPERATOR_NAME, POD_CONTROLLER_NAME } from './names.ts';
+import { formatNote } from './operator-note.ts';
 import { wireOperator, type OperatorOptions } from './operator-wiring.ts';
 import { wirePodController, type PodControllerOptions } from './pod-wiring.ts';
 
@@ -65,7 +66,7 @@ export async function runAgent(options: AgentOptions, signal?: AbortSignal): Pro
     onAcquired: () => runtimeMetrics.leader(name, true),
     onLost: (other) => log.error({ other }, 'another process holds the Lease of this cluster: stopping at once'),
   });
-  const epochs = new EpochGuard(new Map(), (known) => void saveEpochs(client, { name, namespace }, formatEpochs(known), log));
+  const epochs = new EpochGuard(new Map(), (known) => void annotate(client, { name, namespace }, SHARD_EPOCHS_ANNOTATION, formatEpochs(known), log));
   const deps = { client, caches, events, metrics, runtimeMetrics, clock, log };
   const podRunnables = options.podController ? wirePodController(options.podController, deps) : [];
   const operator = options.operator ? wireOperator({ ...options.operator, namespace, cluster }, { ...deps, random, epochs }) : undefined;
@@ -78,7 +79,8 @@ export async function runAgent(options: AgentOptions, signal?: AbortSignal): Pro
       ...leader,
       ready: async (stop) => {
         await leader.ready?.(stop);
-        if (operator) await Promise.all([loadEpochs(client, { name, namespace }, epochs, stop), operator.prepare(stop)]);
+        if (!options.operator || !operator) return;
+        await Promise.all([readLease(client, { name, namespace }, epochs, formatNote(options.operator), log, stop), operator.prepare(stop)]);
       },
     },
     { name: 'controllers', runnables: [events, ...podRunnables, ...(operator?.controllers ?? [])] },
@@ -135,15 +137,18 @@ function within(ms: number, clock: Clock, group: RunnableGroup): RunnableGroup {
   };
 }
 
-async function loadEpochs(client: KubeClient, lease: { name: string; namespace: string }, epochs: EpochGuard, signal: AbortSignal): Promise<void> {
-  const object = await client.get<Lease>(LeaseResource, lease, { signal });
-  epochs.restore(parseEpochs(object?.metadata.annotations?.[SHARD_EPOCHS_ANNOTATION]));
+/** What an earlier process has left there for us; and what we leave there for people is written if it says something else. */
+async function readLease(client: KubeClient, lease: ObjectRef, epochs: EpochGuard, note: string, log: Log, signal: AbortSignal): Promise<void> {
+  const { annotations } = (await client.get<Lease>(LeaseResource, lease, { signal }))?.metadata ?? {};
+  epochs.restore(parseEpochs(annotations?.[SHARD_EPOCHS_ANNOTATION]));
+  if (annotations?.[OPERATOR_NOTE_ANNOTATION] !== note) void annotate(client, lease, OPERATOR_NOTE_ANNOTATION, note, log);
 }
 
-async function saveEpochs(client: KubeClient, lease: { name: string; namespace: string }, text: string, log: Log): Promise<void> {
+/** Without it nothing is lost but what it is for: an epoch is checked in this process only, `explain pod` asks for --cluster. */
+async function annotate(client: KubeClient, lease: ObjectRef, annotation: string, text: string, log: Log): Promise<void> {
   try {
-    await client.patch(LeaseResource, lease, { metadata: { annotations: { [SHARD_EPOCHS_ANNOTATION]: text } } }, { unthrottled: true });
+    await client.patch(LeaseResource, lease, { metadata: { annotations: { [annotation]: text } } }, { unthrottled: true });
   } catch (error) {
-    log.warn({ err: error }, 'the epoch of the shard could not be remembered; it is checked in this process only');
+    log.warn({ annotation, err: error }, 'something could not be noted at the Lease');
   }
 }

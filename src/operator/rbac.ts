@@ -22,7 +22,7 @@ const shared: readonly Permission[] = [
 export const operatorPermissions: readonly Permission[] = [
   ...shared,
   ...leasePermissions([OPERATOR_NAME]),
-  { type: LeaseResource, verbs: ['patch'], scope: 'namespace', names: [OPERATOR_NAME], why: 'the highest epoch seen of each shard, kept at the Lease' },
+  { type: LeaseResource, verbs: ['patch'], scope: 'namespace', names: [OPERATOR_NAME], why: 'the highest epoch seen of each shard, and which cluster this is, kept at the Lease' },
   { type: ConfigMapResource, verbs: ['create'], scope: 'namespace', why: 'allowances, kept over a restart' },
   { type: ConfigMapResource, verbs: ['get', 'patch'], scope: 'namespace', names: [ALLOWANCES_CONFIG_MAP], why: 'the same' },
   ...capacityRequestPermissions,
