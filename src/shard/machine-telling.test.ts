@@ -29,3 +29,11 @@ it('what kept the last attempt from it is told as long as it is tried again', ()
   expect(tellMachine({ why, intent, obstacle: 'drain: busy' })).toBe(`${sentence} What was decided is tried again, after this: drain: busy.`);
   expect(tellMachine({ why, intent: undefined, obstacle: 'drain: busy' })).toBe(sentence);
 });
+
+it('a hold is told whatever the plan says of the machine, once', () => {
+  const why = { code: 'Serving', cluster: 'east', fingerprint: 'f', group: '', unitClass: '', priority: 1 } as const;
+  expect([tellMachine({ why, hold: true }), codeOf(why, { hold: true })]).toEqual(['Serves demand f of cluster east (priority 1). It is on hold by a person.', 'Serving']);
+  expect(tellMachine({ why, hold: false })).toBe('Serves demand f of cluster east (priority 1).');
+  expect(tellMachine({ why: { code: 'HeldByPerson' }, hold: true })).toBe('On hold by a person: chosen for nothing and taken from no one.');
+  expect(tellMachine({ why: undefined, hold: true })).toBe('');
+});

@@ -2,16 +2,18 @@ import { explainMachine } from '../engine/explain.ts';
 import type { MachineReason } from '../engine/types.ts';
 import type { MachineRecord } from './record.ts';
 
-type Told = Partial<Pick<MachineRecord, 'withheld' | 'standstill' | 'intent' | 'obstacle'>>;
+type Told = Partial<Pick<MachineRecord, 'withheld' | 'standstill' | 'intent' | 'obstacle' | 'hold'>>;
 
 /** Why the machine is where it is, with what the plan cannot know: the one sentence that its object and readers are told. '' = no plan has said. */
 export function tellMachine(record: Told & Pick<MachineRecord, 'why' | 'drainRefusal' | 'heldBy'>): string {
-  const { why, standstill, intent, obstacle = '', drainRefusal, heldBy } = record;
+  const { why, standstill, intent, obstacle = '', drainRefusal, heldBy, hold } = record;
   return [
     why ? `${whyNotDone(record)}${explainMachine(why, drainRefusal?.words)}` : '',
     standstill !== undefined && isByPerson(record) ? `That it is to go, as a person asked, is not begun, because ${standstill}.` : '',
     intent && obstacle !== '' ? `What was decided is tried again, after this: ${obstacle}.` : '',
     heldBy === undefined ? '' : `Its drain waits: ${heldBy}`,
+    // A machine serves on while it is held: then the plan's reason is another one.
+    hold === true && why && why.code !== 'HeldByPerson' ? 'It is on hold by a person.' : '',
   ].filter(Boolean).join(' ');
 }
 
