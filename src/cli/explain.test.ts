@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Peer } from '../api/grpc.ts';
-import { capacityRequestName } from '../api/names.ts';
+import { capacityRequestName, labelValue } from '../api/names.ts';
 import type { Pod } from '../api/types.ts';
 import { createEngine } from '../engine/engine.ts';
 import { explainNeed as sentenceOf } from '../engine/explain.ts';
@@ -13,7 +13,9 @@ import type { Need, NeedVerdict } from '../engine/types.ts';
 import { systemClock } from '../lib/clock.ts';
 import { VirtualClock } from '../lib/virtual-clock.ts';
 import { contributionOf, isRejection } from '../operator/contribution.ts';
-import { capacityRequestFor, type PodRequestOptions } from '../operator/pod-request.ts';
+import { formatNote, type OperatorNote } from '../operator/operator-note.ts';
+import { capacityRequestFor } from '../operator/pod-request.ts';
+import { ApiError } from '../runtime/client/api-error.ts';
 import { silentLog } from '../runtime/types.ts';
 import type { KubeClient } from '../runtime/types.ts';
 import { needExplanation } from '../server/explanation.ts';
@@ -28,7 +30,7 @@ import { seen } from '../shard/testing/machines.ts';
 import { verdict } from '../shard/testing/needs.ts';
 import { explainMachine } from './explain/machine.ts';
 import { explainNeeds } from './explain/need.ts';
-import { chainOf } from './explain/pod.ts';
+import { chainOf, type PodQuestion } from './explain/pod.ts';
 import { needText } from './explain/text.ts';
 import { takeSnapshot } from './live-snapshot.ts';
 import { readSnapshotFile } from './engine-file.ts';
@@ -48,10 +50,13 @@ function rowOf(cluster: string): Need {
   return need({ cluster, priority: 7, requirements: row.row.profile.requirements, interruptionBucket: row.row.profile.interruptionBucket, reclamationBucket: row.row.profile.reclamationBucket, minUnit: amounts({ cpu: 2 }), aggregate: amounts({ cpu: 2 }) });
 }
 
+const servedBy = ({ cluster, fingerprint, group, unitClass, profile: { priority } }: Need) => ({ cluster, fingerprint, group, unitClass, priority });
+
 describe('the verbs that ask a shard', () => {
-  const inventory = new Inventory(new VirtualClock(AT));
+  let inventory: Inventory;
   let verdicts: NeedVerdict[] = [];
   let troubles: Map<string, RowTrouble>;
+  let nodeName: string;
   let address: string;
   let halt: AbortController;
   let running: Promise<void>;
@@ -60,7 +65,9 @@ describe('the verbs that ask a shard', () => {
 
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), 'bigfleet-explain-'));
+    inventory = new Inventory(new VirtualClock(AT));
     troubles = new Map();
+    nodeName = 'node-1';
     verdicts = [
       verdict(need({ cluster: 'west', priority: 9, group: 'gang' }), { machines: 1 }),
       verdict(rowOf('east'), { satisfied: false, reason: 'NO_MATCHING_SUPPLY', deficit: amounts({ cpu: 2 }), machines: 0, matchingSupply: { idle: 0, speculative: 3, configured: 256, capped: true } }),
@@ -72,7 +79,7 @@ describe('the verbs that ask a shard', () => {
     const needViews = () => ({ cycle: 7, computedAt: AT, verdicts, ageOf: () => 3, troubles });
     const view = new ShardView({
       needViews, machine: (id) => inventory.get(id), machines: () => inventory.all(), machinesOf: (cluster) => inventory.ofCluster(cluster), hintOf: () => undefined,
-      nodeNameOf: () => 'node-1', clusterFacts: () => ({ connected: true, lastRollupUnixNanos: 5n, held: false }), plannedState: () => Promise.resolve({ plan: engine.plan(AT), facts: engine.capture() }), withheld: () => [],
+      nodeNameOf: () => nodeName, clusterFacts: () => ({ connected: true, lastRollupUnixNanos: 5n, held: false }), plannedState: () => Promise.resolve({ plan: engine.plan(AT), facts: engine.capture() }), withheld: () => [],
     });
     const hub = new SessionHub({
       shardId: 's', epoch: () => 1n, clock: new VirtualClock(), log: silentLog, ids: () => 'id', onRollup: () => true,
@@ -125,6 +132,17 @@ describe('the verbs that ask a shard', () => {
     await expect(explainNeeds({ ...flags(), limit: '20', cluster: 'nowhere' })).rejects.toThrow('no demand of cluster nowhere');
   });
 
+  it('say of machines that a row is to get from others that they are chosen, for they may all be left where they are', () => {
+    const view = needView(verdict(rowOf('east'), { satisfied: false, reason: 'PREEMPTION_IN_PROGRESS', preemption: { victims: 1, freed: amounts({ cpu: 16 }) } }), 3);
+    expect(needText(view, 'w')).toContain('to preempt  1 machine chosen, to free cpu 16');
+  });
+
+  it('say that a machine is on hold, also while it serves', async () => {
+    inventory.update('m-1', { hold: true });
+    const { text, json } = await explainMachine('m-1', flags());
+    expect([text, (json as { sentence: string }).sentence]).toEqual([expect.stringMatching(/why {6}Serves demand .*\. It is on hold by a person\.$/m), expect.stringMatching(/ It is on hold by a person\.$/)]);
+  });
+
   it('say of a shard out of reach where it was looked for', async () => {
     await expect(explainMachine('m-1', { shard: '127.0.0.1:1', timeout: '2s' })).rejects.toThrow(/no shard answers at 127\.0\.0\.1:1[^]*--listen/);
     await expect(explainMachine('m-1', { shard: 'nowhere', timeout: '2s' })).rejects.toThrow('--shard: "nowhere" is not an address');
@@ -139,13 +157,27 @@ describe('the verbs that ask a shard', () => {
   });
 
   describe('follow a Pod', () => {
-    const follow = async (of: Pod, objects: Record<string, object>, cluster?: string, options: PodRequestOptions = {}) => {
-      const client = { server: 'http://test', get: (type: { kind: string }, ref: { name: string }) => Promise.resolve(objects[`${type.kind}/${ref.name}`]) } as unknown as KubeClient;
+    const forbidden = (call: string) => new ApiError(call, 403, { reason: 'Forbidden' });
+    /** Objects of the Pod's cluster by kind and name; 403 = one that may not be read, or a kind that may not be listed. */
+    const clientOf = (objects: Record<string, object | 403>) => ({
+      server: 'http://test',
+      get: (type: { kind: string }, { namespace, name }: { namespace?: string; name: string }) => {
+        const found = type.kind === 'Lease' && namespace !== 'bigfleet-system' ? undefined : objects[`${type.kind}/${name}`];
+        return found === 403 ? Promise.reject(forbidden(`get ${type.kind}`)) : Promise.resolve(found);
+      },
+      async *list(type: { kind: string }) {
+        await Promise.resolve();
+        if (objects[type.kind] === 403) throw forbidden(`list ${type.kind}`);
+        yield* Object.entries(objects).flatMap(([key, object]) => (key.startsWith(`${type.kind}/`) ? [object] : []));
+      },
+    }) as unknown as KubeClient;
+    const follow = async (of: Pod, objects: Record<string, object | 403>, cluster?: string, more: Partial<PodQuestion> = {}) => {
       const peer = new Peer(address, { credentials: credentials.createInsecure() });
       try {
-        const { text, json } = await chainOf(of, client, peer, cluster, 5_000, options);
-        const { links } = json as { links: { link: string; found: boolean; text: string }[] };
-        return { text, missing: links.filter((l) => !l.found).map((l) => l.link), of: Object.fromEntries(links.map((l) => [l.link, l.text])) };
+        const { text, json } = await chainOf(of, { client: clientOf(objects), peer, timeoutMs: 5_000, operatorNamespace: 'bigfleet-system', ...(cluster !== undefined && { cluster }), ...more });
+        const { links, ...told } = JSON.parse(JSON.stringify(json)) as { links: { link: string; state: string; found: boolean; text: string }[]; cluster?: object; verdicts: { need: { clusterId: string } }[] };
+        const are = (state: string) => links.filter((l) => l.state === state && l.found === (state === 'found')).map((l) => l.link);
+        return { text, missing: are('missing'), none: are('none'), found: are('found'), of: Object.fromEntries(links.map((l) => [l.link, l.text])), json: told };
       } finally {
         peer.close();
       }
@@ -155,8 +187,16 @@ describe('the verbs that ask a shard', () => {
       return demand.kind === 'request' ? { [`CapacityRequest/${capacityRequestName('u-1')}`]: { ...demand.request, status: { phase: 'Acknowledged' } } } : {};
     };
 
+    const operator = (note: OperatorNote) => ({ 'Lease/bigfleet-operator': { metadata: { name: 'bigfleet-operator', annotations: { 'bigfleet.lucy.sh/operator': formatNote(note) } } } });
+    const east = () => ({ ...request(), ...operator({ clusterId: 'east' }) });
+    const direct = (more: Partial<OperatorNote['directPods']> = {}) => operator({ clusterId: 'east', directPods: { includeDaemonSetPods: false, foreignNodes: 'ignore', ...more } });
+    const node = (labels: object, more: object = {}) => ({ 'Node/node-1': { metadata: { name: 'node-1', labels }, ...more } });
+    const onMachine = (id: string) => node({ 'bigfleet.lucy.sh/machine-id': id });
+    const onNode = pod({ nodeName: 'node-1' });
+
     it('that is pending to the verdict on its row', async () => {
-      const { text, missing, of } = await follow(pod(), request());
+      const { text, missing, of, json } = await follow(pod(), east());
+      expect(json).toMatchObject({ cluster: { id: 'east', saidBy: 'operator' }, verdicts: [{ sentence: sentenceOf(verdicts[1]!), need: { clusterId: 'east' } }] });
       expect(missing).toEqual(['node']);
       expect(of).toMatchObject({ request: `CapacityRequest ${capacityRequestName('u-1')}: Acknowledged`, verdict: `cluster east: ${sentenceOf(verdicts[1]!)}` });
       expect(text).toContain('MISSING: the scheduler has not bound the Pod to a Node');
@@ -164,34 +204,115 @@ describe('the verbs that ask a shard', () => {
 
     it('to a row that something keeps from its machines, by what the shard calls that', async () => {
       troubles.set(rowKey(verdicts[1]!.need), { words: 'no blob', isPresent: false, wasRefused: true, onTheWay: 0 });
-      const { text, of } = await follow(pod(), request());
+      const { text, of } = await follow(pod(), east());
       expect(of['verdict']).toBe('cluster east: A machine chosen for it does not come: no blob. Lacks cpu 2.');
       expect(text).toMatch(/^Demand .*: MachineDoesNotCome$/m);
     });
 
     it('that runs to its machine', async () => {
-      const node = { 'Node/node-1': { metadata: { name: 'node-1', labels: { 'bigfleet.lucy.sh/machine-id': 'm-1' } } } };
-      const { missing, of } = await follow(pod({ nodeName: 'node-1' }), { ...request(), ...node }, 'east');
+      const { missing, of } = await follow(onNode, { ...east(), ...onMachine('m-1') });
       expect([missing, of['machine']]).toEqual([[], `m-1: Serves demand ${verdicts[0]!.need.fingerprint} of cluster west (priority 9, group gang).`]);
     });
 
-    it('whose penalties the operator gets from a file that we have, too (D33)', async () => {
+    it('to the machines that are there for its row, and to who is ahead of it, as explain need does', async () => {
+      const ahead = rowOf('west');
+      verdicts = [verdict(ahead, { machines: 1 }), verdict(rowOf('east'), { satisfied: false, reason: 'PRIORITY_STARVED', deficit: amounts({ cpu: 2 }), machines: 1 })];
+      inventory.explain('m-1', { code: 'Serving', ...servedBy(ahead) });
+      inventory.observe(seen('m-2', 'Configured', { cluster: 'east' }), inventory.mark());
+      inventory.explain('m-2', { code: 'Serving', ...servedBy(rowOf('east')) });
+      const { text, json } = await follow(pod(), east());
+      const asNeed = await explainNeeds({ ...flags(), limit: '20', cluster: 'east' });
+      expect(text.split('\n\n').at(-1)).toBe(asNeed.text);
+      expect(text).toMatch(/machines {2}m-2 \(Configured\)\n {2}ahead {5}\S+ of cluster west \(priority 7\), units of cpu 2: holds 1 machine$/);
+      expect(json.verdicts).toEqual((JSON.parse(JSON.stringify(asNeed.json)) as { needs: object[] }).needs);
+    });
+
+    it('never to the verdict of another cluster that asks for just the same', async () => {
+      const unknown = await follow(pod(), {});
+      expect([unknown.missing, unknown.json.verdicts, unknown.json.cluster]).toEqual([['request', 'verdict', 'node'], [], undefined]);
+      expect(unknown.of['verdict']).toBe('which cluster this is is not known: pass --cluster NAME; clusters that ask for just this: east');
+      expect(unknown.text).not.toContain('Demand ');
+      verdicts = ['south', 'east'].map((cluster, arrival) => verdict(rowOf(cluster), { machines: 1, arrival }));
+      expect((await follow(pod(), request())).of['verdict']).toMatch(/just this: east, south$/);
+      const said = await follow(pod(), { ...request(), ...operator({ clusterId: 'north' }) });
+      expect([said.missing, said.of['verdict']]).toEqual([['verdict', 'node'], expect.stringMatching(/no such demand of cluster north: not reported yet/)]);
+      const elsewhere = await follow(pod(), east(), undefined, { operatorNamespace: 'fleet' });
+      expect(elsewhere.of['verdict']).toContain('which cluster this is is not known');
+      const flagged = await follow(pod(), { ...request(), ...operator({ clusterId: 'north' }) }, 'south');
+      expect([flagged.of['verdict'], flagged.json.cluster]).toEqual(['cluster south: Satisfied with 1 machine.', { id: 'south', saidBy: '--cluster' }]);
+      verdicts = [];
+      expect((await follow(pod(), request())).of['verdict']).toContain('no such demand of any cluster: not reported yet');
+    });
+
+    it('by the machine under it where no operator says which cluster this is, if the machine is there for a cluster', async () => {
+      verdicts = ['south', 'west'].map((cluster) => verdict(rowOf(cluster), { machines: 1 }));
+      const objects = { ...request(), ...onMachine('m-1'), 'Lease/bigfleet-operator': 403 } as const;
+      const { of, json } = await follow(onNode, objects);
+      expect([of['verdict'], json.cluster]).toEqual(['cluster west: Satisfied with 1 machine.', { id: 'west', saidBy: 'machine' }]);
+      const notThere = async () => {
+        const { of, json } = await follow(onNode, objects);
+        expect([of['verdict'], json.cluster]).toEqual([expect.stringContaining('which cluster this is is not known'), undefined]);
+      };
+      inventory.observe(seen('m-1', 'Idle'), inventory.mark());
+      await notThere();
+      inventory.setIntent('m-1', { kind: 'bind', to: { cluster: 'south', fingerprint: 'f', group: '', priority: 0, interruptionBucket: 0, reclamationBucket: 0 }, requirements: [], configureSent: false, reason: '', decidedAt: AT });
+      await notThere();
+      inventory.setIntent('m-1', undefined);
+      inventory.observe(seen('m-1', 'Configured', { cluster: 'west' }), inventory.mark());
+      nodeName = 'another';
+      await notThere();
+    });
+
+    it('of direct demand, which has no request by design (D33)', async () => {
+      // Left from the time before: the operator does not look at it.
+      const { none, missing, of, text } = await follow(pod(), { ...direct(), ...request() });
+      expect([none, missing]).toEqual([['request'], ['node']]);
+      expect(of).toMatchObject({ request: 'demand is direct: the operator reads the Pod itself (--pod-demand=direct)', verdict: `cluster east: ${sentenceOf(verdicts[1]!)}` });
+      expect(text).toContain('  request  none: demand is direct');
+      expect((await follow(pod({ kind: 'DaemonSet' }), direct({ includeDaemonSetPods: true }))).of['request']).toContain('demand is direct');
+      expect((await follow(pod({ kind: 'DaemonSet' }), direct())).of['request']).toContain('it asks for nothing, because Pods of DaemonSets');
+      expect((await follow(onNode, { ...direct({ foreignNodes: 'count' }), ...node({}) })).of['request']).toContain('demand is direct');
+      expect((await follow(onNode, { ...direct(), ...node({}) })).none).toEqual(['request', 'machine']);
+      expect((await follow(onNode, direct())).of['request']).toBe('it depends on Node node-1 whether the Pod asks for anything, and that is gone');
+    });
+
+    it('whose penalties the operator gets from a file: as its Lease says, or from a file that we have, too (D33)', async () => {
       const batch = { ...pod(), spec: { ...pod().spec, priorityClassName: 'batch' } };
-      const priorityClassDefaults = new Map([['batch', { interruptionPenalty: '16' }]]);
-      expect((await follow(batch, {}, undefined, { priorityClassDefaults })).of['row']).not.toBe((await follow(batch, {})).of['row']);
+      const rowBy = async (objects: Record<string, object>, penalty?: string) => (await follow(batch, objects, undefined, penalty === undefined ? {} : { priorityClassDefaults: new Map([['batch', { interruptionPenalty: penalty }]]) })).of['row'];
+      const [without, at16, at4096] = [await rowBy({}), await rowBy({}, '16'), await rowBy({}, '4096')];
+      expect(new Set([without, at16, at4096]).size).toBe(3);
+      const noted = direct({ priorityClassDefaults: new Map([['batch', { interruptionPenalty: '16' }]]) });
+      expect([await rowBy(noted), await rowBy(noted, '4096')]).toEqual([at16, at4096]);
+    });
+
+    it('to the answer that it asks for nothing, and to no row of others', async () => {
+      const daemon = await follow(pod({ kind: 'DaemonSet' }), {});
+      expect([daemon.none, daemon.missing, daemon.json.verdicts]).toEqual([['request'], ['node'], []]);
+      expect(daemon.text).toContain('  request  none: it asks for nothing, because Pods of DaemonSets');
+      const foreign = await follow(onNode, { ...node({}), ...operator({ clusterId: 'east' }) });
+      expect([foreign.found, foreign.none, foreign.missing, foreign.json.verdicts]).toEqual([['pod', 'node'], ['request', 'machine'], [], []]);
+      expect(foreign.of).toMatchObject({ request: expect.stringContaining('it is on a Node that is no machine of this fleet'), machine: expect.stringContaining('Node node-1 is no machine of this fleet') });
+      // A controller that counts such Pods has made a request.
+      expect((await follow(onNode, { ...east(), ...node({}) })).found).toEqual(['pod', 'request', 'row', 'verdict', 'node']);
+    });
+
+    it('to a machine whose id is too long for a label, or that has none but a provider id (D1)', async () => {
+      const announced = { 'UpcomingNode/un-x': { metadata: { name: 'un-x', annotations: { 'bigfleet.lucy.sh/machine-id': 'm/1' } }, status: { providerID: 'sim://m/1' } } };
+      inventory.observe(seen('m/1', 'Configured', { cluster: 'east' }), inventory.mark());
+      for (const on of [onMachine(labelValue('m/1')), node({}, { spec: { providerID: 'sim://m/1' } })]) expect((await follow(onNode, { ...east(), ...announced, ...on })).of['machine']).toMatch(/^m\/1: /);
+      expect((await follow(onNode, { ...east(), ...onMachine('m-1'), UpcomingNode: 403 })).of['machine']).toMatch(/^m-1: /);
     });
 
     it('and say which link is missing', async () => {
-      const noRequest = await follow(pod(), {});
+      const noRequest = await follow(pod(), {}, 'east');
       expect(noRequest.missing).toEqual(['request', 'node']);
+      expect(noRequest.of['request']).toMatch(/pod controller running\? With --pod-demand=direct there is none by design; only then is what follows this Pod's$/);
       expect(noRequest.of['verdict']).toContain(sentenceOf(verdicts[1]!));
+      const notAskedFor = await follow(pod(), operator({ clusterId: 'east' }));
+      expect([notAskedFor.found, notAskedFor.missing, notAskedFor.of['request']]).toEqual([['pod'], ['request', 'node'], expect.stringContaining('nothing is asked for this Pod (pod controller running?)')]);
       expect((await follow(pod(), request(), 'south')).of['verdict']).toContain('no such demand of cluster south');
-      expect((await follow(pod({ kind: 'DaemonSet' }), {})).of['request']).toContain('Pods of DaemonSets');
-      expect((await follow(pod({ nodeName: 'node-1' }), request())).of['node']).toContain('is gone');
-      const foreign = { 'Node/node-1': { metadata: { name: 'node-1', labels: {} } } };
-      expect((await follow(pod({ nodeName: 'node-1' }), { ...request(), ...foreign })).of['machine']).toContain('no machine of this fleet');
-      const unknown = { 'Node/node-1': { metadata: { name: 'node-1', labels: { 'bigfleet.lucy.sh/machine-id': 'm-9' } } } };
-      expect((await follow(pod({ nodeName: 'node-1' }), { ...request(), ...unknown })).of['machine']).toContain('knows no machine m-9');
+      expect((await follow(onNode, request())).of['node']).toContain('is gone');
+      expect((await follow(onNode, { ...request(), ...onMachine('m-9') })).of['machine']).toContain('knows no machine m-9');
     });
   });
 });

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { SYSTEM_NAMESPACE } from '../api/constants.ts';
 import { UsageError } from '../lib/usage-error.ts';
 import { addShardFlags } from './shard-connection.ts';
 import type { ShardFlags } from './shard-connection.ts';
@@ -18,6 +19,7 @@ export interface NeedFlags extends ShardFlags, Output {
 export interface PodFlags extends ShardFlags, Output {
   cluster?: string;
   kubeconfig?: string;
+  operatorNamespace: string;
   priorityClassDefaults?: string;
 }
 
@@ -64,8 +66,9 @@ export function register(program: Command): void {
   addOutput(addShardFlags(explain.command('pod').argument('<namespace/name>', 'the Pod; without a namespace: default')))
     .description('what a Pod waits for, or what it runs on: each link from the Pod to the machine')
     .option('--kubeconfig <file>', "the API server of the Pod's cluster; default: $KUBECONFIG, then in-cluster")
-    .option('--cluster <id>', 'the id under which the cluster reports to the shard; needed if several report such demand')
-    .option('--priority-class-defaults <file>', 'the file that the operator has, where it reads Pods itself (--pod-demand=direct)')
+    .option('--cluster <id>', "the id under which the Pod's cluster reports to the shard; default: what the operator's Lease says, then the machine under the Pod")
+    .option('--operator-namespace <name>', "where the operator's Lease is in the Pod's cluster", SYSTEM_NAMESPACE)
+    .option('--priority-class-defaults <file>', "penalties by PriorityClass where the operator reads Pods itself (--pod-demand=direct); default: what the operator's Lease says")
     .addHelpText('after', `\nExample:\n  bigfleet explain pod default/web-1 --kubeconfig east.kubeconfig --shard 127.0.0.1:7780\n${codes}`)
     .action(async (name: string, flags: PodFlags) => {
       const format = checked(flags);

@@ -3,7 +3,7 @@ import { CapacityType, MachineState } from '../../api/gen/bigfleet/v1alpha1/prov
 import { UnmetReason } from '../../api/gen/bigfleet/v1alpha1/shardread.ts';
 import type { NeedView } from '../../api/gen/bigfleet/v1alpha1/shardread.ts';
 import { DecisionKind } from '../../api/gen/bigfleet/v1alpha1/view.ts';
-import type { MachineView } from '../../api/gen/bigfleet/v1alpha1/view.ts';
+import type { MachineView, NeedExplanation } from '../../api/gen/bigfleet/v1alpha1/view.ts';
 import { NodeSelectorRequirement_Operator as Operator } from '../../api/gen/bigfleet/v1alpha1/capacity.ts';
 
 const ENUMS: Readonly<Record<string, readonly [names: Readonly<Record<string, number>>, prefix: string]>> = {
@@ -38,6 +38,17 @@ export function plain(value: unknown, field = ''): unknown {
   if (Array.isArray(value)) return value.map((inner) => plain(inner));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined).map(([name, inner]) => [name, plain(inner, name)]));
+}
+
+/** A row as it was told, and what else there is to say of it unless it has gone meanwhile. */
+export interface ExplainedNeed {
+  readonly need: NeedView;
+  readonly sentence: string;
+  readonly explained?: NeedExplanation;
+}
+
+export function needJson({ need, sentence, explained }: ExplainedNeed): object {
+  return { sentence, need: plain(need), machines: plain(explained?.machines ?? []), ahead: plain(explained?.ahead ?? []) };
 }
 
 export function sentenceOfMachine(machine: MachineView): string {

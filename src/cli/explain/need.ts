@@ -6,7 +6,8 @@ import type { NeedExplanation } from '../../api/gen/bigfleet/v1alpha1/view.ts';
 import type { Answer, NeedFlags } from '../explain.ts';
 import { integer } from '../flags.ts';
 import { withShard } from '../shard-connection.ts';
-import { plain } from './json.ts';
+import { needJson } from './json.ts';
+import type { ExplainedNeed } from './json.ts';
 import { needText } from './text.ts';
 
 /** Rows that the shard has a verdict on, highest priority first. Cycle 0 = no plan was made yet. */
@@ -30,6 +31,15 @@ export async function explainRow(peer: Peer, need: NeedView, timeoutMs: number):
   return needs[0];
 }
 
+/** Undefined where the shard knows nothing of it; other troubles are thrown. */
+export async function unlessUnknown<T>(answer: Promise<T>): Promise<T | undefined> {
+  const { GrpcCode, GrpcError } = await import('../../api/grpc.ts');
+  return answer.catch((error: unknown) => {
+    if (error instanceof GrpcError && error.code === GrpcCode.NOT_FOUND) return undefined;
+    throw error;
+  });
+}
+
 /** Throws if no row fits the flags. */
 export async function explainNeeds(flags: NeedFlags): Promise<Answer> {
   const limit = integer('--limit', flags.limit, { min: 1, max: 1_000 });
@@ -42,11 +52,11 @@ export async function explainNeeds(flags: NeedFlags): Promise<Answer> {
     if (cycle === 0) throw new Error('the shard has made no plan yet; ask again in a moment');
     // Whoever asks for what is unmet is glad to hear that nothing is; who asks for a demand that is not there has mistyped it.
     if (needs.length === 0 && flags.unmet !== true) throw new Error(nothing(flags));
-    const shown: { need: NeedView; sentence: string; explained: NeedExplanation | undefined }[] = [];
+    const shown: ExplainedNeed[] = [];
     for (const need of needs.slice(0, limit)) {
       // Between the two questions a row may have been withdrawn: then what the first one said stands.
       const explained = await explainRow(peer, need, timeoutMs).catch(() => undefined);
-      shown.push({ need: explained?.need ?? need, sentence: explained?.why?.text ?? need.reasonText, explained });
+      shown.push({ need: explained?.need ?? need, sentence: explained?.why?.text ?? need.reasonText, ...(explained && { explained }) });
     }
     const more = needs.length - shown.length;
     return {
@@ -55,7 +65,7 @@ export async function explainNeeds(flags: NeedFlags): Promise<Answer> {
         kind: 'NeedExplanations',
         cycle,
         total: needs.length,
-        needs: shown.map(({ need, sentence, explained }) => ({ sentence, need: plain(need), machines: plain(explained?.machines ?? []), ahead: plain(explained?.ahead ?? []) })),
+        needs: shown.map(needJson),
       },
     };
   });

@@ -38,7 +38,8 @@ export function needText(need: NeedView, sentence: string, explained?: NeedExpla
     ['domain', need.sameDomain],
     ['domains', ...need.sameCandidates.map((c) => `${c.domain}: could cover ${(c.coveragePerMille / 10).toFixed(1)} %`)],
     ['supply', supply ? `${most(supply.idle)} idle, ${most(supply.speculative)} to be bought, ${most(supply.configured)} in use would fit` : ''],
-    ['preempted', preemption ? `${count(preemption.victimsFound, 'machine')}, freed: ${amounts(preemption.capacityFreed?.resources)}` : ''],
+    // They may be emptied already, or be left alone because the shard does not act: all that is sure is that they are chosen.
+    ['to preempt', preemption ? `${count(preemption.victimsFound, 'machine')} chosen, to free ${amounts(preemption.capacityFreed?.resources)}` : ''],
     ['machines', ...(explained?.machines ?? []).map((m) => `${m.id} (${stateName(m.state)})`), ...(explained?.machinesTruncated ? ['…'] : [])],
     ['ahead', ...(explained?.ahead ?? []).map((other) => `${rowName(other)}: holds ${count(other.claimedMachineCount, 'machine')}`)],
   ]);
