@@ -99,7 +99,7 @@ describe('need statuses', () => {
     expect(await told()).toEqual(active);
     t.withheld.why = 'the shard is in mode Paused';
     expect(await told()).toEqual([
-      'false 101 Lacks cpu 1: machines that serve others are chosen for it, and no more of them are taken, because the shard is in mode Paused.',
+      'false 0 Lacks cpu 1: machines that serve others are chosen for it, and no more of them are taken, because the shard is in mode Paused.',
       'false 0 Machines could serve it, and none is taken: the shard is in mode Paused.',
       'false 104 Lacks cpu 1: the shard\'s limit on machines or spending leaves no room for it. Nor is anything taken that could serve it: the shard is in mode Paused.',
     ]);

@@ -23,7 +23,10 @@ export function tellNeed(verdict: NeedVerdict, troubles = NO_TROUBLE): NeedTelli
   if (isWithheld(verdict, troubles)) return { satisfied: false, reason: undefined, code: 'Withheld', text: `Machines could serve it, and none is taken: ${troubles.withheld ?? ''}.` };
   const { satisfied, reason } = verdict;
   if (satisfied) return { satisfied, reason, code: 'Satisfied', text: explainNeed(verdict) };
-  return { satisfied, reason, code: reason ?? 'Unmet', text: [explainNeed(verdict, troubles.withheld), ...alsoLacking(verdict, troubles)].join(' ') };
+  const text = [explainNeed(verdict, troubles.withheld), ...alsoLacking(verdict, troubles)].join(' ');
+  // Whom it is to be taken from has it still.
+  if (troubles.withheld !== undefined && isPreempting(verdict)) return { satisfied, reason: undefined, code: 'Withheld', text };
+  return { satisfied, reason, code: reason ?? 'Unmet', text };
 }
 
 /** Beside a trouble: a plan's reason is none where machines rest that it cannot tell from such as are not there. */
