@@ -766,12 +766,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'promised-equal', file: 'decide/preempt.ts', rule: 'but not from an equal',
-    find: 'if (to < priority) lots.push({ cluster,',
-    replace: 'if (to <= priority) lots.push({ cluster,',
+    find: 'if (to >= priority) break;',
+    replace: 'if (to > priority) break;',
   },
   {
-    id: 'promised-gone', file: 'decide/preempt.ts', rule: 'what is on its way to demand that is gone is anybody’s',
-    find: 'const isWanted = cluster.asksFor(demandKey) || isFolded(cluster, demandKey);',
+    id: 'promised-gone', file: 'decide/market.ts', rule: 'what is on its way to demand that is gone is anybody’s',
+    find: 'const isWanted = cluster.asksFor(demandKey) || folded.has(demandKey);',
     replace: 'const isWanted = demandKey !== undefined;',
   },
   {

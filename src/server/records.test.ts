@@ -153,8 +153,8 @@ it('in a mode in which nothing is decided no row is told that machines are being
   expect((await active.told()).get(nameOf(first))).toMatchObject({ satisfied: false, reasonText: 'Lacks cpu 1: machines promised to it are still being drained, or created.' });
   const text = 'Lacks cpu 1: machines that serve others are chosen for it, and no more of them are taken, because the shard is in mode Paused.';
   expect((await paused.told()).get(nameOf(first))).toMatchObject({ satisfied: false, reason: 0, reasonText: text });
-  expect((await paused.explain(first)).why).toMatchObject({ code: 'PREEMPTION_IN_PROGRESS', text });
-  expect(paused.status().shortfalls?.find(({ message }) => message === text)).toMatchObject({ reason: 'PREEMPTION_IN_PROGRESS' });
+  expect((await paused.explain(first)).why).toMatchObject({ code: 'Withheld', text });
+  expect(paused.status().shortfalls?.find(({ message }) => message === text)).toMatchObject({ reason: 'Withheld' });
 });
 
 it('a machine that was chosen and is not begun is told as that, and so is the row that counts on it', async () => {

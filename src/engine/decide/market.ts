@@ -14,6 +14,7 @@ import type { Tally } from './tally.ts';
 export type Tie = readonly Group<Tally>[];
 
 const NO_TIES: readonly Tie[] = [];
+const BELOW_ALL = Number.MIN_SAFE_INTEGER;
 
 export class Market {
   readonly facts: Facts;
@@ -34,7 +35,7 @@ export class Market {
   /** Groups that machines were taken out of. */
   readonly #opened = new Set<Group<Tally>>();
   #givers: readonly Cluster[] | undefined;
-  #reserving: readonly Cluster[] | undefined;
+  #promises: ReadonlyMap<number, readonly Promised[]> | undefined;
   #lowest: { readonly version: number; readonly served: LowestServed } | undefined;
   readonly #spare = new Map<Cluster, Tie[]>();
   /** By what is asked for: where it was asked for last, and what of that is left. */
@@ -165,9 +166,25 @@ export class Market {
     return this.forecasts.of(cluster);
   }
 
-  /** Clusters for which machines are on their way out of others. */
-  get reserving(): readonly Cluster[] {
-    return (this.#reserving ??= this.facts.clusters.all().filter(({ reserved }) => reserved.size > 0));
+  /** What is on its way to somebody, by class, those of the lowest priority first. What demand waits for that nobody asks for any more is below everything. */
+  get promises(): ReadonlyMap<number, readonly Promised[]> {
+    return (this.#promises ??= this.#findPromises());
+  }
+
+  #findPromises(): Map<number, Promised[]> {
+    const all: Promised[] = [];
+    for (const cluster of this.facts.clusters.all()) {
+      if (cluster.reserved.size === 0) continue;
+      const folded = new Set([...cluster.folded.values()].flatMap(demandKeysOf));
+      for (const [demandKey, shelf] of cluster.reserved) {
+        const isWanted = cluster.asksFor(demandKey) || folded.has(demandKey);
+        for (const group of shelf.groups()) {
+          if (isWanted && group.kind !== 'leaving') continue;
+          all.push({ cluster, group, priority: isWanted ? (this.stampOf(group)?.priority ?? Infinity) : BELOW_ALL });
+        }
+      }
+    }
+    return Map.groupBy(all.sort((a, b) => a.priority - b.priority), ({ group }) => group.classIndex);
   }
 
   /** Takes machines out of this plan; their group has them back when it is over. `cluster`: who counts on them, if anybody does. */
@@ -248,6 +265,13 @@ export class Market {
   }
 }
 
+/** Machines that are reserved for demand of that priority. */
+interface Promised {
+  readonly cluster: Cluster;
+  readonly group: Group<Tally>;
+  readonly priority: number;
+}
+
 interface Near {
   cluster: Cluster;
   ties: readonly Tie[];
@@ -268,6 +292,6 @@ function hasRunOut(tie: Tie): boolean {
   return false;
 }
 
-export function demandKeysOf(row: NeedRow): readonly string[] {
+function demandKeysOf(row: NeedRow): readonly string[] {
   return row.demandKeys ?? [row.demandKey];
 }

@@ -8,7 +8,6 @@ import type { Group } from '../facts/group.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import type { Policy } from '../types.ts';
 import type { Stretch } from './forecast.ts';
-import { demandKeysOf } from './market.ts';
 import type { Market } from './market.ts';
 import type { Tally } from './tally.ts';
 
@@ -112,26 +111,17 @@ function comingFree(market: Market, tally: Tally): Lot[][] {
 function promisedToOthers(market: Market, tally: Tally): Lot[][] {
   const { priority } = tally.row.need.profile;
   const lots: Lot[] = [];
-  for (const cluster of market.reserving) {
-    for (const [demandKey, shelf] of cluster.reserved) {
-      const isWanted = cluster.asksFor(demandKey) || isFolded(cluster, demandKey);
-      for (const group of shelf.groups()) {
-        if ((group.kind !== 'leaving' && isWanted) || group.left <= 0 || !isOfUse(group, market, tally)) continue;
-        const to = isWanted ? (market.stampOf(group)?.priority ?? priority) : UNKNOWN.priority;
-        if (to < priority) lots.push({ cluster, group, from: group.taken, to: group.size, ...LEAVING, priority: to });
-      }
+  for (const [classIndex, promises] of market.promises) {
+    if (tally.fit.accepts[classIndex] !== 1) continue;
+    for (const { cluster, group, priority: to } of promises) {
+      if (to >= priority) break;
+      if (group.left > 0 && isOfUse(group, market, tally)) lots.push({ cluster, group, from: group.taken, to: group.size, ...LEAVING, priority: to });
     }
   }
   lots.sort((a, b) => a.priority - b.priority);
   const ties = new Map<number, Lot[]>();
   for (const lot of lots) ties.set(lot.priority, [...(ties.get(lot.priority) ?? []), lot]);
   return [...ties.values()];
-}
-
-/** Gangs that are planned as one have a demand of their own. */
-function isFolded({ folded }: Cluster, demandKey: string): boolean {
-  for (const row of folded.values()) if (demandKeysOf(row).includes(demandKey)) return true;
-  return false;
 }
 
 const LEAVING = { excess: true, leaving: true, score: 0 };
