@@ -1,10 +1,14 @@
 /**
  * Do the tests of the engine notice when one of its rules is broken? Breaks them one after the other, in a copy, and says
  * which test was first to object. `npm run mutants [-- --fast] [id…]`: --fast tries every third, ids only those named.
+ * An objection counts only of a suite that is green on the untouched tree: the tables are run on it first, and of the
+ * searches, which take minutes, in the end those that have objected.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
+import { judge, unproven } from './judge.ts';
+import type { Objection, Outcome, Report } from './judge.ts';
 import { MUTANTS } from './mutants.ts';
 import type { Mutant } from './mutants.ts';
 import { TreeCopy } from './tree-copy.ts';
@@ -14,24 +18,7 @@ const SLOW = ['properties.test.ts', 'preemption-properties.test.ts', 'gang-prope
 /** Says nothing about the rules. */
 const UNRELATED = ['facts/id-index.test.ts'];
 /** Far more than they need: whatever takes longer goes round in circles. */
-const PATIENCE_MS = { tables: 40_000, searches: 300_000 };
-
-interface Outcome {
-  readonly killedBy?: string;
-  /** The tests could not even begin: no rule was broken but the file. */
-  readonly broken?: string;
-  /** It was given up before any test had objected: it may hang, or the machine may be slow. */
-  readonly timedOut?: true;
-}
-
-interface Report {
-  readonly testResults: readonly {
-    readonly name: string;
-    readonly status: string;
-    readonly message: string;
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
-  }[];
-}
+const PATIENCE_MS = { tables: 40_000, searches: 300_000, untouchedSearches: 600_000 };
 
 const root = process.cwd();
 const tree = new TreeCopy(root, ['src', 'package.json', 'tsconfig.json', 'vitest.config.ts', join('hack', 'seeded.ts')]);
@@ -70,28 +57,44 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const untouched = await run(tables, PATIENCE_MS.tables);
   if (!isSilent(untouched)) {
-    console.error(`the tests fail already: ${untouched.killedBy ?? untouched.broken ?? 'they take too long'}`);
+    console.error(`the tests fail already: ${whatIsWrong(untouched)}`);
     return 1;
   }
   const counts = { killed: 0, hangs: 0, timedOut: 0, survives: 0, broken: 0 };
+  const objections: Objection[] = [];
   const started = Date.now();
   for (const mutant of chosen) {
     const at = Date.now();
     const result = await tryOut(mutant);
     const [kind, verdict] = verdictOn(mutant, result);
     counts[kind]++;
+    if (result.killedBy !== undefined) objections.push(result.killedBy);
     console.log(`${mutant.id.padEnd(28)} ${mutant.rule.padEnd(66)} ${((Date.now() - at) / 1000).toFixed(1).padStart(5)} s  ${verdict}`);
   }
+  const isProven = await areGreen(unproven(objections, SLOW, tables));
   const { killed, hangs, timedOut, survives, broken } = counts;
   console.log(`${chosen.length} mutants of ${MUTANTS.length}: ${killed} killed, ${hangs} hang as they are said to, ${timedOut} timed out, ${survives} survive, ${broken} broken, ${Math.round((Date.now() - started) / 1000)} s`);
-  return killed + hangs === chosen.length && chosen.length > 0 ? 0 : 1;
+  return isProven && killed + hangs === chosen.length && chosen.length > 0 ? 0 : 1;
 }
 
 function verdictOn({ hangs }: Mutant, { killedBy, broken, timedOut }: Outcome): readonly ['killed' | 'hangs' | 'timedOut' | 'survives' | 'broken', string] {
-  if (killedBy !== undefined) return ['killed', killedBy];
+  if (killedBy !== undefined) return ['killed', killedBy.test];
   if (broken !== undefined) return ['broken', `BROKEN: ${broken}`];
-  if (timedOut !== true) return ['survives', 'SURVIVES'];
-  return hangs === true ? ['hangs', 'hangs, as it is said to'] : ['timedOut', 'TIMED OUT: mark it as hanging if it does'];
+  if (timedOut === undefined) return ['survives', 'SURVIVES'];
+  return hangs === true ? ['hangs', 'hangs, as it is said to'] : ['timedOut', `TIMED OUT, mark it as hanging if it does: ${timedOut}`];
+}
+
+/** Nothing is proven by a suite that objects to the untouched tree as well. */
+async function areGreen(suites: readonly string[]): Promise<boolean> {
+  if (suites.length === 0) return true;
+  const untouched = await run(suites, PATIENCE_MS.untouchedSearches);
+  if (isSilent(untouched)) console.log(`green on the untouched tree: ${suites.join(', ')}`);
+  else console.error(`of what has objected something fails on the untouched tree as well: ${whatIsWrong(untouched)}`);
+  return isSilent(untouched);
+}
+
+function whatIsWrong({ killedBy, broken, timedOut }: Outcome): string {
+  return killedBy?.test ?? broken ?? `took too long: ${timedOut ?? ''}`;
 }
 
 function isSilent({ killedBy, broken, timedOut }: Outcome): boolean {
@@ -119,14 +122,8 @@ async function run(tests: readonly string[], patienceMs: number, isBailing = tru
       resolve(signal === null);
     });
   });
-  if (!ended) return { timedOut: true };
-  const { testResults } = JSON.parse(readFileSync(output, 'utf8')) as Report;
-  const [objection] = testResults.flatMap(({ assertionResults }) => assertionResults.filter(({ status }) => status === 'failed'));
-  if (objection !== undefined) return { killedBy: objection.fullName };
-  const stopped = testResults.find(({ status }) => status === 'failed');
-  if (stopped === undefined) return {};
-  const why = stopped.message.split('\n')[0] ?? '';
-  // Cut off by the first objection, which may be lost with the file that made it.
-  if (isBailing && why === '' && stopped.assertionResults.length === 0) return run(tests, patienceMs, false);
-  return stopped.assertionResults.length === 0 ? { broken: why } : { killedBy: `${basename(stopped.name)} as a whole ${why}`.trim() };
+  if (!ended) return { timedOut: `all of it after ${patienceMs / 1000} s` };
+  const outcome = judge(JSON.parse(readFileSync(output, 'utf8')) as Report, all);
+  if (outcome !== undefined) return outcome;
+  return isBailing ? run(tests, patienceMs, false) : { broken: 'a file whose tests did not begin, and nothing says why' };
 }
