@@ -49,13 +49,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'credit-busy-first', file: 'facts/pools.ts', rule: 'busy machines are credited first',
-    find: '-cost, cls.priceMicroUsdPerHour, -reclamation]',
-    replace: 'cost, cls.priceMicroUsdPerHour, -reclamation]',
+    find: '-cost, ...boundRank(',
+    replace: 'cost, ...boundRank(',
   },
   {
     id: 'credit-cheap-first', file: 'facts/pools.ts', rule: 'cheap machines are credited first',
-    find: '-cost, cls.priceMicroUsdPerHour, -reclamation]',
-    replace: '-cost, -cls.priceMicroUsdPerHour, -reclamation]',
+    find: '[cls.priceMicroUsdPerHour, -reclamation]',
+    replace: '[-cls.priceMicroUsdPerHour, -reclamation]',
   },
   {
     id: 'credit-promised', file: 'decide/market.ts', rule: 'what was decided for a demand counts for it (D34)',
@@ -996,8 +996,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'said-again', file: 'facts/facts.ts', rule: 'what is said again calls for no plan',
-    find: 'if (this.#isNews(change)) this.version++;',
-    replace: 'this.#isNews(change);\n    this.version++;',
+    find: 'if (!this.#isNews(change)) return;',
+    replace: 'this.#isNews(change);',
   },
   {
     id: 'stamp-by-intent', file: 'facts/inventory.ts', rule: 'what is being configured is its own who decided for it, before the provider says so',
@@ -1182,6 +1182,31 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'role-owner-unknown', file: 'facts/role.ts', rule: 'what is being configured is no offer, though nobody knows for whom',
     find: '  if (state === CONFIGURED || state === CONFIGURING) return ROLE.pending;\n',
+    replace: '',
+  },
+  {
+    id: 'upkeep-counts-before', file: 'facts/inventory.ts', rule: 'a machine that changes counts no longer as what it was',
+    find: '    if (known >= 0) this.#count(slot, -1);\n',
+    replace: '',
+  },
+  {
+    id: 'upkeep-bound-refiled', file: 'facts/inventory.ts', rule: 'a bound machine moves to another group when its hint does',
+    find: 'if (slot !== undefined && this.owner(slot) === cluster.name) this.#refile(slot);',
+    replace: '',
+  },
+  {
+    id: 'audit-group-size', file: 'facts/audit.ts', rule: 'an audit sees how many machines a group says that it has',
+    find: "this.#differences.compare('size', of, group.size, group.met);",
+    replace: '',
+  },
+  {
+    id: 'audit-disturbed', file: 'facts/audit.ts', rule: 'an audit says nothing of facts that changed while it was made',
+    find: '    if (facts.filings !== began) return undefined;\n',
+    replace: '',
+  },
+  {
+    id: 'rebuild-meanwhile', file: 'engine.ts', rule: 'what is told while the facts are rebuilt is not lost',
+    find: 'for (const change of told) fresh.apply(change);',
     replace: '',
   },
 ];

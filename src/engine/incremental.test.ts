@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { differenceBetween, kept } from './compare-plans.ts';
+import { finish } from '../lib/steps.ts';
 import { changesOf, createEngine, planOnce } from './engine.ts';
 import { worlds } from './testing/arbitraries.ts';
 import { T0 } from './testing/builders.ts';
@@ -28,6 +29,7 @@ describe('an engine that is told bit by bit', { timeout: PATIENCE_MS }, () => {
         met.edited++;
         now += edit.pick;
         applyEdit(edit, engine, plan, other);
+        expect(finish(engine.audit())).toEqual([]);
         const next = engine.plan(now);
         const fresh = planOnce(engine.snapshot(), now);
         const text = textOf(fresh);

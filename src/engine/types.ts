@@ -280,6 +280,17 @@ export interface Engine {
   plan(now: Millis): Plan;
   /** The same plan, worked out without what was kept from the last one: what `plan` is checked against. */
   planInFull(now: Millis): Plan;
+  /**
+   * Compares everything that is kept with what it was worked out from (README.md): what differs, in words, at most one sentence for
+   * each kind of figure; empty = nothing. In steps of a millisecond or two. undefined = what is known has changed between them,
+   * by machines, demand, hints or memory that were told: nothing can be said then. No plan may be made meanwhile.
+   */
+  audit(): Generator<undefined, readonly string[] | undefined>;
+  /**
+   * Works out anew everything that is kept, as a fresh engine would that is told what this one knows. In steps; what it is told
+   * between them is not lost.
+   */
+  rebuild(): Generator<undefined, void>;
   /** Does about `machines` machines' worth of the filing that the next plan needs; false = nothing is left to do. */
   settle(machines: number): boolean;
   snapshot(): Snapshot;

@@ -9,7 +9,7 @@ export function createShardMetrics(registry: Registry) {
   const long = exponentialBuckets(0.01, 2, 16);
   return {
     cycleSeconds: new Histogram({ name: 'bigfleet_shard_cycle_duration_seconds', help: 'One planning cycle, feeding the engine included.', buckets: short, registers }),
-    planDifferences: new Counter({ name: 'bigfleet_shard_plan_differences_total', help: 'Plans of what had changed that were not the plan of everything: each is a defect.', registers }),
+    planDifferences: new Counter({ name: 'bigfleet_shard_plan_differences_total', help: 'Plans of what had changed that were not the plan of everything, and audits that found figures of the engine which do not follow from its machines, rows and memory: each is a defect, and is put right.', registers }),
     provisioningSeconds: new Histogram({ name: 'bigfleet_shard_provisioning_latency_seconds', help: 'From the decision for a cluster to Configured.', buckets: long, registers }),
     configureSeconds: new Histogram({ name: 'bigfleet_shard_configure_phase_seconds', help: 'From the Configure that led there to Configured.', buckets: long, registers }),
     drainSeconds: new Histogram({ name: 'bigfleet_shard_drain_phase_seconds', help: 'From the Drain that led there to Idle.', buckets: long, registers }),

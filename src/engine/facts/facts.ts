@@ -15,6 +15,8 @@ import { commitTo, Memory } from './memory.ts';
 /** For so many machines at a time what filing them will read is fetched. */
 const AHEAD = 256;
 
+const FILED: ReadonlySet<Change['kind']> = new Set(['machines', 'needs', 'hints', 'memory']);
+
 export class Facts {
   readonly dimensions = new Dimensions();
   readonly clusters = new Clusters();
@@ -27,6 +29,8 @@ export class Facts {
   supplyTrusted = true;
   /** Grows with everything that is news: what is said again changes nothing, and calls for no plan. */
   version = 0;
+  /** Grows with what changes something that is kept of machines, rows or memory. */
+  filings = 0;
   /** Clusters whose rows or ages have changed since the last plan. */
   readonly clustersMoved = new Set<Cluster>();
   readonly #profiles = new Profiles();
@@ -41,7 +45,9 @@ export class Facts {
   }
 
   apply(change: Change): void {
-    if (this.#isNews(change)) this.version++;
+    if (!this.#isNews(change)) return;
+    this.version++;
+    if (FILED.has(change.kind)) this.filings++;
   }
 
   /** Takes the change in; false = nothing has changed by it. */

@@ -48,6 +48,9 @@ export class Group<H = unknown> {
   readonly #key: string | number;
   /** Some have come or gone since `settle`. */
   stale = false;
+  /** Scratch of an audit: which one has met it last, and with how many machines. */
+  audit = 0;
+  met = 0;
   /** By id, as of when they were last put in order; what has come and gone since. */
   #ordered: number[] = [];
   #added: number[] = [];
@@ -115,6 +118,28 @@ export class Group<H = unknown> {
     if (loose <= MOST_LOOSE || loose * LOOSE <= this.size) return 1;
     this.#putInOrder();
     return loose + this.size;
+  }
+
+  /** What is wrong with how it keeps its members; undefined = nothing. Between plans, when ids are in order; nobody may come or go. */
+  *defect(perStep: number): Generator<undefined, string | undefined> {
+    const { groupOf, rank, waiting } = this.#filing;
+    let [n, before, looked] = [0, -1, 0];
+    for (const slot of this.#ordered) {
+      if (++looked % perStep === 0) yield;
+      if (groupOf[slot] !== this || waiting[slot] !== 0) continue;
+      const at = rank[slot] as number;
+      if (at <= before) return 'members out of order';
+      before = at;
+      n++;
+    }
+    for (const slot of this.#added) {
+      if (groupOf[slot] !== this || waiting[slot] !== 1) continue;
+      waiting[slot] = 2; // the same one may have come twice
+      n++;
+    }
+    for (const slot of this.#added) if (waiting[slot] === 2) waiting[slot] = 1;
+    if (n !== this.size) return `${n} members and size ${this.size}`;
+    return this.#shelf === undefined || this.#shelf.find(this.#key) === this ? undefined : 'it is not on its shelf';
   }
 
   /** Makes `n` machines more the holder's; they are the next ones from the front. */
@@ -315,6 +340,19 @@ export class Shelf<H = unknown> {
 
   groups(): Iterable<Group<H>> {
     return this.#groups.values();
+  }
+
+  /** Whether the ties, where they are kept, are those of the groups. */
+  areTiesRight(): boolean {
+    if (this.#ties === undefined) return true;
+    if (this.#groups.size <= 1 && this.#ties.length === this.#groups.size) return this.#ties.every((tie) => tie.length === 1 && this.#groups.values().next().value === tie[0]);
+    const tied = this.#ties.flat();
+    const all = new Set(this.#groups.values());
+    if (tied.length !== all.size || !tied.every((group) => all.delete(group))) return false;
+    return this.#ties.every((tie, i) => {
+      const before = this.#ties?.[i - 1];
+      return tie.length > 0 && tie.every(({ order }) => compareOrders(order, orderOf(tie)) === 0) && (before === undefined || compareOrders(orderOf(before), orderOf(tie)) < 0);
+    });
   }
 
   ties(): readonly (readonly Group<H>[])[] {

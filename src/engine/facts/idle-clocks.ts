@@ -17,6 +17,11 @@ export class IdleClocks {
     this.#since.push(since);
   }
 
+  /** All of them, those included that no longer hold. */
+  *entries(): Generator<readonly [slot: number, since: Millis], void> {
+    for (let i = this.#head; i < this.#slots.length; i++) yield [this.#slots[i] as number, this.#since[i] as number];
+  }
+
   /**
    * Visits the machines in order of time until `visit` says false. `isCurrent` tells whether the machine's clock still
    * stands where it stood when it was added: one that is added again, or came and went, is visited once.

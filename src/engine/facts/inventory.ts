@@ -386,8 +386,17 @@ export class Inventory extends MachineColumns {
   }
 
   #refile(slot: number): void {
+    const role = this.#roleFor(slot);
+    this.roles[slot] = role;
+    this.#move(slot, this.#groupFor(slot, role));
+    this.#checkClock(slot);
+    if (this.isUnsent(slot) && role !== ROLE.promised) this.strayBindings.add(slot);
+    else if (this.strayBindings.size > 0) this.strayBindings.delete(slot);
+  }
+
+  #roleFor(slot: number): number {
     const flags = this.flags[slot] as number;
-    const role = roleOf({
+    return roleOf({
       state: this.state(slot),
       intent: this.intent(slot),
       hold: (flags & HOLD) !== 0,
@@ -396,11 +405,22 @@ export class Inventory extends MachineColumns {
       hasOwner: this.ownerRef(slot) >= 0,
       reserved: this.#reservations.size > 0 && this.#reservations.has(this.id(slot)),
     });
-    this.roles[slot] = role;
-    this.#move(slot, this.#groupFor(slot, role));
-    this.#checkClock(slot);
-    if (this.isUnsent(slot) && role !== ROLE.promised) this.strayBindings.add(slot);
-    else if (this.strayBindings.size > 0) this.strayBindings.delete(slot);
+  }
+
+  /** As what the machine would be filed if it came now. A group that is missing is begun by this: then what is kept is wrong already. */
+  filing(slot: number): { readonly role: number; readonly group: Group<Tally> | undefined; readonly isClockOff: boolean } {
+    const role = this.#roleFor(slot);
+    return { role, group: this.#groupFor(slot, role), isClockOff: this.#isClockOff(slot) };
+  }
+
+  /** Of the assignments: for whom machines are reserved, known ones and others. */
+  reservedRefs(): Iterable<number> {
+    return this.#reservations.values();
+  }
+
+  /** Slots whose idle clock is noted as one to be started or stopped; undefined = they are too many to be noted. */
+  get notedClocks(): ReadonlySet<number> | undefined {
+    return this.#clocksToCheck.known;
   }
 
   #move(slot: number, to: Group<Tally> | undefined): void {

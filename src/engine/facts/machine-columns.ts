@@ -75,6 +75,11 @@ export class MachineColumns {
     return ref < 0 ? undefined : this.assignments.at(ref).to;
   }
 
+  /** Of the assignments; -1 = none. */
+  refs(slot: number): readonly [assigned: number, intended: number] {
+    return [this.assignedTo[slot] as number, this.intendedTo[slot] as number];
+  }
+
   isUnsent(slot: number): boolean {
     return this.intent(slot) === BIND && ((this.flags[slot] as number) & SENT) === 0;
   }
@@ -92,7 +97,7 @@ export class MachineColumns {
   }
 
   /** Nothing is paid for what was not created, or is gone. */
-  protected isPaid(slot: number): boolean {
+  isPaid(slot: number): boolean {
     const state = this.state(slot);
     return state !== SPECULATIVE && (state !== FAILED || ((this.flags[slot] as number) & HAS_HOST) !== 0);
   }
@@ -125,7 +130,7 @@ export class MachineColumns {
     };
   }
 
-  protected intent(slot: number): number {
+  intent(slot: number): number {
     return ((this.flags[slot] as number) >> INTENT_SHIFT) & INTENT_MASK;
   }
 
@@ -142,7 +147,8 @@ export class MachineColumns {
     }
   }
 
-  protected ownerRef(slot: number): number {
+  /** The same as an index of the clusters; -1 = none. */
+  ownerRef(slot: number): number {
     const cluster = this.clusterOf[slot] as number;
     if (cluster >= 0) return cluster;
     const to = this.intentTo(slot) ?? this.assigned(slot);

@@ -26,10 +26,15 @@ export function boundGroup(filing: PoolFiling, cluster: Cluster, cls: MachineCla
   const key = groupKey(cls.index, stamp, stage * 2 + disruptable, cost);
   const known = cluster.bound.find(key);
   if (known !== undefined) return known;
-  // Buckets are compared as ordinals, which grow with the penalty; pinned is the highest.
-  const reclamation = stamp >= 0 ? filing.assignments.at(stamp).to.reclamationBucket : 0;
-  const order = [stage, disruptable, -cost, cls.priceMicroUsdPerHour, -reclamation];
+  const order = [stage, disruptable, -cost, ...boundRank(filing, cls, stamp)];
   return made(filing, cluster.bound, key, stage === 0 ? 'configured' : 'configuring', cls, stamp, order);
+}
+
+/** What of the rank of a group of bound machines follows from what they are and whom they were bound for. */
+export function boundRank({ assignments }: PoolFiling, cls: MachineClass, stamp: number): readonly number[] {
+  // Buckets are compared as ordinals, which grow with the penalty; pinned is the highest.
+  const reclamation = stamp >= 0 ? assignments.at(stamp).to.reclamationBucket : 0;
+  return [cls.priceMicroUsdPerHour, -reclamation];
 }
 
 /**
@@ -37,14 +42,18 @@ export function boundGroup(filing: PoolFiling, cluster: Cluster, cls: MachineCla
  * that each row of a demand is credited with what it chose.
  */
 export function promisedGroup(filing: PoolFiling, cluster: Cluster, cls: MachineClass, state: number, isUnsent: boolean, ref: number): Group<Tally> {
-  const { to, demandKey } = filing.assignments.at(ref);
+  const { demandKey } = filing.assignments.at(ref);
   const shelf = cluster.shelfFor('promised', demandKey);
   const nearness = (isUnsent ? 10 : 0) + (state === IDLE ? 0 : state === CREATING ? 1 : 2);
   const key = groupKey(cls.index, ref, nearness, 0);
   const known = shelf.find(key);
   if (known !== undefined) return known;
-  const [risk, cost] = state === IDLE ? [0, cls.priceMicroUsdPerHour] : compareCostKey(cls, to.interruptionBucket);
-  return made(filing, shelf, key, 'promised', cls, ref, [nearness, risk, cost]);
+  return made(filing, shelf, key, 'promised', cls, ref, [nearness, ...promisedRank(filing, cls, state, ref)]);
+}
+
+/** The same of promised ones. */
+export function promisedRank({ assignments }: PoolFiling, cls: MachineClass, state: number, ref: number): readonly number[] {
+  return state === IDLE ? [0, cls.priceMicroUsdPerHour] : compareCostKey(cls, assignments.at(ref).to.interruptionBucket);
 }
 
 /** Arrived machines first. */

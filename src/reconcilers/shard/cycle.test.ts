@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../engine/engine.ts';
+import type { FrozenFacts } from '../../engine/facts/frozen-facts.ts';
 import { reasonsOf } from '../../engine/decide/machine-reasons.ts';
 import { amounts, need, policy } from '../../engine/testing/builders.ts';
 import type { Action, Change, Engine, MachineReason, Plan } from '../../engine/types.ts';
@@ -58,6 +59,8 @@ function scripted(actions: readonly Action[], fields: Partial<Plan> = {}) {
     plan: (at) => plan([], { at, actions, ...fields, stats: {} }),
     planInFull: () => expect.unreachable(),
     settle: () => false,
+    audit: function* () { yield; return []; },
+    rebuild: () => expect.unreachable(),
     snapshot: () => expect.unreachable(),
     capture: () => expect.unreachable(),
   };
@@ -395,6 +398,79 @@ describe('the plan of everything', () => {
     expect(t.errors).toMatchObject([{ cycle: CYCLES_PER_FULL_PLAN, difference: expect.stringMatching(/^actions\[0\]: nothing instead of .*Delete/) as string }]);
     expect(t.inventory.get('m')?.intent?.kind).toBe('release');
     expect(t.inventory.get('n')?.why).toEqual({ code: 'Available' });
+  });
+});
+
+describe('the audit of what the engine keeps', () => {
+  /** An engine whose audits find one after the other what is given, and then nothing; what was asked of it, in order. */
+  function audited(...found: (readonly string[] | Error | undefined)[]) {
+    const asked: string[] = [];
+    const engine: Engine = {
+      ...scripted([]).engine,
+      plan: (at) => (asked.push('plan'), plan([], { at, stats: {} })),
+      planInFull: (at) => (asked.push('full'), plan([], { at, stats: {} })),
+      audit: function* () {
+        asked.push('audit');
+        yield;
+        const next = found.length > 0 ? found.shift() : [];
+        if (next instanceof Error) throw next;
+        return next;
+      },
+      rebuild: function* () {
+        yield;
+        asked.push('rebuild');
+      },
+    };
+    return { asked, t: setUp({ engine }) };
+  }
+
+  async function cycles(t: ReturnType<typeof setUp>, times: number): Promise<void> {
+    for (let i = 0; i < times; i++) await t.cycle();
+  }
+
+  it('is made before every plan that is compared with the full one, and before no other', async () => {
+    const { asked, t } = audited();
+    await cycles(t, 2 * CYCLES_PER_FULL_PLAN);
+    const plans = Array.from({ length: CYCLES_PER_FULL_PLAN - 1 }, () => 'plan');
+    expect(asked).toEqual([...plans, 'audit', 'plan', 'full', ...plans, 'audit', 'plan', 'full']);
+    expect([t.counted.differences, t.errors]).toEqual([0, []]);
+  });
+
+  it('leads to facts that are worked out anew, before they are planned with; it is counted and said', async () => {
+    const { asked, t } = audited(['drains (c1): 1 instead of 2']);
+    await cycles(t, CYCLES_PER_FULL_PLAN + 1);
+    expect(asked.slice(CYCLES_PER_FULL_PLAN - 1)).toEqual(['audit', 'rebuild', 'plan', 'full', 'plan']);
+    expect(t.counted.differences).toBe(1);
+    expect(t.errors).toEqual([{ cycle: CYCLES_PER_FULL_PLAN, differences: ['drains (c1): 1 instead of 2'] }]);
+  });
+
+  it('is made again in the next cycle if it was disturbed', async () => {
+    const { asked, t } = audited(undefined);
+    await cycles(t, CYCLES_PER_FULL_PLAN + 2);
+    expect(asked.slice(CYCLES_PER_FULL_PLAN - 1)).toEqual(['audit', 'plan', 'full', 'audit', 'plan', 'plan']);
+    expect([t.counted.differences, t.errors]).toEqual([0, []]);
+  });
+
+  it('need not come to its end to find something wrong', async () => {
+    const { asked, t } = audited(new TypeError('no such group'));
+    await cycles(t, CYCLES_PER_FULL_PLAN);
+    expect(asked.slice(CYCLES_PER_FULL_PLAN - 1)).toEqual(['audit', 'rebuild', 'plan', 'full']);
+    expect(t.errors).toMatchObject([{ differences: ['the audit broke off: TypeError: no such group'] }]);
+  });
+
+  it('finds what a full plan repeats', async () => {
+    const engine = createEngine(policy({ reclaimCapFraction: 0.5 }));
+    engine.apply({ kind: 'session', cluster: 'east', connected: true });
+    const t = setUp({ engine });
+    t.inventory.observe(seen('m', 'Configured'), 0);
+    await t.cycle();
+    const { inventory } = engine.capture().machines as FrozenFacts;
+    inventory.clusters.named('east').configured += 7;
+    await cycles(t, CYCLES_PER_FULL_PLAN);
+    expect(t.counted.differences).toBe(1);
+    expect(t.errors).toEqual([{ cycle: CYCLES_PER_FULL_PLAN, differences: ['configured machines (east): 8 instead of 1'] }]);
+    await cycles(t, CYCLES_PER_FULL_PLAN);
+    expect(t.counted.differences).toBe(1); // put right
   });
 });
 

@@ -3,7 +3,7 @@ import { differenceBetween, kept } from '../../engine/compare-plans.ts';
 import { explainMachine } from '../../engine/explain.ts';
 import type { Action, ActionKind, Engine, Plan } from '../../engine/types.ts';
 import { TextSet } from '../../lib/text-map.ts';
-import { PER_TURN, inTurns, nextTurn } from '../../lib/turns.ts';
+import { finishInTurns, PER_TURN, inTurns, nextTurn } from '../../lib/turns.ts';
 import { after } from '../../runtime/types.ts';
 import type { Log, ReconcileContext, Reconciler, Result } from '../../runtime/types.ts';
 import type { AuditLog, AuditOutcome } from '../../shard/audit-log.ts';
@@ -15,7 +15,7 @@ import type { Mode } from '../../shard/settings.ts';
 /** The only key of the cycle's queue. */
 export const CYCLE_KEY = 'cycle';
 
-/** Every so many plans are checked against one made in full. */
+/** Every so many plans are checked against one made in full, of facts that were audited just before. */
 export const CYCLES_PER_FULL_PLAN = 60;
 
 /** Everybody who follows a machine hears of a decision about it at once, so it takes longer than a look at one. */
@@ -51,7 +51,7 @@ export interface CycleDeps {
   readonly onPlanned: (plan: Plan, facts: CycleFacts) => void;
   /** So many actions of each kind were begun (`decided`), or withheld; never of none. What came too late for its machine is neither. */
   readonly onActions: (kinds: ReadonlyMap<ActionKind, number>, outcome: AuditOutcome) => void;
-  /** A plan of what has changed was not the plan of everything: a defect of the engine. */
+  /** A plan of what has changed was not the plan of everything, or what the engine keeps is not what follows from what it knows: a defect of the engine. */
   readonly onPlanDiffers: () => void;
 }
 
@@ -71,6 +71,7 @@ export class CycleReconciler implements Reconciler {
   readonly name = 'shard';
   private readonly deps: CycleDeps;
   private cycle = 0;
+  private isAuditDue = false;
   private readonly untold: DemandChange[] = [];
   /** Machines about which the last plan decided what is not done. */
   private withheld = new TextSet();
@@ -82,6 +83,11 @@ export class CycleReconciler implements Reconciler {
   async reconcile(_key: string, { signal }: ReconcileContext): Promise<Result> {
     const { engine, clock } = this.deps;
     const started = clock.monotonic();
+    this.isAuditDue ||= (this.cycle + 1) % CYCLES_PER_FULL_PLAN === 0;
+    if (this.isAuditDue) {
+      await this.auditFacts();
+      signal.throwIfAborted();
+    }
     for (let turn = 1; !this.feed(turn < PATIENT_TURNS); turn++) {
       await nextTurn();
       signal.throwIfAborted();
@@ -115,6 +121,30 @@ export class CycleReconciler implements Reconciler {
     const untilWake = plan.wakeAt === undefined ? Infinity : Math.max(1, plan.wakeAt - now);
     // Nobody says when the Lease is proven again.
     return after(Math.min(this.deps.cycleMs(), untilWake, mayTakeAway ? Infinity : WITHHELD_MS));
+  }
+
+  /**
+   * Both plans read the figures that the engine keeps: these are worked out anew before. It is done between two plans, since
+   * nobody tells the engine of machines or demand then; should somebody do it, the next cycle tries again.
+   */
+  private async auditFacts(): Promise<void> {
+    const { engine, log } = this.deps;
+    const differences = await this.differencesOfFacts();
+    if (differences === undefined) return;
+    this.isAuditDue = false;
+    if (differences.length === 0) return;
+    log.error({ cycle: this.cycle + 1, differences }, 'what the engine keeps does not follow from what it knows: it is worked out anew');
+    this.deps.onPlanDiffers();
+    await finishInTurns(engine.rebuild());
+  }
+
+  /** Figures may be so wrong that they cannot even be looked at. */
+  private async differencesOfFacts(): Promise<readonly string[] | undefined> {
+    try {
+      return await finishInTurns(this.deps.engine.audit());
+    } catch (error) {
+      return [`the audit broke off: ${String(error)}`];
+    }
   }
 
   /** Now and then all of it is planned anew. That must change nothing; the full plan is the one that counts. */
