@@ -85,7 +85,7 @@ const UNMET: Readonly<Record<UnmetReason, string>> = {
   SPREAD_UNSATISFIABLE: 'more machines would violate the spread over the topology',
   LIMIT_REACHED: 'the shard\'s limit on machines or spending leaves no room for it',
   NO_SESSION: 'the cluster is not connected, or has not reported since it is',
-  DISRUPTION_BLOCKED: 'the machines that could be preempted must not be disrupted, or cannot be drained at present',
+  DISRUPTION_BLOCKED: 'the machines that could be preempted must not be disrupted, or cannot be drained at present (refused, not ready, their cluster away, or their List in doubt)',
 };
 
 const RAILS: Readonly<Record<(MachineReason & { code: 'ExcessCapped' })['rail'], string>> = {
