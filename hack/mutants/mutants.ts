@@ -756,13 +756,53 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'coming-free-first', file: 'decide/preempt.ts', rule: 'what is on its way for nobody is promised before anything is preempted (X2)',
-    find: '[...comingFree(market, tally), ...promisedToOthers(market, tally), ...victimsFor(market, tally)]',
-    replace: '[...promisedToOthers(market, tally), ...victimsFor(market, tally)]',
+    find: '[...comingFree(market, tally), ...promisedToOthers(market, tally), ...victims]',
+    replace: '[...promisedToOthers(market, tally), ...victims]',
   },
   {
     id: 'promised-lower-first', file: 'decide/preempt.ts', rule: 'what is on its way to who ranks below is taken before anything is preempted',
-    find: '[...comingFree(market, tally), ...promisedToOthers(market, tally), ...victimsFor(market, tally)]',
-    replace: '[...comingFree(market, tally), ...victimsFor(market, tally)]',
+    find: '[...comingFree(market, tally), ...promisedToOthers(market, tally), ...victims]',
+    replace: '[...comingFree(market, tally), ...victims]',
+  },
+  {
+    id: 'promised-to-preemptors', file: 'decide/preempt.ts', rule: 'only who would take a machine from somebody is promised one that is on its way',
+    find: 'return victims.length === 0 ? victims : [',
+    replace: 'return [',
+  },
+  {
+    id: 'promised-owner-away', file: 'decide/preempt.ts', rule: 'nobody waits for a drain that nobody carries out',
+    find: 'group.size > 0 && owner?.connected !== false && isOfUse',
+    replace: 'group.size > 0 && isOfUse',
+  },
+  {
+    id: 'promised-gang', file: 'decide/market.ts', rule: 'a gang loses no part of what is on its way to it',
+    find: "if (!isForgone && (isGang || group.kind !== 'leaving')) continue;",
+    replace: "if (!isForgone && group.kind !== 'leaving') continue;",
+  },
+  {
+    id: 'promised-forgone', file: 'decide/market.ts', rule: 'what demand does without that was promised to it is anybody’s, in the same plan',
+    find: 'this.#forgone.add(group);',
+    replace: '',
+  },
+  {
+    id: 'promised-forgone-late', file: 'decide/market.ts', rule: 'also when what is promised has been looked up before',
+    find: 'if (this.#promises === undefined) continue;',
+    replace: 'continue;',
+  },
+  {
+    id: 'promised-cheapest', file: 'decide/preempt.ts', rule: 'of what is on its way for nobody the cheapest is promised first',
+    find: '({ group }) => market.classOf(group).priceMicroUsdPerHour',
+    replace: '() => 0',
+  },
+  {
+    id: 'promised-leaves-fleet', file: 'facts/inventory.ts', rule: 'what leaves the fleet is promised to nobody',
+    find: 'if (role !== ROLE.leaving || this.intent(slot) === RELEASE) return false;',
+    replace: 'if (role !== ROLE.leaving) return false;',
+  },
+  {
+    id: 'folded-forgotten', file: 'decide/fold.ts', rule: 'gangs that are gone are folded no more',
+    find: 'cluster.folded.clear();',
+    replace: '',
   },
   {
     id: 'promised-equal', file: 'decide/preempt.ts', rule: 'but not from an equal',
@@ -771,7 +811,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'promised-gone', file: 'decide/market.ts', rule: 'what is on its way to demand that is gone is anybody’s',
-    find: 'const isWanted = cluster.asksFor(demandKey) || folded.has(demandKey);',
+    find: 'const isWanted = rows !== undefined || folded.has(demandKey);',
     replace: 'const isWanted = demandKey !== undefined;',
   },
   {
@@ -1143,11 +1183,6 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'reclaims-forgotten-together', file: 'decide/reclaim.ts', rule: 'reclaims are forgotten when the last of them is a minute old',
     find: 'times.every((at) =>',
     replace: 'times.some((at) =>',
-  },
-  {
-    id: 'reason-taken-before-limit', file: 'decide/verdict.ts', rule: 'who took what could be taken reads so, though the limit stops it as well',
-    find: '  const isProtected =',
-    replace: "  if (tally.blocked === 'limit') return 'LIMIT_REACHED';\n  const isProtected =",
   },
   {
     id: 'withdraw-not-yet', file: 'decide/withdraw.ts', rule: 'a machine that counts for nobody says so, also while its binding may not be withdrawn',

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { changesOf, createEngine, planOnce } from './engine.ts';
 import { breaksOff } from './testing/breaks-off.ts';
-import { amounts, assignmentOf, DOLLAR, machine, need, policy, requirement, T0, world, zoneSpread } from './testing/builders.ts';
+import { amounts, assignmentOf, DOLLAR, machine, need, policy, requirement, sameZone, T0, world, zoneSpread } from './testing/builders.ts';
 import { differing } from './testing/differing.ts';
-import { textOf } from './testing/summary.ts';
+import { actionsOf, textOf } from './testing/summary.ts';
 import { unitClass } from '../api/profile.ts';
 import type { Need } from './types.ts';
 
@@ -61,6 +61,26 @@ describe('an engine that is told bit by bit', () => {
     const fresh = planOnce(engine.snapshot(), T0);
     expect(fresh.actions).not.toEqual([]);
     expect(textOf(engine.plan(T0))).toBe(textOf(fresh));
+  });
+
+  it('knows no more of gangs that were planned as one once the last of them is gone', () => {
+    const low = need({ cluster: 'c2', priority: 10 });
+    const gang = need({ cluster: 'c3', priority: 1000, group: 'g', requirements: [sameZone()] });
+    const machines = [machine('m', 'Draining', { cluster: 'c2', zone: 'za' }), machine('s', 'Speculative', { zone: 'za' }), machine('v', 'Configured', { cluster: 'c2', zone: 'za', assigned: assignmentOf(low) })];
+    const told = world({ machines, needs: [gang, low], reported: ['c1'], policy: policy({ limits: { machines: 1 } }) });
+    const engine = createEngine(told.policy);
+    for (const change of changesOf(told)) engine.apply(change);
+    engine.plan(T0);
+    const first = engine.plan(T0);
+    expect(first.memory).toContainEqual({ what: 'reservation', key: 'm', to: expect.objectContaining({ cluster: 'c3' }) as object });
+    engine.apply({ kind: 'memory', changes: first.memory });
+    engine.apply({ kind: 'machines', upserted: [machine('m', 'Idle', { zone: 'za' })], removed: [] });
+    engine.apply({ kind: 'needs', cluster: 'c3', needs: [] });
+    engine.apply({ kind: 'needs', cluster: 'c1', needs: [need({ priority: 1000 })] });
+    const fresh = planOnce(engine.snapshot(), T0 + 1);
+    expect(actionsOf(fresh)).toEqual([]);
+    expect(fresh.memory).toContainEqual({ what: 'reservation', key: 'm', to: expect.objectContaining({ cluster: 'c1' }) as object });
+    expect(textOf(engine.plan(T0 + 1))).toBe(textOf(fresh));
   });
 
   it('says which reasons have changed since the last plan that came to something, wherever one broke off since', () => {

@@ -65,6 +65,29 @@ describe('an operator that comes back', () => {
       await world.close();
     }
   });
+
+  it('nor while what it says first is held until it is confirmed', async () => {
+    const world = await new ShardWorld().open({ spec: { rails: { emptyRollupGuard: true } } });
+    try {
+      const shard = world.startShard();
+      const before = await world.operator(shard);
+      before.rollup({ needs: Array.from({ length: 20 }, (_, i) => wireRow({ group: `g${i}` })) });
+      await eventually('its demand is known', async () => (await world.needs(shard)).satisfied.length === 20);
+      before.close();
+      for (let i = 0; i < 5; i++) world.provider.put(`m-${i}`);
+      await world.provider.asked(2);
+      const again = await world.operator(shard);
+      again.rollup({ needs: [], timestampUnixNanos: 2n });
+      await again.ack('rollup');
+      for (let i = 0; i < 3; i++) await world.plans(shard);
+      expect([world.provider.count('Create'), (await world.needs(shard)).satisfied]).toEqual([0, Array(20).fill(false)]);
+      for (const stamp of [3n, 4n]) again.rollup({ needs: [], timestampUnixNanos: stamp });
+      await eventually('it is believed', async () => (await world.needs(shard)).satisfied.length === 0);
+      expect(world.provider.count('Create')).toBe(0);
+    } finally {
+      await world.close();
+    }
+  });
 });
 
 describe('many sessions', { timeout: 120_000 }, () => {

@@ -156,6 +156,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       complete: rooms.areTrusted,
     }),
     onReported: (cluster) => {
+      if (demand.isHolding(cluster)) return; // it has spoken, and nobody knows yet whether to believe it
       engine.apply({ kind: 'session', cluster, connected: true });
       wakeCycle();
     },

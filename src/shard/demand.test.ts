@@ -84,6 +84,9 @@ describe('a held roll-up', () => {
     expect(change?.hints?.map((h) => h.machineId)).toEqual(['new']);
     expect(demand.timestampOf('east')).toBe(1n); // verdicts are about the demand that counts
     expect(demand.heldByCluster()).toEqual(new Map([['east', 1]]));
+    expect([demand.isHolding('east'), demand.isHolding('west')]).toEqual([true, false]);
+    demand.offer('east', rollup(many, { timestampUnixNanos: 3n }));
+    expect(demand.isHolding('east')).toBe(false);
   });
 
   it('is not held when the guard is off', () => {

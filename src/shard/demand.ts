@@ -125,6 +125,11 @@ export class Demand {
     return this.nodes.get(cluster)?.heldBy ?? NONE;
   }
 
+  /** Its last roll-up waits for confirmation. */
+  isHolding(cluster: string): boolean {
+    return (this.guarded.get(cluster)?.held ?? 0) > 0;
+  }
+
   /** How many roll-ups in a row are held, of the clusters of which one is. */
   heldByCluster(): ReadonlyMap<string, number> {
     return new Map([...this.guarded].flatMap(([cluster, { held }]) => (held > 0 ? [[cluster, held]] : [])));

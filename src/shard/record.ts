@@ -132,6 +132,11 @@ export function clusterOf(record: MachineRecord): string {
   return record.intent?.kind === 'bind' ? record.intent.to.cluster : '';
 }
 
+/** It can be given back to its provider, and bought again. */
+export function isElastic({ capacityType }: Pick<ProviderMachine, 'capacityType'>): boolean {
+  return capacityType === 'OnDemand' || capacityType === 'Spot';
+}
+
 /** `isUntrusted`: its provider's word is not to be relied on, while others' is. */
 export function toEngineMachine(record: MachineRecord, now: Millis, isUntrusted = false): EngineMachine {
   const { seen, intent } = record;
@@ -151,7 +156,8 @@ export function toEngineMachine(record: MachineRecord, now: Millis, isUntrusted 
       intent:
         intent.kind === 'bind'
           ? { kind: 'bind' as const, to: intent.to, configureSent: intent.configureSent }
-          : { kind: intent.kind },
+          : // What a person has released is deleted once it is drained: it comes free for nobody.
+            { kind: intent.kind === 'unbind' && intent.byPerson && isElastic(seen) ? ('release' as const) : intent.kind },
     }),
     hold: record.hold,
     // One that is to leave does so all the while: its preemptor waits for it, and nobody counts on it anyway.

@@ -101,8 +101,12 @@ function takeNext(offered: readonly Offered[], draining: Draining, mayBeUseless:
 function safeBound(offered: readonly Offered[], tally: Tally, rank: Int32Array): number {
   if (isSafe(offered, tally, leftOf)) return Infinity;
   let left = 0;
-  for (const { group } of offered) left += group.left;
-  if (left <= FEW) return -1;
+  let wanted = 0;
+  for (const { group, cls } of offered) {
+    left += group.left;
+    wanted = Math.max(wanted, tally.wants(cls));
+  }
+  if (left <= FEW || wanted <= FEW) return -1;
   let low = -1;
   let high = -1;
   for (const { group } of offered) high = Math.max(high, (rank[group.members[group.size - 1] as number] as number) + 1);

@@ -45,7 +45,11 @@ export class Folding {
   rowsOf(cluster: Cluster): readonly NeedRow[] {
     const rows = cluster.demand?.ordered() ?? [];
     cluster.foldsByFree = false;
-    if (cluster.demand?.hasGangs !== true) return rows;
+    if (cluster.demand?.hasGangs !== true) {
+      cluster.folded.clear();
+      cluster.planned = undefined;
+      return rows;
+    }
     const asked = new Map<Asker, boolean>();
     const folds: boolean[] = [];
     for (const { onOneMachine } of rows) folds.push(onOneMachine !== undefined && this.#fits(onOneMachine, cluster, asked));

@@ -35,7 +35,9 @@ export class Market {
   /** Groups that machines were taken out of. */
   readonly #opened = new Set<Group<Tally>>();
   #givers: readonly Cluster[] | undefined;
-  #promises: ReadonlyMap<number, readonly Promised[]> | undefined;
+  #promises: Map<number, readonly Promised[]> | undefined;
+  /** Groups of machines of which demand has left some that were promised to it. */
+  readonly #forgone = new Set<Group<Tally>>();
   #lowest: { readonly version: number; readonly served: LowestServed } | undefined;
   readonly #spare = new Map<Cluster, Tie[]>();
   /** By what is asked for: where it was asked for last, and what of that is left. */
@@ -143,8 +145,9 @@ export class Market {
     };
   }
 
-  /** All rows of this row's demand have had their turn: what is left of what was decided for it is spare. */
+  /** All rows of this row's demand have had their turn: what is left of what was decided for it, or preempted, is spare. */
   closeDemand({ row, cluster }: Tally): void {
+    if (cluster.reserved.size > 0) this.#forgoPromised(cluster, row.demandKey);
     if (cluster.promised.size === 0) return;
     for (const key of demandKeysOf(row)) {
       const left = cluster.promised.get(key)?.ties().filter((tie) => tie.some((group) => group.left > 0)) ?? [];
@@ -166,9 +169,19 @@ export class Market {
     return this.forecasts.of(cluster);
   }
 
-  /** What is on its way to somebody, by class, those of the lowest priority first. What demand waits for that nobody asks for any more is below everything. */
+  /** What is on its way to somebody, by class, those of the lowest priority first, then by id. What is promised to demand that nobody asks for any more, or that did without it, is below everything. */
   get promises(): ReadonlyMap<number, readonly Promised[]> {
     return (this.#promises ??= this.#findPromises());
+  }
+
+  #forgoPromised(cluster: Cluster, demandKey: string): void {
+    for (const group of cluster.reserved.get(demandKey)?.groups() ?? []) {
+      if (group.left === 0) continue;
+      this.#forgone.add(group);
+      if (this.#promises === undefined) continue;
+      const others = this.#promises.get(group.classIndex) ?? [];
+      this.#promises.set(group.classIndex, [{ cluster, group, priority: BELOW_ALL }, ...others.filter((other) => other.group !== group)]);
+    }
   }
 
   #findPromises(): Map<number, Promised[]> {
@@ -177,14 +190,19 @@ export class Market {
       if (cluster.reserved.size === 0) continue;
       const folded = new Set([...cluster.folded.values()].flatMap(demandKeysOf));
       for (const [demandKey, shelf] of cluster.reserved) {
-        const isWanted = cluster.asksFor(demandKey) || folded.has(demandKey);
+        const rows = cluster.demand?.byDemandKey.get(demandKey);
+        const isWanted = rows !== undefined || folded.has(demandKey);
+        // Of a gang that lost a part all others would have been drained for nothing.
+        const isGang = isWanted && rows?.some(({ sameKey }) => sameKey === undefined) !== true;
         for (const group of shelf.groups()) {
-          if (isWanted && group.kind !== 'leaving') continue;
-          all.push({ cluster, group, priority: isWanted ? (this.stampOf(group)?.priority ?? Infinity) : BELOW_ALL });
+          const isForgone = !isWanted || this.#forgone.has(group);
+          if (!isForgone && (isGang || group.kind !== 'leaving')) continue;
+          all.push({ cluster, group, priority: isForgone ? BELOW_ALL : (this.stampOf(group)?.priority ?? Infinity) });
         }
       }
     }
-    return Map.groupBy(all.sort((a, b) => a.priority - b.priority), ({ group }) => group.classIndex);
+    const first = ({ group }: Promised): number => this.rank[group.members[0] as number] as number;
+    return Map.groupBy(all.sort((a, b) => a.priority - b.priority || first(a) - first(b)), ({ group }) => group.classIndex);
   }
 
   /** Takes machines out of this plan; their group has them back when it is over. `cluster`: who counts on them, if anybody does. */

@@ -159,10 +159,10 @@ describe('credit', () => {
       machines: [machine('a', 'Configured', { hold: true }), machine('b', 'Configuring', { hold: true }), machine('c', 'Idle'), machine('d', 'Configured', { hold: true, intent: { kind: 'unbind' } })],
       needs: [need({ units: 3 })],
     }, { a: 'Serving', b: 'InFlight', c: 'IdleKept', d: 'Serving' }],
-    ['stuck machines count for nobody, nor does one that a person holds and that serves nobody; what leaves is promised (X2)', {
+    ['stuck and leaving machines count for nobody, nor does one that a person holds and that serves nobody', {
       machines: [machine('a', 'Idle', { hold: true }), machine('f', 'Configured', { hold: true, stuck: true }), machine('b', 'Configured', { stuck: true }), machine('c', 'Configured', { intent: { kind: 'unbind' } }), machine('d', 'Draining'), machine('e', 'Idle')],
       needs: [need({ units: 9 })],
-    }, { a: 'HeldByPerson', f: 'HeldByPerson', b: 'Stuck', c: 'Reserved', d: 'Reserved', e: 'AcquiredIdle' }],
+    }, { a: 'HeldByPerson', f: 'HeldByPerson', b: 'Stuck', c: 'Leaving', d: 'Leaving', e: 'AcquiredIdle' }],
     ['machines of a provider that is not to be relied on serve on and come as was decided; free ones are chosen for nothing', {
       machines: [
         machine('a', 'Configured', { untrusted: true }), machine('b', 'Creating', { untrusted: true, intent: bindTo(need()) }), machine('c', 'Idle', { untrusted: true }),

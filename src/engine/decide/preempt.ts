@@ -95,36 +95,46 @@ export function takeVictims(market: Market, tally: Tally, lot: Lot, n: number, l
 /** What the Need may take, best first; lots of equal rank together. Notes in the tally what only a ban on disruption keeps from it. */
 export function lotsFor(market: Market, tally: Tally): Lot[][] {
   if (tally.covered) return [];
-  return [...comingFree(market, tally), ...promisedToOthers(market, tally), ...victimsFor(market, tally)];
+  const victims = victimsFor(market, tally);
+  // Only who would take a machine from somebody is promised one instead: all others have what is free when it is free.
+  return victims.length === 0 ? victims : [...comingFree(market, tally), ...promisedToOthers(market, tally), ...victims];
 }
 
-/** What is on its way and promised to nobody: for a row that comes and goes nobody is evicted anew each time (X2). */
+/** What is on its way and promised to nobody, the cheapest first: for a row that comes and goes nobody is evicted anew each time (X2). */
 function comingFree(market: Market, tally: Tally): Lot[][] {
   const lots: Lot[] = [];
-  for (const group of market.facts.inventory.comingFree) {
-    if (group.size > 0 && isOfUse(group, market, tally)) lots.push({ cluster: undefined, group, from: 0, to: group.size, ...LEAVING, priority: UNKNOWN.priority });
+  for (const { group, owner } of market.facts.inventory.comingFree) {
+    // Nobody drains what a cluster has whose operator is away.
+    if (group.size > 0 && owner?.connected !== false && isOfUse(group, market, tally)) lots.push({ cluster: undefined, group, from: 0, to: group.size, ...LEAVING, priority: UNKNOWN.priority });
   }
-  return lots.length > 0 ? [lots] : [];
+  return tiesBy(lots, ({ group }) => market.classOf(group).priceMicroUsdPerHour);
 }
 
-/** What is on its way to demand that nobody asks for any more, or that ranks below: it loses nothing that it has. */
+/** What is on its way to demand that nobody asks for any more, or that ranks below and is no gang: it loses nothing that it has. */
 function promisedToOthers(market: Market, tally: Tally): Lot[][] {
   const { priority } = tally.row.need.profile;
   const lots: Lot[] = [];
   for (const [classIndex, promises] of market.promises) {
     if (tally.fit.accepts[classIndex] !== 1) continue;
+    let wanted: number | undefined;
     for (const { cluster, group, priority: to } of promises) {
       if (to >= priority) break;
-      if (group.left > 0 && isOfUse(group, market, tally)) lots.push({ cluster, group, from: group.taken, to: group.size, ...LEAVING, priority: to });
+      if (group.left === 0) continue;
+      wanted ??= tally.wants(market.classOf(group));
+      if (wanted <= 0) break; // thousands may be promised some of one class
+      lots.push({ cluster, group, from: group.taken, to: group.size, ...LEAVING, priority: to });
+      wanted -= group.left;
     }
   }
-  lots.sort((a, b) => a.priority - b.priority);
-  const ties = new Map<number, Lot[]>();
-  for (const lot of lots) ties.set(lot.priority, [...(ties.get(lot.priority) ?? []), lot]);
-  return [...ties.values()];
+  return tiesBy(lots, (lot) => lot.priority);
 }
 
 const LEAVING = { excess: true, leaving: true, score: 0 };
+
+/** Smallest first. */
+function tiesBy(lots: Lot[], key: (lot: Lot) => number): Lot[][] {
+  return [...Map.groupBy(lots.sort((a, b) => key(a) - key(b)), key).values()];
+}
 
 function isOfUse(group: Group<Tally>, market: Market, tally: Tally): boolean {
   return tally.fit.accepts[group.classIndex] === 1 && tally.contributes(market.classOf(group));

@@ -158,8 +158,8 @@ describe('rails', () => {
     expect(idsOf(result, 'Reclaim').filter((id) => id.startsWith('x'))).toHaveLength(2);
   });
 
-  it('lets only so many machines of a cluster drain at a time', () => {
-    const draining = [machine('d1', 'Draining'), machine('d2', 'Configured', { intent: { kind: 'unbind' } }), machine('d3', 'Draining', { cluster: 'c2' })];
+  it.each(['unbind', 'release'] as const)('lets only so many machines of a cluster drain at a time, those among them that are told to %s', (kind) => {
+    const draining = [machine('d1', 'Draining'), machine('d2', 'Configured', { intent: { kind } }), machine('d3', 'Draining', { cluster: 'c2' })];
     expect(taken(5, { maxConcurrentDrainsPerCluster: 3 }, { machines: [...configured(5), ...draining] })).toBe(1);
     expect(taken(5, { maxConcurrentDrainsPerCluster: 2 }, { machines: [...configured(5), ...draining] })).toBe(0);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { planOnce } from '../engine.ts';
-import { amounts, assignmentOf, machine, need, policy, sameZone, T0, world, zoneSpread } from '../testing/builders.ts';
+import { amounts, assignmentOf, machine, need, policy, sameZone, T0, typeIn, world, zoneSpread } from '../testing/builders.ts';
 import type { WorldSpec } from '../testing/builders.ts';
 import { committed } from '../testing/commit.ts';
 import { Simulation } from '../testing/simulation.ts';
@@ -131,7 +131,7 @@ describe('what was preempted (X2)', () => {
 
     it.each<[string, WorldSpec]>([
       ['is of a provider that is not to be relied on', { machines: [draining('x', { untrusted: true }), victim('a')], needs: [high, low] }],
-      ['is to be given back', { machines: [machine('x', 'Idle', { intent: { kind: 'release' } }), machine('y', 'Deleting'), victim('a')], needs: [high, low] }],
+      ['is to be given back', { machines: [machine('w', 'Idle', { intent: { kind: 'release' } }), draining('x', { intent: { kind: 'release' } }), machine('y', 'Deleting'), victim('z', { intent: { kind: 'release' } }), victim('a')], needs: [high, low] }],
       ['does not match', { machines: [draining('x', { allocatable: amounts({ memory: 1 }) }), victim('a')], needs: [high, low] }],
     ])('is not what %s', (_, spec) => {
       expect(takes(spec)).toEqual([['Preempt a c2'], [reserved('a')]]);
@@ -155,6 +155,48 @@ describe('what was preempted (X2)', () => {
       expect(takes({ machines: [draining('x'), victim('a')], needs: [above, high, low], memory: [reserved('x')] })).toEqual([['Preempt a c2'], [reserved('a'), { what: 'reservation', key: 'x', to: assignmentOf(above) }]]);
       const equal = need({ cluster: 'c0', priority: 1000 });
       expect(takes({ machines: [draining('x'), victim('a')], needs: [equal, high, low], memory: [reserved('x')] })).toEqual([['Preempt a c2'], [{ what: 'reservation', key: 'a', to: assignmentOf(equal) }]]);
+    });
+
+    it('is free for whoever would take a machine from others, and for nobody else', () => {
+      // The lowest of all, a gang and a strict spread among them, wait for what is on its way to nobody without a claim to it.
+      for (const row of [high, need({ priority: 1000, group: 'g', requirements: [sameZone()] }), need({ priority: 1000, spread: [zoneSpread(1)] })]) {
+        expect(takes({ machines: [draining('x', { zone: 'za' })], needs: [row] })).toEqual([[], []]);
+        expect(takes({ machines: [draining('x', { zone: 'za' }), machine('i', 'Idle', { zone: 'za' })], needs: [row], memory: [] })).toEqual([['Bootstrap i c1'], []]);
+      }
+    });
+
+    it('is taken the cheapest first, and of what is promised to equals that with the smallest id', () => {
+      expect(takes({ machines: [draining('x', { priceMicroUsdPerHour: 2 }), draining('y', { priceMicroUsdPerHour: 1 }), victim('a')], needs: [high, low] })[1]).toEqual([reserved('y')]);
+      const equals = ['g', 'h'].map((group) => need({ cluster: 'c3', priority: 100, group }));
+      for (const [one, other] of [['x', 'y'], ['y', 'x']] as const) {
+        const memory = [reserved(one, equals[0]), reserved(other, equals[1])];
+        expect(takes({ machines: [draining(one), draining(other), victim('a')], needs: [high, ...equals, low], memory, reported: ['c2'] })[1]).toContainEqual(reserved('x'));
+      }
+    });
+
+    it('is what a demand does without for which it was preempted, in the same plan', () => {
+      const mid = need({ cluster: 'c3', priority: 500 });
+      const own = machine('own', 'Configured');
+      const promised = { what: 'reservation', key: 'x', to: assignmentOf(mid) };
+      expect(takes({ machines: [draining('x'), own, victim('y')], needs: [high, mid, low], memory: [reserved('x')], reported: ['c2'] })).toEqual([[], [promised]]);
+      // Also when somebody has looked already who came before, and found none of use.
+      const first = need({ cluster: 'c4', priority: 5000, requirements: [typeIn('t2')] });
+      const others = [machine('z', 'Draining', { cluster: 'c2', instanceType: 't2' }), victim('b', { instanceType: 't2' })];
+      expect(takes({ machines: [draining('x'), own, victim('y'), ...others], needs: [first, high, mid, need({ cluster: 'c2', priority: 10, units: 2 })], memory: [reserved('x')], reported: ['c2'] })[1]).toContainEqual(promised);
+    });
+
+    it('is left to a gang that it was preempted for', () => {
+      const gang = need({ cluster: 'c3', priority: 100, units: 2, group: 'g', requirements: [sameZone()] });
+      const machines = [draining('x', { zone: 'za' }), draining('y', { zone: 'za' }), victim('a', { zone: 'za' })];
+      expect(takes({ machines, needs: [high, gang, low], memory: [reserved('x', gang), reserved('y', gang)], reported: ['c2'] })).toEqual([['Preempt a c2'], [reserved('a')]]);
+    });
+
+    it.each<[string, WorldSpec]>([
+      ['is drained by nobody, its cluster not being connected', { machines: [draining('x', { cluster: 'c9' }), victim('a')], reported: ['c9'], sessions: ['c1', 'c2', 'c3'] }],
+      ['is to be unbound where nobody is connected', { machines: [leaving('x', { cluster: 'c9' }), victim('a')], reported: ['c9'], sessions: ['c1', 'c2', 'c3'] }],
+      ['cannot be drained, as was found', { machines: [leaving('x', { drainRefused: true }), victim('a')] }],
+    ])('is not what %s', (_, spec) => {
+      expect(takes({ needs: [high, low], ...spec })).toEqual([['Preempt a c2'], [reserved('a')]]);
     });
 
     it('stays with the demand that it was preempted for when its profile or its group changes', () => {

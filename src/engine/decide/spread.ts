@@ -202,7 +202,7 @@ export function seekEvenly(market: Market, tally: Tally, { key, maxSkew }: Stric
       if (lot === undefined) {
         const isInDomain = (candidate: Lot): boolean => domainOf(candidate) !== undefined;
         const isThereMore = [...idle, ...speculative].some((queue) => queue.head() !== undefined) || victims.some((tie) => smallestHead(market, tally, tie, isInDomain));
-        if (isThereMore && !isStopped) tally.blocked = 'spread';
+        if (isThereMore && !isStopped && tally.blocked !== 'limit') tally.blocked = 'spread';
         return;
       }
       takeVictims(market, tally, lot, 1, victims.flat());

@@ -14,11 +14,18 @@ import { IdIndex } from '../../lib/id-index.ts';
 import { IdOrder } from './id-order.ts';
 import { withRoom } from './int-column.ts';
 import { DRAIN_REFUSED, HAS_HOST, HOLD, INTENT_SHIFT, MachineColumns, NONE, SENT, STUCK, UNTRUSTED } from './machine-columns.ts';
-import { BIND, CONFIGURED, CREATING, DRAINING, IDLE, NO_INTENT, RELEASE, ROLE, roleOf, SPECULATIVE, STATES, UNBIND } from './role.ts';
+import { BIND, CONFIGURED, CREATING, DRAINING, IDLE, isDrain, NO_INTENT, RELEASE, ROLE, roleOf, SPECULATIVE, STATES, UNBIND } from './role.ts';
 import { Outlay } from './outlay.ts';
 import { boundGroup, promisedGroup, reservedGroup } from './pools.ts';
 import { Shapes } from './shapes.ts';
 import type { Dimensions } from './dimensions.ts';
+
+/** Machines that will be Idle, and that are promised to nobody. */
+interface ComingFree {
+  readonly group: Group<Tally>;
+  /** The cluster that they leave. */
+  readonly owner?: Cluster;
+}
 
 /** More than one in so many machines are most of them. */
 const FEW_OF = 8;
@@ -48,8 +55,7 @@ export class Inventory extends MachineColumns {
   readonly #reservations = new Map<string, number>();
   readonly #idle: (Group<Tally> | undefined)[] = [];
   readonly #speculative: (Group<Tally> | undefined)[] = [];
-  readonly #comingFree: (Group<Tally> | undefined)[] = [];
-  #comingFreeGroups: Group<Tally>[] = [];
+  readonly #comingFree = new Map<string, ComingFree>();
   /** Each once: a group says itself whether it is stale. */
   readonly #staleGroups: Group<Tally>[] = [];
   #freeSlots: number[] = [];
@@ -134,9 +140,9 @@ export class Inventory extends MachineColumns {
     return this.#speculative[classIndex];
   }
 
-  /** Machines that are being drained or created for nobody, by class. */
-  get comingFree(): readonly Group<Tally>[] {
-    return this.#comingFreeGroups;
+  /** Machines that are being drained or created for nobody, by class and by who has them still. */
+  get comingFree(): Iterable<ComingFree> {
+    return this.#comingFree.values();
   }
 
   /** Slots of the machines, -1 for those that are not known. Throws if a machine is named twice. */
@@ -460,23 +466,27 @@ export class Inventory extends MachineColumns {
         return reservedGroup(this, this.#clusterOf(ref), cls, this.state(slot), ref);
       }
       default:
-        return this.#isComingFree(slot, role) ? this.#comingFreeOf(cls.index) : undefined;
+        return this.#isComingFree(slot, role) ? this.#comingFreeOf(cls.index, this.ownerRef(slot)) : undefined;
     }
   }
 
   /** It will be Idle for everybody unless it is promised to somebody first. */
   #isComingFree(slot: number, role: number): boolean {
-    if (this.isUntrusted(slot)) return false;
+    if (this.isUntrusted(slot) || this.isDrainRefused(slot)) return false;
     const state = this.state(slot);
-    return role === ROLE.pending ? state === CREATING : role === ROLE.leaving && (state === DRAINING || (state === CONFIGURED && this.intent(slot) === UNBIND));
+    if (role === ROLE.pending) return state === CREATING;
+    if (role !== ROLE.leaving || this.intent(slot) === RELEASE) return false; // it leaves the fleet
+    return state === DRAINING || (state === CONFIGURED && this.intent(slot) === UNBIND);
   }
 
-  #comingFreeOf(classIndex: number): Group<Tally> {
-    const known = this.#comingFree[classIndex];
-    if (known !== undefined) return known;
-    const group = new Group<Tally>(this, 'leaving', classIndex, NONE, []);
-    this.#comingFreeGroups.push(group);
-    return (this.#comingFree[classIndex] = group);
+  #comingFreeOf(classIndex: number, owner: number): Group<Tally> {
+    const key = `${classIndex}/${owner}`;
+    let known = this.#comingFree.get(key);
+    if (known === undefined) {
+      known = { group: new Group<Tally>(this, 'leaving', classIndex, NONE, []), ...(owner >= 0 && { owner: this.clusters.at(owner) }) };
+      this.#comingFree.set(key, known);
+    }
+    return known.group;
   }
 
   #clusterOf(assignment: number): Cluster {
@@ -494,8 +504,7 @@ export class Inventory extends MachineColumns {
     if (owner < 0) return;
     const cluster = this.clusters.at(owner);
     if (state === CONFIGURED) cluster.configured += by;
-    // On its way out: what the rail on concurrent drains counts.
-    if (state === DRAINING || this.intent(slot) === UNBIND) cluster.drains += by;
+    if (isDrain(state, this.intent(slot))) cluster.drains += by;
   }
 
   #countUsable(slot: number, by: 1 | -1): void {

@@ -4,7 +4,7 @@ import type { Clusters } from './cluster.ts';
 import type { Differences } from './differences.ts';
 import type { Inventory } from './inventory.ts';
 import { Outlay } from './outlay.ts';
-import { BIND, CONFIGURED, CREATING, DRAINING, IDLE, ROLE, SPECULATIVE, STATES, UNBIND } from './role.ts';
+import { BIND, CONFIGURED, CREATING, IDLE, isDrain, ROLE, SPECULATIVE, STATES } from './role.ts';
 import type { MachineClass } from './shapes.ts';
 
 type Usable = MachineClass['usable'];
@@ -41,7 +41,7 @@ export class Recount {
     if (owner < 0) return;
     const cluster = (this.#clusters[owner] ??= { configured: 0, drains: 0 });
     if (state === CONFIGURED) cluster.configured++;
-    if (state === DRAINING || intent === UNBIND) cluster.drains++;
+    if (isDrain(state, intent)) cluster.drains++;
   }
 
   /** Somebody has this assignment; -1 = none. */

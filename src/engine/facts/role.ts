@@ -34,6 +34,11 @@ export const ROLE = {
   stuck: 10,
 } as const;
 
+/** On its way out of a cluster: what the rail on concurrent drains counts. */
+export function isDrain(state: number, intent: number): boolean {
+  return state === DRAINING || intent === UNBIND || (intent === RELEASE && (state === CONFIGURED || state === CONFIGURING));
+}
+
 interface RoleFacts {
   readonly state: number;
   readonly intent: number;

@@ -64,6 +64,32 @@ describe('a refusal after a try that brought no answer', () => {
     expect(t.inventory.get('m')?.obstacle).toMatch(/^create: /);
   });
 
+  it('is told nobody where the provider answers that it knows no such machine', async () => {
+    const t = setUp();
+    t.provider.next('create', unavailable);
+    t.provider.next('get', () => new ProviderError('NotFound', 'no machine'));
+    const obstacles = new Set<string | undefined>();
+    t.inventory.onChange(({ after }) => obstacles.add(after?.obstacle));
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    expect([...obstacles]).toEqual(['']);
+  });
+
+  it('is told nobody where a List has shown meanwhile that the call took effect', async () => {
+    const t = setUp();
+    t.provider.next('create', () => {
+      t.provider.move('m', 'Creating');
+      return unavailable();
+    });
+    t.provider.next('get', () => {
+      t.inventory.observe(t.provider.machines.get('m')!, t.inventory.mark());
+      return unavailable();
+    });
+    t.have('m', 'Speculative', bind);
+    await t.settle();
+    expect(t.inventory.get('m')).toMatchObject({ seen: { state: 'Creating' }, obstacle: '' });
+  });
+
   it.each(everyRefusal)('%s: nothing is concluded, and nobody is told anything, if the first try has taken effect by then (%s, %s, %s, %s)', async (kind, state, intent, during, _code, refusal) => {
     const t = setUp();
     const call = kind.toLowerCase() as Kind;

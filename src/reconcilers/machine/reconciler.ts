@@ -20,6 +20,7 @@ import type { BindIntent, Step, UnbindIntent } from './next-step.ts';
 import { refusalOf, silenceOf } from './refusal.ts';
 import { standstillOf } from './standstill.ts';
 
+const BEGINS_IN = { Create: 'Speculative', Configure: 'Idle', Drain: 'Configured', Delete: 'Idle' } as const;
 /** The longest pause between two tries of one call. */
 const RETRY_MAX_MS = 30_000;
 /** What may be refused in passing is tried so often: after so long at first, then twice as long each time. */
@@ -471,8 +472,9 @@ export class MachineReconciler implements Reconciler {
 
   /** Somebody counts on the machine: one try without an answer is made again at once, but from the next one on he is to know. */
   private tellUnanswered(id: string): void {
-    const { operation, intent } = this.deps.inventory.get(id) ?? {};
-    if (intent && operation && operation.lastError !== '') this.deps.inventory.update(id, { obstacle: operation.lastError });
+    const { operation, intent, seen } = this.deps.inventory.get(id) ?? {};
+    // One that a List has seen in transition meanwhile is on its way.
+    if (intent && operation && operation.lastError !== '' && seen?.state === BEGINS_IN[operation.kind]) this.deps.inventory.update(id, { obstacle: operation.lastError });
   }
 
   private async writeAhead(id: string, signal: AbortSignal): Promise<void> {
