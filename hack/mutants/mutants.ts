@@ -800,6 +800,21 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if (role !== ROLE.leaving) return false;',
   },
   {
+    id: 'queue-known', file: 'decide/tie-queue.ts', rule: 'of a group that something was taken from nobody knows what comes next, until somebody looks',
+    find: 'if (this.#headOf(group) === heads[i]) known++;',
+    replace: 'known++;',
+  },
+  {
+    id: 'queue-equal', file: 'decide/tie-queue.ts', rule: 'only of machines that bring the same the next ones are all there is to look at',
+    find: 'others.every((cls) => JSON.stringify(cls.amounts) === amounts)',
+    replace: 'true',
+  },
+  {
+    id: 'queue-heads', file: 'decide/tie-queue.ts', rule: 'what has run out is cleared away with what was known of it',
+    find: '    this.#heads = this.#heads?.filter((_, i) => !hasRunOut(before[i] as Group<Tally>));',
+    replace: '',
+  },
+  {
     id: 'folded-forgotten', file: 'decide/fold.ts', rule: 'gangs that are gone are folded no more',
     find: 'cluster.folded.clear();',
     replace: '',

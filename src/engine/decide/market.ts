@@ -10,10 +10,12 @@ import type { Forecasts, Stretch } from './forecast.ts';
 import { LowestServed } from './lowest-served.ts';
 import { Room } from './room.ts';
 import type { Tally } from './tally.ts';
+import { TieQueue } from './tie-queue.ts';
 
 export type Tie = readonly Group<Tally>[];
 
 const NO_TIES: readonly Tie[] = [];
+const NO_QUEUES: readonly TieQueue[] = [];
 const BELOW_ALL = Number.MIN_SAFE_INTEGER;
 
 export class Market {
@@ -71,27 +73,42 @@ export class Market {
     return [...arriving];
   }
 
-  /** What is left of the cluster's bound machines that fit: a Need is credited with these first. Machines only become fewer: `giveBack` and `tryOut` see to the exceptions. */
+  /** What is left of the cluster's bound machines that fit: a Need is credited with these first. */
   bound(cluster: Cluster, fit: Fit): readonly Tie[] {
-    if (cluster.bound.size === 0) return NO_TIES;
-    const near = this.#near.get(fit);
-    if (near === undefined) {
-      const ties = tiesLeft(cluster.bound.ties(), fit);
-      this.#near.set(fit, { cluster, ties });
-      return ties;
+    return this.queues(cluster, fit).flatMap(({ groups }) => (groups.length > 0 ? [groups] : []));
+  }
+
+  /** The same, one for each rank; some may have run out. Machines only become fewer: `giveBack` and `tryOut` see to the exceptions. */
+  queues(cluster: Cluster, fit: Fit): readonly TieQueue[] {
+    if (cluster.bound.size === 0) return NO_QUEUES;
+    let near = this.#near.get(fit);
+    if (near?.cluster !== cluster) {
+      near = { cluster, queues: this.#queuesOf(cluster, fit) };
+      this.#near.set(fit, near);
     }
-    if (near.cluster !== cluster) {
-      near.cluster = cluster;
-      near.ties = tiesLeft(cluster.bound.ties(), fit);
-    } else if (near.ties.some(hasRunOut)) near.ties = tiesLeft(near.ties, fit);
-    return near.ties;
+    return near.queues;
+  }
+
+  #queuesOf(cluster: Cluster, { accepts }: Fit): TieQueue[] {
+    const queues: TieQueue[] = [];
+    for (const tie of cluster.bound.ties()) {
+      const some: Group<Tally>[] = [];
+      const classes = new Set<MachineClass>();
+      for (const group of tie) {
+        if (accepts[group.classIndex] !== 1 || group.left <= 0) continue;
+        some.push(group);
+        classes.add(this.classOf(group));
+      }
+      if (some.length > 0) queues.push(new TieQueue(some, classes, this.rank));
+    }
+    return queues;
   }
 
   /** False: its cluster has nothing that the row could be credited with. */
   mayBeCredited(row: NeedRow, cluster: Cluster): boolean {
     // Gangs planned as one keep what fits none of them, and who asks for nothing needs nothing.
     if (cluster.promised.size > 0 || cluster.reserved.size > 0 || row.gangs !== undefined || !row.wanted.some((amount) => amount > 0)) return true;
-    return this.bound(cluster, this.facts.fit(row.asker)).length > 0;
+    return this.queues(cluster, this.facts.fit(row.asker)).some((queue) => !queue.isEmpty);
   }
 
   /** Credits what will be given back: afterwards as much is left as before. */
@@ -291,23 +308,8 @@ interface Promised {
 }
 
 interface Near {
-  cluster: Cluster;
-  ties: readonly Tie[];
-}
-
-function tiesLeft(ties: readonly Tie[], { accepts }: Fit): Tie[] {
-  const all: Tie[] = [];
-  for (const tie of ties) {
-    let some: Group<Tally>[] | undefined;
-    for (const group of tie) if (accepts[group.classIndex] === 1 && group.left > 0) (some ??= []).push(group);
-    if (some !== undefined) all.push(some);
-  }
-  return all;
-}
-
-function hasRunOut(tie: Tie): boolean {
-  for (const group of tie) if (group.left <= 0) return true;
-  return false;
+  readonly cluster: Cluster;
+  readonly queues: readonly TieQueue[];
 }
 
 function demandKeysOf(row: NeedRow): readonly string[] {

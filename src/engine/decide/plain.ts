@@ -4,22 +4,28 @@ import type { MachineClass } from '../facts/shapes.ts';
 import { attribute } from '../match.ts';
 import { drainTies } from './drain.ts';
 import type { Draining } from './drain.ts';
-import type { Market } from './market.ts';
+import type { Market, Tie } from './market.ts';
 import type { Tally } from './tally.ts';
+import type { TieQueue } from './tie-queue.ts';
 
 export function creditPlain(market: Market, tally: Tally): void {
   if (tally.covered) return;
-  const bound = market.bound(tally.cluster, tally.fit);
+  const bound = market.queues(tally.cluster, tally.fit);
   const arriving = market.arriving(tally);
   const isOthers = market.othersOf(tally);
   if (bound.length > 0 || arriving.length > 0) {
     const draining: Draining = isOthers === undefined ? { market, tally, take: crediting(tally) } : { market, tally, take: crediting(tally), admits: (group) => !isOthers(group) };
-    drainTies(bound, draining);
+    drainTies(offersOf(bound, tally, isOthers === undefined), draining);
     drainTies(arriving, draining);
   }
   if (mayKeepParts(tally)) keepUntilMoved(market, tally);
   creditReserved(market, tally);
   if (isOthers !== undefined && comesFirst(market, tally, isOthers)) creditOthers(market, tally);
+}
+
+/** What the Need takes if it may take all of it; only then can less be offered to it. */
+function* offersOf(queues: readonly TieQueue[], tally: Tally, mayTakeAll: boolean): Iterable<Tie> {
+  for (const queue of queues) yield mayTakeAll ? queue.offerTo(tally) : queue.groups;
 }
 
 /**
