@@ -39,8 +39,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'src/reconcilers/provider/removal.ts', find: 'return missing > Math.max(QUARANTINE_MACHINES, known * QUARANTINE_FRACTION);', replace: 'return missing > 1_000 * (QUARANTINE_MACHINES + known * QUARANTINE_FRACTION);',
   },
   {
-    id: 'reclaim-before-rollup', promise: 'nothing is reclaimed from a cluster that has not said yet what it needs', foundBy: [170],
-    file: 'src/engine/decide/reclaim.ts', find: "  if (demand === undefined) return { code: 'ExcessNoRollupYet', cluster: name };\n", replace: '',
+    id: 'reclaim-before-rollup', promise: 'nothing is reclaimed from a cluster that has not said yet what it needs', foundBy: [66],
+    file: 'src/shard/compose.ts', find: 'setbacks.clusters.succeeded(cluster); // perhaps another process, which may be able to',
+    replace: "setbacks.clusters.succeeded(cluster); engine.apply({ kind: 'session', cluster, connected: true }); if (!demand.hasReported(cluster)) engine.apply({ kind: 'needs', cluster, needs: [] });",
   },
   {
     id: 'replay-starts-twice', promise: 'a repeated call is answered, and nothing is begun again', foundBy: [111],

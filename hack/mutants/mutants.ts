@@ -755,46 +755,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if (isProtected) return',
   },
   {
-    id: 'coming-free-first', file: 'decide/preempt.ts', rule: 'what is on its way for nobody is promised before anything is preempted (X2)',
-    find: '[...comingFree(market, tally), ...promisedToOthers(market, tally), ...victims]',
-    replace: '[...promisedToOthers(market, tally), ...victims]',
-  },
-  {
-    id: 'promised-lower-first', file: 'decide/preempt.ts', rule: 'what is on its way to who ranks below is taken before anything is preempted',
-    find: '[...comingFree(market, tally), ...promisedToOthers(market, tally), ...victims]',
-    replace: '[...comingFree(market, tally), ...victims]',
-  },
-  {
-    id: 'promised-to-preemptors', file: 'decide/preempt.ts', rule: 'only who would take a machine from somebody is promised one that is on its way',
-    find: 'return victims.length === 0 ? victims : [',
-    replace: 'return [',
-  },
-  {
-    id: 'promised-owner-away', file: 'decide/preempt.ts', rule: 'nobody waits for a drain that nobody carries out',
-    find: 'group.size > 0 && owner?.connected !== false && isOfUse',
-    replace: 'group.size > 0 && isOfUse',
-  },
-  {
-    id: 'promised-gang', file: 'decide/market.ts', rule: 'a gang loses no part of what is on its way to it',
-    find: "if (!isForgone && (isGang || group.kind !== 'leaving')) continue;",
-    replace: "if (!isForgone && group.kind !== 'leaving') continue;",
-  },
-  {
-    id: 'promised-forgone', file: 'decide/market.ts', rule: 'what demand does without that was promised to it is anybody’s, in the same plan',
-    find: 'this.#forgone.add(group);',
-    replace: '',
-  },
-  {
-    id: 'promised-forgone-late', file: 'decide/market.ts', rule: 'also when what is promised has been looked up before',
-    find: 'if (this.#promises === undefined) continue;',
-    replace: 'continue;',
-  },
-  {
-    id: 'promised-cheapest', file: 'decide/preempt.ts', rule: 'of what is on its way for nobody the cheapest is promised first',
-    find: '({ group }) => market.classOf(group).priceMicroUsdPerHour',
-    replace: '() => 0',
-  },
-  {
     id: 'promised-leaves-fleet', file: 'facts/inventory.ts', rule: 'what leaves the fleet is promised to nobody',
     find: 'if (role !== ROLE.leaving || this.intent(slot) === RELEASE) return false;',
     replace: 'if (role !== ROLE.leaving) return false;',
@@ -820,14 +780,69 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
+    id: 'awaited-first', file: 'decide/preempt.ts', rule: 'who would take a machine from somebody waits for what will be anybody’s instead (X2)',
+    find: 'return isPlain(tally) || ofOthers.length > 0 ? [...awaited(market, tally), ...ofOthers] : ofOthers;',
+    replace: 'return ofOthers;',
+  },
+  {
+    id: 'awaited-turn', file: 'decide/preempt.ts', rule: 'what will be anybody’s is for whose turn comes first, though that has nobody to take from',
+    find: 'return isPlain(tally) || ofOthers.length > 0 ?',
+    replace: 'return ofOthers.length > 0 ?',
+  },
+  {
+    id: 'awaited-spread', file: 'decide/preempt.ts', rule: 'a strict spread waits for nothing while there is nobody to take from',
+    find: 'return isPlain(tally) || ofOthers.length > 0 ?',
+    replace: 'return tally.row.sameKey === undefined || ofOthers.length > 0 ?',
+  },
+  {
+    id: 'awaited-remembered', file: 'decide/preempt.ts', rule: 'nothing is remembered of what a plain Need waits for',
+    find: "const means = isPlain(tally) ? 'awaited' : 'promised';",
+    replace: "const means = 'promised' as const;",
+  },
+  {
+    id: 'awaited-gang', file: 'decide/preempt.ts', rule: 'a gang that acquires the rest by it is promised it',
+    find: "const means = isPlain(tally) ? 'awaited' : 'promised';",
+    replace: "const means = 'awaited' as const;",
+  },
+  {
+    id: 'awaited-cheapest', file: 'decide/preempt.ts', rule: 'of what will be anybody’s the cheapest is promised first',
+    find: 'return tiesBy(lots, ({ group }) => market.classOf(group).priceMicroUsdPerHour);',
+    replace: 'return tiesBy(lots, () => 0);',
+  },
+  {
+    id: 'awaited-away', file: 'facts/inventory.ts', rule: 'nobody waits for a drain that nobody carries out',
+    find: 'if (owner < 0 || this.clusters.at(owner).connected) yield*',
+    replace: 'yield*',
+  },
+  {
+    id: 'awaited-gone', file: 'decide/market.ts', rule: 'what was promised to demand that is gone is anybody’s',
+    find: 'else awaited.push(group);',
+    replace: '',
+  },
+  {
+    id: 'promised-coming', file: 'decide/market.ts', rule: 'nobody takes over a promise that may never come true',
+    find: ' || !group.members.every((slot) => inventory.isComing(slot))',
+    replace: '',
+  },
+  {
+    id: 'promised-lower-first', file: 'decide/preempt.ts', rule: 'what is on its way to who ranks below is taken before anything is preempted',
+    find: '[...promisedToOthers(market, tally), ...victimsFor(market, tally)]',
+    replace: 'victimsFor(market, tally)',
+  },
+  {
+    id: 'promised-lowest', file: 'decide/preempt.ts', rule: 'what is promised to the lowest is taken first',
+    find: 'return tiesBy(lots, (lot) => lot.priority);',
+    replace: 'return tiesBy(lots, () => 0);',
+  },
+  {
+    id: 'promised-gang', file: 'decide/market.ts', rule: 'a gang loses no part of what is on its way to it',
+    find: 'if (isGang || (isWanted',
+    replace: 'if ((isWanted',
+  },
+  {
     id: 'promised-equal', file: 'decide/preempt.ts', rule: 'but not from an equal',
     find: 'if (to >= priority) break;',
     replace: 'if (to > priority) break;',
-  },
-  {
-    id: 'promised-gone', file: 'decide/market.ts', rule: 'what is on its way to demand that is gone is anybody’s',
-    find: 'const isWanted = rows !== undefined || folded.has(demandKey);',
-    replace: 'const isWanted = demandKey !== undefined;',
   },
   {
     id: 'limit-too-dear', file: 'decide/plain.ts', rule: 'what costs more than the whole limit hides nothing that does not',

@@ -80,7 +80,7 @@ const UNMET: Readonly<Record<UnmetReason, string>> = {
   NO_MATCHING_SUPPLY: 'no machine that may be used matches the requirements and covers the smallest unit',
   TOPOLOGY_UNSATISFIABLE: 'no single domain has room for the whole gang',
   PREEMPTION_EXHAUSTED: 'all that may be preempted frees too little',
-  PREEMPTION_IN_PROGRESS: 'machines promised to it are still being drained, or created',
+  PREEMPTION_IN_PROGRESS: 'machines for it are still being drained, or created',
   SUPPLY_EXHAUSTED: 'every machine that matches is in use already, or has nothing of what lacks',
   SPREAD_UNSATISFIABLE: 'more machines would violate the spread over the topology',
   LIMIT_REACHED: 'the shard\'s limit on machines or spending leaves no room for it',

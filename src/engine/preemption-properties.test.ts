@@ -191,7 +191,6 @@ describe('a preemption', { timeout: PATIENCE_MS }, () => {
   it('reserves each machine for one demand that is there, and forgets reservations that lead nowhere', () => {
     let dropped = 0;
     let takenOver = 0;
-    let forgone = 0;
     const fleets = overFleets(worlds({ busy: true }), (world, plan) => {
       const reserved = new Map(world.memory.flatMap((m) => (m.what === 'reservation' && m.to !== null ? [[m.key, m.to] as const] : [])));
       for (const change of plan.memory) {
@@ -202,16 +201,9 @@ describe('a preemption', { timeout: PATIENCE_MS }, () => {
         if (before === undefined || change.to === null || !isAsked(before, world) || before.group === ANY_GANG) continue; // whether gangs are planned as one may change
         if (change.to.cluster === before.cluster && change.to.fingerprint === before.fingerprint && change.to.group === before.group) continue; // rows of one demand
         if (plan.actions.some((a) => a.kind === 'Preempt' && a.machineId === change.key)) continue; // it was not carried out
-        // Only who ranks above takes what was promised to somebody; all others what it would do without anyway.
+        // Only who ranks above takes what was promised to somebody.
         takenOver++;
-        const { to } = change;
-        if (to.priority > before.priority) continue;
-        forgone++;
-        const others = (world.needs.get(to.cluster) ?? []).filter((n) => n.fingerprint !== to.fingerprint || (n.group !== to.group && to.group !== ANY_GANG));
-        const { memory } = planOnce({ ...world, needs: new Map(world.needs).set(to.cluster, others) }, T0);
-        const without = memory.flatMap((m) => (m.what === 'reservation' && m.key === change.key ? [m.to] : []));
-        expect(without).toHaveLength(1);
-        expect(without[0]).not.toMatchObject({ cluster: before.cluster, fingerprint: before.fingerprint });
+        expect(change.to.priority).toBeGreaterThan(before.priority);
       }
       const kept = [...reserved].filter(([key]) => !plan.memory.some((m) => m.what === 'reservation' && m.key === key));
       for (const [id, to] of kept) {
@@ -226,7 +218,6 @@ describe('a preemption', { timeout: PATIENCE_MS }, () => {
     }, { file });
     expect(dropped).toBeGreaterThan(fleets / 10);
     expect(takenOver).toBeGreaterThan(fleets / 200);
-    expect(forgone).toBeGreaterThan(fleets / 500);
   });
 });
 

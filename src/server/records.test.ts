@@ -150,7 +150,7 @@ it('in a mode in which nothing is decided no row is told that machines are being
   const first = need({ minUnit: cpus(1), aggregate: cpus(1), priority: 500 });
   const needs = [first, need({ cluster: 'c2', priority: 1, minUnit: cpus(1), aggregate: cpus(1) })];
   const [active, paused] = [planned(needs, [victim]), planned(needs, [victim], 'Paused')];
-  expect((await active.told()).get(nameOf(first))).toMatchObject({ satisfied: false, reasonText: 'Lacks cpu 1: machines promised to it are still being drained, or created.' });
+  expect((await active.told()).get(nameOf(first))).toMatchObject({ satisfied: false, reasonText: 'Lacks cpu 1: machines for it are still being drained, or created.' });
   const text = 'Lacks cpu 1: machines that serve others are chosen for it, and no more of them are taken, because the shard is in mode Paused.';
   expect((await paused.told()).get(nameOf(first))).toMatchObject({ satisfied: false, reason: 0, reasonText: text });
   expect((await paused.explain(first)).why).toMatchObject({ code: 'Withheld', text });

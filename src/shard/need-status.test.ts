@@ -95,7 +95,7 @@ describe('need statuses', () => {
       await t.clock.advance(1_000);
       return t.sent[0]?.items.map((i) => `${i.satisfied} ${i.reason} ${i.reasonText}`);
     };
-    const active = ['false 101 Lacks cpu 1: machines promised to it are still being drained, or created.', 'true 0 ', 'false 104 Lacks cpu 1: the shard\'s limit on machines or spending leaves no room for it.'];
+    const active = ['false 101 Lacks cpu 1: machines for it are still being drained, or created.', 'true 0 ', 'false 104 Lacks cpu 1: the shard\'s limit on machines or spending leaves no room for it.'];
     expect(await told()).toEqual(active);
     t.withheld.why = 'the shard is in mode Paused';
     expect(await told()).toEqual([

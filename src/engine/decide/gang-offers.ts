@@ -5,7 +5,8 @@ import type { MachineClass } from '../facts/shapes.ts';
 import { attribute } from '../match.ts';
 import type { DomainOffer } from './gang-domain.ts';
 import type { Market, Tie } from './market.ts';
-import { lotsFor } from './preempt.ts';
+import { tooDear } from './plain.ts';
+import { lotsOfOthers } from './preempt.ts';
 import type { Tally } from './tally.ts';
 
 /** Machines that a domain has to offer: they are there, would have to be bought, or taken from others. */
@@ -18,7 +19,7 @@ export class Offers {
   readonly #offers = new Map<string, DomainOffer>();
   readonly #all: DomainOffer[] = [];
   readonly #parts = new Map<string, Part[]>();
-  #lots: ReturnType<typeof lotsFor> | undefined;
+  #lots: ReturnType<typeof lotsOfOthers> | undefined;
   /** What the cluster has bound, and what is on its way to it. */
   readonly held: readonly (readonly Tie[])[];
 
@@ -87,7 +88,7 @@ export class Offers {
   /** False if there is nothing to be had. */
   addVictims(): boolean {
     if (this.#lots !== undefined) return this.#lots.length > 0;
-    this.#lots = lotsFor(this.#market, this.#tally);
+    this.#lots = lotsOfOthers(this.#market, this.#tally);
     for (const { group, from, to } of this.#lots.flat()) {
       const cls = this.#market.classOf(group);
       const offer = this.#offerOf(cls);
@@ -107,20 +108,11 @@ export class Offers {
   whatBlocks(wanted: readonly number[]): 'topology' | 'limit' | 'disruption' {
     const isWholeWith = (offer: DomainOffer | undefined, more: readonly number[]): boolean =>
       wanted.every((w, i) => (offer?.total[i] ?? 0) + (offer?.victims?.[i] ?? 0) + (more[i] as number) >= w);
-    const tooDear = this.#byDomain(this.#tooDear());
-    for (const offer of this.#all) this.#addAll(tooDear, offer.value, offer.forbidden);
+    const forbidden = this.#byDomain(tooDear(this.#market, this.#tally));
+    for (const offer of this.#all) this.#addAll(forbidden, offer.value, offer.forbidden);
     const isWholeIn = (sums: ReadonlyMap<string, number[]>): boolean => [...sums].some(([domain, more]) => isWholeWith(this.#offers.get(domain), more));
-    if (isWholeIn(tooDear)) return 'limit';
+    if (isWholeIn(forbidden)) return 'limit';
     return isWholeIn(this.#byDomain(this.#tally.undisruptable)) ? 'disruption' : 'topology';
-  }
-
-  /** What could be bought but for its price alone. */
-  *#tooDear(): Iterable<readonly [cls: MachineClass, count: number]> {
-    const { inventory } = this.#market.facts;
-    for (const cls of this.#tally.fit.classes) {
-      const free = this.#market.room.isEverOpenTo(cls.priceMicroUsdPerHour) ? 0 : (inventory.speculative(cls.index)?.left ?? 0);
-      if (free > 0) yield [cls, free];
-    }
   }
 
   #byDomain(counts: Iterable<readonly [cls: MachineClass, count: number]>): Map<string, number[]> {

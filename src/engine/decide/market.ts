@@ -16,7 +16,6 @@ export type Tie = readonly Group<Tally>[];
 
 const NO_TIES: readonly Tie[] = [];
 const NO_QUEUES: readonly TieQueue[] = [];
-const BELOW_ALL = Number.MIN_SAFE_INTEGER;
 
 export class Market {
   readonly facts: Facts;
@@ -37,9 +36,7 @@ export class Market {
   /** Groups that machines were taken out of. */
   readonly #opened = new Set<Group<Tally>>();
   #givers: readonly Cluster[] | undefined;
-  #promises: Map<number, readonly Promised[]> | undefined;
-  /** Groups of machines of which demand has left some that were promised to it. */
-  readonly #forgone = new Set<Group<Tally>>();
+  #comings: Comings | undefined;
   #lowest: { readonly version: number; readonly served: LowestServed } | undefined;
   readonly #spare = new Map<Cluster, Tie[]>();
   /** By what is asked for: where it was asked for last, and what of that is left. */
@@ -162,9 +159,8 @@ export class Market {
     };
   }
 
-  /** All rows of this row's demand have had their turn: what is left of what was decided for it, or preempted, is spare. */
+  /** All rows of this row's demand have had their turn: what is left of what was decided for it is spare. */
   closeDemand({ row, cluster }: Tally): void {
-    if (cluster.reserved.size > 0) this.#forgoPromised(cluster, row.demandKey);
     if (cluster.promised.size === 0) return;
     for (const key of demandKeysOf(row)) {
       const left = cluster.promised.get(key)?.ties().filter((tie) => tie.some((group) => group.left > 0)) ?? [];
@@ -186,24 +182,21 @@ export class Market {
     return this.forecasts.of(cluster);
   }
 
-  /** What is on its way to somebody, by class, those of the lowest priority first, then by id. What is promised to demand that nobody asks for any more, or that did without it, is below everything. */
-  get promises(): ReadonlyMap<number, readonly Promised[]> {
-    return (this.#promises ??= this.#findPromises());
+  /** What is on its way and nobody's: nobody was promised it, or demand that nobody asks for any more. By class. */
+  get awaited(): Comings['awaited'] {
+    return (this.#comings ??= this.#findComings()).awaited;
   }
 
-  #forgoPromised(cluster: Cluster, demandKey: string): void {
-    for (const group of cluster.reserved.get(demandKey)?.groups() ?? []) {
-      if (group.left === 0) continue;
-      this.#forgone.add(group);
-      if (this.#promises === undefined) continue;
-      const others = this.#promises.get(group.classIndex) ?? [];
-      this.#promises.set(group.classIndex, [{ cluster, group, priority: BELOW_ALL }, ...others.filter((other) => other.group !== group)]);
-    }
+  /** What is on its way to somebody who may lose it, by class, those of the lowest priority first, then by id. */
+  get promises(): Comings['promises'] {
+    return (this.#comings ??= this.#findComings()).promises;
   }
 
-  #findPromises(): Map<number, Promised[]> {
-    const all: Promised[] = [];
-    for (const cluster of this.facts.clusters.all()) {
+  #findComings(): Comings {
+    const { inventory, clusters } = this.facts;
+    const awaited: Group<Tally>[] = [...inventory.comingFree()];
+    const promises: Promised[] = [];
+    for (const cluster of clusters.all()) {
       if (cluster.reserved.size === 0) continue;
       const folded = new Set([...cluster.folded.values()].flatMap(demandKeysOf));
       for (const [demandKey, shelf] of cluster.reserved) {
@@ -212,14 +205,18 @@ export class Market {
         // Of a gang that lost a part all others would have been drained for nothing.
         const isGang = isWanted && rows?.some(({ sameKey }) => sameKey === undefined) !== true;
         for (const group of shelf.groups()) {
-          const isForgone = !isWanted || this.#forgone.has(group);
-          if (!isForgone && (isGang || group.kind !== 'leaving')) continue;
-          all.push({ cluster, group, priority: isForgone ? BELOW_ALL : (this.stampOf(group)?.priority ?? Infinity) });
+          if (isGang || (isWanted && group.kind !== 'leaving') || !group.members.every((slot) => inventory.isComing(slot))) continue;
+          if (isWanted) promises.push({ cluster, group, priority: this.stampOf(group)?.priority ?? Infinity });
+          else awaited.push(group);
         }
       }
     }
-    const first = ({ group }: Promised): number => this.rank[group.members[0] as number] as number;
-    return Map.groupBy(all.sort((a, b) => a.priority - b.priority || first(a) - first(b)), ({ group }) => group.classIndex);
+    const first = (group: Group<Tally>): number => this.rank[group.members[0] as number] as number;
+    promises.sort((a, b) => a.priority - b.priority || first(a.group) - first(b.group));
+    return {
+      awaited: Map.groupBy(awaited.sort((a, b) => first(a) - first(b)), ({ classIndex }) => classIndex),
+      promises: Map.groupBy(promises, ({ group }) => group.classIndex),
+    };
   }
 
   /** Takes machines out of this plan; their group has them back when it is over. `cluster`: who counts on them, if anybody does. */
@@ -228,8 +225,14 @@ export class Market {
     if (cluster === undefined) return group.takeOut(from, n);
     if (this.isKept(cluster)) this.keptWasTaken = true;
     this.disturbed.add(cluster);
-    this.forecasts?.forget(cluster);
+    if (group.kind !== 'leaving' || !this.#isForOneRow(group, cluster)) this.forecasts?.forget(cluster);
     return group.takeOut(from, n);
+  }
+
+  /** Promised to one plain row: it has what its cluster has bound already, and loses or gains none of that with the promise. */
+  #isForOneRow(group: Group<Tally>, { demand }: Cluster): boolean {
+    const [row, ...others] = demand?.byDemandKey.get(this.facts.inventory.assignments.at(group.assigned).demandKey) ?? [];
+    return row !== undefined && row.sameKey === undefined && others.length === 0;
   }
 
   /** The plan is made: groups are whole again. */
@@ -298,6 +301,12 @@ export class Market {
     }
     return false;
   }
+}
+
+/** Machines that are on their way. */
+interface Comings {
+  readonly awaited: ReadonlyMap<number, readonly Group<Tally>[]>;
+  readonly promises: ReadonlyMap<number, readonly Promised[]>;
 }
 
 /** Machines that are reserved for demand of that priority. */

@@ -43,7 +43,7 @@ export function servePass(market: Market, turns: ReadonlyMap<Cluster, Turns>): T
     if (tally.covered && !wasClosed) room.reopen(); // it waits for no money: what it could not buy it has got elsewhere
     forecasts.confirm(tally);
     // Rows of one demand are neighbours.
-    if (order[i + 1]?.demandKey !== row.demandKey) market.closeDemand(tally);
+    if (cluster.promised.size > 0 && order[i + 1]?.demandKey !== row.demandKey) market.closeDemand(tally);
     tallies.push(tally);
   }
   for (const tally of tallies) keep(tally);

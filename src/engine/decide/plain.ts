@@ -139,6 +139,14 @@ export function affordable({ room }: Market, tally: Tally, speculative: boolean)
   };
 }
 
+/** What could be bought but for its price alone. */
+export function* tooDear({ room, facts: { inventory } }: Market, { fit }: Tally): Iterable<readonly [cls: MachineClass, count: number]> {
+  for (const cls of fit.classes) {
+    const free = room.isEverOpenTo(cls.priceMicroUsdPerHour) ? 0 : (inventory.speculative(cls.index)?.left ?? 0);
+    if (free > 0) yield [cls, free];
+  }
+}
+
 /** Picks free machines, as far as there is room for them. */
 export function picking(market: Market, tally: Tally, speculative: boolean): (group: Group<Tally>, n: number, cls: MachineClass) => number {
   return (group, wanted, cls) => {

@@ -102,8 +102,8 @@ export class Planner {
     for (const tally of tallies) acquire(tally, draft);
     for (const tally of tallies) {
       for (const victim of tally.victims) {
-        if (victim.leaving) draft.explain(victim.slot, { code: 'Reserved', ...servedDemand(tally.row) });
-        else draft.preempt(victim.slot, preemption(victim, tally, facts));
+        if (victim.means === 'evicted') draft.preempt(victim.slot, preemption(victim, tally, facts));
+        else if (victim.means === 'promised') draft.explain(victim.slot, { code: 'Reserved', ...servedDemand(tally.row) });
       }
     }
     this.#tendReservations(tallies, draft);
@@ -115,7 +115,7 @@ export class Planner {
 
     const ranks = new Ranks(market, tallies);
     for (const tally of tallies) reportOn(tally, now, ranks);
-    const changed = this.#noteReasons(draft, wasBroken ? [...before, [...facts.inventory.slots()]] : before);
+    const changed = this.#noteReasons(draft, tallies, wasBroken ? [...before, [...facts.inventory.slots()]] : before);
     closeClusters(clusters, tallies, draft);
     return this.#finish(draft, changed);
   }
@@ -140,7 +140,8 @@ export class Planner {
     const { inventory } = this.#facts;
     const wanted = new Set<number>();
     for (const { victims, row } of tallies) {
-      for (const { slot } of victims) {
+      for (const { slot, means } of victims) {
+        if (means === 'awaited') continue;
         draft.reserve(inventory.id(slot), row.assignment);
         wanted.add(slot);
       }
@@ -157,9 +158,12 @@ export class Planner {
   }
 
   /** Ids of machines whose reason may be another than in the last plan. */
-  #noteReasons(draft: PlanDraft, before: readonly (readonly number[])[]): Iterable<string> {
+  #noteReasons(draft: PlanDraft, tallies: readonly Tally[], before: readonly (readonly number[])[]): Iterable<string> {
     const { inventory } = this.#facts;
-    const credited: (readonly number[])[] = [];
+    // Whoever waits for them is credited with nothing, and whoever was is gone.
+    const awaited = tallies.flatMap(({ victims }) => victims.flatMap(({ slot, means }) => (means === 'awaited' ? [slot] : [])));
+    for (const slot of awaited) inventory.credited[slot] = -1;
+    const credited: (readonly number[])[] = [awaited];
     for (const cluster of draft.clusters) noteCredits(cluster, inventory, this.#holders, credited);
     if (this.#holders.areMany) this.#holders.keepOnly(holdersInUse(this.#facts));
     const idle = this.#policy === this.#facts.policy ? [] : { [Symbol.iterator]: () => idleOf(inventory) };

@@ -9,7 +9,7 @@ import type { MachineClass } from '../facts/shapes.ts';
 import type { Policy } from '../types.ts';
 import type { Stretch } from './forecast.ts';
 import type { Market } from './market.ts';
-import type { Tally } from './tally.ts';
+import type { Means, Tally } from './tally.ts';
 
 /** Machines that may be taken, at positions from..to of their group. */
 export interface Lot {
@@ -20,8 +20,7 @@ export interface Lot {
   to: number;
   /** Nobody needs them. */
   readonly excess: boolean;
-  /** They are on their way already: no Pod has to move for whoever takes them. */
-  readonly leaving: boolean;
+  readonly means: Means;
   /** Of what they serve now; of what they were bound for if nobody needs them: that may still run there. */
   readonly priority: number;
   /** Higher = better to take. */
@@ -89,28 +88,49 @@ export function takeVictims(market: Market, tally: Tally, lot: Lot, n: number, l
     other.from -= n;
     other.to -= n;
   }
-  tally.reserve(cls, n);
+  if (lot.means === 'awaited') tally.await(cls, n);
+  else tally.reserve(cls, n);
 }
 
-/** What the Need may take, best first; lots of equal rank together. Notes in the tally what only a ban on disruption keeps from it. */
+/** What the Need may take, best first; lots of equal rank together: what will be anybody's comes before what somebody has. */
 export function lotsFor(market: Market, tally: Tally): Lot[][] {
   if (tally.covered) return [];
-  const victims = victimsFor(market, tally);
-  // Only who would take a machine from somebody is promised one instead: all others have what is free when it is free.
-  return victims.length === 0 ? victims : [...comingFree(market, tally), ...promisedToOthers(market, tally), ...victims];
+  const ofOthers = lotsOfOthers(market, tally);
+  return isPlain(tally) || ofOthers.length > 0 ? [...awaited(market, tally), ...ofOthers] : ofOthers;
 }
 
-/** What is on its way and promised to nobody, the cheapest first: for a row that comes and goes nobody is evicted anew each time (X2). */
-function comingFree(market: Market, tally: Tally): Lot[][] {
+/** What others have, or are promised. Notes in the tally what only a ban on disruption keeps from it. */
+export function lotsOfOthers(market: Market, tally: Tally): Lot[][] {
+  return tally.covered ? [] : [...promisedToOthers(market, tally), ...victimsFor(market, tally)];
+}
+
+/**
+ * What will be anybody's: whose turn comes first waits for it, and takes nothing from anybody instead (X2), for as long as it
+ * finds nothing that is there. Nothing is remembered of it, so that it holds nobody back who is served otherwise meanwhile; but
+ * gangs and strict spreads, which acquire the rest by it, are promised it, and only instead of what they would take. The cheapest first.
+ */
+function awaited(market: Market, tally: Tally): Lot[][] {
+  const means = isPlain(tally) ? 'awaited' : 'promised';
   const lots: Lot[] = [];
-  for (const { group, owner } of market.facts.inventory.comingFree) {
-    // Nobody drains what a cluster has whose operator is away.
-    if (group.size > 0 && owner?.connected !== false && isOfUse(group, market, tally)) lots.push({ cluster: undefined, group, from: 0, to: group.size, ...LEAVING, priority: UNKNOWN.priority });
+  for (const [classIndex, groups] of market.awaited) {
+    if (tally.fit.accepts[classIndex] !== 1) continue;
+    let wanted: number | undefined;
+    for (const group of groups) {
+      if (group.size === 0) continue;
+      wanted ??= tally.wants(market.classOf(group));
+      if (wanted <= 0) break;
+      lots.push({ cluster: undefined, group, from: 0, to: group.size, excess: true, means, priority: UNKNOWN.priority, score: 0 });
+      wanted -= group.size;
+    }
   }
   return tiesBy(lots, ({ group }) => market.classOf(group).priceMicroUsdPerHour);
 }
 
-/** What is on its way to demand that nobody asks for any more, or that ranks below and is no gang: it loses nothing that it has. */
+function isPlain({ row: { sameKey, spread } }: Tally): boolean {
+  return sameKey === undefined && spread === undefined;
+}
+
+/** What is on its way to demand that ranks below, whose turn is still to come, and is no gang: it loses nothing that it has. */
 function promisedToOthers(market: Market, tally: Tally): Lot[][] {
   const { priority } = tally.row.need.profile;
   const lots: Lot[] = [];
@@ -119,17 +139,15 @@ function promisedToOthers(market: Market, tally: Tally): Lot[][] {
     let wanted: number | undefined;
     for (const { cluster, group, priority: to } of promises) {
       if (to >= priority) break;
-      if (group.left === 0) continue;
+      if (group.size === 0) continue;
       wanted ??= tally.wants(market.classOf(group));
       if (wanted <= 0) break; // thousands may be promised some of one class
-      lots.push({ cluster, group, from: group.taken, to: group.size, ...LEAVING, priority: to });
-      wanted -= group.left;
+      lots.push({ cluster, group, from: 0, to: group.size, excess: true, means: 'promised', priority: to, score: 0 });
+      wanted -= group.size;
     }
   }
   return tiesBy(lots, (lot) => lot.priority);
 }
-
-const LEAVING = { excess: true, leaving: true, score: 0 };
 
 /** Smallest first. */
 function tiesBy(lots: Lot[], key: (lot: Lot) => number): Lot[][] {
@@ -166,7 +184,7 @@ function lotOf({ group, from, to, holder }: Stretch, cluster: Cluster, market: M
   if (!isOfUse(group, market, tally)) return undefined;
   const victim = holder?.need.profile ?? market.stampOf(group) ?? UNKNOWN;
   if (victim.priority >= priority && (holder !== undefined || isOccupied(group))) return undefined;
-  return { cluster, group, from, to, excess: holder === undefined, leaving: false, priority: victim.priority, score: victimScore(priority, victim) };
+  return { cluster, group, from, to, excess: holder === undefined, means: 'evicted', priority: victim.priority, score: victimScore(priority, victim) };
 }
 
 /** Of bound machines the second rank tells what must not be disrupted, or cannot. */

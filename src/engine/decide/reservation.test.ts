@@ -116,73 +116,95 @@ describe('what was preempted (X2)', () => {
       const result = plan({ reported: ['c2', 'c3'], ...spec });
       return [actionsOf(result), reservations(result)];
     };
+    const promised = (id: string, to: Need): MemoryChange => ({ what: 'reservation', key: id, to: assignmentOf(to) });
 
-    it.each<[string, EngineMachine]>([
-      ['that is to be unbound', leaving('x')],
-      ['that is being drained', draining('x')],
-      ['that is being created', machine('x', 'Creating', { cluster: '' })],
-    ])('is promised to who would take a machine from others: one %s', (_, coming) => {
+    it.each<[string, EngineMachine, string]>([
+      ['that is to be unbound', leaving('x'), 'Leaving'],
+      ['that is being drained', draining('x'), 'Leaving'],
+      ['that is being created', machine('x', 'Creating', { cluster: '' }), 'ArrivingForNobody'],
+    ])('is waited for by who would take a machine from others: one %s', (_, coming, code) => {
       const result = plan({ machines: [coming, victim('a')], needs: [high, low] });
       expect(actionsOf(result)).toEqual([]);
-      expect(reservations(result)).toEqual([reserved('x')]);
-      expect(codesOf(result)).toEqual({ x: 'Reserved', a: 'Serving' });
-      expect(result.verdicts[0]).toMatchObject({ reason: 'PREEMPTION_IN_PROGRESS', preemption: { victims: 1, freed: [['cpu', 1000]] } });
+      expect(reservations(result)).toEqual([]);
+      expect(codesOf(result)).toEqual({ x: code, a: 'Serving' });
+      expect(result.verdicts[0]).toMatchObject({ satisfied: false, deficit: [['cpu', 1000]], reason: 'PREEMPTION_IN_PROGRESS' });
+      expect(result.verdicts[0]?.preemption).toBeUndefined();
     });
 
     it.each<[string, WorldSpec]>([
-      ['is of a provider that is not to be relied on', { machines: [draining('x', { untrusted: true }), victim('a')], needs: [high, low] }],
-      ['is to be given back', { machines: [machine('w', 'Idle', { intent: { kind: 'release' } }), draining('x', { intent: { kind: 'release' } }), machine('y', 'Deleting'), victim('z', { intent: { kind: 'release' } }), victim('a')], needs: [high, low] }],
-      ['does not match', { machines: [draining('x', { allocatable: amounts({ memory: 1 }) }), victim('a')], needs: [high, low] }],
+      ['is of a provider that is not to be relied on', { machines: [draining('x', { untrusted: true }), victim('a')] }],
+      ['is to be given back', { machines: [machine('w', 'Idle', { intent: { kind: 'release' } }), draining('x', { intent: { kind: 'release' } }), machine('y', 'Deleting'), victim('z', { intent: { kind: 'release' } }), victim('a')] }],
+      ['does not match', { machines: [draining('x', { allocatable: amounts({ memory: 1 }) }), victim('a')] }],
+      ['is drained by nobody, its cluster not being connected', { machines: [draining('x', { cluster: 'c9' }), victim('a')], reported: ['c9'], sessions: ['c1', 'c2', 'c3'] }],
+      ['is to be unbound where nobody is connected', { machines: [leaving('x', { cluster: 'c9' }), victim('a')], reported: ['c9'], sessions: ['c1', 'c2', 'c3'] }],
+      ['cannot be drained, as was found', { machines: [leaving('x', { drainRefused: true }), victim('a')] }],
     ])('is not what %s', (_, spec) => {
-      expect(takes(spec)).toEqual([['Preempt a c2'], [reserved('a')]]);
+      expect(takes({ needs: [high, low], ...spec })).toEqual([['Preempt a c2'], [reserved('a')]]);
     });
 
-    it('comes after what is free and after what may be bought', () => {
+    it('is waited for only by who finds too little that is there or may be bought', () => {
       const machines = [draining('x'), machine('i', 'Idle'), machine('s', 'Speculative'), victim('a')];
-      expect(takes({ machines, needs: [need({ priority: 1000, units: 3 }), low] })).toEqual([['Bootstrap i c1', 'Provision s c1'], [reserved('x')]]);
+      expect(takes({ machines, needs: [need({ priority: 1000, units: 3 }), low] })).toEqual([['Bootstrap i c1', 'Provision s c1'], []]);
+      expect(takes({ machines, needs: [need({ priority: 1000, units: 4 }), low] })).toEqual([['Bootstrap i c1', 'Provision s c1', 'Preempt a c2'], [promised('a', need({ priority: 1000, units: 4 }))]]);
     });
 
-    it('is enough for a gang, and for a strict spread, in its place', () => {
+    it('is for whose turn comes first, who then takes it before others do', () => {
+      const picky = need({ priority: 1000, requirements: [typeIn('t2')] });
+      const mid = need({ cluster: 'c3', priority: 500 });
+      const before = world({ machines: [draining('x', { instanceType: 't2' }), victim('a')], needs: [picky, mid, low] });
+      const first = planOnce(before, T0);
+      expect(actionsOf(first)).toEqual(['Preempt a c2']);
+      expect(first.verdicts.map((v) => v.reason)).toEqual(['PREEMPTION_IN_PROGRESS', 'PREEMPTION_IN_PROGRESS', 'PRIORITY_STARVED']);
+      const after = committed(before, first);
+      const free = { ...after, machines: after.machines.map((m) => (m.id === 'x' ? machine('x', 'Idle', { instanceType: 't2' }) : m)) };
+      expect(actionsOf(planOnce(free, T0))).toEqual(['Bootstrap x c1']);
+    });
+
+    it('keeps nobody from what is there, or may be bought, before it has come', () => {
+      const machines = [draining('x'), machine('i', 'Idle')];
+      expect(takes({ machines, needs: [need({ priority: 0 })] })).toEqual([['Bootstrap i c1'], []]);
+      expect(takes({ machines, needs: [need({ priority: 0, spread: [zoneSpread(1)] })] })).toEqual([['Bootstrap i c1'], []]);
+    });
+
+    it('is promised to a gang and to a strict spread, which acquire the rest by it, instead of what they would take', () => {
       const machines = [draining('x', { zone: 'za' }), draining('y', { zone: 'zb' }), victim('a', { zone: 'zb' }), victim('b', { zone: 'zb' })];
       const gang = need({ priority: 1000, units: 2, group: 'g', requirements: [sameZone()] });
-      expect(takes({ machines, needs: [gang, low] })).toEqual([['Preempt b c2'], [{ what: 'reservation', key: 'b', to: assignmentOf(gang) }, { what: 'reservation', key: 'y', to: assignmentOf(gang) }]]);
       const spread = need({ priority: 1000, units: 2, spread: [zoneSpread(1)] });
-      expect(takes({ machines, needs: [spread, need({ cluster: 'c2', priority: 10, units: 2 })] })).toEqual([[], [{ what: 'reservation', key: 'x', to: assignmentOf(spread) }, { what: 'reservation', key: 'y', to: assignmentOf(spread) }]]);
+      const two = need({ cluster: 'c2', priority: 10, units: 2 });
+      expect(takes({ machines, needs: [gang, two] })).toEqual([['Preempt a c2'], [promised('a', gang), promised('y', gang)]]);
+      expect(takes({ machines, needs: [spread, two] })).toEqual([[], [promised('x', spread), promised('y', spread)]]);
+      // D7: what others would have to give up is not enough to make the gang whole.
+      expect(takes({ machines: machines.slice(0, 3), needs: [gang, low] })).toEqual([[], []]);
+      expect(takes({ machines: machines.slice(0, 2), needs: [spread] })).toEqual([[], []]);
     });
 
-    it('is taken from demand that ranks below and waits for it, and not from an equal', () => {
+    it('is taken from demand that ranks below and waits for it, whether there is a victim or not, and not from an equal', () => {
       const above = need({ cluster: 'c3', priority: 5000 });
-      expect(takes({ machines: [draining('x'), victim('a')], needs: [above, high, low], memory: [reserved('x')] })).toEqual([['Preempt a c2'], [reserved('a'), { what: 'reservation', key: 'x', to: assignmentOf(above) }]]);
+      expect(takes({ machines: [draining('x')], needs: [above, high], memory: [reserved('x')] })).toEqual([[], [promised('x', above)]]);
+      expect(takes({ machines: [draining('x'), victim('a')], needs: [above, high, low], memory: [reserved('x')] })).toEqual([['Preempt a c2'], [reserved('a'), promised('x', above)]]);
       const equal = need({ cluster: 'c0', priority: 1000 });
-      expect(takes({ machines: [draining('x'), victim('a')], needs: [equal, high, low], memory: [reserved('x')] })).toEqual([['Preempt a c2'], [{ what: 'reservation', key: 'a', to: assignmentOf(equal) }]]);
+      expect(takes({ machines: [draining('x'), victim('a')], needs: [equal, high, low], memory: [reserved('x')] })).toEqual([['Preempt a c2'], [promised('a', equal)]]);
     });
 
-    it('is free for whoever would take a machine from others, and for nobody else', () => {
-      // The lowest of all, a gang and a strict spread among them, wait for what is on its way to nobody without a claim to it.
-      for (const row of [high, need({ priority: 1000, group: 'g', requirements: [sameZone()] }), need({ priority: 1000, spread: [zoneSpread(1)] })]) {
-        expect(takes({ machines: [draining('x', { zone: 'za' })], needs: [row] })).toEqual([[], []]);
-        expect(takes({ machines: [draining('x', { zone: 'za' }), machine('i', 'Idle', { zone: 'za' })], needs: [row], memory: [] })).toEqual([['Bootstrap i c1'], []]);
+    it('is not taken from who ranks below if nobody can tell whether it comes', () => {
+      const above = need({ cluster: 'c3', priority: 5000 });
+      for (const over of [{ cluster: 'c9' }, { drainRefused: true }, { untrusted: true }]) {
+        expect(takes({ machines: [draining('x', over), victim('a')], needs: [above, high, low], memory: [reserved('x')], reported: ['c9'], sessions: ['c1', 'c2', 'c3'] })).toEqual([['Preempt a c2'], [promised('a', above)]]);
       }
     });
 
-    it('is taken the cheapest first, and of what is promised to equals that with the smallest id', () => {
-      expect(takes({ machines: [draining('x', { priceMicroUsdPerHour: 2 }), draining('y', { priceMicroUsdPerHour: 1 }), victim('a')], needs: [high, low] })[1]).toEqual([reserved('y')]);
-      const equals = ['g', 'h'].map((group) => need({ cluster: 'c3', priority: 100, group }));
+    it('is taken from the lowest first, of equals that with the smallest id; of what is nobody\'s the cheapest first', () => {
+      const above = need({ cluster: 'c3', priority: 5000 });
+      const mid = need({ cluster: 'c4', priority: 500 });
+      expect(takes({ machines: [draining('x'), draining('y', { instanceType: 't2' })], needs: [above, high, mid], memory: [reserved('x'), reserved('y', mid)] })[1]).toEqual([promised('y', above)]);
+      const equals = ['g', 'h'].map((group) => need({ cluster: 'c4', priority: 100, group }));
       for (const [one, other] of [['x', 'y'], ['y', 'x']] as const) {
         const memory = [reserved(one, equals[0]), reserved(other, equals[1])];
         expect(takes({ machines: [draining(one), draining(other), victim('a')], needs: [high, ...equals, low], memory, reported: ['c2'] })[1]).toContainEqual(reserved('x'));
       }
-    });
-
-    it('is what a demand does without for which it was preempted, in the same plan', () => {
-      const mid = need({ cluster: 'c3', priority: 500 });
-      const own = machine('own', 'Configured');
-      const promised = { what: 'reservation', key: 'x', to: assignmentOf(mid) };
-      expect(takes({ machines: [draining('x'), own, victim('y')], needs: [high, mid, low], memory: [reserved('x')], reported: ['c2'] })).toEqual([[], [promised]]);
-      // Also when somebody has looked already who came before, and found none of use.
-      const first = need({ cluster: 'c4', priority: 5000, requirements: [typeIn('t2')] });
-      const others = [machine('z', 'Draining', { cluster: 'c2', instanceType: 't2' }), victim('b', { instanceType: 't2' })];
-      expect(takes({ machines: [draining('x'), own, victim('y'), ...others], needs: [first, high, mid, need({ cluster: 'c2', priority: 10, units: 2 })], memory: [reserved('x')], reported: ['c2'] })[1]).toContainEqual(promised);
+      const gang = need({ priority: 1000, group: 'g', requirements: [sameZone()] });
+      const machines = [draining('x', { zone: 'za', priceMicroUsdPerHour: 2 }), draining('y', { zone: 'za', priceMicroUsdPerHour: 1 }), victim('a', { zone: 'za' })];
+      expect(takes({ machines, needs: [gang, low] })[1]).toEqual([promised('y', gang)]);
     });
 
     it('is left to a gang that it was preempted for', () => {
@@ -191,33 +213,27 @@ describe('what was preempted (X2)', () => {
       expect(takes({ machines, needs: [high, gang, low], memory: [reserved('x', gang), reserved('y', gang)], reported: ['c2'] })).toEqual([['Preempt a c2'], [reserved('a')]]);
     });
 
-    it.each<[string, WorldSpec]>([
-      ['is drained by nobody, its cluster not being connected', { machines: [draining('x', { cluster: 'c9' }), victim('a')], reported: ['c9'], sessions: ['c1', 'c2', 'c3'] }],
-      ['is to be unbound where nobody is connected', { machines: [leaving('x', { cluster: 'c9' }), victim('a')], reported: ['c9'], sessions: ['c1', 'c2', 'c3'] }],
-      ['cannot be drained, as was found', { machines: [leaving('x', { drainRefused: true }), victim('a')] }],
-    ])('is not what %s', (_, spec) => {
-      expect(takes({ needs: [high, low], ...spec })).toEqual([['Preempt a c2'], [reserved('a')]]);
-    });
-
-    it('stays with the demand that it was preempted for when its profile or its group changes', () => {
+    it('is nobody\'s when the profile or the group of the demand changes that it was preempted for, whose new name waits for it', () => {
       for (const changed of [need({ priority: 2000 }), need({ priority: 500 }), need({ priority: 1000, group: 'g' })]) {
         for (const coming of [draining('x'), machine('x', 'Idle')]) {
-          expect(takes({ machines: [coming, victim('a')], needs: [changed, low], memory: [reserved('x')] })).toEqual([[], [{ what: 'reservation', key: 'x', to: assignmentOf(changed) }]]);
+          expect(takes({ machines: [coming, victim('a')], needs: [changed, low], memory: [reserved('x')] })).toEqual([[], [dropped('x')]]);
         }
       }
     });
 
-    it('is promised again to demand that comes and goes: nobody is evicted anew (A-59)', () => {
-      let at = world({ machines: ['a', 'b', 'c', 'd'].map((id) => victim(id)), needs: [high, need({ cluster: 'c2', priority: 10, units: 4 })] });
-      const without = new Map([...at.needs, ['c1', []]]);
-      const evicted: string[] = [];
-      for (let cycle = 0; cycle < 12; cycle++) {
-        const asked = cycle % 3 === 2 ? { ...at, needs: without } : at;
-        const result = planOnce(asked, T0 + cycle * 10_000);
-        evicted.push(...actionsOf(result));
-        at = { ...committed(asked, result), needs: at.needs };
+    it('serves demand again that comes and goes: nobody is evicted anew (A-59)', () => {
+      for (const one of [high, need({ priority: 1000, group: 'g', requirements: [sameZone()] }), need({ priority: 1000, spread: [zoneSpread(1)] })]) {
+        let at = world({ machines: ['a', 'b', 'c', 'd'].map((id) => victim(id, { zone: 'za' })), needs: [one, need({ cluster: 'c2', priority: 10, units: 4 })] });
+        const without = new Map([...at.needs, ['c1', []]]);
+        const evicted: string[] = [];
+        for (let cycle = 0; cycle < 12; cycle++) {
+          const asked = cycle % 3 === 2 ? { ...at, needs: without } : at;
+          const result = planOnce(asked, T0 + cycle * 10_000);
+          evicted.push(...actionsOf(result));
+          at = { ...committed(asked, result), needs: at.needs };
+        }
+        expect(evicted).toEqual(['Preempt a c2']);
       }
-      expect(evicted).toEqual(['Preempt a c2']);
     });
   });
 

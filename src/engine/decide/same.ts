@@ -14,7 +14,7 @@ import type { DomainOffer } from './gang-domain.ts';
 import { Offers } from './gang-offers.ts';
 import type { Market } from './market.ts';
 import { affordable, crediting, creditReserved, picking } from './plain.ts';
-import { lotsFor, preempt } from './preempt.ts';
+import { lotsOfOthers, preempt } from './preempt.ts';
 import type { Lot } from './preempt.ts';
 import type { Tally } from './tally.ts';
 import { Trial } from './trial.ts';
@@ -72,7 +72,7 @@ function isWithinLimits(domain: string, market: Market, tally: Tally, offers: Of
   market.room.lift();
   creditAllInside(market, tally, offers, { trial, isInside });
   takeFree(market, tally, isInside, trial.noting);
-  for (const { group, from, to } of lotsFor(market, tally).flat()) {
+  for (const { group, from, to } of lotsOfOthers(market, tally).flat()) {
     const cls = market.classOf(group);
     if (isInside(group, cls)) trial.count(cls, Math.min(to - from, tally.wants(cls)));
   }
@@ -164,7 +164,7 @@ function acquireInside(market: Market, tally: Tally, admits: Admits, noting: (ta
   takeFree(market, tally, admits, noting);
   if (tally.covered) return true;
   const isInside = ({ group }: Lot): boolean => admits(group, market.classOf(group));
-  if (tally.blocked === 'limit' && !wouldCover(market, tally, lotsFor(market, tally).flat().filter(isInside))) return false;
+  if (tally.blocked === 'limit' && !wouldCover(market, tally, lotsOfOthers(market, tally).flat().filter(isInside))) return false;
   preempt(market, tally, isInside);
   if (!tally.covered) throw new Error(`gang ${tally.row.demandKey}: domain "${String(tally.domain)}" is whole but has run out`);
   return true;

@@ -8,7 +8,7 @@ import type { MachineClass } from '../facts/shapes.ts';
 import { attribute } from '../match.ts';
 import type { StrictSpread } from '../match.ts';
 import type { Market, Tie } from './market.ts';
-import { affordable, comesFirst, crediting, creditReserved, keepUntilMoved, mayKeepParts, picking } from './plain.ts';
+import { affordable, comesFirst, crediting, creditReserved, keepUntilMoved, mayKeepParts, picking, tooDear } from './plain.ts';
 import { lotsFor, smallestHead, takeVictims } from './preempt.ts';
 import type { Lot } from './preempt.ts';
 import type { Tally } from './tally.ts';
@@ -201,8 +201,9 @@ export function seekEvenly(market: Market, tally: Tally, { key, maxSkew }: Stric
       const lot = firstOf(victims, (tie) => smallestHead(market, tally, tie, (candidate) => isOpen(domainOf(candidate))));
       if (lot === undefined) {
         const isInDomain = (candidate: Lot): boolean => domainOf(candidate) !== undefined;
-        const isThereMore = [...idle, ...speculative].some((queue) => queue.head() !== undefined) || victims.some((tie) => smallestHead(market, tally, tie, isInDomain));
-        if (isThereMore && !isStopped && tally.blocked !== 'limit') tally.blocked = 'spread';
+        const dear = [...tooDear(market, tally)].flatMap(([cls]) => (tally.contributes(cls) ? [attribute(key, cls)] : []));
+        const isThereMore = [...idle, ...speculative].some((queue) => queue.head() !== undefined) || victims.some((tie) => smallestHead(market, tally, tie, isInDomain)) || dear.some((of) => of !== undefined);
+        if (!isStopped) tally.blocked = dear.some(isOpen) ? 'limit' : isThereMore ? 'spread' : undefined;
         return;
       }
       takeVictims(market, tally, lot, 1, victims.flat());

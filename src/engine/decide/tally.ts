@@ -15,9 +15,14 @@ interface Victim {
   /** Of what it serves, or was bound for if nobody needs it. */
   readonly priority: number;
   readonly excess: boolean;
-  /** It is on its way out already: nothing is decided about it. */
-  readonly leaving: boolean;
+  readonly means: Means;
 }
+
+/**
+ * How a machine that is not free comes to a Need: who has it must give it up; or it is on its way already, no Pod has to move
+ * for it, and the Need is promised it or only waits for it.
+ */
+export type Means = 'evicted' | 'promised' | 'awaited';
 
 export interface TallyMark {
   readonly remaining: readonly number[];
@@ -47,6 +52,8 @@ export class Tally {
   /** Machines preempted for it that have not arrived, those of `victims` included, and what they will bring. */
   reserved = 0;
   freed: number[] | undefined;
+  /** Machines on their way to nobody that it waits for. */
+  awaiting = 0;
   #victims: Victim[] | undefined;
   domain: string | undefined;
   satisfiable: boolean | undefined;
@@ -64,7 +71,7 @@ export class Tally {
     for (const amount of this.remaining) if (amount > 0) this.#uncovered++;
   }
 
-  /** What lacks as long as nothing that was preempted has arrived. */
+  /** What lacks as long as nothing that was preempted, or that it waits for, has arrived. */
   get lacking(): readonly number[] {
     return this.#lacking ?? this.remaining;
   }
@@ -101,8 +108,8 @@ export class Tally {
     group.take(this, n);
   }
 
-  preempt(slot: number, { priority, excess, leaving }: Omit<Victim, 'slot'>): void {
-    (this.#victims ??= []).push({ slot, priority, excess, leaving });
+  preempt(slot: number, { priority, excess, means }: Omit<Victim, 'slot'>): void {
+    (this.#victims ??= []).push({ slot, priority, excess, means });
   }
 
   /** In how many dimensions something is still to be found. */
@@ -169,6 +176,13 @@ export class Tally {
       freed[i] = (freed[i] as number) + amount;
       this.#find(i, amount);
     });
+  }
+
+  /** `n` machines of the class will be free. */
+  await(cls: MachineClass, n: number): void {
+    this.#lacking ??= this.remaining.slice();
+    this.awaiting += n;
+    this.row.dims.forEach((_, i) => this.#find(i, n * this.amount(cls, i)));
   }
 
   /** What it lacks, is credited with, acquires and has preempted for it now. Groups keep count of what was taken from them themselves. */

@@ -175,7 +175,7 @@ function reasonOf(tally: Tally, supply: MatchingSupply, ranks: Ranks): UnmetReas
   if (tally.blocked === 'session') return 'NO_SESSION';
   if (tally.blocked === 'topology') return 'TOPOLOGY_UNSATISFIABLE';
   if (tally.blocked === 'disruption') return 'DISRUPTION_BLOCKED';
-  const exists = tally.credited + tally.acquired + tally.reserved + supply.idle + supply.speculative + supply.configured > 0;
+  const exists = tally.credited + tally.acquired + tally.reserved + tally.awaiting + supply.idle + supply.speculative + supply.configured > 0;
   if (!exists) return 'NO_MATCHING_SUPPLY';
   const isProtected = tally.undisruptable.length > 0 && tally.undisruptable.some(([cls]) => tally.contributes(cls));
   if (tally.blocked === 'limit') return 'LIMIT_REACHED';

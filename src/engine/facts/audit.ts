@@ -155,7 +155,10 @@ class Audit {
       for (const group of [this.#inventory.idle(index), this.#inventory.speculative(index)]) this.#mustBeEmpty(group);
       if (this.#isStep()) yield;
     }
-    for (const { group } of this.#inventory.comingFree) this.#mustBeEmpty(group);
+    for (const shelf of this.#inventory.comingFreeShelves()) {
+      for (const group of shelf.groups()) this.#mustBeEmpty(group);
+      if (this.#isStep(1 + shelf.size)) yield;
+    }
     for (const cluster of this.#facts.clusters.all()) {
       for (const shelf of cluster.shelves()) {
         for (const group of shelf.groups()) {

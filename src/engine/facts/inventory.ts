@@ -8,7 +8,7 @@ import { Assignments } from './assignments.ts';
 import type { Cluster, Clusters } from './cluster.ts';
 import { ClocksToCheck } from './clocks-to-check.ts';
 import type { ClocksDue } from './clocks-to-check.ts';
-import { Group } from './group.ts';
+import { Group, Shelf } from './group.ts';
 import { FrozenMachines } from './frozen-machines.ts';
 import { IdIndex } from '../../lib/id-index.ts';
 import { IdOrder } from './id-order.ts';
@@ -19,13 +19,6 @@ import { Outlay } from './outlay.ts';
 import { boundGroup, promisedGroup, reservedGroup } from './pools.ts';
 import { Shapes } from './shapes.ts';
 import type { Dimensions } from './dimensions.ts';
-
-/** Machines that will be Idle, and that are promised to nobody. */
-interface ComingFree {
-  readonly group: Group<Tally>;
-  /** The cluster that they leave. */
-  readonly owner?: Cluster;
-}
 
 /** More than one in so many machines are most of them. */
 const FEW_OF = 8;
@@ -55,7 +48,8 @@ export class Inventory extends MachineColumns {
   readonly #reservations = new Map<string, number>();
   readonly #idle: (Group<Tally> | undefined)[] = [];
   readonly #speculative: (Group<Tally> | undefined)[] = [];
-  readonly #comingFree = new Map<string, ComingFree>();
+  /** By the cluster that they leave, and by class. */
+  readonly #comingFree = new Map<number, Shelf<Tally>>();
   /** Each once: a group says itself whether it is stale. */
   readonly #staleGroups: Group<Tally>[] = [];
   #freeSlots: number[] = [];
@@ -140,9 +134,19 @@ export class Inventory extends MachineColumns {
     return this.#speculative[classIndex];
   }
 
-  /** Machines that are being drained or created for nobody, by class and by who has them still. */
-  get comingFree(): Iterable<ComingFree> {
+  /** Machines that are being drained or created for nobody; not those of clusters that are away, which nobody drains. */
+  *comingFree(): Iterable<Group<Tally>> {
+    for (const [owner, shelf] of this.#comingFree) if (owner < 0 || this.clusters.at(owner).connected) yield* shelf.groups();
+  }
+
+  comingFreeShelves(): Iterable<Shelf<Tally>> {
     return this.#comingFree.values();
+  }
+
+  /** It will be free, as far as anybody knows: nobody drains what a cluster has that is away. */
+  isComing(slot: number): boolean {
+    const owner = this.ownerRef(slot);
+    return !this.isUntrusted(slot) && !this.isDrainRefused(slot) && (owner < 0 || this.clusters.at(owner).connected);
   }
 
   /** Slots of the machines, -1 for those that are not known. Throws if a machine is named twice. */
@@ -480,13 +484,11 @@ export class Inventory extends MachineColumns {
   }
 
   #comingFreeOf(classIndex: number, owner: number): Group<Tally> {
-    const key = `${classIndex}/${owner}`;
-    let known = this.#comingFree.get(key);
-    if (known === undefined) {
-      known = { group: new Group<Tally>(this, 'leaving', classIndex, NONE, []), ...(owner >= 0 && { owner: this.clusters.at(owner) }) };
-      this.#comingFree.set(key, known);
-    }
-    return known.group;
+    let shelf = this.#comingFree.get(owner);
+    if (shelf === undefined) this.#comingFree.set(owner, (shelf = new Shelf()));
+    let group = shelf.find(classIndex);
+    if (group === undefined) shelf.add(classIndex, (group = new Group<Tally>(this, 'leaving', classIndex, NONE, [], shelf, classIndex)));
+    return group;
   }
 
   #clusterOf(assignment: number): Cluster {

@@ -36,7 +36,7 @@ describe('a refusal after a try that brought no answer', () => {
     return { ...t, call, limit, decided, kinds };
   }
 
-  it.each(every)('%s: whoever counts on the machine hears of it from the second try without an answer on', async (kind, state, intent) => {
+  it.each([...every, ['Delete', 'Failed', { ...release, byPerson: true }, 'Deleting'] as const])('%s: whoever counts on the machine hears of it from the second try without an answer on', async (kind, state, intent) => {
     const t = setUp();
     const call = kind.toLowerCase() as Kind;
     t.provider.next(call, unavailable);

@@ -20,7 +20,8 @@ import type { BindIntent, Step, UnbindIntent } from './next-step.ts';
 import { refusalOf, silenceOf } from './refusal.ts';
 import { standstillOf } from './standstill.ts';
 
-const BEGINS_IN = { Create: 'Speculative', Configure: 'Idle', Drain: 'Configured', Delete: 'Idle' } as const;
+/** Where a machine is while nothing has come of the call. */
+const BEGINS_IN: Readonly<Record<OperationKind, readonly string[]>> = { Create: ['Speculative'], Configure: ['Idle'], Drain: ['Configured'], Delete: ['Idle', 'Failed'] };
 /** The longest pause between two tries of one call. */
 const RETRY_MAX_MS = 30_000;
 /** What may be refused in passing is tried so often: after so long at first, then twice as long each time. */
@@ -474,7 +475,7 @@ export class MachineReconciler implements Reconciler {
   private tellUnanswered(id: string): void {
     const { operation, intent, seen } = this.deps.inventory.get(id) ?? {};
     // One that a List has seen in transition meanwhile is on its way.
-    if (intent && operation && operation.lastError !== '' && seen?.state === BEGINS_IN[operation.kind]) this.deps.inventory.update(id, { obstacle: operation.lastError });
+    if (intent && operation && operation.lastError !== '' && seen && BEGINS_IN[operation.kind].includes(seen.state)) this.deps.inventory.update(id, { obstacle: operation.lastError });
   }
 
   private async writeAhead(id: string, signal: AbortSignal): Promise<void> {
