@@ -6,8 +6,8 @@ import { Fleet } from '../fleet.ts';
 import type { Shape } from '../shape.ts';
 import { Workbench } from '../workbench.ts';
 
-const TYPES = ['m6i.xlarge', 'm6i.2xlarge', 'c6i.4xlarge', 'r6i.xlarge', 'r6i.2xlarge'] as const;
-const UNIT = vector({ cpu: 8_000, memory: 32 * GIB });
+export const TYPES = ['m6i.xlarge', 'm6i.2xlarge', 'c6i.4xlarge', 'r6i.xlarge', 'r6i.2xlarge'] as const;
+export const UNIT = vector({ cpu: 8_000, memory: 32 * GIB });
 
 interface Serving {
   readonly clusters: number;
@@ -15,16 +15,18 @@ interface Serving {
   readonly types: readonly string[];
   /** Whom machine `i` of a cluster serves. */
   readonly ask: (i: number) => Ask;
+  /** The group of it; absent = none has one. */
+  readonly group?: (i: number) => string;
 }
 
 /** Clusters whose machines are all Configured; types take turns. */
-function fullFleet({ clusters, perCluster, types, ask }: Serving): Fleet {
+export function fullFleet({ clusters, perCluster, types, ask, group }: Serving): Fleet {
   const fleet = new Fleet(clusters * perCluster);
   const kinds = types.flatMap((instanceType) => ZONES.map((zone) => fleet.addKind(kindOf(instanceType, zone))));
   for (let c = 0; c < clusters; c++) {
     for (let i = 0; i < perCluster; i++) {
       const kind = kinds[(i % types.length) * ZONES.length + (Math.floor(i / types.length) % ZONES.length)] as number;
-      fleet.add(`conf-s0-c${c}-i`, 'Configured', kind, ask(i).assignment(`kwok-cluster-${c}`));
+      fleet.add(`conf-s0-c${c}-i`, 'Configured', kind, ask(i).assignment(`kwok-cluster-${c}`, group?.(i)));
     }
   }
   return fleet;

@@ -8,7 +8,7 @@ const MANY = 64;
 /** Whoever wants more machines looks at all of them. */
 const FEW = 32;
 /** Whoever meets more that have run out clears them away. */
-const MOST_GONE = 8;
+const MOST_GONE = 32;
 
 /**
  * Where each of thousands of demands has a machine of its own, each has its own group, and whoever is credited with one machine
