@@ -821,8 +821,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'promised-coming', file: 'decide/market.ts', rule: 'nobody takes over a promise that may never come true',
-    find: ' || !group.members.every((slot) => inventory.isComing(slot))',
+    find: 'if (!this.facts.inventory.isComing(slot)) return;',
     replace: '',
+  },
+  {
+    id: 'promised-mixed', file: 'decide/market.ts', rule: 'what may never come hides nothing that comes',
+    find: 'if (last?.[1] === i) last[1]++;',
+    replace: 'if (last !== undefined) return;',
   },
   {
     id: 'promised-lower-first', file: 'decide/preempt.ts', rule: 'what is on its way to who ranks below is taken before anything is preempted',
@@ -841,8 +846,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'promised-equal', file: 'decide/preempt.ts', rule: 'but not from an equal',
-    find: 'if (to >= priority) break;',
-    replace: 'if (to > priority) break;',
+    find: 'if (below >= priority) break;',
+    replace: 'if (below > priority) break;',
   },
   {
     id: 'limit-too-dear', file: 'decide/plain.ts', rule: 'what costs more than the whole limit hides nothing that does not',

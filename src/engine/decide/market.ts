@@ -192,10 +192,24 @@ export class Market {
     return (this.#comings ??= this.#findComings()).promises;
   }
 
+  /** Where in such a group those machines stand, from..to, that come as far as anybody knows. */
+  comingIn(group: Group<Tally>): readonly (readonly [from: number, to: number])[] {
+    if (this.#comings?.mixed.has(group) !== true) return [[0, group.size]];
+    const runs: [from: number, to: number][] = [];
+    group.members.forEach((slot, i) => {
+      const last = runs.at(-1);
+      if (!this.facts.inventory.isComing(slot)) return;
+      if (last?.[1] === i) last[1]++;
+      else runs.push([i, i + 1]);
+    });
+    return runs;
+  }
+
   #findComings(): Comings {
     const { inventory, clusters } = this.facts;
     const awaited: Group<Tally>[] = [...inventory.comingFree()];
     const promises: Promised[] = [];
+    const mixed = new Set<Group<Tally>>();
     for (const cluster of clusters.all()) {
       if (cluster.reserved.size === 0) continue;
       const folded = new Set([...cluster.folded.values()].flatMap(demandKeysOf));
@@ -205,7 +219,8 @@ export class Market {
         // Of a gang that lost a part all others would have been drained for nothing.
         const isGang = isWanted && rows?.some(({ sameKey }) => sameKey === undefined) !== true;
         for (const group of shelf.groups()) {
-          if (isGang || (isWanted && group.kind !== 'leaving') || !group.members.every((slot) => inventory.isComing(slot))) continue;
+          if (isGang || (isWanted && group.kind !== 'leaving')) continue;
+          if (!group.members.every((slot) => inventory.isComing(slot))) mixed.add(group);
           if (isWanted) promises.push({ cluster, group, priority: this.stampOf(group)?.priority ?? Infinity });
           else awaited.push(group);
         }
@@ -216,6 +231,7 @@ export class Market {
     return {
       awaited: Map.groupBy(awaited.sort((a, b) => first(a) - first(b)), ({ classIndex }) => classIndex),
       promises: Map.groupBy(promises, ({ group }) => group.classIndex),
+      mixed,
     };
   }
 
@@ -307,6 +323,8 @@ export class Market {
 interface Comings {
   readonly awaited: ReadonlyMap<number, readonly Group<Tally>[]>;
   readonly promises: ReadonlyMap<number, readonly Promised[]>;
+  /** Groups of which some may never come. */
+  readonly mixed: ReadonlySet<Group<Tally>>;
 }
 
 /** Machines that are reserved for demand of that priority. */

@@ -119,8 +119,10 @@ function awaited(market: Market, tally: Tally): Lot[][] {
       if (group.size === 0) continue;
       wanted ??= tally.wants(market.classOf(group));
       if (wanted <= 0) break;
-      lots.push({ cluster: undefined, group, from: 0, to: group.size, excess: true, means, priority: UNKNOWN.priority, score: 0 });
-      wanted -= group.size;
+      for (const [from, to] of market.comingIn(group)) {
+        lots.push({ cluster: undefined, group, from, to, excess: true, means, priority: UNKNOWN.priority, score: 0 });
+        wanted -= to - from;
+      }
     }
   }
   return tiesBy(lots, ({ group }) => market.classOf(group).priceMicroUsdPerHour);
@@ -137,13 +139,15 @@ function promisedToOthers(market: Market, tally: Tally): Lot[][] {
   for (const [classIndex, promises] of market.promises) {
     if (tally.fit.accepts[classIndex] !== 1) continue;
     let wanted: number | undefined;
-    for (const { cluster, group, priority: to } of promises) {
-      if (to >= priority) break;
+    for (const { cluster, group, priority: below } of promises) {
+      if (below >= priority) break;
       if (group.size === 0) continue;
       wanted ??= tally.wants(market.classOf(group));
       if (wanted <= 0) break; // thousands may be promised some of one class
-      lots.push({ cluster, group, from: 0, to: group.size, excess: true, means: 'promised', priority: to, score: 0 });
-      wanted -= group.size;
+      for (const [from, to] of market.comingIn(group)) {
+        lots.push({ cluster, group, from, to, excess: true, means: 'promised', priority: below, score: 0 });
+        wanted -= to - from;
+      }
     }
   }
   return tiesBy(lots, (lot) => lot.priority);

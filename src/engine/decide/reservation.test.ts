@@ -193,6 +193,16 @@ describe('what was preempted (X2)', () => {
       }
     });
 
+    it('is taken one by one where others of the same promise may never come, or were promised to demand that is gone', () => {
+      const above = need({ cluster: 'c3', priority: 5000, units: 3 });
+      const three = need({ priority: 1000, units: 5 });
+      const machines = [draining('r'), draining('s', { drainRefused: true }), draining('t'), draining('u'), draining('v', { untrusted: true }), victim('w')];
+      const memory = ['r', 's', 't', 'u', 'v'].map((id) => reserved(id, three));
+      expect(takes({ machines, needs: [above, three, low], memory, reported: [] })).toEqual([['Preempt w c2'], ['r', 't', 'u'].map((id) => promised(id, above)).concat(promised('w', three))]);
+      expect(takes({ machines, needs: [above, low], memory, reported: ['c1'] })[0]).toEqual([]);
+      expect(takes({ machines, needs: [{ ...above, ...need({ cluster: 'c3', priority: 5000, units: 4 }) }, low], memory, reported: ['c1'] })[0]).toEqual(['Preempt w c2']);
+    });
+
     it('is taken from the lowest first, of equals that with the smallest id; of what is nobody\'s the cheapest first', () => {
       const above = need({ cluster: 'c3', priority: 5000 });
       const mid = need({ cluster: 'c4', priority: 500 });
