@@ -796,13 +796,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'awaited-remembered', file: 'decide/preempt.ts', rule: 'nothing is remembered of what a plain Need waits for',
-    find: "const means = isPlain(tally) ? 'awaited' : 'promised';",
-    replace: "const means = 'promised' as const;",
+    find: "market.awaited, isPlain(tally) ? 'awaited' : 'promised')",
+    replace: "market.awaited, 'promised')",
   },
   {
     id: 'awaited-gang', file: 'decide/preempt.ts', rule: 'a gang that acquires the rest by it is promised it',
-    find: "const means = isPlain(tally) ? 'awaited' : 'promised';",
-    replace: "const means = 'awaited' as const;",
+    find: "market.awaited, isPlain(tally) ? 'awaited' : 'promised')",
+    replace: "market.awaited, 'awaited')",
   },
   {
     id: 'awaited-cheapest', file: 'decide/preempt.ts', rule: 'of what will be anybody’s the cheapest is promised first',
@@ -816,7 +816,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'awaited-gone', file: 'decide/market.ts', rule: 'what was promised to demand that is gone is anybody’s',
-    find: 'else awaited.push(group);',
+    find: 'else awaited.push(nobodys(group));',
     replace: '',
   },
   {
@@ -836,13 +836,18 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'promised-lowest', file: 'decide/preempt.ts', rule: 'what is promised to the lowest is taken first',
-    find: 'return tiesBy(lots, (lot) => lot.priority);',
-    replace: 'return tiesBy(lots, () => 0);',
+    find: "market.promises, 'promised'), (lot) => lot.priority);",
+    replace: "market.promises, 'promised'), () => 0);",
   },
   {
     id: 'promised-gang', file: 'decide/market.ts', rule: 'a gang loses no part of what is on its way to it',
     find: 'if (isGang || (isWanted',
     replace: 'if ((isWanted',
+  },
+  {
+    id: 'promised-foreseen', file: 'decide/market.ts', rule: 'who loses a promise may have what was left over for others of its demand',
+    find: "if (group.kind !== 'leaving' || !this.#isForOneRow(group, cluster)) this.forecasts",
+    replace: "if (group.kind !== 'leaving') this.forecasts",
   },
   {
     id: 'promised-equal', file: 'decide/preempt.ts', rule: 'but not from an equal',

@@ -207,8 +207,8 @@ export class Market {
 
   #findComings(): Comings {
     const { inventory, clusters } = this.facts;
-    const awaited: Group<Tally>[] = [...inventory.comingFree()];
-    const promises: Promised[] = [];
+    const awaited: Coming[] = Array.from(inventory.comingFree(), nobodys);
+    const promises: Coming[] = [];
     const mixed = new Set<Group<Tally>>();
     for (const cluster of clusters.all()) {
       if (cluster.reserved.size === 0) continue;
@@ -222,17 +222,14 @@ export class Market {
           if (isGang || (isWanted && group.kind !== 'leaving')) continue;
           if (!group.members.every((slot) => inventory.isComing(slot))) mixed.add(group);
           if (isWanted) promises.push({ cluster, group, priority: this.stampOf(group)?.priority ?? Infinity });
-          else awaited.push(group);
+          else awaited.push(nobodys(group));
         }
       }
     }
-    const first = (group: Group<Tally>): number => this.rank[group.members[0] as number] as number;
-    promises.sort((a, b) => a.priority - b.priority || first(a.group) - first(b.group));
-    return {
-      awaited: Map.groupBy(awaited.sort((a, b) => first(a) - first(b)), ({ classIndex }) => classIndex),
-      promises: Map.groupBy(promises, ({ group }) => group.classIndex),
-      mixed,
-    };
+    const first = ({ group }: Coming): number => this.rank[group.members[0] as number] as number;
+    awaited.sort((a, b) => first(a) - first(b));
+    promises.sort((a, b) => a.priority - b.priority || first(a) - first(b));
+    return { awaited: Map.groupBy(awaited, classOf), promises: Map.groupBy(promises, classOf), mixed };
   }
 
   /** Takes machines out of this plan; their group has them back when it is over. `cluster`: who counts on them, if anybody does. */
@@ -319,19 +316,26 @@ export class Market {
   }
 }
 
-/** Machines that are on their way. */
+/** Machines that are on their way, and whom they are promised to; undefined = nobody, whom all outrank. */
+export interface Coming {
+  readonly cluster: Cluster | undefined;
+  readonly group: Group<Tally>;
+  readonly priority: number;
+}
+
 interface Comings {
-  readonly awaited: ReadonlyMap<number, readonly Group<Tally>[]>;
-  readonly promises: ReadonlyMap<number, readonly Promised[]>;
+  readonly awaited: ReadonlyMap<number, readonly Coming[]>;
+  readonly promises: ReadonlyMap<number, readonly Coming[]>;
   /** Groups of which some may never come. */
   readonly mixed: ReadonlySet<Group<Tally>>;
 }
 
-/** Machines that are reserved for demand of that priority. */
-interface Promised {
-  readonly cluster: Cluster;
-  readonly group: Group<Tally>;
-  readonly priority: number;
+function nobodys(group: Group<Tally>): Coming {
+  return { cluster: undefined, group, priority: -Infinity };
+}
+
+function classOf({ group }: Coming): number {
+  return group.classIndex;
 }
 
 interface Near {

@@ -8,7 +8,7 @@ import type { Group } from '../facts/group.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import type { Policy } from '../types.ts';
 import type { Stretch } from './forecast.ts';
-import type { Market } from './market.ts';
+import type { Coming, Market } from './market.ts';
 import type { Means, Tally } from './tally.ts';
 
 /** Machines that may be taken, at positions from..to of their group. */
@@ -110,21 +110,7 @@ export function lotsOfOthers(market: Market, tally: Tally): Lot[][] {
  * gangs and strict spreads, which acquire the rest by it, are promised it, and only instead of what they would take. The cheapest first.
  */
 function awaited(market: Market, tally: Tally): Lot[][] {
-  const means = isPlain(tally) ? 'awaited' : 'promised';
-  const lots: Lot[] = [];
-  for (const [classIndex, groups] of market.awaited) {
-    if (tally.fit.accepts[classIndex] !== 1) continue;
-    let wanted: number | undefined;
-    for (const group of groups) {
-      if (group.size === 0) continue;
-      wanted ??= tally.wants(market.classOf(group));
-      if (wanted <= 0) break;
-      for (const [from, to] of market.comingIn(group)) {
-        lots.push({ cluster: undefined, group, from, to, excess: true, means, priority: UNKNOWN.priority, score: 0 });
-        wanted -= to - from;
-      }
-    }
-  }
+  const lots = lotsComing(market, tally, market.awaited, isPlain(tally) ? 'awaited' : 'promised');
   return tiesBy(lots, ({ group }) => market.classOf(group).priceMicroUsdPerHour);
 }
 
@@ -134,23 +120,28 @@ function isPlain({ row: { sameKey, spread } }: Tally): boolean {
 
 /** What is on its way to demand that ranks below, whose turn is still to come, and is no gang: it loses nothing that it has. */
 function promisedToOthers(market: Market, tally: Tally): Lot[][] {
+  return tiesBy(lotsComing(market, tally, market.promises, 'promised'), (lot) => lot.priority);
+}
+
+/** Of each class no more than would be enough: thousands may be promised some of one. */
+function lotsComing(market: Market, tally: Tally, coming: ReadonlyMap<number, readonly Coming[]>, means: Means): Lot[] {
   const { priority } = tally.row.need.profile;
   const lots: Lot[] = [];
-  for (const [classIndex, promises] of market.promises) {
+  for (const [classIndex, those] of coming) {
     if (tally.fit.accepts[classIndex] !== 1) continue;
     let wanted: number | undefined;
-    for (const { cluster, group, priority: below } of promises) {
+    for (const { cluster, group, priority: below } of those) {
       if (below >= priority) break;
       if (group.size === 0) continue;
       wanted ??= tally.wants(market.classOf(group));
-      if (wanted <= 0) break; // thousands may be promised some of one class
+      if (wanted <= 0) break;
       for (const [from, to] of market.comingIn(group)) {
-        lots.push({ cluster, group, from, to, excess: true, means: 'promised', priority: below, score: 0 });
+        lots.push({ cluster, group, from, to, excess: true, means, priority: below, score: 0 });
         wanted -= to - from;
       }
     }
   }
-  return tiesBy(lots, (lot) => lot.priority);
+  return lots;
 }
 
 /** Smallest first. */

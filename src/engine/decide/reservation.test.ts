@@ -217,6 +217,22 @@ describe('what was preempted (X2)', () => {
       expect(takes({ machines, needs: [gang, low] })[1]).toEqual([promised('y', gang)]);
     });
 
+    it('is missed where it was promised to one of several rows of a demand, which then has what another row leaves over', () => {
+      const unit = amounts({ cpu: 4 });
+      const big = need({ cluster: 'c2', priority: 500, aggregate: unit, minUnit: unit });
+      const small = need({ cluster: 'c2', priority: 500 });
+      const above = need({ priority: 1000, aggregate: unit, minUnit: unit });
+      const below = need({ cluster: 'c3', priority: 100, aggregate: unit, minUnit: unit });
+      const first = need({ cluster: 'c4', priority: 2000, aggregate: unit, minUnit: unit, requirements: [typeIn('t2')] });
+      const ofSmall = (id: string, over: Partial<EngineMachine>): EngineMachine => machine(id, 'Configured', { cluster: 'c2', assigned: assignmentOf(small), ...over });
+      const machines = [draining('x', { cluster: 'c5', allocatable: unit }), ofSmall('a', {}), ofSmall('m', { allocatable: unit }), victim('v', { cluster: 'c6', instanceType: 't2', allocatable: unit, assigned: assignmentOf(need({ cluster: 'c6', priority: 1 })) })];
+      const result = plan({ machines, needs: [first, above, big, small, below, need({ cluster: 'c6', priority: 1, aggregate: unit, minUnit: unit })], memory: [{ what: 'reservation', key: 'x', to: assignmentOf(big) }], reported: ['c5'] });
+      expect(reservations(result)).toContainEqual(promised('x', above));
+      expect(actionsOf(result)).toEqual(['Preempt v c6']);
+      expect(codesOf(result)).toMatchObject({ a: 'Serving', m: 'Serving' });
+      expect(result.verdicts.filter((v) => v.need.cluster === 'c2').map((v) => v.satisfied)).toEqual([true, true]);
+    });
+
     it('is left to a gang that it was preempted for', () => {
       const gang = need({ cluster: 'c3', priority: 100, units: 2, group: 'g', requirements: [sameZone()] });
       const machines = [draining('x', { zone: 'za' }), draining('y', { zone: 'za' }), victim('a', { zone: 'za' })];

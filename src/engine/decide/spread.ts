@@ -8,7 +8,7 @@ import type { MachineClass } from '../facts/shapes.ts';
 import { attribute } from '../match.ts';
 import type { StrictSpread } from '../match.ts';
 import type { Market, Tie } from './market.ts';
-import { affordable, comesFirst, crediting, creditReserved, keepUntilMoved, mayKeepParts, picking, tooDear } from './plain.ts';
+import { comesFirst, crediting, creditReserved, keepUntilMoved, mayKeepParts, picking, tooDear } from './plain.ts';
 import { lotsFor, smallestHead, takeVictims } from './preempt.ts';
 import type { Lot } from './preempt.ts';
 import type { Tally } from './tally.ts';
@@ -222,9 +222,9 @@ function countSeen({ fit }: Tally, key: string, counts: SpreadCounts): void {
 }
 
 function domainQueues(market: Market, tally: Tally, key: string, speculative: boolean): Queue[] {
-  const mayCost = affordable(market, tally, speculative);
+  const { room } = market;
   const ties = [...market.free(tally, speculative)];
-  const offered = mayCost === undefined ? ties : ties.map((tie) => tie.filter((group) => tally.fit.accepts[group.classIndex] !== 1 || mayCost(group, market.classOf(group))));
+  const offered = speculative && room.isLimited ? ties.map((tie) => tie.filter((group) => room.isEverOpenTo(market.classOf(group).priceMicroUsdPerHour))) : ties;
   return queuesOf(market, tally, offered, key).filter(({ domain }) => domain !== undefined);
 }
 

@@ -70,6 +70,7 @@ describe('why a Need is unmet', () => {
     ['PRIORITY_STARVED', 'what the limit leaves too little for is in no place over which it might be spread', { machines: [{ ...foreign(500) }, machine('c', 'Speculative', { zone: '', priceMicroUsdPerHour: 50 })], needs: [need({ spread: [zoneSpread(1)] }), need({ cluster: 'c2', priority: 500 })], policy: policy({ limits: { microUsdPerHour: 20 } }) }],
     ['SUPPLY_EXHAUSTED', 'what could be taken is in no place over which it might be spread', { machines: [{ ...foreign(50), zone: '' }], needs: [need({ spread: [zoneSpread(1)] }), need({ cluster: 'c2', priority: 50 })] }],
     ['NO_MATCHING_SUPPLY', 'all that match are on their way out', { machines: [machine('a', 'Idle', { intent: { kind: 'release' } }), machine('c', 'Deleting')], needs: [need()] }],
+    ['SUPPLY_EXHAUSTED', 'what is on its way is all that matches, and too little', { machines: [machine('a', 'Draining', { cluster: 'c2' })], needs: [need({ units: 2 })], reported: ['c2'] }],
     ['LIMIT_REACHED', 'the limit is reached', { machines: many(1, 'Speculative'), needs: [need()], policy: policy({ limits: { machines: 0 } }) }],
   ])('%s: %s', (reason, _, spec) => {
     expect(lacking(spec)?.reason).toBe(reason);

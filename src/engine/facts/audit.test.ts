@@ -89,6 +89,10 @@ describe('the audit of the facts', () => {
     ['idle clocks of unknown machines (idle-1): it is known', (facts) => facts.memory.strayIdleSince.set('idle-1', T0)],
     ['rank of a group (bound-1): 0,1,0,7,0 does not end in 1000000,-1', (facts) => Object.assign(groupIn(facts, 'bound-1'), { order: [0, 1, 0, 7, 0] })],
     ['shelves (c1): it has a group of configured machines in which there are none', (facts) => facts.clusters.named('c1').bound.add('x', new Group(facts.inventory, 'configured', 0, -1, [0]))],
+    ['size (a group of leaving machines): 1 instead of 0', (facts) => {
+      const [shelf] = facts.inventory.comingFreeShelves();
+      shelf?.add('x', Object.assign(new Group(facts.inventory, 'leaving', 0, -1, [0]), { size: 1 }));
+    }],
     ['shelves (c1): groups are out of order', (facts) => (facts.clusters.named('c1').bound.ties() as unknown[]).reverse()],
     ['age of demand (c1): 5 instead of Infinity', (facts) => Object.assign(demandIn(facts).rows[0] ?? {}, { arrival: 5 })],
     ['unseen demand (c1): false instead of true', (facts) => demandIn(facts).unseen.clear()],
