@@ -755,9 +755,9 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if (isProtected) return',
   },
   {
-    id: 'promised-leaves-fleet', file: 'facts/inventory.ts', rule: 'what leaves the fleet is promised to nobody',
-    find: 'if (role !== ROLE.leaving || this.intent(slot) === RELEASE) return false;',
-    replace: 'if (role !== ROLE.leaving) return false;',
+    id: 'promised-leaves-fleet', file: 'facts/role.ts', rule: 'what leaves the fleet is promised to nobody',
+    find: 'return intent !== RELEASE && (state',
+    replace: 'return (state',
   },
   {
     id: 'queue-known', file: 'decide/tie-queue.ts', rule: 'of a group that something was taken from nobody knows what comes next, until somebody looks',
@@ -1101,7 +1101,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'supply-on-its-way', file: 'facts/inventory.ts', rule: 'a machine that is on its way to others is no reason to say that none matches',
-    find: "role === ROLE.bound || role === ROLE.reserved || state === CREATING",
+    find: "role === ROLE.bound || role === ROLE.reserved || role === ROLE.leaving || state === CREATING",
     replace: 'role === ROLE.bound && state === CONFIGURED',
   },
   {

@@ -70,6 +70,7 @@ describe('why a Need is unmet', () => {
     ['PRIORITY_STARVED', 'what the limit leaves too little for is in no place over which it might be spread', { machines: [{ ...foreign(500) }, machine('c', 'Speculative', { zone: '', priceMicroUsdPerHour: 50 })], needs: [need({ spread: [zoneSpread(1)] }), need({ cluster: 'c2', priority: 500 })], policy: policy({ limits: { microUsdPerHour: 20 } }) }],
     ['SUPPLY_EXHAUSTED', 'what could be taken is in no place over which it might be spread', { machines: [{ ...foreign(50), zone: '' }], needs: [need({ spread: [zoneSpread(1)] }), need({ cluster: 'c2', priority: 50 })] }],
     ['NO_MATCHING_SUPPLY', 'all that match are on their way out', { machines: [machine('a', 'Idle', { intent: { kind: 'release' } }), machine('c', 'Deleting')], needs: [need()] }],
+    ['SUPPLY_EXHAUSTED', 'all that match are on their way to nobody, and a spread waits for nothing', { machines: [machine('a', 'Draining', { cluster: 'c2' })], needs: [need({ spread: [zoneSpread(1)] })], reported: ['c2'] }],
     ['SUPPLY_EXHAUSTED', 'what is on its way is all that matches, and too little', { machines: [machine('a', 'Draining', { cluster: 'c2' })], needs: [need({ units: 2 })], reported: ['c2'] }],
     ['LIMIT_REACHED', 'the limit is reached', { machines: many(1, 'Speculative'), needs: [need()], policy: policy({ limits: { machines: 0 } }) }],
   ])('%s: %s', (reason, _, spec) => {
@@ -123,10 +124,10 @@ describe('a verdict', () => {
     expect(engine.plan(T0).verdicts.map(({ sharedBy }) => sharedBy)).toEqual([3, 3, 3]);
   });
 
-  it('counts matching supply whoever holds it, up to 256', () => {
-    const machines = [...many(300, 'Speculative'), machine('i', 'Idle', { intent: bindTo(need()) }), machine('c', 'Configured', { cluster: 'c2' }), machine('x', 'Configured', { cluster: 'c2', instanceType: 't9' })];
+  it('counts matching supply whoever holds it or has just had it, up to 256', () => {
+    const machines = [...many(300, 'Speculative'), machine('i', 'Idle', { intent: bindTo(need()) }), machine('c', 'Configured', { cluster: 'c2' }), machine('d', 'Draining', { cluster: 'c2' }), machine('r', 'Draining', { cluster: 'c2', intent: { kind: 'release' } }), machine('x', 'Configured', { cluster: 'c2', instanceType: 't9' })];
     const verdict = lacking({ machines, needs: [need({ units: 400, requirements: [typeIn('t1')] })], reported: ['c2'] });
-    expect(verdict?.matchingSupply).toEqual({ idle: 1, speculative: 256, configured: 1, capped: true });
+    expect(verdict?.matchingSupply).toEqual({ idle: 1, speculative: 256, configured: 2, capped: true });
   });
 
   it('is not capped at exactly 256', () => {

@@ -14,7 +14,7 @@ import { IdIndex } from '../../lib/id-index.ts';
 import { IdOrder } from './id-order.ts';
 import { withRoom } from './int-column.ts';
 import { DRAIN_REFUSED, HAS_HOST, HOLD, INTENT_SHIFT, MachineColumns, NONE, SENT, STUCK, UNTRUSTED } from './machine-columns.ts';
-import { BIND, CONFIGURED, CREATING, DRAINING, IDLE, isDrain, NO_INTENT, RELEASE, ROLE, roleOf, SPECULATIVE, STATES, UNBIND } from './role.ts';
+import { BIND, CONFIGURED, CREATING, IDLE, isDrain, NO_INTENT, RELEASE, ROLE, roleOf, SPECULATIVE, STATES, staysWhenFreed, UNBIND } from './role.ts';
 import { Outlay } from './outlay.ts';
 import { boundGroup, promisedGroup, reservedGroup } from './pools.ts';
 import { Shapes } from './shapes.ts';
@@ -479,8 +479,7 @@ export class Inventory extends MachineColumns {
     if (this.isUntrusted(slot) || this.isDrainRefused(slot)) return false;
     const state = this.state(slot);
     if (role === ROLE.pending) return state === CREATING;
-    if (role !== ROLE.leaving || this.intent(slot) === RELEASE) return false; // it leaves the fleet
-    return state === DRAINING || (state === CONFIGURED && this.intent(slot) === UNBIND);
+    return role === ROLE.leaving && staysWhenFreed(state, this.intent(slot));
   }
 
   #comingFreeOf(classIndex: number, owner: number): Group<Tally> {
@@ -511,13 +510,14 @@ export class Inventory extends MachineColumns {
 
   #countUsable(slot: number, by: 1 | -1): void {
     const role = this.role(slot);
-    if (role === ROLE.leaving || role === ROLE.held || role === ROLE.stuck) return;
+    if (role === ROLE.held || role === ROLE.stuck) return;
     const state = this.state(slot);
+    if (role === ROLE.leaving && !staysWhenFreed(state, this.intent(slot))) return;
     const { usable } = this.shape(slot).class;
     const before = usable.idle + usable.speculative;
     if (state === IDLE) usable.idle += by;
     else if (state === SPECULATIVE) usable.speculative += by;
-    else if (role === ROLE.bound || role === ROLE.reserved || state === CREATING) usable.configured += by; // in use, or soon
+    else if (role === ROLE.bound || role === ROLE.reserved || role === ROLE.leaving || state === CREATING) usable.configured += by; // in use, or soon
     const after = usable.idle + usable.speculative;
     if ((before === 0) !== (after === 0)) this.freeVersion++;
   }

@@ -4,7 +4,7 @@ import type { Clusters } from './cluster.ts';
 import type { Differences } from './differences.ts';
 import type { Inventory } from './inventory.ts';
 import { Outlay } from './outlay.ts';
-import { BIND, CONFIGURED, CREATING, IDLE, isDrain, ROLE, SPECULATIVE, STATES } from './role.ts';
+import { BIND, CONFIGURED, CREATING, IDLE, isDrain, ROLE, SPECULATIVE, STATES, staysWhenFreed } from './role.ts';
 import type { MachineClass } from './shapes.ts';
 
 type Usable = MachineClass['usable'];
@@ -35,7 +35,7 @@ export class Recount {
     this.#shapes[shape.index] = (this.#shapes[shape.index] ?? 0) + 1;
     for (const ref of inventory.refs(slot)) this.refer(ref);
     const usable = (this.#usable[shape.class.index] ??= { idle: 0, speculative: 0, configured: 0 });
-    const use = useOf(state, role);
+    const use = useOf(state, role, intent);
     if (use !== undefined) usable[use]++;
     const owner = inventory.ownerRef(slot);
     if (owner < 0) return;
@@ -76,8 +76,9 @@ export class Recount {
 }
 
 /** As what the machine counts among those that match a row; undefined = not. */
-function useOf(state: number, role: number): keyof Usable | undefined {
-  if (role === ROLE.leaving || role === ROLE.held || role === ROLE.stuck) return undefined;
+function useOf(state: number, role: number, intent: number): keyof Usable | undefined {
+  if (role === ROLE.held || role === ROLE.stuck) return undefined;
+  if (role === ROLE.leaving) return staysWhenFreed(state, intent) ? 'configured' : undefined;
   if (state === IDLE) return 'idle';
   if (state === SPECULATIVE) return 'speculative';
   return role === ROLE.bound || role === ROLE.reserved || state === CREATING ? 'configured' : undefined;

@@ -39,6 +39,11 @@ export function isDrain(state: number, intent: number): boolean {
   return state === DRAINING || intent === UNBIND || (intent === RELEASE && (state === CONFIGURED || state === CONFIGURING));
 }
 
+/** Of a machine that is leaving: it stays in the fleet, and whoever fits may have it after that. */
+export function staysWhenFreed(state: number, intent: number): boolean {
+  return intent !== RELEASE && (state === DRAINING || (state === CONFIGURED && intent === UNBIND));
+}
+
 interface RoleFacts {
   readonly state: number;
   readonly intent: number;
