@@ -48,7 +48,7 @@ describe('the status of a request', () => {
     expect(nextStatus(acknowledged(condition('Satisfied', 'False', 'X')), { ...nothing, bound: true, verdict: unmet }, T0)?.status.conditions).toMatchObject([{ status: 'True' }, { type: 'Ready', status: 'True' }]);
   });
 
-  it('complains once when it turns False, and only if that lasts', () => {
+  it('complains when it turns False, and once more of another reason, each only if it lasts', () => {
     const before = acknowledged(condition('Satisfied', 'True', 'CapacityAssigned'));
     expect(nextStatus(before, { ...nothing, verdict: { ...unmet, lasting: false } }, T0)).toBeUndefined();
     const change = nextStatus(before, { ...nothing, verdict: unmet }, T0);
@@ -60,7 +60,7 @@ describe('the status of a request', () => {
     expect(nextStatus(told, { ...nothing, verdict: { ...unmet, reason: 'LimitReached', steady: false } }, T0)).toBeUndefined();
     const corrected = nextStatus(told, { ...nothing, verdict: { ...unmet, reason: 'LimitReached' } }, T0);
     expect(corrected?.status.conditions).toMatchObject([{ reason: 'LimitReached', lastTransitionTime: '2025-01-01T00:00:00Z' }, { type: 'Ready' }]);
-    expect(corrected?.complaints).toEqual([]);
+    expect(corrected?.complaints).toMatchObject([{ type: 'Satisfied', reason: 'LimitReached' }]);
   });
 
   describe('that is unmet', () => {

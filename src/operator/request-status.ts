@@ -36,7 +36,7 @@ export interface Verdict {
 
 export interface StatusChange {
   readonly status: CapacityRequestStatus;
-  /** Findings that have just become False: worth an event. */
+  /** Findings that have just become False, or are for another reason: worth an event, which is all that a Pod shows. */
   readonly complaints: readonly Finding[];
 }
 
@@ -61,8 +61,12 @@ export function nextStatus(request: CapacityRequest, facts: RequestFacts, nowMs:
   const conditions = parts.length > 0 ? withConditions(parts, summary(parts), now, generation) : [];
   return {
     status: { ...(generation !== undefined && { observedGeneration: generation }), phase, ...(acknowledgedAt ? { acknowledgedAt } : {}), ...(conditions.length > 0 ? { conditions } : {}) },
-    complaints: changes.filter((f) => f.status === 'False' && conditionOf(current?.conditions, f.type)?.status !== 'False'),
+    complaints: changes.filter((f) => f.status === 'False' && !isKnown(f, conditionOf(current?.conditions, f.type))),
   };
+}
+
+function isKnown({ reason }: Finding, before: Condition | undefined): boolean {
+  return before?.status === 'False' && before.reason === reason;
 }
 
 /** What the other conditions come to, for tools that look at any kind of object (kstatus, `kubectl wait`). */
