@@ -160,13 +160,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-no-victims', file: 'decide/gang-domain.ts', rule: 'then the one that takes from nobody (D7)',
-    find: 'Number(isWhole(b, wanted)) - Number(isWhole(a, wanted)) || ',
+    find: "if (isWhole(offer, wanted)) return 'nothing';",
     replace: '',
   },
   {
     id: 'gang-rule-4', file: 'decide/gang-domain.ts', rule: 'then the one that wastes less',
-    find: ' || compareSlack(a, b, wanted) :',
-    replace: ' :',
+    find: 'compareSlack(a, b, wanted, used) || ',
+    replace: '',
   },
   {
     id: 'gang-sticky', file: 'decide/gang-domain.ts', rule: 'a gang does not move to another incomplete place (D7)',
@@ -175,13 +175,43 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-rule-7', file: 'decide/gang-domain.ts', rule: 'then the one with more machines',
-    find: 'return byFree || b.count - a.count || ',
-    replace: 'return byFree || ',
+    find: ' || countUsed(b) - countUsed(a)',
+    replace: '',
+  },
+  {
+    id: 'gang-excess-first', file: 'decide/gang-domain.ts', rule: 'a gang takes what serves only where nothing that serves nobody makes it whole (X24)',
+    find: "return isWholeWith(offer, offer.spare, wanted) ? 'spare' : 'victims';",
+    replace: "return 'victims';",
+  },
+  {
+    id: 'gang-least-victims', file: 'decide/gang-domain.ts', rule: 'of two places where it takes what serves, the one where it takes less',
+    find: '-compareCapped(sumsOf(a, a.spare), sumsOf(b, b.spare), wanted)',
+    replace: '0',
+  },
+  {
+    id: 'gang-untouched', file: 'decide/gang-domain.ts', rule: 'what a gang would not touch is not wasted',
+    find: "const used = besides === 'nothing' ? undefined : besides;",
+    replace: "const used = 'victims' as const;",
+  },
+  {
+    id: 'gang-coming-spare', file: 'decide/gang-offers.ts', rule: 'what is on its way to nobody is taken before what serves',
+    find: "spare: ['excess', 'coming'] };",
+    replace: "spare: ['excess'] };",
+  },
+  {
+    id: 'gang-coming-no-victim', file: 'decide/gang-offers.ts', rule: 'a gang is not whole by what is on its way to nobody',
+    find: "{ victims: ['excess', 'serving'], ",
+    replace: "{ victims: ['excess', 'serving', 'coming'], ",
+  },
+  {
+    id: 'gang-away-places', file: 'decide/same.ts', rule: 'a gang whose cluster is away is told of the places that would hold it',
+    find: 'if (!mayAcquire) offers.addFree();',
+    replace: '',
   },
   {
     id: 'gang-rule-8', file: 'decide/gang-domain.ts', rule: 'then the smallest value',
-    find: 'b.count - a.count || compareText(a.value, b.value);',
-    replace: 'b.count - a.count || compareText(b.value, a.value);',
+    find: 'b.count - a.count) || compareText(a.value, b.value);',
+    replace: 'b.count - a.count) || compareText(b.value, a.value);',
   },
   {
     id: 'gang-keeps-elsewhere', file: 'decide/same.ts', rule: 'an incomplete gang keeps its members elsewhere',
@@ -1111,7 +1141,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'candidates-of-nothing', file: 'decide/same.ts', rule: 'a place with nothing to be had is none to be told of',
-    find: '.filter((offer) => offer.count > 0)',
+    find: '.filter((offer) => countOf(offer) > 0)',
     replace: '.filter(() => true)',
   },
   {

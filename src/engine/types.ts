@@ -143,7 +143,7 @@ export type UnmetReason =
 
 export interface DomainCoverage {
   readonly domain: string;
-  /** The least covered dimension, creditable and free machines together, at most 1000. */
+  /** The least covered dimension, creditable and free machines and what others could be made to give up together, at most 1000. */
   readonly coveragePerMille: number;
   readonly satisfiable: boolean;
 }
@@ -164,7 +164,7 @@ export interface NeedVerdict {
   readonly sameDomain?: string;
   /** Same Needs only: some domain can hold all of it. */
   readonly sameSatisfiable?: boolean;
-  /** Same Needs that are unmet only: the best domains, best first, at most 5 (spec: engine 16). */
+  /** Same Needs that no domain can hold only: the best domains, best first, at most 5 (spec: engine 16). */
   readonly sameCandidates?: readonly DomainCoverage[];
   /** Machines preempted for it, in this plan or earlier, that have not arrived yet; present when there are any. Not part of `machines`. */
   readonly preemption?: { readonly victims: number; readonly freed: ResourceVector };

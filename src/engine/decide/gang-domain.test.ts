@@ -4,8 +4,11 @@ import { chooseDomain } from './gang-domain.ts';
 import type { DomainOffer } from './gang-domain.ts';
 
 const offer = (value: string, count: number, total: number[], creditable: number[], own: number[], victims?: number[]): DomainOffer => ({
-  value, count, total, creditable, own, ...(victims && { victims }), exactTotal: () => total.map((amount, i) => BigInt(amount) + BigInt(victims?.[i] ?? 0)),
+  value, count, total, creditable, own, ...(victims && { victims: { count: victims[0] ?? 0, amounts: victims } }),
+  exactTotal: (besides) => total.map((amount, i) => BigInt(amount) + BigInt((besides && victims?.[i]) ?? 0)),
 });
+/** Takes `spare` rather than `victims`, of which it may be a part. */
+const sparing = (value: string, total: number, victims: number, spare: number): DomainOffer => ({ ...offer(value, total, [total], [0], [0], [victims]), spare: { count: spare, amounts: [spare] } });
 const one = (value: string, count: number, total: number, creditable: number, own = 0): DomainOffer => offer(value, count, [total], [creditable], [own]);
 const wasting = (value: string, total: bigint): DomainOffer => ({ ...offer(value, 1, [MOST], [0], [0]), exactTotal: () => [total] });
 const two = (value: string, cpu: number, memory: number): DomainOffer => offer(value, 1, [cpu, memory], [0, 0], [0, 0]);
@@ -33,6 +36,15 @@ describe('choice of a gang\'s domain', () => {
     ['of what it asks nothing of it wastes nothing', [2, 0], [offer('a', 2, [2, 8], [0, 0], [0, 0]), offer('b', 2, [2, 0], [0, 0], [0, 0])], 'a'],
     ['of whole ones that hold as much, the one that takes from nobody', [4], [offer('a', 4, [2], [2], [0], [2]), one('b', 9, 9, 2)], 'b'],
     ['but one that holds more may take from others', [4], [offer('a', 4, [3], [3], [0], [1]), one('b', 9, 9, 2)], 'a'],
+    ['then the one that takes what nobody would miss', [4], [offer('a', 2, [2], [0], [0], [2]), sparing('b', 2, 2, 2)], 'b'],
+    ['but not before what nobody has to give up', [4], [sparing('a', 2, 2, 2), one('b', 9, 9, 0)], 'b'],
+    ['if nothing that serves is needed besides', [4], [sparing('a', 2, 4, 1), sparing('b', 2, 3, 2)], 'b'],
+    ['which is whole even if what is coming does not come', [4], [offer('a', 2, [2], [0], [0], [2]), sparing('b', 2, 1, 2)], 'a'],
+    ['then the one where less that serves is taken', [4], [offer('a', 0, [0], [0], [0], [4]), offer('b', 3, [3], [0], [0], [1])], 'b'],
+    ['where what nobody would miss is taken first', [4], [offer('a', 1, [1], [0], [0], [3]), sparing('b', 0, 4, 2)], 'b'],
+    ['what others have and nobody would touch there is not wasted', [4], [offer('a', 4, [4], [0], [0], [6]), one('b', 5, 5, 0)], 'a'],
+    ['nor counted', [4], [offer('a', 2, [4], [0], [0], [6]), one('b', 3, 4, 0)], 'b'],
+    ['nor is what serves there, where what nobody would miss is enough', [4], [sparing('a', 2, 9, 2), sparing('b', 2, 3, 3)], 'a'],
     ['whole with what it takes beats not whole', [4], [offer('a', 4, [2], [0], [0], [2]), one('b', 3, 3, 3)], 'a'],
     ['domains without a machine do not count', [1], [one('a', 0, 0, 0), one('b', 1, 0, 0)], 'b'],
   ])('%s', (_, wanted, offers, expected) => {

@@ -6,11 +6,13 @@ import { attribute } from '../match.ts';
 import type { DomainOffer } from './gang-domain.ts';
 import type { Market, Tie } from './market.ts';
 import { tooDear } from './plain.ts';
-import { lotsOfOthers } from './preempt.ts';
+import { lotsFor } from './preempt.ts';
 import type { Tally } from './tally.ts';
 
-/** Machines that a domain has to offer: they are there, would have to be bought, or taken from others. */
-type Part = readonly [cls: MachineClass, count: number, how: 'there' | 'bought' | 'taken'];
+/** Machines that a domain has to offer: they are there, would have to be bought, would be missed by nobody, though they are somebody's, serve others, or are on their way to nobody. */
+type How = 'there' | 'bought' | 'excess' | 'serving' | 'coming';
+type Part = readonly [cls: MachineClass, count: number, how: How];
+const BESIDES: Readonly<Record<'victims' | 'spare', readonly How[]>> = { victims: ['excess', 'serving'], spare: ['excess', 'coming'] };
 
 export class Offers {
   readonly #market: Market;
@@ -19,7 +21,7 @@ export class Offers {
   readonly #offers = new Map<string, DomainOffer>();
   readonly #all: DomainOffer[] = [];
   readonly #parts = new Map<string, Part[]>();
-  #lots: ReturnType<typeof lotsOfOthers> | undefined;
+  #lots: ReturnType<typeof lotsFor> | undefined;
   /** What the cluster has bound, and what is on its way to it. */
   readonly held: readonly (readonly Tie[])[];
 
@@ -61,7 +63,7 @@ export class Offers {
     if (this.#market.room.isClosed) for (const offer of this.#all) this.forbidPurchases(offer);
   }
 
-  #addFree(cls: MachineClass, free: number, how: Part[2]): void {
+  #addFree(cls: MachineClass, free: number, how: How): void {
     const offer = free > 0 ? this.#offerOf(cls) : undefined;
     if (offer === undefined) return;
     offer.count += free;
@@ -78,7 +80,8 @@ export class Offers {
     offer.total.fill(0);
     for (const part of all) {
       const [cls, count, how] = part;
-      if (how !== 'taken') this.#add(how === 'bought' ? forbidden : offer.total, cls, count);
+      if (how === 'bought') this.#add(forbidden, cls, count);
+      if (how === 'there') this.#add(offer.total, cls, count);
       if (how === 'bought') offer.count -= count;
       else parts.push(part);
     }
@@ -88,15 +91,19 @@ export class Offers {
   /** False if there is nothing to be had. */
   addVictims(): boolean {
     if (this.#lots !== undefined) return this.#lots.length > 0;
-    this.#lots = lotsOfOthers(this.#market, this.#tally);
-    for (const { group, from, to } of this.#lots.flat()) {
+    this.#lots = lotsFor(this.#market, this.#tally);
+    for (const { cluster, group, from, to, excess } of this.#lots.flat()) {
       const cls = this.#market.classOf(group);
       const offer = this.#offerOf(cls);
       if (offer === undefined) continue;
-      offer.count += to - from;
-      offer.victims ??= this.#zeros();
-      this.#add(offer.victims, cls, to - from);
-      this.#parts.get(offer.value)?.push([cls, to - from, 'taken']);
+      const how = cluster === undefined ? 'coming' : excess ? 'excess' : 'serving';
+      for (const besides of ['victims', 'spare'] as const) {
+        if (!BESIDES[besides].includes(how)) continue;
+        const stock = (offer[besides] ??= { count: 0, amounts: this.#zeros() });
+        stock.count += to - from;
+        this.#add(stock.amounts, cls, to - from);
+      }
+      this.#parts.get(offer.value)?.push([cls, to - from, how]);
     }
     return this.#lots.length > 0;
   }
@@ -107,7 +114,7 @@ export class Offers {
    */
   whatBlocks(wanted: readonly number[]): 'topology' | 'limit' | 'disruption' {
     const isWholeWith = (offer: DomainOffer | undefined, more: readonly number[]): boolean =>
-      wanted.every((w, i) => (offer?.total[i] ?? 0) + (offer?.victims?.[i] ?? 0) + (more[i] as number) >= w);
+      wanted.every((w, i) => (offer?.total[i] ?? 0) + (offer?.victims?.amounts[i] ?? 0) + (more[i] as number) >= w);
     const forbidden = this.#byDomain(tooDear(this.#market, this.#tally));
     for (const offer of this.#all) this.#addAll(forbidden, offer.value, offer.forbidden);
     const isWholeIn = (sums: ReadonlyMap<string, number[]>): boolean => [...sums].some(([domain, more]) => isWholeWith(this.#offers.get(domain), more));
@@ -156,7 +163,10 @@ export class Offers {
     if (offer === undefined) {
       const parts: Part[] = [];
       const { dims } = this.#tally.row;
-      const exactTotal = (): bigint[] => dims.map((dim) => parts.reduce((sum, [of, count]) => sum + BigInt(count) * BigInt(of.amounts[dim] ?? 0), 0n));
+      const exactTotal = (besides?: 'victims' | 'spare'): bigint[] => {
+        const used: readonly How[] = ['there', 'bought', ...(besides === undefined ? [] : BESIDES[besides])];
+        return dims.map((dim) => parts.reduce((sum, [of, count, how]) => (used.includes(how) ? sum + BigInt(count) * BigInt(of.amounts[dim] ?? 0) : sum), 0n));
+      };
       offer = { value, count: 0, total: this.#zeros(), creditable: this.#zeros(), own: this.#zeros(), exactTotal };
       this.#offers.set(value, offer);
       this.#all.push(offer);

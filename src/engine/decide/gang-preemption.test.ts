@@ -26,6 +26,20 @@ describe('a gang that takes from others (D7)', () => {
       machines: [...inZone('za', 2, 'Configured', own(3)), ...victims('za', 1), ...inZone('zb', 3, 'Idle')], needs: [gang(3), low(1)],
     }, ['Bootstrap zb-Idle-0 c2', 'Preempt za-v0 c2']],
     ['wastes as little as possible', { machines: [...victims('za', 4), ...victims('zb', 3)], needs: [gang(3), low(7)] }, ['Preempt zb-v0 c2', 'Preempt zb-v1 c2', 'Preempt zb-v2 c2']],
+    ['takes what nobody needs rather than what serves elsewhere (X24)', {
+      machines: [...inZone('za', 2, 'Idle'), ...victims('za', 1), ...inZone('zb', 2, 'Idle'), machine('zb-excess', 'Configured', { zone: 'zb', cluster: 'c3' })], needs: [gang(3), low(1)], reported: ['c3'],
+    }, ['Bootstrap zb-Idle-0 c1', 'Bootstrap zb-Idle-1 c1', 'Preempt zb-excess c3']],
+    ['waits for what is coming rather than take what serves elsewhere', {
+      machines: [...inZone('za', 2, 'Idle'), ...victims('za', 1), ...inZone('zb', 2, 'Idle'), ...victims('zb', 1), machine('zb-coming', 'Draining', { zone: 'zb', cluster: 'c3' })], needs: [gang(3), low(2)], reported: ['c3'],
+    }, ['Bootstrap zb-Idle-0 c1', 'Bootstrap zb-Idle-1 c1']],
+    ['takes over what is promised rather than take what serves elsewhere', {
+      machines: [...inZone('za', 2, 'Idle'), ...victims('za', 1), ...inZone('zb', 2, 'Idle'), machine('zb-promised', 'Draining', { zone: 'zb', cluster: 'c3' })], needs: [gang(3), low(2)], reported: ['c3'],
+      memory: [{ what: 'reservation', key: 'zb-promised', to: assignmentOf(low(2)) }],
+    }, ['Bootstrap zb-Idle-0 c1', 'Bootstrap zb-Idle-1 c1', 'Bootstrap za-Idle-0 c2']],
+    ['takes from others as little as possible', { machines: [...victims('za', 3), ...inZone('zb', 2, 'Idle'), ...victims('zb', 1)], needs: [gang(3), low(4)] }, ['Bootstrap zb-Idle-0 c1', 'Bootstrap zb-Idle-1 c1', 'Preempt zb-v0 c2']],
+    ['wastes nothing that others have and nobody would touch', {
+      machines: [...inZone('za', 3, 'Idle'), ...victims('za', 4), ...inZone('zb', 4, 'Idle'), ...inZone('zc', 1, 'Configured', own(3))], needs: [gang(3), low(4)],
+    }, ['Bootstrap za-Idle-0 c1', 'Bootstrap za-Idle-1 c1', 'Bootstrap za-Idle-2 c1']],
     ['takes from nobody of its own rank', { machines: victims('za', 3, { assigned: assignmentOf(low(1, { priority: 1000 })) }), needs: [gang(3), low(3, { priority: 1000 })] }, []],
     ['is not whole with machines that must not be disrupted', { machines: victims('za', 3), needs: [gang(3), low(3)], hints: { c2: [hint('za-v1', { doNotDisrupt: true })] } }, []],
     ['is not whole with its own cluster\'s machines of lower rank that serve', {

@@ -32,7 +32,7 @@ describe('whom a Need may take from', () => {
     [
       'who ranks below, though somebody before found nobody: it was of their own cluster',
       { machines: [bound('x', 10), bound('y', 10, { zone: 'zb' })], needs: [low(200, 2, { requirements: [sameZone()], group: 'g' }), need({ requirements: [sameZone()], group: 'h' }), low(10)] },
-      ['x'],
+      ['y'],
     ],
     [
       'who ranks below, though somebody before who accepts the same machines lacked something else',

@@ -274,8 +274,12 @@ describe('a Same Need', () => {
     expect(codesOf(result)).toEqual({ 'za-Creating-0': 'InFlight', 'za-Creating-1': 'InFlight' });
   });
 
-  it('reads NO_SESSION rather than a topology that cannot be judged', () => {
-    expect(plan({ machines: inZone('za', 3, 'Idle'), needs: [gang(3)], sessions: [] }).verdicts[0]?.reason).toBe('NO_SESSION');
+  it('reads NO_SESSION, and of the places that would hold it, while its cluster is away', () => {
+    expect(plan({ machines: inZone('za', 3, 'Idle'), needs: [gang(3)], sessions: [] }).verdicts[0]).toMatchObject({ reason: 'NO_SESSION', sameSatisfiable: true });
+    const member = machine('own', 'Configured', { zone: 'zb', assigned: assignmentOf(gang(3)) });
+    const [verdict] = plan({ machines: [...inZone('za', 2, 'Idle'), member], needs: [gang(3)], sessions: [] }).verdicts;
+    expect(verdict).toMatchObject({ reason: 'NO_SESSION', sameDomain: 'zb', sameSatisfiable: false, machines: 1 });
+    expect(verdict?.sameCandidates?.map(({ domain, coveragePerMille }) => [domain, coveragePerMille])).toEqual([['za', 666], ['zb', 333]]);
   });
 
   it('gives one zone up when two hold enough', () => {

@@ -9,7 +9,7 @@ import type { MachineClass } from '../facts/shapes.ts';
 import { attribute } from '../match.ts';
 import type { DomainCoverage } from '../types.ts';
 import { drainTies } from './drain.ts';
-import { chooseDomain, compareHeld, isWhole, isWholeWithVictims } from './gang-domain.ts';
+import { chooseDomain, compareHeld, countOf, isWhole, isWholeWithVictims } from './gang-domain.ts';
 import type { DomainOffer } from './gang-domain.ts';
 import { Offers } from './gang-offers.ts';
 import type { Market } from './market.ts';
@@ -40,10 +40,14 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
     chosen = choose(offers, wanted, mayAcquire);
   }
   keepIncomplete(chosen?.value, market, tally, offers);
-  tally.blocked = mayAcquire ? offers.whatBlocks(wanted) : 'session';
-  tally.satisfiable = tally.blocked === 'limit';
   if (waits) market.room.isClosed = true;
-  if (!tally.satisfiable && chosen !== undefined) tally.candidates = coverages(offers.all(), wanted);
+  tally.blocked = mayAcquire ? offers.whatBlocks(wanted) : 'session';
+  tally.satisfiable = false;
+  if (market.isForecast) return;
+  if (!mayAcquire) offers.addFree(); // to be told of, and for nothing else
+  tally.satisfiable = tally.blocked === 'limit' || offers.all().some((offer) => isWhole(offer, wanted));
+  const known = tally.satisfiable ? [] : coverages(offers.all(), wanted);
+  if (known.length > 0) tally.candidates = known;
 }
 
 type Admits = (group: Group<Tally>, cls: MachineClass) => boolean;
@@ -192,11 +196,11 @@ function coverages(offers: readonly DomainOffer[], wanted: readonly number[]): D
   const perMille = (offer: DomainOffer): number =>
     wanted.reduce((least, w, i) => {
       if (w <= 0) return least;
-      const have = BigInt(Math.min(w, (offer.total[i] as number) + (offer.victims?.[i] ?? 0)));
+      const have = BigInt(Math.min(w, (offer.total[i] as number) + (offer.victims?.amounts[i] ?? 0)));
       return Math.min(least, Number((have * 1000n) / BigInt(w)));
     }, 1000);
   return offers
-    .filter((offer) => offer.count > 0)
+    .filter((offer) => countOf(offer) > 0)
     .map((offer) => ({ domain: offer.value, coveragePerMille: perMille(offer), satisfiable: isWholeWithVictims(offer, wanted) }))
     .sort((a, b) => b.coveragePerMille - a.coveragePerMille || compareText(a.domain, b.domain))
     .slice(0, MOST_CANDIDATES);
