@@ -1,13 +1,14 @@
 /** Goals that stand beside the figures, by shape and bench. Absolute ones are for one idle core of a machine of 2025. */
 import type { BenchRow, GoalResult } from '../suite.ts';
 
-type Bounds = Readonly<Record<string, number>>;
+/** Of two bounds the first is the goal, the second what a gate lets pass. */
+type Bounds = Readonly<Record<string, number | readonly [goal: number, gate: number]>>;
 
 const BYTES: Bounds = { bytesPerMachine: 160 };
 
 const GOALS: Readonly<Record<string, Readonly<Record<string, Bounds>>>> = {
   'aggregated-500k': {
-    'engine/full': { p99Ms: 50, ratioToFloor: 6, ...BYTES },
+    'engine/full': { p99Ms: [50, 200], ratioToFloor: 6, ...BYTES },
     'engine/changed1pct': { p99Ms: 10 },
     'engine/unchanged': { p99Ms: 1, ...BYTES },
     'engine/stall': { maxMs: 50, maxLoadingMs: 25 },
@@ -26,9 +27,11 @@ const GOALS: Readonly<Record<string, Readonly<Record<string, Bounds>>>> = {
 
 export function goalsFor(row: BenchRow): GoalResult[] {
   const bounds = GOALS[row.shape]?.[row.bench] ?? {};
-  return Object.entries(bounds).flatMap(([field, below]) => {
+  return Object.entries(bounds).map(([field, bound]) => {
     const value = row[field];
+    const [below, gate] = typeof bound === 'number' ? [bound, bound] : bound;
     // A figure that is missing misses its goal: an unmeasured one must not pass.
-    return [{ field, below, met: typeof value === 'number' && (field.startsWith('bytesPerMachine') ? value <= below : value < below) }];
+    const isBelow = (most: number): boolean => typeof value === 'number' && (field.startsWith('bytesPerMachine') ? value <= most : value < most);
+    return { field, below, met: isBelow(below), passes: isBelow(gate) };
   });
 }
