@@ -53,7 +53,7 @@ function isPlan(value: unknown): boolean {
 }
 
 async function readJsonFile(path: string): Promise<unknown> {
-  const text = await readText(path);
+  const text = (await readText(path)).replace(/^\uFEFF/, ''); // some editors begin a file with this mark
   if (text.trim() === '') throw new UsageError(`${path}: the file is empty`);
   let value: unknown;
   try {

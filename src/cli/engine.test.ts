@@ -65,6 +65,8 @@ describe('files', () => {
     ['damaged', (whole) => Buffer.concat([whole.subarray(0, 40), Buffer.from('####'), whole.subarray(44)]), /is compressed, but truncated or damaged/],
     ['text that is cut off', () => '{"machines": [', /this is no JSON, or only the beginning of one/],
     ['text in which a field is written twice', () => '{"machines": [], "clusters": {"c": {"needs": [], "needs": []}}}', /clusters\.c\.needs: is written twice in one object; keep one of them/],
+    ['text nested without end', () => '['.repeat(200_000) + ']'.repeat(200_000), /objects and lists are more than 100 deep in each other/],
+    ['a plan nested without end', () => `{"plan":${'{"a":'.repeat(200_000)}1${'}'.repeat(200_000)}}`, /objects and lists are more than 100 deep in each other/],
     ['something else', () => '{"machines": [{"id": 3}]}', /machines\[0\]\.id: found 3, expected a name/],
     ['a plan', () => '{"format": "bigfleet.engine.plan/v1"}', /this is a plan, not a snapshot/],
   ])('that are %s are refused, named', async (_, spoil, message) => {
@@ -73,6 +75,11 @@ describe('files', () => {
     const reading = readSnapshotFile(path('b.snap'));
     await expect(reading).rejects.toThrow(expect.objectContaining({ name: 'UsageError', message: expect.stringMatching(message) as string }));
     await expect(reading).rejects.toThrow(`${path('b.snap')}: `);
+  });
+
+  it('may begin with a byte order mark', async () => {
+    await writeFile(path('marked.json'), `\uFEFF${JSON.stringify(DOCUMENT)}`);
+    expect(await readSnapshotFile(path('marked.json'))).toEqual(parseSnapshot(DOCUMENT));
   });
 
   it('that are missing are named', async () => {

@@ -32,3 +32,11 @@ describe('a field that is written twice in one object', () => {
     );
   });
 });
+
+it.each([[100, false], [101, true]])('%i objects and lists in each other: refused %s', (depth, isRefused) => {
+  const refusal = expect.objectContaining({ name: 'SnapshotError', message: expect.stringContaining('more than 100 deep') as string });
+  for (const json of ['['.repeat(depth) + ']'.repeat(depth), '{"a":'.repeat(depth) + '1' + '}'.repeat(depth)]) {
+    if (isRefused) expect(() => refuseRepeatedFields(json)).toThrow(refusal);
+    else expect(() => refuseRepeatedFields(json)).not.toThrow();
+  }
+});

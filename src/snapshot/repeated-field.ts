@@ -1,4 +1,7 @@
-/** Fields that a JSON object has twice: JSON.parse keeps the last of them and says nothing, so that half of what somebody wrote is lost. */
+/**
+ * What JSON.parse takes and a document may not be. Fields that an object has twice: the last of them is kept and nothing said,
+ * so that half of what somebody wrote is lost. And more in each other than any document has: what walks through it would not return.
+ */
 import { SnapshotError, within } from './reader.ts';
 
 /** An object or a list that has been begun. */
@@ -9,10 +12,14 @@ interface Open {
   at: string | number | undefined;
 }
 
-/** Throws a SnapshotError that names the path of the first such field. `json` is JSON: JSON.parse has accepted it. */
+/** Documents have about ten. */
+const MOST_NESTED = 100;
+
+/** Throws a SnapshotError that names the path of the first such field, or the depth. `json` is JSON: JSON.parse has accepted it. */
 export function refuseRepeatedFields(json: string): void {
   const opened: Open[] = [];
   for (let i = 0; i < json.length; i++) {
+    if (opened.length > MOST_NESTED) throw new SnapshotError('', `objects and lists are more than ${String(MOST_NESTED)} deep in each other; no snapshot or plan is`);
     const open = opened.at(-1);
     switch (json.charAt(i)) {
       case '{':
