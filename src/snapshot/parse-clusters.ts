@@ -2,6 +2,7 @@
 import { fingerprint, unitClass } from '../api/profile.ts';
 import type { Profile } from '../api/profile.ts';
 import type { Need, NodeHint, ResourceVector } from '../engine/types.ts';
+import { uncountable } from './countable.ts';
 import { FIELDS } from './document.ts';
 import { expandPattern } from './id-pattern.ts';
 import { overDefaults } from './parse-profile.ts';
@@ -33,10 +34,19 @@ export function readCluster(cluster: string, tables: NeedTables): Read<ClusterFa
     const reported = fields.get('reported', flag, true);
     if (!reported && fields.has('needs')) throw new SnapshotError(fields.pathOf('needs'), 'a cluster that has not reported has no needs; leave out "needs" or "reported"');
     return {
-      needs: reported ? fields.get('needs', listOf(readNeed(cluster, tables)), []) : undefined,
+      needs: reported ? fields.get('needs', needsReader(cluster, tables), []) : undefined,
       connected: fields.get('connected', flag, true),
       hints: fields.raw('hints') === null ? null : fields.optional('hints', readHints),
     };
+  };
+}
+
+function needsReader(cluster: string, tables: NeedTables): Read<Need[]> {
+  return (value, path) => {
+    const needs = listOf(readNeed(cluster, tables))(value, path);
+    const over = uncountable(needs);
+    if (over !== undefined) throw new SnapshotError(path, `rows of one demand are more ${over} together than can be counted exactly`);
+    return needs;
   };
 }
 

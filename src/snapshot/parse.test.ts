@@ -51,6 +51,16 @@ describe('a snapshot written by hand', () => {
       cluster: 'c', fingerprint: 'p=10|ipb=1|rpb=1|reqs=node.kubernetes.io/instance-type:1:a3;|spr=', group: '', priority: 3, interruptionBucket: 1, reclamationBucket: 1,
     });
   });
+
+  it('takes the times of reclaims in any order', () => {
+    const read = (...reclaims: number[]) => parseSnapshot({ memory: { reclaims: { c: reclaims } } }).snapshot.memory;
+    expect(read(3, 20, 1)).toEqual(read(1, 3, 20));
+  });
+
+  it('may have rows of two demands that could not be counted together', () => {
+    const needs = [{ units: 6e12 }, { units: 6e12, group: 'g' }, { units: 6e12, profile: { priority: 1 } }];
+    expect(() => parseSnapshot({ clusters: { c: { needs } } })).not.toThrow();
+  });
 });
 
 describe('a machine that no need is credited with', () => {
@@ -93,6 +103,7 @@ describe('what is wrong with a document is said', () => {
     [{ clusters: { c: { reported: false, needs: [] } } }, 'clusters.c.needs', 'has not reported'],
     [{ clusters: { c: { needs: [{ units: 1, aggregate: {} }] } } }, 'clusters.c.needs[0].units', 'either how many units or the aggregate'],
     [{ clusters: { c: { needs: [{ units: 1e15 }] } } }, 'clusters.c.needs[0].units', 'more cpu than can be counted exactly'],
+    [{ clusters: { c: { needs: [{ units: 6e12 }, { units: 6e12 }] } } }, 'clusters.c.needs', 'rows of one demand are more cpu together than can be counted exactly'],
     [{ clusters: { c: { needs: [{ minUnit: {}, aggregate: { cpu: '1' } }] } } }, 'clusters.c.needs[0].minUnit', 'must name what every machine has to cover'],
     [{ clusters: { c: { hints: [{ machineId: 'm{1..2}' }, { machineId: 'm2' }] } } }, 'clusters.c.hints', 'machine "m2" has two hints'],
     [{ profiles: { p: { interruptionBucket: 28 } } }, 'profiles.p.interruptionBucket', 'found 28, expected the number of a penalty bucket'],
@@ -117,6 +128,11 @@ describe('what is wrong with a document is said', () => {
     [{ format: 'bigfleet.engine.snapshot/v9', fleet: [] }, 'format', 'found "bigfleet.engine.snapshot/v9", expected "bigfleet.engine.snapshot/v1"'],
     [{ memory: { arrivals: [{ cluster: 'c', at: null }] } }, 'memory.arrivals[0].at', 'found null'],
     [{ memory: { idleSince: { 'm{1..2}': 1, m2: 2 } } }, 'memory', 'idleSince of "m2" is written twice'],
+    [{ memory: { reservations: { m: { profile: {} } } } }, 'memory.reservations.m', 'a reservation needs a cluster; write "cluster": "NAME"'],
+    [{ defaults: { machine: { zone: 'za', foo: 1 } } }, 'defaults.machine.foo', 'is no field here'],
+    [{ defaults: { need: { unit: 1 } } }, 'defaults.need.unit', 'is no field here (did you mean "units"?)'],
+    [{ defaults: { profile: { prio: 1 } } }, 'defaults.profile.prio', 'is no field here'],
+    [{ defaults: { machine: 1 } }, 'defaults.machine', 'found 1, expected an object'],
     [{ memory: { leftOverSince: { m1: 'x' } } }, 'memory.leftOverSince.m1', 'found "x"'],
   ])('%j', (document, path, message) => {
     expect(() => parseSnapshot(document)).toThrow(expect.objectContaining({ name: 'SnapshotError', path, message: expect.stringContaining(message) as string }));

@@ -10,7 +10,7 @@ import type { ClusterFacts } from './parse-clusters.ts';
 import { readLabels, readMachines } from './parse-machines.ts';
 import { assignmentReader, profileReader } from './parse-profile.ts';
 import type { Defaults } from './parse-profile.ts';
-import { Fields, flag, listOf, numberFrom, objectAt, shown, SnapshotError, tableOf, text, within, wrong } from './reader.ts';
+import { Fields, flag, knownFields, listOf, numberFrom, objectAt, shown, SnapshotError, tableOf, text, within, wrong } from './reader.ts';
 import type { Read } from './reader.ts';
 import { refuseRepeatedFields } from './repeated-field.ts';
 import { amount, instant, microUsd, namedOr, resources } from './values.ts';
@@ -66,7 +66,8 @@ function parseJson(source: string): unknown {
 
 function readDefaults(fields: Fields): Record<(typeof FIELDS.defaults)[number], Defaults> {
   const given = fields.optional('defaults', (value, path) => new Fields(value, path, FIELDS.defaults));
-  const of = (kind: (typeof FIELDS.defaults)[number]): Defaults => given?.get(kind, objectAt, {}) ?? {};
+  // Names are checked here: nothing may have these defaults.
+  const of = (kind: (typeof FIELDS.defaults)[number]): Defaults => given?.get(kind, knownFields(FIELDS[kind]), {}) ?? {};
   return { machine: of('machine'), need: of('need'), profile: of('profile') };
 }
 
@@ -115,13 +116,18 @@ function memoryReader(tables: Tables, assignment: Read<Assignment>): Read<Memory
       [...fields.get(field, tableOf(read), new Map<string, T>())].flatMap(([pattern, item]) =>
         expandPattern(pattern, within(fields.pathOf(field), pattern)).map((id): [string, T] => [id, item]),
       );
+    const reservation: Read<Assignment> = (to, at) => {
+      const read = assignment(to, at);
+      if (read.cluster === '') throw new SnapshotError(at, 'a reservation needs a cluster; write "cluster": "NAME"');
+      return read;
+    };
     const reclaims = fields.get('reclaims', tableOf(listOf(instant)), new Map<string, number[]>());
     const changes: MemoryChange[] = [
       ...arrivals,
       ...perMachine('idleSince', instant).map(([key, at]): MemoryChange => ({ what: 'idleSince', key, at })),
       ...perMachine('leftOverSince', instant).map(([key, at]): MemoryChange => ({ what: 'leftOverSince', key, at })),
-      ...[...reclaims].map(([key, at]): MemoryChange => ({ what: 'reclaims', key, at })),
-      ...perMachine('reservations', assignment).map(([key, to]): MemoryChange => ({ what: 'reservation', key, to })),
+      ...[...reclaims].map(([key, at]): MemoryChange => ({ what: 'reclaims', key, at: at.sort((a, b) => a - b) })),
+      ...perMachine('reservations', reservation).map(([key, to]): MemoryChange => ({ what: 'reservation', key, to })),
     ];
     return distinct(changes.sort(compareMemory), path);
   };

@@ -77,6 +77,14 @@ export function objectAt(value: unknown, path: string): Readonly<Record<string, 
   return value as Readonly<Record<string, unknown>>;
 }
 
+/** An object that has none but these fields, as it is: what they hold is not looked at. */
+export function knownFields(known: readonly string[]): Read<Readonly<Record<string, unknown>>> {
+  return (value, path) => {
+    new Fields(value, path, known);
+    return objectAt(value, path);
+  };
+}
+
 /** An object with a fixed set of fields, each of which may be left out. A field that is not in the set is an error. */
 export class Fields {
   readonly #value: Readonly<Record<string, unknown>>;

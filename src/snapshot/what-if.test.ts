@@ -37,6 +37,11 @@ describe('what if', () => {
     expect([times(100, '1.1'), times(6, '1.1'), times(3, '1.1'), times(7, '0.0001'), times(1, '1e-7'), times(1, '1e3'), times(9, '0')]).toEqual([110_000, 6_600, 3_300, 1, 1, 1_000_000, 0]);
   });
 
+  it('refuses a factor with which rows of one demand are too much together', () => {
+    const { snapshot, at } = parseSnapshot({ clusters: { prod: { needs: [{ units: 4e12 }, { units: 4e12 }] } } });
+    expect(() => whatIf({ snapshot, at }, { demand: ['prod=2'] })).toThrow('--demand: found "2", expected a factor that leaves amounts that can be counted exactly');
+  });
+
   it('leaves what is known as it is', () => {
     const before = structuredClone(known);
     whatIf(known, { set: ['policy.holds.spotMs=5'], price: ['n2=1'], demand: ['prod=2'], withoutSession: ['prod'] });

@@ -1,5 +1,6 @@
 /** Small changes to a snapshot, to see what would have been decided. Each one names something that must exist. */
 import type { Need, Policy, Snapshot } from '../engine/types.ts';
+import { uncountable } from './countable.ts';
 import type { SnapshotDocument } from './parse.ts';
 import { readPolicy } from './parse.ts';
 import { flag, hintFor, shown, SnapshotError, wrong } from './reader.ts';
@@ -73,7 +74,7 @@ function withDemand(snapshot: Snapshot, cluster: string, value: string): Snapsho
   const needs = snapshot.needs.get(cluster);
   if (needs === undefined) throw new SnapshotError('--demand', `no cluster ${shown(cluster)} has reported${hintFor(cluster, snapshot.needs.keys())}`);
   const scaled = needs.map((need): Need => ({ ...need, aggregate: need.aggregate.map(([name, amount]) => [name, times(amount, factor)]) }));
-  if (scaled.some(({ aggregate }) => aggregate.some(([, amount]) => !Number.isSafeInteger(amount)))) wrong('--demand', value, 'a factor that leaves amounts that can be counted exactly');
+  if (uncountable(scaled) !== undefined) wrong('--demand', value, 'a factor that leaves amounts that can be counted exactly');
   return { ...snapshot, needs: new Map([...snapshot.needs, [cluster, scaled]]) };
 }
 
