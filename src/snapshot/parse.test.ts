@@ -61,6 +61,12 @@ describe('a snapshot written by hand', () => {
     const needs = [{ units: 6e12 }, { units: 6e12, group: 'g' }, { units: 6e12, profile: { priority: 1 } }];
     expect(() => parseSnapshot({ clusters: { c: { needs } } })).not.toThrow();
   });
+
+  it('finds a machine by a label of any name', () => {
+    const needs = [{ profile: { requirements: [{ key: '__proto__', values: ['x'] }] } }];
+    const { snapshot, at } = parseSnapshot(`{"machines": [{"id": "m", "labels": {"__proto__": "x"}}, {"id": "n"}], "clusters": {"c": {"needs": ${JSON.stringify(needs)}}}}`);
+    expect(idsOf(planOnce(snapshot, at), 'Bootstrap')).toEqual(['m']);
+  });
 });
 
 describe('a machine that no need is credited with', () => {

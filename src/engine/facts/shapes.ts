@@ -166,12 +166,11 @@ export class Shapes {
   }
 
   #enterClass(shape: Omit<Shape, 'class' | 'members'>): MachineClass {
-    const labels: Record<string, string> = {};
-    for (const key of this.#labelKeys) {
-      if (!Object.hasOwn(shape.labels, key)) continue;
-      const value = shape.labels[key];
-      if (value !== undefined) labels[key] = value;
-    }
+    // Not by assignment: a label may be called `__proto__`.
+    const labels = Object.fromEntries(this.#labelKeys.flatMap((key): [string, string][] => {
+      const value = Object.hasOwn(shape.labels, key) ? shape.labels[key] : undefined;
+      return value === undefined ? [] : [[key, value]];
+    }));
     const key = shapeKey({ ...shape, labels });
     let cls = this.#classByKey.get(key);
     if (cls === undefined) {
