@@ -4,7 +4,8 @@ import { PLAN_FORMAT } from './document.ts';
 import { expandPattern, patternsFor } from './id-pattern.ts';
 import { formatReport } from './plan-report.ts';
 import type { PlanReport } from './plan-report.ts';
-import { listOf, objectAt, SnapshotError, text, within, wrong } from './reader.ts';
+import { checkReason } from './reason-operands.ts';
+import { listOf, objectAt, shown, SnapshotError, text, within, wrong } from './reader.ts';
 
 export interface Difference {
   readonly section: 'action' | 'verdict' | 'reason' | 'memory' | 'plan';
@@ -15,25 +16,36 @@ export interface Difference {
   readonly b?: unknown;
 }
 
-/** The lists of a plan, and what their entries are told apart by. */
+/** The lists of a plan, and what their entries are told apart by. Reasons have machines. */
 const NAMED_BY = { actions: ['machineId'], verdicts: ['cluster', 'fingerprint', 'group', 'unitClass'], reasons: [], memory: ['what', 'key'] } as const;
+type Section = keyof typeof NAMED_BY;
 
-/** Checks what is compared and printed; throws SnapshotError for anything that is no plan. */
+/** Checks what is compared and printed; throws SnapshotError for anything that is no plan, and for one that says two things of the same. */
 export function parsePlanReport(value: unknown, path = ''): PlanReport {
   const report = objectAt(value, path);
   if (report['format'] !== PLAN_FORMAT) wrong(within(path, 'format'), report['format'], JSON.stringify(PLAN_FORMAT));
-  for (const [field, texts] of Object.entries(NAMED_BY)) {
+  for (const field of Object.keys(NAMED_BY) as Section[]) {
+    const seen = new Set<string>();
     listOf((entry, at) => {
-      const named = objectAt(entry, at);
-      for (const name of texts) text(named[name], within(at, name));
-      if (field === 'reasons') {
-        for (const pattern of listOf(text)(named['machines'], within(at, 'machines'))) expandPattern(pattern, within(at, 'machines'));
+      for (const name of namesOf(field, entry, at)) {
+        if (seen.has(name)) throw new SnapshotError(at, `${shown(name)} occurs twice among the ${field}; a plan says of each one thing`);
+        seen.add(name);
       }
-      if (field === 'actions' || field === 'reasons') text(objectAt(named['reason'], within(at, 'reason'))['code'], within(within(at, 'reason'), 'code'));
     })(report[field], within(path, field));
   }
   objectAt(report['stats'], within(path, 'stats'));
   return JSON.parse(formatReport(report)) as PlanReport;
+}
+
+/** What the entry is about. Throws SnapshotError if it lacks what is compared or printed. */
+function namesOf(field: Section, value: unknown, path: string): string[] {
+  const entry = objectAt(value, path);
+  const texts = NAMED_BY[field].map((name) => text(entry[name], within(path, name)));
+  if (field === 'actions') for (const name of ['kind', 'cluster']) text(entry[name], within(path, name));
+  if (field === 'actions' || field === 'reasons') checkReason(entry['reason'], within(path, 'reason'));
+  if (field !== 'reasons') return [texts.length === 1 ? texts.join('') : JSON.stringify(texts)];
+  const at = within(path, 'machines');
+  return listOf(text)(entry['machines'], at).flatMap((pattern) => expandPattern(pattern, at));
 }
 
 /** Nothing = the plans are equal. Ordered by section, then by what is meant. */
