@@ -14,7 +14,9 @@ interface PlanFlags {
 
 const help = `
 What if:
-  Each flag may be repeated. They change the snapshot before it is planned; the file stays as it is.
+  Each flag may be repeated. They change the snapshot before it is planned; the file stays as it is. --set policy.holds={...} and
+  policy.limits={...} change what they name and leave the rest; null is as if a field were left out: policy.limits.machines=null
+  takes that limit off.
 
 Examples:
   bigfleet engine plan -f now.snap

@@ -37,6 +37,19 @@ describe('what if', () => {
     expect([times(100, '1.1'), times(6, '1.1'), times(3, '1.1'), times(7, '0.0001'), times(1, '1e-7'), times(1, '1e3'), times(9, '0')]).toEqual([110_000, 6_600, 3_300, 1, 1, 1_000_000, 0]);
   });
 
+  it('changes of an object what is named, and null is as if left out', () => {
+    const policy = (...set: string[]) => {
+      const { snapshot, at } = parseSnapshot({ policy: { holds: { onDemandMs: 5, spotMs: 5 }, limits: { machines: 9, microUsdPerHour: 8 } } });
+      const { holds, limits } = whatIf({ snapshot, at }, { set }).snapshot.policy;
+      return { holds, limits };
+    };
+    const { holds, limits } = policy();
+    expect(policy('policy.holds={"spotMs":1}')).toEqual({ holds: { ...holds, spotMs: 1 }, limits });
+    expect(policy('policy.limits={"machines":3}')).toEqual({ holds, limits: { machines: 3, microUsdPerHour: 8 } });
+    expect(policy('policy.limits.machines=null')).toEqual({ holds, limits: { microUsdPerHour: 8 } });
+    expect(policy('policy.limits=null', 'policy.holds={"spotMs":null}')).toEqual({ holds: { ...holds, spotMs: 60_000 }, limits: {} });
+  });
+
   it('refuses a factor with which rows of one demand are too much together', () => {
     const { snapshot, at } = parseSnapshot({ clusters: { prod: { needs: [{ units: 4e12 }, { units: 4e12 }] } } });
     expect(() => whatIf({ snapshot, at }, { demand: ['prod=2'] })).toThrow('--demand: found "2", expected a factor that leaves amounts that can be counted exactly');
@@ -52,6 +65,9 @@ describe('what if', () => {
     [{ set: ['policy.reclaimCap=1'] }, '--set policy.reclaimCap: is no field here (did you mean "reclaimCapFraction"?)'],
     [{ set: ['policy.reclaimCapFraction=much'] }, '--set policy.reclaimCapFraction: found "much", expected a share, 0 to 1'],
     [{ set: ['policy.holds.spot.ms=1'] }, 'policy.holds.spot.ms is no field of a policy'],
+    [{ set: ['policy.limits={}'] }, '--set: policy.limits={} changes nothing; policy.limits=null is as if left out'],
+    [{ set: ['policy.limit={"machines":1}'] }, '--set policy.limit: is no field here (did you mean "limits"?)'],
+    [{ set: ['policy.reclaimGraceSeconds={"a":1}'] }, '--set policy.reclaimGraceSeconds: found {"a":1}, expected a whole number'],
     [{ set: ['machines=3'] }, 'settable are policy.FIELD, supplyTrusted and at'],
     [{ set: ['policy.reclaimCapFraction'] }, 'expected NAME=VALUE, for instance --set policy.reclaimCapFraction=0.1'],
     [{ set: ['at=soon'] }, '--set at: found "soon"'],

@@ -47,13 +47,27 @@ function parsed(value: string): unknown {
   }
 }
 
-/** The field is put into the policy, which is then read like one from a file: unknown fields and wrong values are refused alike. */
+/**
+ * The field is put into the policy, which is then read like one from a file: unknown fields and wrong values are refused alike.
+ * Of an object what it names changes and the rest stays; null is as if left out.
+ */
 function withPolicy(policy: Policy, path: string, value: unknown): Policy {
   const [field = '', inner, ...more] = path.split('.');
   if (more.length > 0) throw new SnapshotError('--set', `policy.${path} is no field of a policy`);
   const outer = policy as unknown as Readonly<Record<string, unknown>>;
-  const changed = inner === undefined ? value : { ...(Object.hasOwn(outer, field) ? (outer[field] as object) : {}), [inner]: value };
-  return readPolicy({ ...outer, [field]: changed }, '--set policy');
+  const before = Object.hasOwn(outer, field) ? outer[field] : undefined;
+  const named = inner === undefined ? value : { [inner]: value };
+  if (isObject(named) && Object.keys(named).length === 0) throw new SnapshotError('--set', `policy.${path}={} changes nothing; policy.${path}=null is as if left out`);
+  const changed = isObject(named) ? withoutNulls({ ...(isObject(before) ? before : {}), ...named }) : named;
+  return readPolicy(withoutNulls({ ...outer, [field]: changed }), '--set policy');
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function withoutNulls(value: object): object {
+  return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null));
 }
 
 /** NaN for what is none, blanks included. */
