@@ -2,7 +2,7 @@ import { matches } from '../engine/match.ts';
 import type { MachineReason, Need, NeedVerdict, ResourceVector, ServedDemand } from '../engine/types.ts';
 import { inTurns } from '../lib/turns.ts';
 import type { ProviderMachine } from '../provider/provider-machine.ts';
-import { creditOf, isFor } from '../shard/source-rows.ts';
+import { creditOf, isFor, promisedTo } from '../shard/source-rows.ts';
 import type { MachineRecord } from '../shard/record.ts';
 
 /** A machine that some demand holds, or one that stands for several of the kind which the same demand holds. */
@@ -53,7 +53,7 @@ export async function rowsAhead(verdict: NeedVerdict, verdicts: readonly NeedVer
 
 /** Machines that are on their way to a preemptor are its own, too. */
 function holderOf(why: MachineReason | undefined): ServedDemand | undefined {
-  return why?.code === 'Reserved' ? why : creditOf(why);
+  return promisedTo(why) ?? creditOf(why);
 }
 
 function nameOf({ foldedAs, fingerprint }: ServedDemand): string {

@@ -107,6 +107,14 @@ describe('ShardView over a socket', () => {
     expect((await explainNeed({ clusterId: 'east', fingerprint: web.fingerprint })).needs).toHaveLength(1);
   });
 
+  it('names the machines that were preempted for a need, whose cluster still has them', async () => {
+    verdicts = [verdict(web, { satisfied: false, reason: 'PREEMPTION_IN_PROGRESS', deficit: amounts({ cpu: 3 }), preemption: { victims: 1, freed: amounts({ cpu: 3 }) } }), verdict(batch)];
+    inventory.observe(seen('victim', 'Draining', { cluster: 'west' }), inventory.mark(), 'metal');
+    inventory.explain('victim', { code: 'Reserved', cluster: 'east', fingerprint: web.fingerprint, group: '', unitClass: web.unitClass, priority: 9 });
+    const { needs } = await explainNeed({ clusterId: 'east' });
+    expect(needs.map(({ machines }) => machines.map(({ id, state }) => [id, state]))).toEqual([[['m-1', MachineState.MACHINE_STATE_CONFIGURED], ['victim', MachineState.MACHINE_STATE_DRAINING]], []]);
+  });
+
   it('says what keeps machines from a need that the plan takes for met', async () => {
     verdicts = [verdict(web, { inFlight: 1 })];
     troubles.set(rowKey(web), { words: 'disk broken', isPresent: false, wasRefused: true, onTheWay: 0 });

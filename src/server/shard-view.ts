@@ -16,7 +16,7 @@ import { isSatisfied } from '../shard/need-telling.ts';
 import type { PlannedState } from '../shard/planned-state.ts';
 import { clusterOf } from '../shard/record.ts';
 import type { MachineRecord } from '../shard/record.ts';
-import { creditOf, isFor, plannedKey, plannedKeyOf } from '../shard/source-rows.ts';
+import { creditOf, isFor, plannedKey, plannedKeyOf, promisedTo } from '../shard/source-rows.ts';
 import { formatInSteps } from '../snapshot/format.ts';
 import { reportInSteps } from '../snapshot/plan-report.ts';
 import { machineExplanation, nanos, needExplanation, obstacle } from './explanation.ts';
@@ -75,12 +75,14 @@ export class ShardView {
       (wantedClass === undefined || need.unitClass === wantedClass));
     if (rows.length === 0) throw new GrpcError(GrpcCode.NOT_FOUND, `no row of cluster ${JSON.stringify(request.clusterId)} fits the selector`);
     const limit = request.machineLimit > 0 ? request.machineLimit : MACHINES_PER_NEED;
-    const serving = byDemand(this.sight.machinesOf(request.clusterId));
+    const serving = byDemand(this.sight.machinesOf(request.clusterId), creditOf);
+    const promised = await this.promised(rows);
     const ahead = await this.ahead(rows, views);
     return {
       ...this.stamp(views),
       needs: rows.map((verdict) => {
-        const machines = serving.get(plannedKeyOf(verdict)) ?? [];
+        const key = plannedKeyOf(verdict);
+        const machines = [...(serving.get(key) ?? []), ...(promised.get(key) ?? [])];
         return {
           need: this.need(verdict, views),
           why: needExplanation(verdict, views.troubles),
@@ -169,6 +171,13 @@ export class ShardView {
     }
   }
 
+  /** What was preempted for these rows and is on its way, by `plannedKey`: it may still be another cluster's. In turns. */
+  private async promised(rows: readonly NeedVerdict[]): Promise<ReadonlyMap<string, readonly MachineRecord[]>> {
+    const promised: MachineRecord[] = [];
+    if (rows.some(({ preemption }) => preemption !== undefined)) await inTurns(this.sight.machines(), (record) => promisedTo(record.why) && promised.push(record));
+    return byDemand(promised, promisedTo);
+  }
+
   /** For each of the rows that lack something: who chooses before it and holds what it could use. */
   private async ahead(rows: readonly NeedVerdict[], views: NeedViews): Promise<ReadonlyMap<NeedVerdict, NeedView[]>> {
     const found = new Map<NeedVerdict, NeedView[]>();
@@ -246,14 +255,14 @@ function priceOf(machines: readonly MachineRecord[]): bigint {
 /** The largest double below 2^63. */
 const MOST_ON_WIRE = 2 ** 63 - 1024;
 
-/** By `plannedKey` of the demand that they count for. */
-function byDemand(machines: Iterable<MachineRecord>): Map<string, MachineRecord[]> {
+/** By `plannedKey` of the demand that they are for. */
+function byDemand(machines: Iterable<MachineRecord>, demandOf: typeof creditOf): Map<string, MachineRecord[]> {
   const found = new Map<string, MachineRecord[]>();
   // Machines of one demand mostly share their reason: the key is made once for all of them.
   const byReason = new Map<MachineReason, MachineRecord[]>();
   for (const record of machines) {
     const { why } = record;
-    const credit = creditOf(why);
+    const credit = demandOf(why);
     if (!why || !credit) continue;
     let others = byReason.get(why);
     if (!others) {

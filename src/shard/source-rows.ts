@@ -36,6 +36,11 @@ export function creditOf(why: MachineReason | undefined): ServedDemand | undefin
   }
 }
 
+/** The demand that a machine with this reason is promised to: it was preempted for it, from whatever cluster, and is on its way. */
+export function promisedTo(why: MachineReason | undefined): ServedDemand | undefined {
+  return why?.code === 'Reserved' ? why : undefined;
+}
+
 /** Whether a machine that counts for this demand counts for the verdict's row. */
 export function isFor(served: ServedDemand, { need, foldedAs }: NeedVerdict): boolean {
   if (served.cluster !== need.cluster || served.foldedAs !== foldedAs) return false;
