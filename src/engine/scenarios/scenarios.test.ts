@@ -31,6 +31,12 @@ describe('scenarios', () => {
     expect(scenarios.map(({ id }) => id)).toEqual(IDS);
   });
 
+  it('are refused if they check nothing', () => {
+    const scenario = { id: 'A-00', title: 't', kind: 'engine', upstream: 'u', ours: 'same' };
+    for (const cases of [[], [{ snapshot: {}, steps: [] }], [{ snapshot: {} }]]) expect(() => readScenario({ ...scenario, cases }, 'f'), JSON.stringify(cases)).toThrow(/at least one|found nothing/);
+    expect(readScenario({ ...scenario, cases: [{ snapshot: {}, steps: [{ expect: { actions: [] } }] }] }, 'f').cases).toHaveLength(1);
+  });
+
   it.each(scenarios.map((scenario) => [scenario.id, scenario.title, scenario] as const))('%s %s', (_id, _title, scenario) => {
     expect(uncovered(scenario), 'uncovered').toEqual([]);
     expect(runScenario(scenario)).toEqual([]);

@@ -92,12 +92,14 @@ function caseReader(base: Document): Read<Case> {
     const shared = { name: fields.get('name', text, ''), snapshot };
     if (!fields.has('steps')) return { ...shared, expect: readExpectation(fields.raw('expect'), fields.pathOf('expect')) };
     if (fields.has('expect')) throw new SnapshotError(fields.pathOf('expect'), 'a case with steps says what it expects of each step');
+    const steps = fields.get('steps', listOf(readStep), []);
+    if (steps.length === 0) throw new SnapshotError(fields.pathOf('steps'), 'must be at least one: without any, nothing is checked');
     return {
       ...shared,
       loop: {
         cycleMs: fields.get('cycleMs', positive, 1000),
         delays: Object.fromEntries(fields.get('delays', tableOf(wholeFrom(0, 1000, 'cycles')), new Map<string, number>())),
-        steps: fields.get('steps', listOf(readStep), []),
+        steps,
       },
     };
   };
