@@ -21,6 +21,8 @@ const AT_REST = { actions: {}, probe: 0 };
 const fleet = (clusters: number, over: Partial<Spare> = {}, rest: Partial<Parameters<typeof simulate>[0]> = {}): Simulator =>
   simulate({ clusters, workloads: population(SCALE), pools: machinesFor(SCALE, clusters, { idle: 0.2, speculative: 3, ...over }), ...rest, options: { ...PACE, ...rest.options } });
 
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, n) => all + n, 0);
+
 describe('spec: scale 9', () => {
   scenario('#1 Steady: churn of 2 percent a minute moves no machine', () => {
     const slow = 2 * TICK;
@@ -70,12 +72,20 @@ describe('spec: scale 9', () => {
     expect(sim.fleet.count('Configured')).toBeLessThanOrEqual(before * 0.55);
   });
 
-  scenario('#8 Oscillation: the second swing is like the first, and each ends in rest', () => {
-    const sim = fleet(10, {}, { policy: { holds: { onDemandMs: 240_000, spotMs: 60_000, occupiedExcessMs: 0 } } });
+  /**
+   * The specification wants no action in the second half of a leg of twelve minutes. What is left over when a leg begins is
+   * given back when its hold ends: after the ten minutes that on-demand machines are held by default (spec: engine 9.2), and so in that half.
+   * All else holds with them; a hold of four minutes shows that nothing but the hold delays these Deletes (ADR 9999 B81).
+   */
+  it.each([['four minutes', 240_000], ['the standard ten minutes, whose end gives machines back', 600_000]])('#8 Oscillation: the second swing is like the first, and each ends in rest, with holds of %s', (_, onDemandMs) => {
+    const sim = fleet(10, {}, { policy: { holds: { onDemandMs, spotMs: 60_000, occupiedExcessMs: 0 } } });
     const before = sim.fleet.count('Configured');
+    const endsInTime = onDemandMs < 360_000;
     const leg = (): Tick[] => {
       const ticks = sim.run(MINUTES(12));
-      expect(restOf(ticks, MINUTES(6))).toEqual({ ...AT_REST, shortfalls: [0] });
+      const { actions: { Delete = 0, ...actions }, ...rest } = restOf(ticks, MINUTES(6));
+      expect({ actions, ...rest }).toEqual({ ...AT_REST, shortfalls: [0] });
+      if (endsInTime) expect(Delete).toBe(0);
       return ticks;
     };
     const swing = (): number => {
@@ -90,7 +100,7 @@ describe('spec: scale 9', () => {
     expect(first).toBeGreaterThan(before * 0.4);
     expect(Math.abs(second - first)).toBeLessThanOrEqual(first * 0.05);
     expect(first + second).toBeLessThanOrEqual(3 * before);
-  });
+  }, 600_000);
 
   scenario('#9 Preemption: who ranks above takes from who ranks below, no more than needed, and only once', () => {
     const unit = { cpu: '4', memory: '8Gi' };
@@ -158,22 +168,30 @@ describe('spec: scale 9', () => {
   it.each([0, 2, 5])('#12 Spot churn: every loss is one purchase, with Creates of %i cycles', (createCycles) => {
     const sim = fleet(5, { idle: 0, racksPerZone: 4 }, { options: { dwell: (_, transition) => (transition === 'create' ? createCycles * TICK : 0) } });
     const random = seededRandom(12);
-    let losses = 0;
+    const lost: number[] = [];
     const ticks = Array.from({ length: MINUTES(40) }, (_, i) => {
+      lost.push(0);
       if (i < MINUTES(30)) {
         for (const machine of [...sim.fleet.all()]) {
           if (machine.state !== 'Configured' || random() >= 58e-6 * (TICK / 1_000)) continue;
           sim.lose(machine.id);
-          losses++;
+          lost[i] = (lost[i] ?? 0) + 1;
         }
       }
       return sim.step();
     });
+    const losses = sum(lost);
     expect(losses).toBeGreaterThan(30);
     expect(total(ticks, 'Provision') / losses).toBeGreaterThanOrEqual(0.98);
     expect(total(ticks, 'Provision') / losses).toBeLessThanOrEqual(1.02);
     expect(total(ticks, 'Reclaim') / losses).toBeLessThanOrEqual(0.05);
     expect(lastOf(ticks)).toMatchObject({ shortfalls: 0, configured: 500 * SCALE });
+    // Every loss is replaced within 3 cycles, or, where a Create alone takes longer, as soon as that ends: all that lacks was lost since.
+    const within = Math.max(3, createCycles);
+    ticks.forEach(({ cycle, configured }, i) => {
+      const fresh = sum(lost.slice(Math.max(0, i + 1 - within), i + 1));
+      expect(configured, `cycle ${cycle}: ${fresh} of the last ${within} cycles' losses`).toBeGreaterThanOrEqual(500 * SCALE - fresh);
+    });
   }, 600_000);
 
   scenario('#14 Gang burst: a gang has one zone or nothing, and disturbs nobody', () => {
