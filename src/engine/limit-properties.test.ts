@@ -6,6 +6,7 @@ import { worlds } from './testing/arbitraries.ts';
 import { T0 } from './testing/builders.ts';
 import { Coverage } from './testing/coverage.ts';
 import { overFleets, PATIENCE_MS } from './testing/over-fleets.ts';
+import { isPaid } from './testing/paid.ts';
 import type { EngineMachine, Need, Snapshot } from './types.ts';
 
 const file = new Coverage();
@@ -16,8 +17,11 @@ const limited: fc.Arbitrary<Snapshot> = fc.tuple(worlds(), fc.integer({ min: 0, 
   return { ...drawn, machines, policy: { ...drawn.policy, limits: { machines: machines.filter(isPaid).length + room } } };
 });
 
-function isPaid({ state, intent, hasHost }: EngineMachine): boolean {
-  return state === 'Failed' ? hasHost === true : state !== 'Speculative' || intent?.kind === 'bind';
+/** The same with a limit on spending. */
+const poor: fc.Arbitrary<Snapshot> = fc.tuple(limited, fc.integer({ min: 0, max: 4_000_000 })).map(([world, room]) => ({ ...world, policy: { ...world.policy, limits: { microUsdPerHour: spent(world.machines) + room } } }));
+
+function spent(machines: readonly EngineMachine[]): number {
+  return machines.filter(isPaid).reduce((sum, { priceMicroUsdPerHour }) => sum + priceMicroUsdPerHour, 0);
 }
 
 function isChoosy({ profile }: Need): boolean {
@@ -37,6 +41,19 @@ describe('a limit that is nearly reached', { timeout: PATIENCE_MS }, () => {
       expect(bought).toBe(room);
     }, { file, times: 2 });
     expect(stopped).toBeGreaterThan(fleets / 80);
+  });
+
+  it('on spending is never exceeded, Failed machines that are paid for included', () => {
+    let [stopped, failed] = [0, 0];
+    const fleets = overFleets(poor, (world, plan) => {
+      const bought = new Set(plan.actions.flatMap(({ kind, machineId }) => (kind === 'Provision' ? [machineId] : [])));
+      expect(spent(world.machines) + world.machines.reduce((sum, m) => sum + (bought.has(m.id) ? m.priceMicroUsdPerHour : 0), 0)).toBeLessThanOrEqual(world.policy.limits.microUsdPerHour ?? NaN);
+      if (!plan.verdicts.some(({ reason }) => reason === 'LIMIT_REACHED')) return;
+      stopped++;
+      if (world.machines.some(({ state, hasHost, priceMicroUsdPerHour }) => state === 'Failed' && hasHost === true && priceMicroUsdPerHour > 0)) failed++;
+    }, { file, times: 2 });
+    expect(stopped).toBeGreaterThan(fleets / 80);
+    expect(failed).toBeGreaterThan(fleets / 1_000);
   });
 
   it('does not stop a gang that could be whole if there were nothing to buy', () => {

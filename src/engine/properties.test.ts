@@ -10,6 +10,7 @@ import { need, T0 } from './testing/builders.ts';
 import { committed, exceptionFromRest, freesSupply, mayChangePlaces, undecided } from './testing/commit.ts';
 import { choosesDomain, Coverage } from './testing/coverage.ts';
 import { overFleets, PATIENCE_MS } from './testing/over-fleets.ts';
+import { isPaid } from './testing/paid.ts';
 import { isIncomplete, isOwn, served } from './testing/served.ts';
 import { actionsOf, idsOf, textOf } from './testing/summary.ts';
 import type { Need, NeedVerdict, Plan, Snapshot } from './types.ts';
@@ -224,7 +225,7 @@ describe('a plan', { timeout: PATIENCE_MS }, () => {
       }
       const provisioned = new Set(idsOf(plan, 'Provision'));
       if (provisioned.size === 0) return;
-      const paid = world.machines.filter((m) => provisioned.has(m.id) || (m.state !== 'Failed' && (m.state !== 'Speculative' || m.intent?.kind === 'bind')));
+      const paid = world.machines.filter((m) => provisioned.has(m.id) || isPaid(m));
       expect(paid.length).toBeLessThanOrEqual(limits.machines ?? Infinity);
       expect(paid.reduce((sum, m) => sum + m.priceMicroUsdPerHour, 0)).toBeLessThanOrEqual(limits.microUsdPerHour ?? Infinity);
     }, { file });
