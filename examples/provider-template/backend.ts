@@ -3,9 +3,10 @@ import {
   type ConfigureInstance, type CreatedInstance, type CreateInstance, type DeleteInstance, type DrainInstance, type Instance, type ProviderBackend,
   type RecoverInstance, type Recovery,
 } from 'bigfleet/provider-kit';
-import { CloudRefusal, type Cloud } from './cloud.ts';
+import { CloudRefusal, realTime, type Cloud, type Time } from './cloud.ts';
 
 const PROVIDER = 'mycloud';
+const LOOK_FOR_PODS_EVERY_MS = 5_000;
 
 /** What you are ready to buy: so many slots of a type in a zone. A slot is a machine that could be made. */
 export interface Offer {
@@ -24,10 +25,12 @@ export class CloudBackend implements ProviderBackend {
   readonly resumable = true;
   private readonly cloud: Cloud;
   private readonly offers: readonly Offer[];
+  private readonly time: Time;
 
-  constructor(cloud: Cloud, offers: readonly Offer[]) {
+  constructor(cloud: Cloud, offers: readonly Offer[], time: Time = realTime) {
     this.cloud = cloud;
     this.offers = offers;
+    this.time = time;
   }
 
   /** All slots, always, under ids that never change. What became of each is the kit's to remember. */
@@ -47,9 +50,13 @@ export class CloudBackend implements ProviderBackend {
     return this.cloud.boot(serverIdOf(machine.host?.ref), bootstrapBlob, signal).catch(classed);
   }
 
-  /** BigFleet has moved the Pods by now, or their grace period is over. */
-  drainInstance({ machine }: DrainInstance, signal: AbortSignal): Promise<void> {
-    return this.cloud.wipe(serverIdOf(machine.host?.ref), signal);
+  /** BigFleet evicts the Pods while this runs, heeding their budgets: they have the grace period for it, unless none is left sooner. */
+  async drainInstance({ machine, gracePeriodSeconds }: DrainInstance, signal: AbortSignal): Promise<void> {
+    const serverId = serverIdOf(machine.host?.ref);
+    const end = this.time.now() + Number(gracePeriodSeconds) * 1_000;
+    const hasPods = (): Promise<boolean> => this.cloud.hasPods(serverId, signal).catch(() => true);
+    while (this.time.now() < end && (await hasPods())) await this.time.pause(Math.min(LOOK_FOR_PODS_EVERY_MS, end - this.time.now()), signal);
+    await this.cloud.wipe(serverId, signal);
   }
 
   deleteInstance({ machine }: DeleteInstance, signal: AbortSignal): Promise<void> {

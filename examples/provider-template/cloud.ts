@@ -8,6 +8,11 @@ export interface Cloud {
   createServer(request: { readonly name: string; readonly type: string; readonly zone: string; readonly token: string }, signal: AbortSignal): Promise<Server>;
   /** Reboots the server with this user data; resolves when the cloud has taken it over. */
   boot(serverId: string, userData: Uint8Array, signal: AbortSignal): Promise<void>;
+  /**
+   * Whether Pods run on the server that have to be moved off it; those of DaemonSets do not count. Ask what you have put on your
+   * servers, for instance `crictl pods` there. If you cannot tell, say true: each drain then takes all of its grace period.
+   */
+  hasPods(serverId: string, signal: AbortSignal): Promise<boolean>;
   /** Reinstalls the server without user data; nothing of what ran on it is left. */
   wipe(serverId: string, signal: AbortSignal): Promise<void>;
   /** Succeeds also when there is no such server. */
@@ -26,6 +31,14 @@ export class CloudRefusal extends Error {
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }
+
+/** Time, in milliseconds: tests have their own. */
+export interface Time {
+  now(): number;
+  pause(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+export const realTime: Time = { now: () => performance.now(), pause: (ms, signal) => pause(ms, undefined, { signal }) };
 
 export interface Server {
   readonly id: string;
@@ -47,6 +60,7 @@ export function makeBelieveCloud(latencyMs = 20): Cloud {
       return server;
     },
     boot: (_id, _userData, signal) => pause(latencyMs, undefined, { signal }),
+    hasPods: () => Promise.resolve(false),
     wipe: (_id, signal) => pause(latencyMs, undefined, { signal }),
     async deleteServer(id, signal) {
       await pause(latencyMs, undefined, { signal });

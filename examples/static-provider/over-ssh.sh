@@ -7,4 +7,4 @@ set -eu
 word() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"; }
 
 exec ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=15 "$SSH_USER@$BIGFLEET_ADDRESS" \
-  "sudo /usr/local/sbin/bigfleet-host $BIGFLEET_HOOK $(word "$BIGFLEET_CLUSTER") $(word "$BIGFLEET_NODE_LABELS") $(word "$BIGFLEET_PROVIDER_ID")"
+  "sudo /usr/local/sbin/bigfleet-host $BIGFLEET_HOOK $(word "$BIGFLEET_CLUSTER") $(word "$BIGFLEET_NODE_LABELS") $(word "$BIGFLEET_PROVIDER_ID") $BIGFLEET_GRACE_SECONDS"

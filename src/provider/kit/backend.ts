@@ -23,6 +23,7 @@ export interface ConfigureInstance {
 
 export interface DrainInstance {
   readonly machine: Machine;
+  /** How long Pods may stay from now on: they are being evicted meanwhile. The host must not be cleared sooner, unless none is left. */
   readonly gracePeriodSeconds: bigint;
   readonly operationId: string;
 }
@@ -56,7 +57,7 @@ export interface ProviderBackend {
   describe(signal: AbortSignal): Promise<readonly Instance[]>;
   createInstance(request: CreateInstance, signal: AbortSignal): Promise<CreatedInstance>;
   configureInstance(request: ConfigureInstance, signal: AbortSignal): Promise<void>;
-  /** Takes the host out of its cluster; the host itself stays. */
+  /** Takes the host out of its cluster when its Pods have left or their grace period is over; the host itself stays. */
   drainInstance(request: DrainInstance, signal: AbortSignal): Promise<void>;
   /** Absent: Delete answers UNIMPLEMENTED (fixed capacity). */
   deleteInstance?(request: DeleteInstance, signal: AbortSignal): Promise<void>;

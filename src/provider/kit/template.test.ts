@@ -4,9 +4,12 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { CloudBackend } from '../../../examples/provider-template/backend.ts';
+import { makeBelieveCloud, type Cloud } from '../../../examples/provider-template/cloud.ts';
+import { sleep, systemClock } from '../../lib/clock.ts';
+import { VirtualClock } from '../../lib/virtual-clock.ts';
 import * as kit from './index.ts';
-import { systemClock } from '../../lib/clock.ts';
 import { explanation, tally } from '../conformance/report.ts';
 import { runSuite } from '../conformance/run-suite.ts';
 import { select } from '../conformance/select.ts';
@@ -30,6 +33,37 @@ it('the template for authors keeps the contract as it is: the baseline, core, cl
     await once(child, 'exit');
   }
   expect(child.exitCode).toBe(0);
+});
+
+describe('a Drain of the template gives Pods their grace period', () => {
+  const drain = async (seconds: bigint, hasPods: (second: number) => boolean | Error): Promise<number> => {
+    const clock = new VirtualClock();
+    const cloud: Cloud = {
+      ...makeBelieveCloud(),
+      hasPods: () => {
+        const answer = hasPods(clock.monotonic() / 1_000);
+        return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+      },
+      wipe: () => Promise.resolve(void (wipedAt = clock.monotonic() / 1_000)),
+    };
+    let wipedAt = -1;
+    const backend = new CloudBackend(cloud, [], { now: () => clock.monotonic(), pause: (ms, signal) => sleep(clock, ms, signal) });
+    const machine = { id: 'm', host: { provider: 'mycloud', ref: 'mycloud:///server-1' } } as unknown as kit.Machine;
+    const drained = backend.drainInstance({ machine, gracePeriodSeconds: seconds, operationId: 'op-1' }, new AbortController().signal);
+    await clock.advance(3_600_000);
+    await drained;
+    return wipedAt;
+  };
+
+  it.each<[string, bigint, number, (second: number) => boolean | Error]>([
+    ['all of it while they stay', 600n, 600, () => true],
+    ['until they have left', 600n, 45, (second) => second < 42],
+    ['none where there are none', 600n, 0, () => false],
+    ['all of it while the cloud cannot tell', 12n, 12, () => new Error('503')],
+    ['nor any that they do not have', 0n, 0, () => true],
+  ])('%s', async (_what, seconds, wipedAt, hasPods) => {
+    expect(await drain(seconds, hasPods)).toBe(wipedAt);
+  });
 });
 
 it('the guide names profiles, errors and classes of failures that there are', () => {

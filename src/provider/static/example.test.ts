@@ -27,6 +27,16 @@ beforeEach(() => {
     exec sh -c "$(echo "$2" | sed "s,sudo /usr/local/sbin/bigfleet-host,$FAKE/bigfleet-host,")"`);
   h.script('bin/kubeadm', 'echo "$1" >> "$BIGFLEET_HOST_DIR-kubeadm"; [ "$1" != join ] || { [ ! -e "$FAKE/broken" ] || exit 1; cp "$3" "$BIGFLEET_HOST_DIR-config"; }');
   h.script('bin/curl', '[ -e "$BIGFLEET_HOST_DIR-config" ]');
+  // Time over there passes by sleeping. What runs there: a line each of id, generation as a DaemonSet's, source and when it has left.
+  h.write('time', '0');
+  h.script('bin/date', 'cat "$FAKE/time"');
+  h.script('bin/sleep', 'echo $(($(cat "$FAKE/time") + $1)) > "$FAKE/later" && mv "$FAKE/later" "$FAKE/time"');
+  h.script('bin/crictl', `
+    [ -e "$BIGFLEET_HOST_DIR-pods" ] || exit 0
+    case "$1 $*" in
+    "pods "*) awk -v now="$(date)" 'now < $4 { print $1 }' "$BIGFLEET_HOST_DIR-pods" ;;
+    *) for pod; do :; done; awk -v pod="$pod" '$1 == pod { sub("none", "<no value>", $2); print $2, $3 }' "$BIGFLEET_HOST_DIR-pods" ;;
+    esac`);
   path = process.env['PATH'];
   process.env['PATH'] = `${h.path('bin')}:${path}`;
   process.env['FAKE'] = h.directory;
@@ -86,6 +96,30 @@ describe('the example of docs/providers/static.md', () => {
     expect(h.read('one-kubeadm')).toBe('join\nreset\njoin\n');
     expect(host('prod')).toBe('has joined prod already\n');
     expect(host('other')).toBe('this host is in cluster prod: it has to leave that first\n');
+  });
+
+  it.each([
+    ['until the last of them has gone', ['web none api 10', 'db none api 30', 'proxy 1 api 999', 'static none file 999'], 30],
+    ['no longer than their grace, whatever holds them', ['web none api 999'], 60],
+    ['but waits for nobody where only the Node’s own are left', ['proxy 1 api 999', 'static none file 999'], 0],
+    ['all of it where nobody can tell', ['web'], 60],
+  ])('gives Pods time to leave before it resets their host: %s', async (what, pods, seconds) => {
+    h.script('bin/kubeadm', 'echo "$1 $(date)" >> "$BIGFLEET_HOST_DIR-kubeadm"; [ "$1" != join ] || cp "$3" "$BIGFLEET_HOST_DIR-config"');
+    if (what.endsWith('nobody can tell')) h.script('bin/crictl', 'echo "no runtime" >&2; exit 1');
+    h.write('10.0.0.11-pods', `${pods.join('\n')}\n`);
+    await h.start();
+    await h.until('host-1', 'Configured', h.rpc.configure('host-1', { cluster: 'prod', blob: blob() }));
+    await h.until('host-1', 'Idle', h.rpc.drain('host-1', 60));
+    expect(h.read('10.0.0.11-kubeadm')).toBe(`join 0\nreset ${seconds}\n`);
+    expect(h.watch.text.includes('crictl fails')).toBe(what.endsWith('nobody can tell'));
+  });
+
+  it('kills no Pods in their grace when it is asked again, since an earlier call may be waiting for them', async () => {
+    h.script('bin/flock', 'echo "$*" >> "$FAKE/locks"');
+    await h.start();
+    await h.until('host-1', 'Configured', h.rpc.configure('host-1', { cluster: 'prod', blob: blob() }));
+    await h.until('host-1', 'Idle', h.rpc.drain('host-1', 60));
+    expect(h.read('locks').trim().split('\n').at(-1)).toBe('-w 90 9');
   });
 
   it('goes on after a restart', async () => {

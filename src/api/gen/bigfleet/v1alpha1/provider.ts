@@ -165,6 +165,7 @@ export interface ConfigureRequest_ShardMetadataEntry {
 
 export interface DrainRequest {
   machineId: string;
+  /** How long Pods may stay from now on: they are being evicted meanwhile. The host is not to be cleared sooner, unless none is left. */
   gracePeriodSeconds: bigint;
   shardId: string;
   shardEpoch: bigint;
