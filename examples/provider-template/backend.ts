@@ -71,6 +71,17 @@ export class CloudBackend implements ProviderBackend {
   }
 }
 
+/** For `bigfleet conformance --start-stuck`: no Configure ends before its time limit, and what has failed stays FAILED for the suite to see. */
+export class StuckBackend extends CloudBackend {
+  override configureInstance(_request: ConfigureInstance, signal: AbortSignal): Promise<void> {
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
+  }
+
+  override recoverInstance(): Promise<Recovery> {
+    return Promise.resolve('keep');
+  }
+}
+
 function slot({ type, zone, capacityType, pricePerHour, interruptionProbability = 0, resources }: Offer, index: number): Instance {
   const id = `${type}-${zone}-${capacityType.toLowerCase()}-${String(index).padStart(4, '0')}`;
   return { id, instanceType: type, zone, capacityType, pricePerHour, interruptionProbability, resources, allocatable: resources, labels: {}, state: 'Speculative' };

@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util';
 import { memoryStore, openFileStore, serveProvider } from 'bigfleet/provider-kit';
-import { CloudBackend, type Offer } from './backend.ts';
+import { CloudBackend, StuckBackend, type Offer } from './backend.ts';
 import { makeBelieveCloud } from './cloud.ts';
 
 const { values: flags } = parseArgs({
   options: {
     addr: { type: 'string', default: '127.0.0.1:9090' },
     state: { type: 'string' },
+    stuck: { type: 'boolean', default: false }, // for the conformance suite alone
     'metrics-addr': { type: 'string', default: '0' },
     'tls-cert': { type: 'string' },
     'tls-key': { type: 'string' },
@@ -21,8 +22,10 @@ const offers: readonly Offer[] = [
 ];
 
 const log = (level: string, message: string, fields: object = {}): void => void process.stderr.write(`${JSON.stringify({ level, message, ...fields })}\n`);
-const provider = await serveProvider(new CloudBackend(makeBelieveCloud(), offers), {
+const Backend = flags.stuck ? StuckBackend : CloudBackend;
+const provider = await serveProvider(new Backend(makeBelieveCloud(), offers), {
   address: flags.addr,
+  ...(flags.stuck && { timeouts: { configureMs: 5_000 } }),
   // Without a state folder a restart forgets which server serves which cluster: for trying out only.
   store: flags.state === undefined ? memoryStore() : openFileStore({ directory: flags.state }),
   metricsAddress: flags['metrics-addr'],

@@ -69,6 +69,8 @@ Examples:
   bigfleet conformance --target 127.0.0.1:9090 --profile core,cloud,spot --out report/
   bigfleet conformance --target 127.0.0.1:9090 --only B301,B302 -o json
   bigfleet conformance --profile core,durable --start './my-provider --addr {addr} --state {state} --slots {seeds}'
+  bigfleet conformance --profile core,durable --start './my-provider --addr {addr} --state {state}' \\
+    --start-stuck './my-provider --addr {addr} --state {state} --stuck'
   bigfleet conformance --list
 
 docs/conformance.md explains how to read failures.`;
@@ -90,7 +92,7 @@ export function register(program: Command): void {
     .option('--scale-machines <n>', 'how many machines the scale profile expects at least', '8000')
     .option('--fault-timeout <time>', 'the transition timeout that a fault target runs with', '2s')
     .option('--start <command>', 'starts the provider, for durable and where there is no --target: {addr} is where it must serve, {state} the file or folder of its state, {seeds} how many slots it should have')
-    .option('--start-stuck <command>', 'for B1006: the same, made so that a Configure for cluster fault-timeout goes on for long (default: --start)')
+    .option('--start-stuck <command>', 'for B1006: the same, made so that a Configure for cluster fault-timeout does not end until it is given up, within --reach (default: --start)')
     .option('--in-use', 'go on though the provider serves clusters')
     .option('--keep', 'leave the machines as the tests left them')
     .option('--list', 'print the behaviours that the profiles require, and exit')

@@ -9,6 +9,7 @@ interface SimFlags extends ServingFlags {
   nodeAgent?: string;
   createMs: string;
   configureMs: string;
+  configureTimeoutMs: string;
   drainMs: string;
   deleteMs: string;
   recoverMs: string;
@@ -35,6 +36,13 @@ Examples:
   bigfleet provider sim --i-know-this-is-simulated --seed-file fleet.jsonl --data-dir ./provider --admin-listen 127.0.0.1:0
   curl -d '{"capacityType":"Spot","count":2}' http://ADMIN/interrupt      take two bound Spot machines away
 
+What a kill cuts off is taken up again by the next start, so a conformance suite that wants to see it FAILED (B1006) needs a Configure
+that does not end:
+  bigfleet conformance --profile durable \\
+    --start 'hack/bigfleet-provider sim --i-know-this-is-simulated --addr {addr} --state {state} --seed-count {seeds}' \\
+    --start-stuck 'hack/bigfleet-provider sim --i-know-this-is-simulated --addr {addr} --state {state} --seed-count {seeds} \\
+      --configure-ms 600000 --configure-timeout-ms 5000 --recover-ms 600000'
+
 Exit codes: 0 stopped by SIGTERM or SIGINT · 1 could not start or go on · 2 wrong flags or seed file`;
 
 /** `bigfleet provider sim`. */
@@ -48,6 +56,7 @@ export function registerSim(provider: Command): void {
     .option('--node-agent <url>', 'make machines join, leave and die through this URL, e.g. http://127.0.0.1:8081')
     .option('--create-ms <ms|from-to>', 'how long a Create takes', '400-1500')
     .option('--configure-ms <ms|from-to>', 'how long a Configure takes before the machine joins', '300-1000')
+    .option('--configure-timeout-ms <ms>', 'when a Configure is given up and its machine FAILED', '300000')
     .option('--drain-ms <ms|from-to>', 'how long a Drain goes on after the last Pod', '200')
     .option('--delete-ms <ms|from-to>', 'how long a Delete takes', '500')
     .option('--recover-ms <ms|from-to>', 'how long a failed machine stays FAILED before it is replaced', '3000')
@@ -88,6 +97,7 @@ async function runSim(flags: SimFlags): Promise<void> {
     ...(flags.nodeAgent !== undefined && { nodeAgent: flags.nodeAgent }),
     create: parseSpan('--create-ms', flags.createMs),
     configure: parseSpan('--configure-ms', flags.configureMs),
+    configureTimeoutMs: parseNumber('--configure-timeout-ms', flags.configureTimeoutMs, 1),
     drain: parseSpan('--drain-ms', flags.drainMs),
     delete: parseSpan('--delete-ms', flags.deleteMs),
     recover: parseSpan('--recover-ms', flags.recoverMs),

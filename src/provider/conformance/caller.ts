@@ -1,4 +1,4 @@
-import type { ChannelCredentials } from '@grpc/grpc-js';
+import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
 import {
   CapacityProviderService, type ListFilter, type Machine, type MachineList, type TransitionAck,
 } from '../../api/gen/bigfleet/v1alpha1/provider.ts';
@@ -93,8 +93,8 @@ export class Caller {
 }
 
 /** A connection of its own, with limits that no List reaches. */
-export function connect(address: string, credentials: ChannelCredentials): Peer {
-  return new Peer(address, { credentials });
+export function connect(address: string, credentials: ChannelCredentials, channelOptions: ChannelOptions = {}): Peer {
+  return new Peer(address, { credentials, channelOptions });
 }
 
 function fields({ shard, epoch, sequence }: Token): { shardId: string; shardEpoch: bigint; sequenceNumber: bigint } {

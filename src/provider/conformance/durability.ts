@@ -7,6 +7,8 @@ import { hasMetadata } from './metadata-check.ts';
 import { configureArguments, stateOf, type Trial } from './trial.ts';
 import { bytesText, machineText, quoted, stateText } from './wire-text.ts';
 
+const TAKEN_UP = 'To take it up again and end it well is right, too, and does not show what becomes of one that cannot be ended: give a command by --start-stuck where no Configure ends, until it is given up (docs/conformance.md)';
+
 /** B10xx (spec: provider 1.4): what was acknowledged survives SIGKILL. The suite starts the provider itself. */
 export const durability: readonly Behaviour[] = inArea('durability', 'durable', [
   {
@@ -73,7 +75,10 @@ export const durability: readonly Behaviour[] = inArea('durability', 'durable', 
     async run(t) {
       const { interruption, rpc } = await t.afterInterruption();
       const { id, createdId } = interruption;
-      await becomes(t, rpc, id, 'FAILED with last_error', (m) => stateOf(m) === 'Failed' && m.lastError !== '');
+      await becomes(t, rpc, id, 'FAILED with last_error', (m) => {
+        check(stateOf(m) !== 'Configured', `${id} FAILED with last_error: its Configure was cut off. ${TAKEN_UP}`, machineText(m));
+        return stateOf(m) === 'Failed' && m.lastError !== '';
+      });
       await becomes(t, rpc, createdId, 'IDLE or SPECULATIVE, or FAILED with last_error', (m) => (stateOf(m) === 'Failed' ? m.lastError !== '' : stateOf(m) !== 'Creating'));
     },
   },

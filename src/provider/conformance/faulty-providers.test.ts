@@ -55,6 +55,12 @@ describe('the suite itself', () => {
     expect([result.verdict, result.reasons[0]]).toEqual(['INCOMPLETE', expect.stringContaining(reason)]);
   });
 
+  it('tells a provider that takes up again what a crash cut off how it can show that it does no harm', async () => {
+    const takesUp: Break = (m) => void (m.recover = () => m.slots.forEach(({ machine }) => machine.state === state.configuring && (machine.state = state.configured)));
+    const { outcomes } = await tryModel(select('core', 'B1006'), { breakIt: takesUp, reachMs: 600_000 });
+    expect(outcomes).toMatchObject([{ result: 'failed', expected: expect.stringContaining('by --start-stuck') as string, got: expect.stringContaining('CONFIGURED') as string }]);
+  });
+
   it('stops when it is told to, and certifies nothing', async () => {
     const result = await tryModel(select('core'), { signal: AbortSignal.abort() });
     expect([result.verdict, result.outcomes.length, result.reasons[0]]).toEqual(['INCOMPLETE', 0, 'nothing was tried']);

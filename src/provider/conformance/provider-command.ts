@@ -23,8 +23,13 @@ export interface CommandOptions {
 
 const STDERR_KEPT = 2_000;
 const POLL_MS = 50;
+/** The provider does not listen yet when it is first asked; by itself a channel would try again after a second. */
+const EAGER = { 'grpc.initial_reconnect_backoff_ms': POLL_MS, 'grpc.max_reconnect_backoff_ms': POLL_MS };
 /** Somebody outside of its group may hold its standard error open. */
 const LAST_WORDS_MS = 2_000;
+
+/** They do not outlive this process. */
+const running = new Set<ChildProcess>();
 
 /** Starts a provider by a command. Throws a UsageError when the command lacks a placeholder that it cannot do without. */
 export function providerCommand(flag: string, options: CommandOptions): ProviderStarter {
@@ -45,12 +50,15 @@ async function startLine(line: string, address: string, { credentials, clock, re
   const child = spawn(line, { shell: true, detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
   let told = '';
   child.stderr.on('data', (chunk: Buffer) => void (told = (told + chunk.toString()).slice(-STDERR_KEPT)));
-  const killAtExit = (): void => killGroup(child);
-  process.on('exit', killAtExit);
-  const ended = once(child, 'exit').then(() => true, () => true).finally(() => process.off('exit', killAtExit));
+  if (running.size === 0) process.on('exit', killAll);
+  running.add(child);
+  const ended = once(child, 'exit').then(() => true, () => true).finally(() => {
+    running.delete(child);
+    if (running.size === 0) process.off('exit', killAll);
+  });
   // What it wrote last may arrive after its end.
   const silent = once(child, 'close').catch(() => undefined);
-  const caller = new Caller(connect(address, credentials), clock, new Transcript());
+  const caller = new Caller(connect(address, credentials, EAGER), clock, new Transcript());
   try {
     const end = clock.monotonic() + readyMs;
     for (;;) {
@@ -72,6 +80,10 @@ async function startLine(line: string, address: string, { credentials, clock, re
 async function kill(child: ChildProcess, ended: Promise<boolean>): Promise<void> {
   killGroup(child);
   await ended;
+}
+
+function killAll(): void {
+  for (const child of running) killGroup(child);
 }
 
 function killGroup({ pid }: ChildProcess): void {

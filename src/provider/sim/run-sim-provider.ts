@@ -26,6 +26,8 @@ export interface SimOptions {
   readonly nodeAgent?: string;
   readonly create: Span;
   readonly configure: Span;
+  /** When a Configure is given up and its machine FAILED; the kit's default if absent. */
+  readonly configureTimeoutMs?: number;
   readonly drain: Span;
   readonly delete: Span;
   readonly recover: Span;
@@ -59,7 +61,7 @@ export async function runSimProvider(options: SimOptions): Promise<RunningSim> {
     },
     onWarning: options.onWarning,
   };
-  const { dataDir: directory, durability = 'process' } = options;
+  const { dataDir: directory, durability = 'process', configureTimeoutMs: configureMs } = options;
   const store = directory === undefined ? memoryStore() : openFileStore({ directory, durability });
   const provider = await serveProvider(new SimBackend({ ...options, clock, nodeAgent }), {
     ...options.serving,
@@ -67,6 +69,7 @@ export async function runSimProvider(options: SimOptions): Promise<RunningSim> {
     store,
     clock,
     events,
+    ...(configureMs !== undefined && { timeouts: { configureMs } }),
     reconcileIntervalMs: 0, // the seeds never change
   }).catch(async (error: unknown) => {
     await store.close();
