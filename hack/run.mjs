@@ -5,14 +5,14 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const stampFile = join(root, 'node_modules', '.bigfleet-install');
 
 const verbs = {
-  up: (node, args) => run(node, ['src/main.ts', 'up', ...args]),
-  bigfleet: (node, args) => run(node, [join(root, 'src/main.ts'), ...args], whereTheyAre()),
+  up: (node, args) => runBigfleet(node, ['up', ...args], root),
+  bigfleet: (node, args) => runBigfleet(node, args, whereTheyAre()),
   e2e: (node, args) => run(node, ['e2e/run.ts', ...args]),
   clusters: (node, args) => run(node, ['e2e/control-plane/clusters.ts', ...args]),
   generate: (node, args) => run(node, ['hack/generate.ts', ...args]),
@@ -49,13 +49,21 @@ function whereTheyAre() {
   return process.env.npm_lifecycle_event === 'bigfleet' ? (process.env.INIT_CWD ?? process.cwd()) : process.cwd();
 }
 
-function run(command, args, cwd = root) {
+/** Serves for long, so it must not outlive us, not even when we are killed: the channel between us closes then, and it ends. */
+function runBigfleet(node, args, cwd) {
+  const endWithUs = pathToFileURL(join(root, 'hack/end-with-launcher.mjs')).href;
+  return run(node, ['--import', endWithUs, join(root, 'src/main.ts'), ...args], cwd, ['inherit', 'inherit', 'inherit', 'ipc']);
+}
+
+function run(command, args, cwd = root, stdio = 'inherit') {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd, stdio: 'inherit', env: process.env });
+    const child = spawn(command, args, { cwd, stdio, env: process.env });
     const forward = (signal) => child.kill(signal);
     // A terminal sends Ctrl-C to the whole group; we only have to outlive the child so that its report is printed.
     process.on('SIGINT', () => {});
     process.on('SIGTERM', forward);
+    // `kill -HUP` means the child: that reads a file again, or ends.
+    process.on('SIGHUP', forward);
     // npm does not pass a SIGTERM on: when whoever started us is gone, so is the reason to go on.
     const parent = process.ppid;
     const watch = setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500);

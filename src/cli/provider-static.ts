@@ -123,6 +123,8 @@ async function recover(machineId: string, state: string): Promise<void> {
 }
 
 async function serve(inventory: string, flags: StaticFlags): Promise<void> {
+  let reload = (): void => {}; // while it starts it reads the file anyhow; to ask that early must not end it
+  process.on('SIGHUP', () => reload());
   const serving = servingOptions({ ...flags, listen: flags.address ?? flags.listen });
   const shutdownGraceMs = durationMs('--shutdown-grace', flags.shutdownGrace);
   const state = stateFolder(flags.dataDir ?? DEFAULT_STATE);
@@ -130,7 +132,7 @@ async function serve(inventory: string, flags: StaticFlags): Promise<void> {
     import('../provider/static/run-static-provider.ts'), import('../lib/log.ts'), import('../lib/clock.ts'),
   ]);
   const running = await runStaticProvider({ inventory, state, serving, shutdownGraceMs, clock: systemClock, random: Math.random, log: createLog('provider-static') });
-  process.on('SIGHUP', () => running.reload());
+  reload = () => running.reload();
   await untilStopped({ address: withPort(serving.address, running.provider.port) });
   await running.close();
 }
