@@ -15,6 +15,11 @@ const { values: flags } = parseArgs({
   },
 });
 const { 'tls-cert': cert, 'tls-key': key, 'tls-ca': ca } = flags;
+const tlsFiles = cert && key && ca ? { cert, key, ca } : undefined;
+if (!tlsFiles && (cert || key || ca)) {
+  process.stderr.write('--tls-cert, --tls-key and --tls-ca go together: give all three for mTLS or none for plaintext\n');
+  process.exit(2);
+}
 
 const offers: readonly Offer[] = [
   { type: 'small', zone: 'zone-a', capacityType: 'OnDemand', pricePerHour: 0.1, resources: { cpu: '4', memory: '16Gi', pods: '110' }, slots: 256 },
@@ -29,7 +34,7 @@ const provider = await serveProvider(new Backend(makeBelieveCloud(), offers), {
   // Without a state folder a restart forgets which server serves which cluster: for trying out only.
   store: flags.state === undefined ? memoryStore() : openFileStore({ directory: flags.state }),
   metricsAddress: flags['metrics-addr'],
-  ...(cert && key && ca && { tlsFiles: { cert, key, ca } }),
+  ...(tlsFiles && { tlsFiles }),
   events: {
     onWarning: (text) => log('warn', text),
     onStateChange: ({ from, machine }) => machine.state === 'Failed' && log('error', machine.lastError, { machine: machine.id, from }),

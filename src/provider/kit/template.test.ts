@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { CloudBackend } from '../../../examples/provider-template/backend.ts';
@@ -33,6 +34,12 @@ it('the template for authors keeps the contract as it is: the baseline, core, cl
     await once(child, 'exit');
   }
   expect(child.exitCode).toBe(0);
+});
+
+it.each(['cert key', 'cert ca', 'key ca', 'ca'])('the template does not serve in plaintext who asks for TLS: only %s', async (given) => {
+  const child = spawn(process.execPath, [main, '--addr', '127.0.0.1:0', ...given.split(' ').map((name) => `--tls-${name}=${name}.pem`)], { stdio: ['ignore', 'ignore', 'pipe'], timeout: 15_000, env: { ...process.env, NODE_OPTIONS: '' } });
+  const [said] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  expect([child.exitCode, said]).toEqual([2, expect.stringContaining('--tls-cert, --tls-key and --tls-ca go together')]);
 });
 
 describe('a Drain of the template gives Pods their grace period', () => {
