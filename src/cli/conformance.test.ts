@@ -59,8 +59,9 @@ describe('bigfleet conformance', { timeout: 60_000 }, () => {
 
   it('exits with 1 when nobody answers', async () => {
     served.kill();
-    const { code, err } = await conformance('--target', served.address);
+    const { code, err } = await conformance('--target', served.address, '--out', join(folder, 'report'));
     expect([code, err]).toEqual([1, expect.stringContaining(`no provider answers at ${served.address}: UNAVAILABLE`)]);
+    expect(readdirSync(join(folder, 'report'))).toEqual([]); // not even an empty one
   });
 
   it('keeps its hands off a provider that serves clusters, unless told', async () => {
@@ -92,6 +93,39 @@ describe('bigfleet conformance', { timeout: 60_000 }, () => {
     } finally {
       await sim.close();
     }
+  });
+
+  it.each<[string, string[], RegExp]>([
+    ['where no folder can be made', ['--junit', '/proc/x/y/j.xml'], /--junit: cannot write \/proc\/x\/y\/j\.xml: ENOENT/],
+    ['below a file', ['--out', `${main}/report`], /--out: cannot write .*main\.ts\/report\/report\.json: ENOTDIR/],
+    ['where a folder is', ['--json', tmpdir()], /--json: cannot write .*: EISDIR/],
+  ])('refuses a report %s before it tries anything', async (_where, flags, message) => {
+    const { code, out, err } = await conformance('--target', served.address, '--only', 'B308', ...flags);
+    expect([code, out, err]).toEqual([2, '', expect.stringMatching(message)]);
+    expect(err).not.toContain('B308');
+  });
+
+  it('says what it found though a report cannot be written in the end', async () => {
+    const { code, out, err } = await conformance('--target', served.address, '--only', 'B308', '--junit', '/dev/full');
+    expect([code, out, err]).toEqual([2, expect.stringContaining('INCOMPLETE: 1 passed'), expect.stringContaining('--junit: cannot write /dev/full: ENOSPC')]);
+  });
+
+  it('names the flag whose file is no certificate, or no key, or not its key', async () => {
+    const [one, other] = [testAuthority().issue('bigfleet://admin'), testAuthority().issue('bigfleet://admin')];
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    const [junk, cert, key, strange] = [file('junk', 'hello'), file('crt', one.cert), file('key', one.key), file('strange', other.key)];
+    const refusal = async (...flags: string[]): Promise<string> => {
+      const program = new Command().exitOverride();
+      register(program);
+      return program.parseAsync(['conformance', '--target', ':1', ...flags], { from: 'user' }).then(() => '', (error: Error) => `${error.name} ${error.message}`);
+    };
+    expect(await refusal('--tls-ca', junk)).toMatch(/^UsageError --tls-ca: .*junk cannot be used: /);
+    expect(await refusal('--tls-cert', junk, '--tls-key', key)).toMatch(/^UsageError --tls-cert: .*junk cannot be used: /);
+    expect(await refusal('--tls-cert', cert, '--tls-key', junk)).toMatch(/^UsageError --tls-key: .*junk cannot be used: /);
+    expect(await refusal('--tls-cert', cert, '--tls-key', strange)).toMatch(/^UsageError --tls-cert and --tls-key: .* cannot be used together: /);
   });
 
   it.each([

@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import type { Command } from 'commander';
 import { UsageError } from '../lib/usage-error.ts';
 import type { Behaviour } from '../provider/conformance/behaviour.ts';
@@ -10,6 +11,7 @@ import type { Outcome, SuiteResult } from '../provider/conformance/outcome.ts';
 import type { Selection } from '../provider/conformance/select.ts';
 import type { Tls } from '../provider/list-protocol.ts';
 import { durationMs, integer, listenAddress } from './flags.ts';
+import { checkWritable, writeReport, type ReportFile } from './report-files.ts';
 
 interface ConformanceFlags {
   target?: string;
@@ -62,7 +64,7 @@ Verdicts and exit codes:
   1 FAILED      a promise was broken; or there is no provider at the target
   3 INCOMPLETE  something required was not tried: left out by --only, or the provider offers nothing to try it on.
                 A skip is never a pass
-  2 wrong flags
+  2 wrong flags, or a report that cannot be written
 
 Examples:
   bigfleet conformance --target 127.0.0.1:9090
@@ -117,10 +119,13 @@ async function run(flags: ConformanceFlags): Promise<void> {
     throw new UsageError('--start: the durable profile kills the provider and starts it again; say how, as in --start \'./my-provider --addr {addr} --state {state}\'');
   }
   const report = await import('../provider/conformance/report.ts');
+  const files = reportFiles(flags, report);
+  await checkWritable(files);
   const result = await tryProvider(flags, { claims, behaviours }, target, (outcome) => process.stderr.write(`${report.progressLine(outcome)}\n`));
-  await writeReports(flags, result, report);
   process.stdout.write(output === 'json' ? `${JSON.stringify(report.jsonReport(result), undefined, 2)}\n` : `\n${report.summary(result)}`);
   if (result.verdict !== 'CERTIFIED') process.exitCode = result.verdict === 'FAILED' ? FAILED : INCOMPLETE;
+  // Last: what could not be written must not hide what was found.
+  for (const file of files) await writeReport(file, file.render(result));
 }
 
 /** Tries the provider at `target`, or one that --start starts. */
@@ -187,25 +192,41 @@ function printList(behaviours: readonly Behaviour[], output: 'table' | 'json'): 
 async function tlsOf({ tlsCa, tlsCert, tlsKey }: ConformanceFlags): Promise<Tls | undefined> {
   if ((tlsCert === undefined) !== (tlsKey === undefined)) throw new UsageError('--tls-cert and --tls-key belong together: give both or neither');
   if (tlsCa === undefined && tlsCert === undefined) return undefined;
-  const read = async (flag: string, file: string | undefined): Promise<Buffer | undefined> => {
-    if (file === undefined) return undefined;
-    return readFile(file).catch((error: unknown) => {
-      throw new UsageError(`${flag}: cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
-    });
-  };
-  const [ca, certificate, key] = await Promise.all([read('--tls-ca', tlsCa), read('--tls-cert', tlsCert), read('--tls-key', tlsKey)]);
+  const [ca, certificate, key] = await Promise.all([
+    pem('--tls-ca', tlsCa, (text) => new X509Certificate(text)), // a context takes any text for an authority
+    pem('--tls-cert', tlsCert, (text) => new X509Certificate(text)),
+    pem('--tls-key', tlsKey, (text) => createPrivateKey(text)),
+  ]);
+  if (certificate && key) usable(`--tls-cert and --tls-key: ${tlsCert} and ${tlsKey} cannot be used together`, () => createSecureContext({ cert: certificate, key }));
   return { ...(ca && { ca }), ...(certificate && { certificate }), ...(key && { key }) };
 }
 
-async function writeReports({ junit, json, out }: ConformanceFlags, result: SuiteResult, report: typeof import('../provider/conformance/report.ts')): Promise<void> {
-  const asJson = `${JSON.stringify(report.jsonReport(result), undefined, 2)}\n`;
-  const files: [string | undefined, string][] = [[json, asJson], [junit, report.junit(result)]];
+async function pem(flag: string, file: string | undefined, parse: (text: Buffer) => unknown): Promise<Buffer | undefined> {
+  if (file === undefined) return undefined;
+  const text = await readFile(file).catch((error: unknown) => {
+    throw new UsageError(`${flag}: cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+  });
+  usable(`${flag}: ${file} cannot be used`, () => parse(text));
+  return text;
+}
+
+function usable(what: string, parse: () => unknown): void {
+  try {
+    parse();
+  } catch (error) {
+    throw new UsageError(`${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+/** Everything that is wanted as a file, and what will be in it. */
+function reportFiles({ junit, json, out }: ConformanceFlags, report: typeof import('../provider/conformance/report.ts')): readonly (ReportFile & { render(result: SuiteResult): string })[] {
+  const asJson = (result: SuiteResult): string => `${JSON.stringify(report.jsonReport(result), undefined, 2)}\n`;
+  const files = [];
+  if (json !== undefined) files.push({ flag: '--json', path: json, render: asJson });
+  if (junit !== undefined) files.push({ flag: '--junit', path: junit, render: report.junit });
   if (out !== undefined) {
-    files.push([join(out, 'report.json'), asJson], [join(out, 'junit.xml'), report.junit(result)], [join(out, 'badge.json'), `${JSON.stringify(report.badge(result))}\n`]);
+    const badge = (result: SuiteResult): string => `${JSON.stringify(report.badge(result))}\n`;
+    for (const [name, render] of [['report.json', asJson], ['junit.xml', report.junit], ['badge.json', badge]] as const) files.push({ flag: '--out', path: join(out, name), render });
   }
-  for (const [file, text] of files) {
-    if (file === undefined) continue;
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, text);
-  }
+  return files;
 }
