@@ -23,7 +23,7 @@ machines and a namespace of its own.
   --kubernetes MINOR    real API servers of another minor release, for instance 1.34, built from source on first use
   --kind                real API servers in kind clusters, for promises on the shared fleet (unverified: needs a container engine)
   --at-once N           how many promises check the shared fleet at a time; 4 by default
-  --pauses N            how often takeover pauses a process; 10 by default
+  --pauses N            how often takeover pauses a process; 10 by default. From 200 on, at least one call must have come late, and been refused
   --kills N             how many processes kill-anything kills; 24 by default
   --soak [DURATION]     only the soak, of one hour unless said otherwise (15m, 2h); without it, it is one promise of all, of two minutes
   --seed N              of the soak's faults and changes; its report names the one that it had
