@@ -67,7 +67,8 @@ export interface ProviderBackend {
   recoverInstance?(request: RecoverInstance, signal: AbortSignal): Promise<Recovery>;
   /**
    * True when starting an interrupted operation again, with the same operation id, is safe. Then a restart of the
-   * provider resumes it (bootstrap blobs are persisted for that); otherwise it turns the machine FAILED.
+   * provider resumes it (bootstrap blobs are persisted for that); otherwise it turns the machine FAILED. May change: a Configure
+   * that was accepted while it was not true has no blob to go on with, and turns the machine FAILED as well.
    */
   readonly resumable?: boolean;
 }

@@ -246,7 +246,10 @@ export class OperationRunner {
       }
       case 'Configure': {
         const clusterId = machine.cluster;
-        await asked(() => backend.configureInstance({ machine, clusterId, bootstrapBlob: pending.bootstrapBlob ?? new Uint8Array(), operationId }, signal));
+        const { bootstrapBlob } = pending;
+        // The backend was not resumable when it was accepted, and is now: without its blob no host can join.
+        if (!bootstrapBlob) throw new Error('it was interrupted by a restart of the provider, and its bootstrap blob was not kept');
+        await asked(() => backend.configureInstance({ machine, clusterId, bootstrapBlob, operationId }, signal));
         await asked(() => backend.confirmNodeReady?.({ machine, clusterId, operationId }, signal));
         return { apply: (now) => ({ ...now, state }) };
       }

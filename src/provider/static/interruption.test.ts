@@ -125,6 +125,42 @@ describe('when the provider is told to end', () => {
   });
 });
 
+describe('where onRestart has been changed', () => {
+  async function interrupted(before: string, after: string, then: string): Promise<void> {
+    h.script('configure.sh', waiting);
+    h.inventory(inventory('', `onRestart: ${before}`));
+    await h.start();
+    h.inventory(inventory('', `onRestart: ${after}`));
+    h.static.reload();
+    await h.rpc.configure('a', { blob: Buffer.from('the blob') });
+    await h.watch.said('begun');
+    h.inventory(inventory('', `onRestart: ${then}`));
+    const stopped = h.stop();
+    await h.watch.has(({ msg }) => msg === 'waiting for running hooks to end');
+    await h.clock.advance(5_000);
+    await h.pass(stopped);
+    h.write('blob', '');
+    h.write('go', '');
+  }
+
+  it('what was accepted without keeping its blob is not run without it: the machine is FAILED, and says why', async () => {
+    await interrupted('fail', 'fail', 'resume');
+    const failed = h.becomes('a', 'Failed');
+    await h.start();
+    await failed;
+    expect(await h.look('a')).toEqual(['FAILED', 'Configure failed: it was interrupted by a restart of the provider, and its bootstrap blob was not kept']);
+    expect(h.read('runs').trim().split('\n')).toHaveLength(1);
+  });
+
+  it('what is accepted after the change can be resumed, with its blob', async () => {
+    await interrupted('fail', 'resume', 'resume');
+    const configured = h.becomes('a', 'Configured');
+    await h.start();
+    await configured;
+    expect(h.read('blob')).toBe('the blob');
+  });
+});
+
 it('where hooks must not be run twice, an interrupted operation fails the machine', async () => {
   h.script('configure.sh', waiting);
   h.inventory(inventory('', 'onRestart: fail'));

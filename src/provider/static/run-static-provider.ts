@@ -78,7 +78,6 @@ async function start(options: StaticOptions, store: StateStore): Promise<Running
   const backend = new StaticBackend({
     known, hooks, log,
     requests: new RecoveryRequests(folders.recover),
-    resumable: current().onRestart === 'resume',
     records: () => provider?.machines() ?? [],
   });
   const limit = OPERATION_LIMIT_MS;

@@ -14,7 +14,6 @@ export interface StaticBackendOptions {
   readonly known: KnownMachines;
   readonly hooks: HookRunner;
   readonly requests: RecoveryRequests;
-  readonly resumable: boolean;
   /** What the kit remembers; empty until it serves. */
   readonly records: () => Iterable<Machine>;
   readonly log: Logger;
@@ -25,14 +24,17 @@ export const NOT_LISTED = 'the inventory file does not name this machine any mor
 
 /** Machines that somebody owns: every step is a hook. */
 export class StaticBackend implements ProviderBackend {
-  readonly resumable: boolean;
   private readonly options: StaticBackendOptions;
   /** Per failed machine, what its recovery said last: said once in the log, not every time. */
   private readonly recoveries = new Map<string, string>();
 
   constructor(options: StaticBackendOptions) {
     this.options = options;
-    this.resumable = options.resumable;
+  }
+
+  /** As the file says now: what is accepted from now on can be resumed, or not. */
+  get resumable(): boolean {
+    return this.options.known.inventory?.onRestart === 'resume';
   }
 
   /** What the file names; and what it no longer names as it was, since a machine in service does not end with its line. Once withdrawn it does. */
