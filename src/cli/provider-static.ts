@@ -118,7 +118,11 @@ async function recover(machineId: string, state: string): Promise<void> {
   ]);
   if (!existsSync(state)) throw new UsageError(`--state: there is no directory ${state}; give the one that the provider uses`);
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(machineId)) throw new UsageError(`--recover: ${JSON.stringify(machineId)} cannot be the id of a machine`);
-  new RecoveryRequests(stateFolders(state).recover).ask(machineId);
+  try {
+    new RecoveryRequests(stateFolders(state).recover).ask(machineId);
+  } catch (error) {
+    throw new UsageError(`--recover: ${(error as Error).message}; say it as the user that the provider runs as`);
+  }
   process.stdout.write(`${machineId}: if it is FAILED, it is offered again within half a minute\n`);
 }
 

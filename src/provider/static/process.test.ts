@@ -170,6 +170,20 @@ describe('the command', () => {
     fs.mkdirSync(h.path('state'));
     expect(await outcome('--state', 'state', '--recover', 'a')).toMatchObject({ code: 0 });
     expect(fs.existsSync(h.path('state/recover/a'))).toBe(true);
+  });
+
+  it.runIf(process.getuid?.() === 0)('leaves what root says where the user of the provider can read it', async () => {
+    fs.mkdirSync(h.path('state'));
+    fs.chownSync(h.path('state'), 65534, 65533);
+    await outcome('--state', 'state', '--recover', 'a');
+    const { uid, gid } = fs.statSync(h.path('state/recover'));
+    expect([uid, gid]).toEqual([65534, 65533]);
+  });
+
+  it('refuses to pass on what cannot be', async () => {
+    fs.mkdirSync(h.path('state'));
     expect(await outcome('--state', 'state', '--recover', '../a')).toMatchObject({ code: 2 });
+    h.write('other', '');
+    expect(await outcome('--state', 'other', '--recover', 'a')).toMatchObject({ code: 2, stderr: expect.stringMatching(/^--recover: .*; say it as the user that the provider runs as\n/) as string });
   });
 });

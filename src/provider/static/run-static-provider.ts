@@ -75,16 +75,16 @@ async function start(options: StaticOptions, store: StateStore): Promise<Running
   });
   let provider: RunningProvider | undefined;
   const roster = new Roster({ known, log, provider: () => provider });
+  const requests = new RecoveryRequests(folders.recover);
   const backend = new StaticBackend({
-    known, hooks, log,
-    requests: new RecoveryRequests(folders.recover),
+    known, hooks, log, requests,
     records: () => provider?.machines() ?? [],
   });
   const limit = OPERATION_LIMIT_MS;
   const running = (provider = await serveProvider(backend, {
     ...options.serving, store, clock, registry,
     timeouts: { createMs: limit, configureMs: limit, drainMs: limit, deleteMs: limit },
-    events: eventsOf(options, roster),
+    events: eventsOf(options, roster, requests),
   }));
   const watch = new InventoryWatch({
     path, clock, text: first.text,
@@ -143,7 +143,7 @@ function firstVersion(path: string, known: KnownMachines): FirstVersion {
   }
 }
 
-function eventsOf({ log, onStateChange }: StaticOptions, roster: Roster): ProviderEvents {
+function eventsOf({ log, onStateChange }: StaticOptions, roster: Roster, requests: RecoveryRequests): ProviderEvents {
   return {
     onWarning: (text) => log.warn(text),
     onPersistence: ({ healthy, reason }) => (healthy ? log.info('the state can be persisted again') : log.error({ reason }, 'the state cannot be persisted: nothing is accepted meanwhile')),
@@ -155,8 +155,18 @@ function eventsOf({ log, onStateChange }: StaticOptions, roster: Roster): Provid
       const fields = { machine: machine.id, from, to: machine.state, cause, ...(machine.cluster && { cluster: machine.cluster }) };
       if (machine.state === 'Failed' && cause !== 'restart') log.error({ ...fields, lastError: machine.lastError }, 'machine failed');
       else log[cause === 'seed' || cause === 'restart' ? 'debug' : 'info'](fields, 'machine changed');
+      if (machine.state === 'Failed' && cause !== 'restart') dropRequest(machine.id, requests, log);
       roster.changed(machine);
       onStateChange?.(event);
     },
   };
+}
+
+/** What somebody said before a machine failed says nothing of this failure. */
+function dropRequest(machineId: string, requests: RecoveryRequests, log: Logger): void {
+  try {
+    if (requests.take(machineId)) log.warn({ machine: machineId }, 'a --recover from before this failure is not for it: clean the machine, then say so again');
+  } catch (error) {
+    log.error({ machine: machineId, err: error }, 'a --recover from before this failure may be taken for one of now');
+  }
 }

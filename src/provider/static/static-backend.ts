@@ -74,14 +74,14 @@ export class StaticBackend implements ProviderBackend {
   }
 
   async recoverInstance({ machine, lastError }: RecoverInstance, signal: AbortSignal): Promise<Recovery> {
-    const { known, requests, log } = this.options;
+    const { known, log } = this.options;
     const { id } = machine;
     const rests: Recovery = machine.host ? 'idle' : 'speculative';
     if (!known.isListed(id)) return 'keep';
     const target = this.listed(machine);
     // It did nothing when its line went, so there is nothing to clean up.
     if (lastError === NOT_LISTED) return this.recovered(id, rests, 'the inventory file names it again');
-    if (requests.take(id)) return this.recovered(id, rests, 'as asked for');
+    if (this.isAskedFor(id)) return this.recovered(id, rests, 'as asked for');
     const hook = target.hooks.recover;
     if (!hook) {
       this.sayOnce(id, lastError, () => log.warn({ machine: id, lastError }, 'machine is FAILED and there is no recover hook: clean it by hand, then say so with --recover'));
@@ -95,6 +95,16 @@ export class StaticBackend implements ProviderBackend {
       return 'keep';
     }
     return this.recovered(id, hook.leaves === 'off' ? 'speculative' : rests, 'by its recover hook');
+  }
+
+  private isAskedFor(id: string): boolean {
+    try {
+      return this.options.requests.take(id);
+    } catch (error) {
+      // Its recover hook is worth trying all the same.
+      this.options.log.error({ machine: id, err: error }, 'a --recover of this machine cannot be read: let the folder belong to the user of the provider');
+      return false;
+    }
   }
 
   private recovered(id: string, recovery: Recovery, how: string): Recovery {

@@ -180,6 +180,29 @@ describe('a FAILED machine', () => {
     expect(h.watch.lines.filter(({ msg }) => String(msg).includes('its recover hook is run again'))).toHaveLength(1);
   });
 
+  it('is not taken for clean because somebody said so before it failed', async () => {
+    scripts('exit 1');
+    h.inventory(fleet());
+    await h.start();
+    fs.mkdirSync(h.path('state/recover'), { recursive: true });
+    h.write('state/recover/h1', '');
+    await h.until('h1', 'Failed', h.rpc.configure('h1'));
+    await h.clock.advance(60_000);
+    expect([(await h.look('h1'))[0], fs.existsSync(h.path('state/recover/h1'))]).toEqual(['FAILED', false]);
+    expect(h.watch.find(({ msg }) => String(msg).startsWith('a --recover from before this failure'))).toMatchObject({ level: 'warn', machine: 'h1' });
+  });
+
+  it('says so where it cannot see what a person has said, and tries its recover hook all the same', async () => {
+    scripts('exit 1');
+    h.inventory(fleet({ hooks: '    recover: {run: [./recover.sh]}' }));
+    await h.start();
+    h.write('state/recover', ''); // no folder
+    const back = h.becomes('h1', 'Idle');
+    await h.until('h1', 'Failed', h.rpc.configure('h1'));
+    await back;
+    expect(h.watch.find(({ msg }) => String(msg).startsWith('a --recover of this machine cannot be read'))).toMatchObject({ level: 'error', machine: 'h1' });
+  });
+
   it('stays so without a recover hook, until a person says that it is clean', async () => {
     scripts('exit 1');
     h.inventory(fleet());
