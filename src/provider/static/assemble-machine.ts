@@ -30,6 +30,7 @@ export function assembleMachine(assembly: Assembly): StaticMachine | undefined {
   const fill: Fill = (text, where) =>
     fillIn(text, names, (name) => bad(`${where}: there is no {${name}} here; known are ${[...names.keys()].join(', ')}. A literal {${name}} is written {{${name}}}`));
   const address = fill(layer.address ?? '{id}', 'address');
+  if (address === '' || address.trim() !== address) bad(`address ${JSON.stringify(address)} must not be empty, nor begin or end with a space: it is what hooks reach the host by (said here, in its group or in defaults)`);
   names.set('address', address).set('group', group).set('zone', layer.zone ?? '').set('instanceType', layer.instanceType ?? '');
   const variables = Object.fromEntries(Object.entries(present(layer.variables)).map(([name, text]) => [name, fill(text, `variables.${name}`)]));
   const host = { provider: 'static', ref: fill(layer.providerId ?? 'static:///{id}', 'providerId') };

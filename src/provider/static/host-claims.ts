@@ -25,7 +25,7 @@ export class HostClaims {
   claim(machine: StaticMachine, field: YamlField): void {
     const { id } = machine.instance;
     for (const { name, of, fix } of claims) {
-      const key = `${name} ${of(machine)}`;
+      const key = keyOf(name, of(machine));
       const other = this.taken.get(key);
       if (!other) this.taken.set(key, { id, line: field.line });
       else if (!this.told.has(field)) {
@@ -34,4 +34,20 @@ export class HostClaims {
       }
     }
   }
+}
+
+/** What a machine says of its host, in forms that can be compared: another machine with one of them is the same host. */
+export function hostKeys(machine: StaticMachine): readonly string[] {
+  return claims.map(({ name, of }) => keyOf(name, of(machine)));
+}
+
+/** What two machines that are one host both say; undefined for two hosts. */
+export function sameHost(one: StaticMachine, other: StaticMachine): string | undefined {
+  const claim = claims.find(({ name, of }) => keyOf(name, of(one)) === keyOf(name, of(other)));
+  return claim && `${claim.name} ${JSON.stringify(claim.of(one))}`;
+}
+
+/** Names of hosts are the same in capitals, and with the dot that ends them. */
+function keyOf(name: string, text: string): string {
+  return `${name} ${name === 'address' ? text.toLowerCase().replace(/\.$/, '') : text}`;
 }

@@ -1,21 +1,28 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { hostKeys } from './host-claims.ts';
 import type { StaticInventory, StaticMachine } from './inventory.ts';
 
 interface Stored {
   readonly version: 1;
   readonly inventory: Omit<StaticInventory, 'machines'>;
   readonly machines: readonly StaticMachine[];
+  /** See `kept`. */
   readonly removed: readonly StaticMachine[];
 }
 
 /**
- * The machines of the last good inventory file, and those that a later file no longer names while they still serve: their
- * hooks are needed to drain them. Kept on disk, because the file that named them is gone by the time of a restart.
+ * The machines of the last good inventory file, and those that a later file no longer names, or names with another host, while
+ * they still serve: as they were they are needed to drain them. Kept on disk, because the file that said so is gone by the
+ * time of a restart.
  */
 export class KnownMachines {
   private readonly file: string;
   private present: StaticInventory | undefined;
-  private gone = new Map<string, StaticMachine>();
+  private kept = new Map<string, StaticMachine>();
+  /** Which of `kept` are so on disk. */
+  private stored: ReadonlySet<string> = new Set();
+  /** Machines by what they say of their host, in whatever version. */
+  private byHost = new Map<string, Set<string>>();
 
   /** `file` is read if it is there. Throws, with the way out, when it is damaged. */
   constructor(file: string) {
@@ -23,7 +30,9 @@ export class KnownMachines {
     const stored = this.read();
     if (!stored) return;
     this.present = { ...stored.inventory, machines: byId(stored.machines) };
-    this.gone = byId(stored.removed);
+    this.kept = byId(stored.removed);
+    this.stored = new Set(this.kept.keys());
+    this.indexHosts();
   }
 
   /** The last good version; undefined before the first. */
@@ -31,29 +40,60 @@ export class KnownMachines {
     return this.present;
   }
 
-  /** As the file says now, or as it last said. */
+  /** With the host that it has: as the file said when the machine began to serve, if that was another host, or as it last said. */
   get(machineId: string): StaticMachine | undefined {
-    return this.present?.machines.get(machineId) ?? this.gone.get(machineId);
+    return this.kept.get(machineId) ?? this.line(machineId);
+  }
+
+  /** As the file says now. */
+  line(machineId: string): StaticMachine | undefined {
+    return this.present?.machines.get(machineId);
+  }
+
+  /** Other machines of which some version said that they are the same host. */
+  rivals(machine: StaticMachine): string[] {
+    const ids = hostKeys(machine).flatMap((key) => [...(this.byHost.get(key) ?? [])]);
+    return [...new Set(ids)].filter((id) => id !== machine.instance.id);
   }
 
   isListed(machineId: string): boolean {
     return this.present?.machines.has(machineId) ?? false;
   }
 
-  /** Takes a new version over. `isNeeded` tells of a machine that the version lacks whether its hooks may still be needed. */
+  /** Takes a new version over. `isNeeded` tells of a machine that the version lacks, or has with another host, whether it may still be needed as it was. */
   adopt(inventory: StaticInventory, isNeeded: (machineId: string) => boolean): void {
-    const gone = new Map<string, StaticMachine>();
-    for (const machine of [...this.gone.values(), ...(this.present?.machines.values() ?? [])]) {
-      const { id } = machine.instance;
-      if (!inventory.machines.has(id) && isNeeded(id)) gone.set(id, machine);
+    const kept = new Map<string, StaticMachine>();
+    for (const id of new Set([...this.kept.keys(), ...(this.present?.machines.keys() ?? [])])) {
+      const machine = this.get(id)!;
+      const line = inventory.machines.get(id);
+      if (!(line && isSameHost(line, machine)) && isNeeded(id)) kept.set(id, machine);
     }
-    this.write({ inventory, gone });
+    this.write(inventory, kept);
     this.present = inventory;
-    this.gone = gone;
+    this.kept = kept;
+    this.indexHosts();
   }
 
-  private write({ inventory: { machines, ...inventory }, gone }: { inventory: StaticInventory; gone: ReadonlyMap<string, StaticMachine> }): void {
-    const stored: Stored = { version: 1, inventory, machines: [...machines.values()], removed: [...gone.values()] };
+  /** The machine serves nobody now: of its host the file's word holds again. */
+  rests(machineId: string): void {
+    if (this.line(machineId)) this.kept.delete(machineId);
+  }
+
+  /** The machine begins to serve: what the file says now has to be so after a restart as well. Throws if that cannot be remembered. */
+  begins(machineId: string): void {
+    this.rests(machineId);
+    if (this.present && this.stored.has(machineId) && !this.kept.has(machineId)) this.write(this.present, this.kept);
+  }
+
+  private indexHosts(): void {
+    this.byHost = new Map();
+    for (const machine of [...this.kept.values(), ...(this.present?.machines.values() ?? [])]) {
+      for (const key of hostKeys(machine)) this.byHost.set(key, (this.byHost.get(key) ?? new Set()).add(machine.instance.id));
+    }
+  }
+
+  private write({ machines, ...inventory }: StaticInventory, kept: ReadonlyMap<string, StaticMachine>): void {
+    const stored: Stored = { version: 1, inventory, machines: [...machines.values()], removed: [...kept.values()] };
     const fd = openSync(`${this.file}.new`, 'w', 0o600);
     try {
       writeFileSync(fd, JSON.stringify(stored));
@@ -62,6 +102,7 @@ export class KnownMachines {
       closeSync(fd);
     }
     renameSync(`${this.file}.new`, this.file);
+    this.stored = new Set(kept.keys());
   }
 
   private read(): Stored | undefined {
@@ -80,6 +121,11 @@ export class KnownMachines {
       throw new Error(`${this.file} is damaged: ${(error as Error).message}. Move it away; machines that the inventory file no longer names cannot be drained then.`, { cause: error });
     }
   }
+}
+
+/** Of all that a machine says of its host. */
+function isSameHost(one: StaticMachine, other: StaticMachine): boolean {
+  return hostKeys(one).join('\n') === hostKeys(other).join('\n');
 }
 
 function byId(machines: readonly StaticMachine[]): Map<string, StaticMachine> {

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { codeOf, stateName, unfenced } from '../testing/rpc.ts';
 import { StaticHarness, type LogLine } from '../testing/static-harness.ts';
-import { NOT_LISTED } from './static-backend.ts';
+import { NOT_LISTED } from './host-holders.ts';
 
 let h: StaticHarness;
 beforeEach(() => {
@@ -140,8 +140,8 @@ it('a host gets a new id: not while the old one serves, and without a warning fo
   h.inventory(fleet([`id: new, ${host}`]));
   await looks();
   expect(await ids()).toEqual(['old CONFIGURED']);
-  const isLeftOut = ({ msg }: LogLine): boolean => String(msg).includes('instance "new" is left out: host static metal:///1 is that of instance "old"');
-  expect(h.watch.find(isLeftOut)).toMatchObject({ level: 'warn' });
+  const isLeftOut = ({ msg }: LogLine): boolean => msg === 'this machine is not offered: its line in the inventory file names the host of "old" (address "10.0.0.1"), which has it until it is drained';
+  expect(h.watch.find(isLeftOut)).toMatchObject({ level: 'warn', machine: 'new' });
   await h.until('old', 'Failed', h.rpc.drain('old'));
   const warned = h.watch.lines.filter(isLeftOut).length;
   await h.static.provider.reconcile();

@@ -1,12 +1,14 @@
 import type { Logger } from 'pino';
+import type { StateChangeEvent } from '../kit/events.ts';
 import type { Machine, MachineState } from '../kit/machine.ts';
 import type { RunningProvider } from '../kit/serve-provider.ts';
+import type { HostHolders } from './host-holders.ts';
 import type { StaticInventory, StaticMachine } from './inventory.ts';
 import type { KnownMachines } from './known-machines.ts';
-import { NOT_LISTED } from './static-backend.ts';
 
 export interface RosterOptions {
   readonly known: KnownMachines;
+  readonly holders: HostHolders;
   readonly log: Logger;
   /** Undefined until it serves. */
   readonly provider: () => RunningProvider | undefined;
@@ -17,7 +19,8 @@ const NAMES_SHOWN = 20;
 
 /**
  * Keeps what the provider offers in line with the inventory file. A machine that the file no longer names goes on serving
- * its cluster; the moment it serves nobody it is withdrawn, so that it is never handed out again.
+ * its cluster; the moment it serves nobody it is withdrawn, so that it is never handed out again. So is one of which the file
+ * says by now that it is a host which another machine has, until that one is done with it.
  */
 export class Roster {
   private readonly options: RosterOptions;
@@ -30,6 +33,7 @@ export class Roster {
   /** At the start: the file may have changed while nobody looked. */
   begin(): void {
     this.tellOfServing();
+    this.tellOfHosts();
     this.withdrawIdle();
   }
 
@@ -39,9 +43,9 @@ export class Roster {
 
   /** Takes over a new version of the file. Throws, and changes nothing, if it cannot be remembered. */
   adopt(inventory: StaticInventory): void {
-    const { known, log, provider } = this.options;
+    const { known, holders, log, provider } = this.options;
     const before = known.inventory?.machines ?? new Map<string, StaticMachine>();
-    known.adopt(inventory, (id) => isBound(provider()?.machine(id)));
+    known.adopt(inventory, (id) => holders.holds(id));
     const added = [...inventory.machines.keys()].filter((id) => !before.has(id));
     const removed = [...before.keys()].filter((id) => !inventory.machines.has(id));
     log.info({ machines: inventory.machines.size, added: shown(added), removed: shown(removed) }, 'inventory file taken over');
@@ -51,22 +55,33 @@ export class Roster {
   }
 
   /** A machine has another state. */
-  changed(machine: Machine): void {
-    if (this.options.known.isListed(machine.id) || !AT_REST.includes(machine.state)) return;
+  changed({ from, machine, cause }: StateChangeEvent): void {
+    const { known, holders, log } = this.options;
+    holders.saw(machine);
+    if (cause === 'call' && AT_REST.includes(from)) {
+      try {
+        known.begins(machine.id);
+      } catch (error) {
+        log.error({ machine: machine.id, err: error }, 'the host of this machine could not be remembered: after a restart in the midst of this operation it may be the one before');
+      }
+    }
+    if (!AT_REST.includes(machine.state) || holders.obstacle(machine.id) === undefined) return;
     // After the change that is being told of, and before any further call can come in.
     queueMicrotask(() => this.withdraw(machine.id));
   }
 
   private withdrawIdle(): void {
     for (const machine of [...(this.options.provider()?.machines() ?? [])]) {
-      if (!this.options.known.isListed(machine.id) && AT_REST.includes(machine.state)) this.withdraw(machine.id);
+      if (AT_REST.includes(machine.state)) this.withdraw(machine.id);
     }
   }
 
+  /** If it may not be handed out. */
   private withdraw(id: string): void {
-    if (this.isStopped) return;
+    const obstacle = this.options.holders.obstacle(id);
+    if (this.isStopped || obstacle === undefined) return;
     try {
-      this.options.provider()?.withdraw(id, NOT_LISTED);
+      this.options.provider()?.withdraw(id, obstacle);
     } catch (error) {
       // The backend refuses to use it all the same.
       this.options.log.warn({ machine: id, err: error }, 'the machine could not be withdrawn');
@@ -83,6 +98,19 @@ export class Roster {
     for (const machine of this.unlisted()) {
       this.options.log.warn({ machine: machine.id, cluster: machine.cluster, state: machine.state },
         'the inventory file no longer names this machine: it goes on serving, and is withdrawn once it is drained (bigfleet release machine drains it)');
+    }
+  }
+
+  /** Lines that name another host than the machine has, or a host that another machine has. */
+  private tellOfHosts(): void {
+    const { known, holders, log, provider } = this.options;
+    for (const [id, line] of known.inventory?.machines ?? []) {
+      const taken = provider()?.machine(id) ? undefined : holders.taken(line);
+      if (taken !== undefined) log.warn({ machine: id }, `this machine is not offered: ${taken}`);
+      const has = known.get(id);
+      if (!holders.holds(id) || !has || has === line) continue;
+      log.warn({ machine: id, address: has.address, line: line.address },
+        'the inventory file names another host for this machine: it keeps the one that it has, with hooks and variables as they were, until it is drained or, FAILED, cleaned');
     }
   }
 

@@ -7,6 +7,7 @@ import type { ProviderEvents, StateChangeEvent } from '../kit/events.ts';
 import { openFileStore } from '../kit/file-store.ts';
 import { serveProvider, type ProviderOptions, type RunningProvider } from '../kit/serve-provider.ts';
 import type { StateStore } from '../kit/state-store.ts';
+import { HostHolders } from './host-holders.ts';
 import { HookRecords } from './hook-records.ts';
 import { HookRunner } from './hook-runner.ts';
 import type { StaticInventory } from './inventory.ts';
@@ -74,10 +75,11 @@ async function start(options: StaticOptions, store: StateStore): Promise<Running
     onOutcome: hookMetrics(registry, () => hooks.running),
   });
   let provider: RunningProvider | undefined;
-  const roster = new Roster({ known, log, provider: () => provider });
+  const holders = new HostHolders(known);
+  const roster = new Roster({ known, holders, log, provider: () => provider });
   const requests = new RecoveryRequests(folders.recover);
   const backend = new StaticBackend({
-    known, hooks, log, requests,
+    known, holders, hooks, log, requests,
     records: () => provider?.machines() ?? [],
   });
   const limit = OPERATION_LIMIT_MS;
@@ -156,7 +158,7 @@ function eventsOf({ log, onStateChange }: StaticOptions, roster: Roster, request
       if (machine.state === 'Failed' && cause !== 'restart') log.error({ ...fields, lastError: machine.lastError }, 'machine failed');
       else log[cause === 'seed' || cause === 'restart' ? 'debug' : 'info'](fields, 'machine changed');
       if (machine.state === 'Failed' && cause !== 'restart') dropRequest(machine.id, requests, log);
-      roster.changed(machine);
+      roster.changed(event);
       onStateChange?.(event);
     },
   };

@@ -5,6 +5,7 @@ import type {
 import type { Instance, Machine } from '../kit/machine.ts';
 import type { HookFacts } from './hook-environment.ts';
 import type { HookKind } from './hook.ts';
+import { isWithdrawn, NOT_LISTED, type HostHolders } from './host-holders.ts';
 import { HookFailed, type HookRunner } from './hook-runner.ts';
 import { asRecorded, instanceOf, type StaticMachine } from './inventory.ts';
 import type { KnownMachines } from './known-machines.ts';
@@ -12,15 +13,13 @@ import type { RecoveryRequests } from './recovery-requests.ts';
 
 export interface StaticBackendOptions {
   readonly known: KnownMachines;
+  readonly holders: HostHolders;
   readonly hooks: HookRunner;
   readonly requests: RecoveryRequests;
   /** What the kit remembers; empty until it serves. */
   readonly records: () => Iterable<Machine>;
   readonly log: Logger;
 }
-
-/** Why a machine that the file does not name (any more) is FAILED. What failed for this reason alone comes back with its line. */
-export const NOT_LISTED = 'the inventory file does not name this machine any more';
 
 /** Machines that somebody owns: every step is a hook. */
 export class StaticBackend implements ProviderBackend {
@@ -39,23 +38,30 @@ export class StaticBackend implements ProviderBackend {
 
   /** What the file names; and what it no longer names as it was, since a machine in service does not end with its line. Once withdrawn it does. */
   describe(): Promise<readonly Instance[]> {
-    const { known, records } = this.options;
-    const instances = [...(known.inventory?.machines.values() ?? [])].map(({ instance }) => instance);
-    for (const machine of records()) {
+    const { known, holders, records } = this.options;
+    const recorded = new Map([...records()].map((machine) => [machine.id, machine]));
+    const instances: Instance[] = [];
+    for (const line of known.inventory?.machines.values() ?? []) {
+      const host = recorded.get(line.instance.id)?.host;
+      if (host) instances.push({ ...line.instance, host, state: 'Idle' });
+      // A newcomer whose host somebody else has comes when that one is done with it.
+      else if (recorded.has(line.instance.id) || !holders.taken(line)) instances.push(line.instance);
+    }
+    for (const machine of recorded.values()) {
       if (!known.isListed(machine.id) && machine.lastError !== NOT_LISTED) instances.push(instanceOf(machine));
     }
     return Promise.resolve(instances);
   }
 
   async createInstance({ machine, operationId }: CreateInstance, signal: AbortSignal): Promise<CreatedInstance> {
-    const target = this.listed(machine);
+    const target = this.free(machine);
     await this.run('powerOn', target, { operationId }, signal);
     const { resources, allocatable } = target.instance;
     return { host: target.host, resources, ...(allocatable && { allocatable }) };
   }
 
   configureInstance({ machine, clusterId, bootstrapBlob, operationId }: ConfigureInstance, signal: AbortSignal): Promise<void> {
-    return this.run('configure', this.listed(machine), { operationId, clusterId }, signal, bootstrapBlob);
+    return this.run('configure', this.free(machine), { operationId, clusterId }, signal, bootstrapBlob);
   }
 
   confirmNodeReady({ machine, clusterId, operationId }: ConfirmNodeReady, signal: AbortSignal): Promise<void> {
@@ -74,13 +80,18 @@ export class StaticBackend implements ProviderBackend {
   }
 
   async recoverInstance({ machine, lastError }: RecoverInstance, signal: AbortSignal): Promise<Recovery> {
-    const { known, log } = this.options;
+    const { known, holders, log } = this.options;
     const { id } = machine;
     const rests: Recovery = machine.host ? 'idle' : 'speculative';
     if (!known.isListed(id)) return 'keep';
+    // It did nothing when it was withdrawn, so there is nothing to clean up.
+    if (isWithdrawn(lastError)) return holders.obstacle(id) === undefined ? this.recovered(id, rests, 'the inventory file names it, and its host is free') : 'keep';
     const target = this.listed(machine);
-    // It did nothing when its line went, so there is nothing to clean up.
-    if (lastError === NOT_LISTED) return this.recovered(id, rests, 'the inventory file names it again');
+    const taken = holders.taken(target);
+    if (taken !== undefined) {
+      this.sayOnce(id, taken, () => log.warn({ machine: id }, `machine stays FAILED: ${taken}`));
+      return 'keep';
+    }
     if (this.isAskedFor(id)) return this.recovered(id, rests, 'as asked for');
     const hook = target.hooks.recover;
     if (!hook) {
@@ -123,6 +134,14 @@ export class StaticBackend implements ProviderBackend {
     const target = this.options.known.isListed(record.id) ? this.options.known.get(record.id) : undefined;
     if (!target) throw new Error(NOT_LISTED);
     return asRecorded(target, record);
+  }
+
+  /** For what begins on the machine: nobody else may have its host. */
+  private free(record: Machine): StaticMachine {
+    const target = this.listed(record);
+    const taken = this.options.holders.taken(target);
+    if (taken !== undefined) throw new Error(taken);
+    return target;
   }
 
   /** A kind without a hook has nothing to do. */
