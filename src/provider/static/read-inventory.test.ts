@@ -1,8 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { InventoryError, parseInventory } from './read-inventory.ts';
+import { InventoryError, parseInventory, readInventoryText } from './read-inventory.ts';
 import type { StaticMachine } from './inventory.ts';
 
 let directory: string;
@@ -156,6 +157,7 @@ describe('two machines that are one host are refused, with both and the fix', ()
   it.each([
     ['an address that was copied', '  - {id: a, address: 10.0.0.1}\n  - {id: b, address: 10.0.0.1}\n', `11: machines[1]: "b" has the address "10.0.0.1" of "a" (line 10): ${fixAddress}`],
     ['the address that another has by its id', '  - {id: a}\n  - {id: b, address: a}\n', `11: machines[1]: "b" has the address "a" of "a" (line 10): ${fixAddress}`],
+    ['an address in capitals, with the dot that ends a name', '  - {id: a, address: Host.example.net}\n  - {id: b, address: host.EXAMPLE.net.}\n', `11: machines[1]: "b" has the address "host.EXAMPLE.net." of "a" (line 10): ${fixAddress}`],
     ['one address for a range, said once', '  - {ids: "a[1-3]", address: 10.0.0.1}\n', `10: machines[0]: "a2" has the address "10.0.0.1" of "a1" (line 10): ${fixAddress}`],
     ['a provider id that was copied', '  - {id: a, providerId: "metal:///7"}\n  - {id: b, providerId: "metal:///7"}\n', `11: machines[1]: "b" has the providerId "metal:///7" of "a" (line 10): ${fixId}`],
     ['the provider id that another has by its id', '  - {id: a}\n  - {id: b, providerId: "static:///a"}\n', `11: machines[1]: "b" has the providerId "static:///a" of "a" (line 10): ${fixId}`],
@@ -209,6 +211,12 @@ it('what 200 machines have wrong in common is said once', () => {
   expect(problems(`${base}machines:\n  - {ids: "a[001-200]", zone: ""}\n`)).toHaveLength(1);
 });
 
+it.each(['', ' ', ' 10.0.0.1', '10.0.0.1 '])('an address %j is none', (address) => {
+  expect(problems(`${base}machines:\n  - {id: a, address: ${JSON.stringify(address)}}\n`)).toEqual([
+    `10: machines[0]: address ${JSON.stringify(address)} must not be empty, nor begin or end with a space: it is what hooks reach the host by (said here, in its group or in defaults)`,
+  ]);
+});
+
 it('a placeholder that is not known is refused, with those that are', () => {
   expect(problems(`${base}machines:\n  - {id: a, address: "{name}.lan"}\n`)).toEqual([
     '10: machines[0]: address: there is no {name} here; known are id, n. A literal {name} is written {{name}}',
@@ -217,4 +225,10 @@ it('a placeholder that is not known is refused, with those that are', () => {
 
 it('a huge range is taken for a mistake', () => {
   expect(problems(`${base}machines:\n  - {ids: "a[1-9999999]"}\n`)[0]).toContain('is not a range');
+});
+
+it('what is not a file is not waited for', () => {
+  const pipe = join(directory, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  for (const path of [pipe, directory]) expect(() => readInventoryText(path)).toThrow(`--inventory: cannot read ${path}: it is not a file`);
 });

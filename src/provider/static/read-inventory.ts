@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { assembleMachine } from './assemble-machine.ts';
 import { canRun } from './can-run.ts';
@@ -27,11 +27,15 @@ const ID = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 
 /** The text of an inventory file. Throws an InventoryError. */
 export function readInventoryText(path: string): string {
+  let problem: string;
   try {
-    return readFileSync(path, 'utf8');
+    // Anything else, such as a pipe, would be waited for, and nothing else done meanwhile.
+    if (statSync(path).isFile()) return readFileSync(path, 'utf8');
+    problem = 'it is not a file';
   } catch (error) {
-    throw new InventoryError([`--inventory: cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`]);
+    problem = (error as NodeJS.ErrnoException).code ?? String(error);
   }
+  throw new InventoryError([`--inventory: cannot read ${path}: ${problem}`]);
 }
 
 /** Reads and checks a text. `path` is where it comes from: for messages, and because hooks are looked for beside it. Throws an InventoryError. */
