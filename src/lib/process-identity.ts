@@ -18,23 +18,41 @@ export function processStart(pid: number): string {
   return fields[STATE] === ENDED ? 'ended' : (fields[START] ?? '');
 }
 
-/** True while a process of the group runs; those that have ended and that nobody has looked after (no init in a container) do not count, where there is a /proc. */
-export function isGroupRunning(group: number): boolean {
+/**
+ * The processes of a group that run; those that have ended and that nobody has looked after (no init in a container) do not
+ * count. Where there is no /proc, the group's own number stands for all.
+ */
+export function processesOfGroup(group: number): number[] {
   try {
     process.kill(-group, 0);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return [];
   }
-  let pids: string[];
-  try {
-    pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  } catch {
-    return true;
-  }
-  return pids.some((pid) => {
-    const fields = statOf(Number(pid));
+  return processes()?.filter((pid) => {
+    const fields = statOf(pid);
     return fields?.[GROUP] === String(group) && fields[STATE] !== ENDED;
-  });
+  }) ?? [group];
+}
+
+/** The processes that run and were begun with this variable in their environment. Those of other users are seen by root only; none where there is no /proc. */
+export function processesWith(variable: string, value: string): number[] {
+  const text = `${variable}=${value}\0`;
+  return processes()?.filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(text); // of one that has ended it is empty
+    } catch {
+      return false;
+    }
+  }) ?? [];
+}
+
+/** All that there are; undefined where there is no /proc. */
+function processes(): number[] | undefined {
+  try {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+  } catch {
+    return undefined;
+  }
 }
 
 const STATE = 0;

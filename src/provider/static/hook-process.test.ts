@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
-import { isGroupRunning, isProcessAlive, processStart } from '../../lib/process-identity.ts';
+import { isProcessAlive, processesOfGroup, processStart } from '../../lib/process-identity.ts';
 import { HookOutput } from './hook-output.ts';
 import { runProcess, type Ending, type ProcessSpec } from './hook-process.ts';
 
@@ -36,7 +36,7 @@ function start(script: string, more: Partial<ProcessSpec> = {}, signal: AbortSig
       wake();
     },
   });
-  const spec = { run: ['sh', '-c', script], directory, environment: process.env, timeoutMs: 60_000, killAfterMs: 10_000, ...more };
+  const spec = { run: ['sh', '-c', script], directory, environment: process.env, mark: randomUUID(), timeoutMs: 60_000, killAfterMs: 10_000, ...more };
   return {
     output,
     ending: runProcess(spec, { clock, signal, output }),
@@ -97,7 +97,7 @@ describe('a process that takes too long', () => {
     await clock.advance(60_000);
     await clock.advance(9_999);
     const pid = Number(fs.readFileSync(join(directory, 'pid'), 'utf8'));
-    expect(isGroupRunning(pid)).toBe(true);
+    expect(processesOfGroup(pid)).toContain(pid);
     await clock.advance(1);
     expect(await gone(ending)).toEqual({ end: 'timeout', isKilled: true });
     expect(isGone(pid)).toBe(true);
@@ -109,6 +109,49 @@ describe('a process that takes too long', () => {
     await clock.advance(60_000);
     // The first of the group ends at once; without the child that would be all.
     expect(await gone(ending)).toEqual({ end: 'timeout', isKilled: true });
+  });
+});
+
+const isLinux = fs.existsSync('/proc/self/environ');
+
+describe.runIf(isLinux)('what has left its group', () => {
+  /** Writes its number to `child` when it runs. */
+  const child = (script: string): string => `setsid sh -c '${script.replace('READY', () => 'echo $$ > child; echo ready')}'`;
+  const pidOfChild = (): number => Number(fs.readFileSync(join(directory, 'child'), 'utf8'));
+
+  it('is told to end with the rest, and waited for', async () => {
+    const { ending, said } = start(`${child('trap "echo told; exit 1" TERM; READY; while true; do sleep 0.05; done')} & exec sleep 1000`, { killAfterMs: Infinity });
+    await said('ready');
+    await clock.advance(60_000);
+    expect(await gone(ending)).toEqual({ end: 'timeout', isKilled: false });
+    expect([isGone(pidOfChild()), lines.includes('told')]).toEqual([true, true]);
+  });
+
+  it('is killed if it does not listen', async () => {
+    const { ending, said } = start(`${child('trap "" TERM; READY; while true; do sleep 0.05; done')}; true`);
+    await said('ready');
+    await clock.advance(60_000);
+    expect(await gone(ending)).toEqual({ end: 'timeout', isKilled: true });
+    expect(isGone(pidOfChild())).toBe(true);
+  });
+
+  it('is named if it does not end even so', async () => {
+    const kill = vi.spyOn(process, 'kill').mockReturnValue(true); // as if they ran as somebody else
+    const { ending, said } = start(`${child('READY; exec sleep 1000')}; true`);
+    await said('ready');
+    await clock.advance(60_000);
+    const ended = await gone(ending);
+    kill.mockRestore();
+    expect(ended).toMatchObject({ end: 'timeout', isKilled: true, left: expect.arrayContaining([pidOfChild()]) as number[] });
+    for (const pid of ('left' in ended && ended.left) || []) process.kill(pid, 'SIGKILL');
+  });
+
+  it('is left alone where the hook ends by itself', async () => {
+    const { ending, said } = start(`${child('READY; exec sleep 1000')} & until [ -s child ]; do sleep 0.02; done`);
+    await said('ready');
+    expect(await gone(ending)).toEqual({ end: 'exit', code: 0 });
+    expect(isGone(pidOfChild())).toBe(false);
+    process.kill(pidOfChild(), 'SIGKILL');
   });
 });
 

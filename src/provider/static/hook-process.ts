@@ -1,12 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Clock } from '../../lib/clock.ts';
-import { isGroupRunning } from '../../lib/process-identity.ts';
 import type { HookOutput } from './hook-output.ts';
+import { HookProcesses, RUN_VARIABLE } from './hook-processes.ts';
 
 export interface ProcessSpec {
   readonly run: readonly string[];
   readonly directory: string;
   readonly environment: NodeJS.ProcessEnv;
+  /** By which all that it starts is known; see HookProcesses. */
+  readonly mark: string;
   /** Absent: nothing to read. */
   readonly input?: Uint8Array;
   readonly timeoutMs: number;
@@ -21,11 +23,11 @@ export interface ProcessContext {
   readonly onStart?: (pid: number) => void;
 }
 
-/** How a process ended. Its own end, or why it was ended. */
+/** How a process ended. Its own end, or why it was ended; `left` are processes of it that did not end even so. */
 export type Ending =
   | { readonly end: 'exit'; readonly code: number }
   | { readonly end: 'signal'; readonly signal: string }
-  | { readonly end: 'timeout' | 'aborted'; readonly isKilled: boolean }
+  | { readonly end: 'timeout' | 'aborted'; readonly isKilled: boolean; readonly left?: readonly number[] }
   | { readonly end: 'not started'; readonly reason: string };
 
 /** What a process leaves open behind itself (a daemon with its output) is waited for no longer than this. */
@@ -35,8 +37,8 @@ const GIVE_UP_MS = 5_000;
 const LOOK_MS = 100;
 
 /**
- * Runs one process in a group of its own to its end. At the timeout and when the signal aborts, the group gets SIGTERM and
- * later SIGKILL. Resolves when the process has gone, also if it had to be told to; never rejects.
+ * Runs one process in a group of its own to its end. At the timeout and when the signal aborts, it and all that it started get
+ * SIGTERM and later SIGKILL. Resolves when they have gone, if they had to be told to, or do not go; never rejects.
  */
 export function runProcess(spec: ProcessSpec, context: ProcessContext): Promise<Ending> {
   return new Promise((resolve) => {
@@ -44,7 +46,7 @@ export function runProcess(spec: ProcessSpec, context: ProcessContext): Promise<
     let child: ChildProcess;
     try {
       child = spawn(spec.run[0]!, spec.run.slice(1), {
-        cwd: spec.directory, env: spec.environment, detached: true, stdio: [spec.input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+        cwd: spec.directory, env: { ...spec.environment, [RUN_VARIABLE]: spec.mark }, detached: true, stdio: [spec.input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       });
     } catch (error) {
       return resolve({ end: 'not started', reason: messageOf(error) });
@@ -60,11 +62,14 @@ class HookProcess {
   private readonly resolve: (ending: Ending) => void;
   private stopped: 'timeout' | 'aborted' | undefined;
   private isKilled = false;
+  private readonly processes: HookProcesses;
   private hasEnded = false;
+  private isClosed = false;
   private timers: (() => void)[] = [];
 
   constructor(child: ChildProcess, spec: ProcessSpec, context: ProcessContext, resolve: (ending: Ending) => void) {
     this.child = child;
+    this.processes = new HookProcesses(spec.mark, child.pid);
     this.spec = spec;
     this.context = context;
     this.resolve = resolve;
@@ -78,6 +83,7 @@ class HookProcess {
     for (const stream of ['stdout', 'stderr'] as const) child[stream]?.on('data', (chunk: Buffer) => context.output.feed(stream, chunk));
     child.stdin?.on('error', () => {}); // a hook need not read what it is given
     child.stdin?.end(spec.input);
+    child.once('close', () => (this.isClosed = true));
     child.once('exit', (code, signal) => this.exited(code, signal));
     context.signal.addEventListener('abort', this.onAbort, { once: true });
     this.after(spec.timeoutMs, () => this.stop('timeout'));
@@ -88,32 +94,39 @@ class HookProcess {
   private stop(why: 'timeout' | 'aborted'): void {
     if (this.stopped || this.hasEnded) return;
     this.stopped = why;
-    this.signalGroup('SIGTERM');
+    this.processes.signal('SIGTERM');
     this.after(this.spec.killAfterMs, () => {
       this.isKilled = true;
-      this.signalGroup('SIGKILL');
-      this.after(GIVE_UP_MS, () => this.end(this.stoppedEnding(why)));
+      this.processes.signal('SIGKILL');
+      this.after(GIVE_UP_MS, () => this.end({ ...this.stoppedEnding(why), left: this.processes.running() }));
     });
   }
 
   private exited(code: number | null, signal: string | null): void {
     const { stopped } = this;
-    if (stopped) return this.waitForGroup(() => this.end(this.stoppedEnding(stopped)));
+    if (stopped) return this.waitForAll(() => this.endWithOutput(this.stoppedEnding(stopped)));
     const ending: Ending = code === null ? { end: 'signal', signal: signal ?? 'unknown' } : { end: 'exit', code };
     this.clearTimers();
     this.context.signal.removeEventListener('abort', this.onAbort);
+    this.endWithOutput(ending);
+  }
+
+  /** When what was written last has been read. */
+  private endWithOutput(ending: Ending): void {
     const done = (): void => this.end(ending);
+    if (this.isClosed) return done();
     this.child.once('close', done);
     this.after(OUTPUT_GRACE_MS, done);
   }
 
-  /** The first of a group may be gone while those it started are not. */
-  private waitForGroup(done: () => void): void {
-    if (this.isKilled || !isGroupRunning(this.child.pid!)) return done();
-    this.after(LOOK_MS, () => this.waitForGroup(done));
+  /** The first of them may be gone while those it started are not. */
+  private waitForAll(done: () => void): void {
+    if (this.processes.running().length === 0) return done();
+    this.processes.signal(this.isKilled ? 'SIGKILL' : 'SIGTERM');
+    this.after(LOOK_MS, () => this.waitForAll(done));
   }
 
-  private stoppedEnding(end: 'timeout' | 'aborted'): Ending {
+  private stoppedEnding(end: 'timeout' | 'aborted'): Extract<Ending, { readonly isKilled: boolean }> {
     return { end, isKilled: this.isKilled };
   }
 
@@ -127,25 +140,12 @@ class HookProcess {
     this.resolve(ending);
   }
 
-  private signalGroup(signal: NodeJS.Signals): void {
-    signalGroup(this.child.pid!, signal);
-  }
-
   private after(ms: number, fn: () => void): void {
     this.timers.push(this.context.clock.after(ms, fn));
   }
 
   private clearTimers(): void {
     for (const cancel of this.timers.splice(0)) cancel();
-  }
-}
-
-/** Signals all processes of a group that there are. */
-export function signalGroup(group: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-group, signal);
-  } catch {
-    // They have gone, or run as somebody else, who then has to end them.
   }
 }
 

@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
 import { LogWatch } from '../testing/static-harness.ts';
 import { hookDefaults } from './hook.ts';
+import { HookRecords } from './hook-records.ts';
 import { HookRunner, type HookRequest } from './hook-runner.ts';
 
 let directory: string;
@@ -13,7 +14,7 @@ let hooks: HookRunner;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'hook-runner-'));
   watch = new LogWatch();
-  hooks = new HookRunner({ clock: new VirtualClock(), random: () => 0.5, log: watch.log, concurrency: () => 8, directory: () => directory });
+  hooks = new HookRunner({ clock: new VirtualClock(), random: () => 0.5, log: watch.log, concurrency: () => 8, directory: () => directory, records: new HookRecords(join(directory, 'records')) });
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
@@ -48,4 +49,14 @@ it('a hook that is not needed any more when its turn comes is not begun', async 
   await first;
   await expect(second).rejects.toThrow('too late');
   expect(existsSync(join(directory, 'second'))).toBe(false);
+});
+
+it('a hook is on record for as long as it runs', async () => {
+  const records = (): string[] => readdirSync(join(directory, 'records'));
+  const run = hooks.run(request('a', 'echo first; until [ -e go ]; do sleep 0.02; done'), new AbortController().signal);
+  await watch.said('first');
+  expect(records()).toEqual(['a']);
+  writeFileSync(join(directory, 'go'), '');
+  await run;
+  expect(records()).toEqual([]);
 });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { sleep, type Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';
@@ -9,7 +10,7 @@ import { hookEnvironment, type HookFacts } from './hook-environment.ts';
 import { outcomeOf, type Hook, type HookKind, type Outcome } from './hook.ts';
 import { HookOutput } from './hook-output.ts';
 import { runProcess, type Ending } from './hook-process.ts';
-import type { HookRecords } from './hook-records.ts';
+import type { HookRecords, HookRun } from './hook-records.ts';
 import type { StaticMachine } from './inventory.ts';
 import { secretFilter } from './secret-filter.ts';
 
@@ -50,8 +51,8 @@ interface Tried {
 }
 
 /**
- * Runs hooks: attempts with growing pauses, never two at a time on a machine, never more than so many in all. What they
- * write is logged line by line with the machine's id.
+ * Runs hooks: attempts with growing pauses, never two at a time on a machine, never more than so many in all. Where one does
+ * not end, no other begins. What they write is logged line by line with the machine's id.
  */
 export class HookRunner {
   private readonly options: HookRunnerOptions;
@@ -101,7 +102,7 @@ export class HookRunner {
     for (let attempt = 1; ; attempt++) {
       const { ending, said } = await this.attempt(request, attempt, signal);
       signal.throwIfAborted();
-      const outcome = ending.end === 'not started' ? 'failed' : outcomeOf(kind, hook, ending.end === 'exit' ? ending.code : undefined);
+      const outcome = ending.end === 'not started' || leftBy(ending).length > 0 ? 'failed' : outcomeOf(kind, hook, ending.end === 'exit' ? ending.code : undefined);
       this.options.onOutcome?.(kind, outcome);
       if (outcome === 'done') return;
       const isLast = kind === 'ready' ? clock.monotonic() + hook.everyMs >= askUntil : attempt >= hook.attempts;
@@ -132,18 +133,28 @@ export class HookRunner {
     const { records, clock } = this.options;
     const { id } = machine.instance;
     const log = this.logOf(request);
+    const remains = records?.remains(id) ?? [];
+    if (remains.length > 0) throw new HookFailed(`hook ${kind} was not begun: ${notEnding(remains)}`, '');
     const output = new HookOutput({
       redact: secretFilter(input),
       onLine: (line, stream) => log.info({ stream, line }, 'hook output'),
     });
     const grace = kind === 'drain' ? Number(facts.graceSeconds ?? 0n) * 1_000 : 0;
     log.debug({ attempt, run: hook.run }, 'hook begins');
+    const run: HookRun = { mark: randomUUID(), killAfterMs: hook.killAfterMs };
     const spec = {
-      run: hook.run, directory: this.options.directory(), environment: hookEnvironment(kind, hook, machine, facts, attempt),
+      run: hook.run, mark: run.mark, directory: this.options.directory(), environment: hookEnvironment(kind, hook, machine, facts, attempt),
       timeoutMs: hook.timeoutMs + grace, killAfterMs: hook.killAfterMs, ...(input && { input }),
     };
-    const ending = await runProcess(spec, { clock, signal, output, onStart: (pid) => this.record(() => records?.started(id, pid, hook.killAfterMs), log) });
-    this.record(() => records?.ended(id), log);
+    this.record(() => records?.keep(id, run), log);
+    let pid: number | undefined;
+    const onStart = (started: number): void => {
+      pid = started;
+      this.record(() => records?.keep(id, { ...run, pid: started }), log);
+    };
+    const ending = await runProcess(spec, { clock, signal, output, onStart });
+    if (leftBy(ending).length > 0) records?.stays(id, { ...run, ...(pid !== undefined && { pid }) });
+    else this.record(() => records?.ended(id), log);
     log.debug({ attempt, ...ending }, 'hook has ended');
     if (output.dropped > 0) log.warn({ lines: output.dropped }, 'hook wrote more than is logged');
     if (ending.end === 'timeout' || ending.end === 'aborted') {
@@ -178,12 +189,20 @@ function textOf(ending: Ending, hook: Hook): string {
     case 'signal':
       return `was ended by ${ending.signal}`;
     case 'timeout':
-      return `took longer than ${hook.timeoutMs / 1_000} s and was ended${ending.isKilled ? ' by SIGKILL' : ''}`;
+      return `took longer than ${hook.timeoutMs / 1_000} s and was ended${ending.isKilled ? ' by SIGKILL' : ''}${leftBy(ending).length > 0 ? `, but ${leftBy(ending).join(', ')} of its processes did not end` : ''}`;
     case 'aborted':
       return 'was ended';
     case 'not started':
       return `could not be started: ${ending.reason}`;
   }
+}
+
+function leftBy(ending: Ending): readonly number[] {
+  return 'left' in ending ? (ending.left ?? []) : [];
+}
+
+function notEnding(processes: readonly number[]): string {
+  return `${processes.length === 1 ? 'process' : 'processes'} ${processes.join(', ')} of an earlier hook of this machine cannot be ended, and nothing is run on it meanwhile`;
 }
 
 function untilAborted(signal: AbortSignal): Promise<never> {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { unfenced } from '../testing/rpc.ts';
 import { StaticHarness } from '../testing/static-harness.ts';
 
@@ -46,9 +46,55 @@ describe('a hook that hangs', () => {
     await h.watch.said('begun');
     await h.clock.advance(5_000);
     await h.clock.advance(3_000);
-    await h.watch.has(({ msg, killed }) => msg === 'hook was ended after 5 s' && killed === true);
+    await h.pass(h.watch.has(({ msg, killed }) => msg === 'hook was ended after 5 s' && killed === true));
     await back;
     expect(() => h.read('overlap')).toThrow(/ENOENT/);
+  });
+});
+
+describe('a hook that cannot be ended', () => {
+  /** As if what it starts ran as somebody else. */
+  const kill = process.kill.bind(process);
+  const deaf = (): void => void vi.spyOn(process, 'kill').mockImplementation((pid, signal) => signal === 0 ? kill(pid, 0) : true);
+  const begins = (hook: string): number => h.watch.lines.filter((line) => line['hook'] === hook && line['msg'] === 'hook begins').length;
+  afterEach(() => void vi.restoreAllMocks());
+
+  async function stuck(): Promise<number> {
+    h.script('configure.sh', 'echo $$ > pid; echo begun; exec sleep 1000');
+    h.script('recover.sh', 'true');
+    h.inventory(inventory(', timeout: 5s, attempts: 3, killAfter: 3s').replace('drain: {', 'recover: {run: [./recover.sh]}, drain: {'));
+    await h.start();
+    await h.rpc.configure('a');
+    await h.watch.said('begun');
+    return Number(h.read('pid'));
+  }
+
+  it('is the last one on its machine until it has gone, and the machine is FAILED and says so', async () => {
+    const pid = await stuck();
+    deaf();
+    await h.pass(h.becomes('a', 'Failed'));
+    expect((await h.look('a'))[1]).toBe(`Configure failed: hook configure took longer than 5 s and was ended by SIGKILL, but ${pid} of its processes did not end (attempt 1 of 3); it said: begun`);
+    await h.pass(h.watch.has(({ msg }) => String(msg).startsWith('machine stays FAILED')));
+    expect(h.watch.find(({ msg }) => String(msg).startsWith('machine stays FAILED'))).toMatchObject({
+      lastError: `hook recover was not begun: process ${pid} of an earlier hook of this machine cannot be ended, and nothing is run on it meanwhile`,
+    });
+    await h.clock.advance(300_000);
+    expect([begins('configure'), begins('recover')]).toEqual([1, 0]);
+    const back = h.becomes('a', 'Idle');
+    kill(pid, 'SIGKILL');
+    await h.pass(back);
+    expect(begins('recover')).toBe(1);
+  });
+
+  it('is so after a restart as well', async () => {
+    const pid = await stuck();
+    deaf();
+    await h.pass(h.stop());
+    const failed = h.becomes('a', 'Failed');
+    await h.pass(h.start());
+    await failed;
+    expect([(await h.look('a'))[1], begins('configure')]).toEqual([`Configure failed: hook configure was not begun: process ${pid} of an earlier hook of this machine cannot be ended, and nothing is run on it meanwhile`, 1]);
+    kill(pid, 'SIGKILL');
   });
 });
 
