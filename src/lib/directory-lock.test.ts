@@ -1,72 +1,86 @@
-import { fork } from 'node:child_process';
+import { fork, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lockDirectory } from './directory-lock.ts';
 
-function startOf(pid: number): string {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]!;
-}
+const taker = fileURLToPath(new URL('testing/lock-taker.ts', import.meta.url));
+/** Whether we may begin processes that each think that they are the first of all, as in containers. */
+const hasNamespaces = spawnSync('unshare', ['-pf', 'true']).status === 0;
 
 describe('the lock of a directory', () => {
   let directory: string;
-  const leave = (holder: string): void => writeFileSync(join(directory, `lock-${holder}-a`), 'held');
+  let takers: ChildProcess[];
 
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'directory-lock-'));
+    takers = [];
   });
-  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+  afterEach(async () => {
+    for (const one of takers) {
+      if (one.connected) one.disconnect();
+      if (one.exitCode === null && one.signalCode === null) await once(one, 'exit');
+    }
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  async function ready(one: ChildProcess): Promise<ChildProcess> {
+    takers.push(one);
+    await once(one, 'message');
+    return one;
+  }
+
+  async function take(one: ChildProcess, wanted: string): Promise<string> {
+    const answer = once(one, 'message');
+    one.send(wanted);
+    return String((await answer)[0]);
+  }
 
   it('is held by one at a time in a process, whatever the directory is called, until it is released', () => {
     const release = lockDirectory(directory);
     symlinkSync(directory, `${directory}-link`);
-    expect(() => lockDirectory(directory)).toThrow(`data directory ${directory} is in use by this process`);
-    expect(() => lockDirectory(`${directory}-link`)).toThrow('in use by this process');
+    expect(() => lockDirectory(directory)).toThrow(`data directory ${directory} is in use by process ${process.pid} of ${hostname()}; stop it or choose another directory`);
+    expect(() => lockDirectory(`${directory}-link`)).toThrow('is in use by process');
     rmSync(`${directory}-link`);
     release();
-    expect(readdirSync(directory)).toEqual([]);
     const second = lockDirectory(directory);
     release(); // again: it is the second's now
-    expect(readdirSync(directory)).toHaveLength(1);
+    expect(() => lockDirectory(directory)).toThrow('is in use by process');
     second();
   });
 
-  it.each([
-    ['is ours, from before we were', `${process.pid}-1`],
-    ['is ours where nothing tells us apart', `${process.pid}-${existsSync('/proc/self/stat') ? startOf(process.pid) : ''}`],
-    ['is used again by another process', `${process.ppid}-1`],
-    ['is of no process', '2147483646-1'],
-  ])('is taken over where the holder %s', (_what, holder) => {
-    leave(holder);
+  it('is held by one process at a time, and by none that was killed', async () => {
+    const other = await ready(fork(taker));
+    expect(await take(other, directory)).toBe('held');
+    expect(() => lockDirectory(directory)).toThrow(`is in use by process ${other.pid} of`);
+    other.kill('SIGKILL');
+    await once(other, 'exit');
     lockDirectory(directory)();
-    expect(readdirSync(directory)).toEqual([]);
   });
 
-  it.runIf(existsSync('/proc/self/stat'))('is respected while another process that holds it lives', () => {
-    leave(`${process.ppid}-${startOf(process.ppid)}`);
-    expect(() => lockDirectory(directory)).toThrow(`in use by process ${process.ppid}; stop it or choose another directory`);
+  it.runIf(hasNamespaces)('is held by one of two processes in containers, where both have the same number', async () => {
+    const begin = (): ChildProcess => spawn('unshare', ['-pf', process.execPath, taker], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const [one, other] = [await ready(begin()), await ready(begin())];
+    expect([await take(one, directory), await take(other, directory)]).toEqual(['held', expect.stringContaining('is in use by process 1 of')]);
   });
 
-  it('goes to one of several processes that want a stale one at the same moment', async () => {
-    const takers = Array.from({ length: 4 }, () => fork(new URL('testing/lock-taker.ts', import.meta.url)));
-    try {
-      await Promise.all(takers.map((taker) => once(taker, 'message')));
-      for (let round = 0; round < 20; round++) {
-        const wanted = join(directory, String(round));
-        mkdirSync(wanted);
-        writeFileSync(join(wanted, 'lock-2147483646-1-a'), 'held');
-        const answers = takers.map((taker) => once(taker, 'message'));
-        for (const taker of takers) taker.send(wanted);
-        const said = (await Promise.all(answers)).map(([answer]) => String(answer));
-        expect(said.filter((answer) => answer === 'held')).toHaveLength(1);
-        expect(said.filter((answer) => answer.includes('is in use by process'))).toHaveLength(3);
-      }
-    } finally {
-      for (const taker of takers) taker.disconnect();
-      await Promise.all(takers.map((taker) => (taker.exitCode === null ? once(taker, 'exit') : undefined)));
+  it('goes to one of several processes that want it at the same moment', async () => {
+    const all = await Promise.all(Array.from({ length: 4 }, () => ready(fork(taker))));
+    for (let round = 0; round < 5; round++) {
+      const wanted = join(directory, String(round));
+      mkdirSync(wanted);
+      const said = await Promise.all(all.map((one) => take(one, wanted)));
+      expect(said.filter((answer) => answer === 'held')).toHaveLength(1);
+      expect(said.filter((answer) => answer.includes('is in use by'))).toHaveLength(3);
     }
+  });
+
+  it('cannot be had where no file can be made, and says so', () => {
+    const file = join(directory, 'file');
+    writeFileSync(file, '');
+    expect(() => lockDirectory(file)).toThrow(`data directory ${file} cannot be locked`);
   });
 });

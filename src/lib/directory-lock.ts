@@ -1,48 +1,67 @@
-import { randomBytes } from 'node:crypto';
-import { realpathSync } from 'node:fs';
-import { DirectoryClaim } from './directory-claim.ts';
-import type { Claimant } from './directory-claim.ts';
-import { isProcessAlive, processStart } from './process-identity.ts';
-
-/** Directories locked by this very process: a process id cannot tell its own two holders apart. */
-const held = new Set<string>();
-
-const PAUSE_MS = 2;
-/** Others that try at the same moment settle within a few of these pauses, unless they are stopped or starved. */
-const MAX_PAUSES = 1_000;
+import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 
 /**
- * Makes sure that one process at a time writes an existing directory. A file `lock-…` in it names the holder; a holder that
- * is gone, or whose process id now belongs to another process, holds nothing. Of processes that try at once, one gets it.
- * Returns the release; throws when a living process holds it.
+ * Stays when the lock is released: whoever has it open already would otherwise lock a file that nobody else sees. Nothing else in
+ * a process that holds it may open it: the kernel lets go of the lock when any of its descriptors is closed.
+ */
+const LOCK = '.lock';
+/** For people only. */
+const HOLDER = 'lock-holder';
+/** Others that try at the same moment settle within this. */
+const SETTLE_MS = 500;
+const BUSY = 5;
+
+/** Locks that are held: one that was forgotten would be closed by the garbage collection. */
+const held = new Set<DatabaseSync>();
+
+/**
+ * Makes sure that one process at a time writes an existing directory, whichever container it runs in. The kernel holds the lock, and
+ * lets go of it however the process ends; SQLite is what asks for it, of an empty file `.lock`, since Node cannot itself. Of
+ * processes that try at once, one gets it. Returns the release; throws when the directory is locked or cannot be.
  */
 export function lockDirectory(directory: string): () => void {
   const path = realpathSync(directory);
-  const inUse = (who: string): Error => new Error(`data directory ${directory} is in use by ${who}; stop it or choose another directory`);
-  if (held.has(path)) throw inUse('this process');
-  const claim = new DirectoryClaim(path, { pid: process.pid, start: processStart(process.pid), nonce: randomBytes(8).toString('hex') }, isLiving);
-  claim.announce();
-  for (let pauses = 0; ; pauses++) {
-    const look = claim.look();
-    if (look === 'held') break;
-    if (look !== 'unsettled') throw inUse(`process ${look.takenBy.pid}`);
-    if (pauses === MAX_PAUSES) {
-      claim.release();
-      throw inUse('a process that does not settle whether it takes it');
-    }
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+  const holder = join(path, HOLDER);
+  const lock = open(directory, join(path, LOCK));
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock.close();
+    if ((error as { errcode?: number }).errcode !== BUSY) throw unlockable(directory, error);
+    throw new Error(`data directory ${directory} is in use by ${nameIn(holder)}; stop it or choose another directory`, { cause: error });
   }
-  held.add(path);
-  let released = false;
+  held.add(lock);
+  try {
+    writeFileSync(holder, `process ${process.pid} of ${hostname()}`);
+  } catch {
+    // No name is no reason not to begin.
+  }
   return () => {
-    if (released) return;
-    released = true;
-    held.delete(path);
-    claim.release();
+    if (!held.delete(lock)) return;
+    rmSync(holder, { force: true });
+    lock.close();
   };
 }
 
-/** A process id alone proves nothing: after a kill it may be ours (in a container) or somebody else's. What we hold is in `held`. */
-function isLiving({ pid, start }: Claimant): boolean {
-  return pid !== process.pid && isProcessAlive(pid) && start === processStart(pid);
+function open(directory: string, file: string): DatabaseSync {
+  try {
+    return new DatabaseSync(file, { timeout: SETTLE_MS });
+  } catch (error) {
+    throw unlockable(directory, error);
+  }
+}
+
+function unlockable(directory: string, error: unknown): Error {
+  return new Error(`data directory ${directory} cannot be locked: ${error instanceof Error ? error.message : String(error)}; choose one that may be written, on a file system with locks`, { cause: error });
+}
+
+function nameIn(holder: string): string {
+  try {
+    return readFileSync(holder, 'utf8') || 'another process';
+  } catch {
+    return 'another process';
+  }
 }

@@ -114,7 +114,7 @@ describe('the provider process', () => {
     child.kill('SIGTERM');
     const [code] = (await once(child, 'exit')) as [number | null];
     expect(code).toBe(0);
-    expect(fs.readdirSync(join(directory, 'data'))).toEqual(['state-00000001.jsonl']);
+    expect(fs.readdirSync(join(directory, 'data'))).toEqual(['.lock', 'state-00000001.jsonl']);
   });
 
   it('refuses a second process on the same data', async () => {
