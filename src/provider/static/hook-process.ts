@@ -28,7 +28,10 @@ export type Ending =
   | { readonly end: 'exit'; readonly code: number }
   | { readonly end: 'signal'; readonly signal: string }
   | { readonly end: 'timeout' | 'aborted'; readonly isKilled: boolean; readonly left?: readonly number[] }
-  | { readonly end: 'not started'; readonly reason: string };
+  | { readonly end: 'not started'; readonly reason: string; readonly mayPass: boolean };
+
+/** What keeps a program from being started now, and not the next time: it is being replaced, or the system is short of something. */
+const PASSING: readonly string[] = ['ETXTBSY', 'EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM'];
 
 /** What a process leaves open behind itself (a daemon with its output) is waited for no longer than this. */
 const OUTPUT_GRACE_MS = 500;
@@ -49,7 +52,7 @@ export function runProcess(spec: ProcessSpec, context: ProcessContext): Promise<
         cwd: spec.directory, env: { ...spec.environment, [RUN_VARIABLE]: spec.mark }, detached: true, stdio: [spec.input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       });
     } catch (error) {
-      return resolve({ end: 'not started', reason: messageOf(error) });
+      return resolve(notStarted(error));
     }
     new HookProcess(child, spec, context, resolve).begin();
   });
@@ -77,7 +80,7 @@ class HookProcess {
 
   begin(): void {
     const { child, spec, context } = this;
-    child.once('error', (error) => child.pid === undefined && this.end({ end: 'not started', reason: messageOf(error) }));
+    child.once('error', (error) => child.pid === undefined && this.end(notStarted(error)));
     if (child.pid === undefined) return;
     context.onStart?.(child.pid);
     for (const stream of ['stdout', 'stderr'] as const) child[stream]?.on('data', (chunk: Buffer) => context.output.feed(stream, chunk));
@@ -149,6 +152,7 @@ class HookProcess {
   }
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function notStarted(error: unknown): Ending {
+  const reason = error instanceof Error ? error.message : String(error);
+  return { end: 'not started', reason, mayPass: PASSING.includes((error as NodeJS.ErrnoException).code ?? '') };
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { VirtualClock } from '../../lib/virtual-clock.ts';
 import { LogWatch } from '../testing/static-harness.ts';
 import { hookDefaults } from './hook.ts';
@@ -51,7 +51,8 @@ it('a hook that is not needed any more when its turn comes is not begun', async 
   expect(existsSync(join(directory, 'second'))).toBe(false);
 });
 
-it('a hook is on record for as long as it runs', async () => {
+it('a hook is on record for as long as it runs, from before it does', async () => {
+  const kept = vi.spyOn(HookRecords.prototype, 'keep');
   const records = (): string[] => readdirSync(join(directory, 'records'));
   const run = hooks.run(request('a', 'echo first; until [ -e go ]; do sleep 0.02; done'), new AbortController().signal);
   await watch.said('first');
@@ -59,4 +60,6 @@ it('a hook is on record for as long as it runs', async () => {
   writeFileSync(join(directory, 'go'), '');
   await run;
   expect(records()).toEqual([]);
+  expect(kept.mock.calls.map(([id, { pid }]) => [id, pid !== undefined])).toEqual([['a', false], ['a', true]]);
+  kept.mockRestore();
 });

@@ -102,7 +102,8 @@ export class HookRunner {
     for (let attempt = 1; ; attempt++) {
       const { ending, said } = await this.attempt(request, attempt, signal);
       signal.throwIfAborted();
-      const outcome = ending.end === 'not started' || leftBy(ending).length > 0 ? 'failed' : outcomeOf(kind, hook, ending.end === 'exit' ? ending.code : undefined);
+      const isFinal = ending.end === 'not started' ? !ending.mayPass : leftBy(ending).length > 0;
+      const outcome = isFinal ? 'failed' : outcomeOf(kind, hook, ending.end === 'exit' ? ending.code : undefined);
       this.options.onOutcome?.(kind, outcome);
       if (outcome === 'done') return;
       const isLast = kind === 'ready' ? clock.monotonic() + hook.everyMs >= askUntil : attempt >= hook.attempts;

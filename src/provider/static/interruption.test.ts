@@ -1,3 +1,4 @@
+import { chmodSync, closeSync, copyFileSync, existsSync, openSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { unfenced } from '../testing/rpc.ts';
 import { StaticHarness } from '../testing/static-harness.ts';
@@ -220,4 +221,19 @@ it('where hooks must not be run twice, an interrupted operation fails the machin
   await h.start();
   expect(await h.look('a')).toEqual(['FAILED', 'Configure was interrupted by a restart of the provider']);
   expect(h.read('runs').trim().split('\n')).toHaveLength(1);
+});
+
+it.runIf(existsSync('/proc/self'))('a hook that is being replaced when it is to be run is tried again', async () => {
+  copyFileSync('/bin/true', h.path('configure.sh'));
+  chmodSync(h.path('configure.sh'), 0o755);
+  h.inventory(inventory());
+  await h.start();
+  const configured = h.becomes('a', 'Configured');
+  const written = openSync(h.path('configure.sh'), 'r+'); // nothing is executed while it is open for writing
+  await h.rpc.configure('a');
+  const again = await h.watch.has(({ msg }) => String(msg).endsWith('trying again'));
+  closeSync(written);
+  await h.clock.advance(again['againInMs'] as number);
+  await configured;
+  expect(again).toMatchObject({ attempt: 1, of: 3, msg: expect.stringContaining('could not be started: spawn ETXTBSY') as string });
 });
