@@ -80,6 +80,20 @@ describe('the file store', () => {
     expect(() => again.load()).toThrow(/:3: damaged: the checksum is wrong/);
   });
 
+  it.each([0x0b, 0x00, 0x20, 0x8a])('refuses a file whose last newline has become %i: what it ends was acknowledged', async (byte) => {
+    const one = store();
+    one.load();
+    one.append(fence(1));
+    one.append(fence(2));
+    await one.close();
+    const harmed = fs.readFileSync(path());
+    harmed[harmed.length - 1] = byte;
+    fs.writeFileSync(path(), harmed);
+    const again = await reopen();
+    expect(() => again.load()).toThrow(/:4: damaged: the line is whole, and does not end as it was written\. Restore/);
+    expect(fs.readFileSync(path())).toEqual(harmed);
+  });
+
   it.each([
     ['before', '{"format":"bigfleet-provider-state","version":2}\n9c226ae7 {"fence":["s","m-1","9223372036854775807","-1"]}\n'],
     ['before that, whose lines have no checksum', '{"format":"bigfleet-provider-state","version":1}\n{"fence":["s","m-1","9223372036854775807","-1"]}\n'],

@@ -143,8 +143,11 @@ class FileStore implements StateStore {
       goodBytes = end;
     }
     lines.end();
-    // What follows the last newline was being written when the process ended; it was never acknowledged.
-    if (fs.statSync(path).size > goodBytes) fs.truncateSync(path, goodBytes);
+    if (fs.statSync(path).size > goodBytes) {
+      lines.checkRest(fs.readFileSync(path).subarray(goodBytes));
+      // It was being written when the process ended, and never acknowledged.
+      fs.truncateSync(path, goodBytes);
+    }
     this.log = LogFile.open(path, lines.checksum);
     // The process that gave the file its name may have ended before it made that durable.
     if (this.syncs) syncDirectory(this.directory);

@@ -42,6 +42,17 @@ export class StateLines {
     throw this.unusable(this.count === 1 ? 'damaged: it has no complete line' : 'damaged: it ends before it can have been used');
   }
 
+  /** What follows the last newline: half a line is of no account, a whole one with something else for a newline was acknowledged. */
+  checkRest(rest: Buffer): void {
+    try {
+      this.verified(rest.subarray(0, -1).toString('utf8'));
+    } catch {
+      return;
+    }
+    this.count += 1;
+    throw this.unusable('damaged: the line is whole, and does not end as it was written');
+  }
+
   private begin(line: string): undefined {
     if (![HEADER, VERSION_2, VERSION_1].includes(line)) throw this.unusable('not a provider state file of this version');
     this.header = line;
