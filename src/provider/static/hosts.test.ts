@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { codeOf, stateName, unfenced } from '../testing/rpc.ts';
 import { StaticHarness, type LogLine } from '../testing/static-harness.ts';
 import { NOT_LISTED } from './host-holders.ts';
+import { RecoveryRequests } from './recovery-requests.ts';
 
 let h: StaticHarness;
 beforeEach(() => {
@@ -76,6 +77,11 @@ describe('a host whose line gets a new id', () => {
     await h.start();
     expect(await states()).toEqual(['old FAILED A']);
     expect(h.watch.find(({ msg }) => String(msg).includes('names the host of "old" (address "10.0.0.1"), which is FAILED and may not be clean'))).toMatchObject({ machine: 'new' });
+    new RecoveryRequests(h.path('state/recover')).ask('old'); // its host is clean
+    await h.pass(h.watch.has(({ msg, machine }) => msg === 'machine failed' && machine === 'old'));
+    await h.pass(h.watch.has(({ lastError }) => lastError === NOT_LISTED));
+    await h.static.provider.reconcile();
+    expect(await states()).toEqual(['new IDLE', 'old FAILED']);
   });
 });
 

@@ -157,6 +157,7 @@ describe('a machine whose line is removed', () => {
     await looks();
     expect(await h.look('a')).toEqual(['FAILED', NOT_LISTED]);
     expect(await codeOf(h.rpc.configure('a'))).toBe('INTERNAL');
+    expect(await metrics()).toContain('bigfleet_static_withdrawn_machines 1');
     await h.clock.advance(3_600_000);
     expect((await h.look('a'))[0]).toBe('FAILED');
     expect(h.watch.lines.filter(({ msg }) => msg === 'machine failed')).toHaveLength(1);

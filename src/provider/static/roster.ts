@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { StateChangeEvent } from '../kit/events.ts';
 import type { Machine, MachineState } from '../kit/machine.ts';
 import type { RunningProvider } from '../kit/serve-provider.ts';
-import type { HostHolders } from './host-holders.ts';
+import { isWithdrawn, type HostHolders } from './host-holders.ts';
 import type { StaticInventory, StaticMachine } from './inventory.ts';
 import type { KnownMachines } from './known-machines.ts';
 
@@ -92,6 +92,11 @@ export class Roster {
   unlisted(): Machine[] {
     const { known, provider } = this.options;
     return [...(provider()?.machines() ?? [])].filter((machine) => !known.isListed(machine.id) && isBound(machine));
+  }
+
+  /** How many are FAILED, and nothing is wrong with them: they are not to be handed out. */
+  withdrawn(): number {
+    return [...(this.options.provider()?.machines() ?? [])].filter(({ state, lastError }) => state === 'Failed' && isWithdrawn(lastError)).length;
   }
 
   private tellOfServing(): void {

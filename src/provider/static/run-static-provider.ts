@@ -94,7 +94,7 @@ async function start(options: StaticOptions, store: StateStore): Promise<Running
     onProblem: (error) => log.error({ inventory: path, problems: error.message.split('\n') }, 'the inventory file cannot be used; the last good version stays in use'),
   });
   if (first.problem) watch.failed(first.problem);
-  inventoryMetrics(registry, { isBroken: () => watch.isBroken, machines: () => current().machines.size, serving: () => roster.unlisted().length });
+  inventoryMetrics(registry, { isBroken: () => watch.isBroken, machines: () => current().machines.size, serving: () => roster.unlisted().length, withdrawn: () => roster.withdrawn() });
   roster.begin();
   await running.reconcile().catch((error: unknown) => log.warn({ err: error }, 'the machines could not be compared with the inventory'));
 

@@ -83,7 +83,8 @@ export class StaticBackend implements ProviderBackend {
     const { known, holders, log } = this.options;
     const { id } = machine;
     const rests: Recovery = machine.host ? 'idle' : 'speculative';
-    if (!known.isListed(id)) return 'keep';
+    // Clean, it is withdrawn: nobody else waits for its host then.
+    if (!known.isListed(id)) return !isWithdrawn(lastError) && this.isAskedFor(id) ? this.recovered(id, rests, 'as asked for, and is withdrawn') : 'keep';
     // It did nothing when it was withdrawn, so there is nothing to clean up.
     if (isWithdrawn(lastError)) return holders.obstacle(id) === undefined ? this.recovered(id, rests, 'the inventory file names it, and its host is free') : 'keep';
     const target = this.listed(machine);

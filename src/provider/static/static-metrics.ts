@@ -19,6 +19,8 @@ export interface InventoryFacts {
   machines(): number;
   /** Machines that serve without a line in the file. */
   serving(): number;
+  /** Machines that are FAILED only because they are not to be handed out. */
+  withdrawn(): number;
 }
 
 /** What it says of the inventory file. */
@@ -31,5 +33,6 @@ export function inventoryMetrics(registry: Registry, facts: InventoryFacts): voi
   });
   gauge('inventory_usable', '1 while the inventory file can be used; 0 = an earlier version is in use.', () => (facts.isBroken() ? 0 : 1));
   gauge('inventory_machines', 'Machines in the version that is in use.', () => facts.machines());
+  gauge('withdrawn_machines', 'Machines that are FAILED only because the file does not name them any more, or names a host that another machine has.', () => facts.withdrawn());
   gauge('unlisted_machines', 'Machines that serve a cluster although the file no longer names them.', () => facts.serving());
 }
