@@ -7,7 +7,7 @@ import type { EmbeddedControlPlane } from '../embedded/index.ts';
 import { systemClock } from '../lib/clock.ts';
 import { UsageError } from '../lib/usage-error.ts';
 import { createKubeClient } from '../runtime/index.ts';
-import type { KubeClientHandle } from '../runtime/index.ts';
+import type { KubeClient, KubeClientHandle } from '../runtime/index.ts';
 import { setMode } from './mode-verbs.ts';
 
 const crd = fileURLToPath(new URL('../../config/crd/bases/control.bigfleet.lucy.sh_shards.yaml', import.meta.url));
@@ -57,6 +57,15 @@ describe('the mode of a shard', () => {
   it('can be every shard’s', async () => {
     expect((await setMode('Paused', 'every one', 'fleet', client)).map((c) => c.shard).sort()).toEqual(['a', 'b']);
     expect([shard('fleet', 'a').spec.mode, shard('fleet', 'b').spec.mode]).toEqual(['Paused', 'Paused']);
+  });
+
+  it('is written to every other shard where one refuses it, and the error says which have it', async () => {
+    const deaf: KubeClient = {
+      ...client, server: client.server,
+      patch: (type, ref, ...rest) => (ref.name === 'a' ? Promise.reject(new Error('the hub says no')) : client.patch(type, ref, ...rest)),
+    };
+    await expect(setMode('Paused', 'every one', 'fleet', deaf)).rejects.toThrow('shard a is not known to be Paused: the hub says no\nshard b: Paused (was Active)');
+    expect([shard('fleet', 'a').spec.mode, shard('fleet', 'b').spec.mode]).toEqual(['Active', 'Paused']);
   });
 
   it('is an error for a shard that is not there', async () => {

@@ -32,7 +32,7 @@ Examples:
   bigfleet pause --shard shard-2 --dry-run      mode DryRun: the same, but counted and audited as a dry run
   bigfleet pause --all                          stop the whole fleet
 
-Exit codes: 0 said · 1 there is no such Shard, or the hub is out of reach · 2 wrong flags, or several shards and none named`;
+Exit codes: 0 said · 1 there is no such Shard, or the hub is out of reach, or refused one: the others are set all the same · 2 wrong flags, or several shards and none named`;
 
 const resumeHelp = `
 Ends pause and dry run: spec.mode of the Shard object becomes Active, and from its next plan on the shard acts again.
@@ -40,7 +40,7 @@ Ends pause and dry run: spec.mode of the Shard object becomes Active, and from i
 Example:
   bigfleet resume --shard shard-2
 
-Exit codes: 0 said · 1 there is no such Shard, or the hub is out of reach · 2 wrong flags, or several shards and none named`;
+Exit codes: 0 said · 1 there is no such Shard, or the hub is out of reach, or refused one: the others are set all the same · 2 wrong flags, or several shards and none named`;
 
 /** `bigfleet pause|resume`: the kill switch (spec: engine 10.5; control-crds, Shard.spec.mode). */
 export function register(program: Command): void {
@@ -79,7 +79,10 @@ function sentence({ shard, was, mode }: ModeChange): string {
   return was === mode ? `shard ${shard}: ${mode}, as it was` : `shard ${shard}: ${mode} (was ${was})`;
 }
 
-/** Writes the mode to one Shard, the only one, or all. Throws, having written nothing, when it is not clear which is meant. */
+/**
+ * Writes the mode to one Shard, the only one, or all. Throws, having written nothing, when it is not clear which is meant; where
+ * one cannot be written the others are, and the error says which have the mode and which do not.
+ */
 export async function setMode(mode: Mode, which: { readonly name: string | undefined } | 'every one', namespace: string, client: KubeClient): Promise<ModeChange[]> {
   const { ShardResource } = await import('../api/resources.ts');
   const shards: { name: string; was: Mode }[] = [];
@@ -94,9 +97,15 @@ export async function setMode(mode: Mode, which: { readonly name: string | undef
   const meant = shards.filter(({ name }) => wanted.includes(name));
   if (meant.length === 0) throw new Error(`there is no Shard ${wanted.join()} ${where}; there are: ${names.join(', ')}`);
   const changes: ModeChange[] = [];
+  const failures: string[] = [];
   for (const { name, was } of meant) {
-    await client.patch(ShardResource, { namespace, name }, { spec: { mode } });
-    changes.push({ shard: name, was, mode });
+    try {
+      await client.patch(ShardResource, { namespace, name }, { spec: { mode } });
+      changes.push({ shard: name, was, mode });
+    } catch (error) {
+      failures.push(`shard ${name} is not known to be ${mode}: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
+  if (failures.length > 0) throw new Error([...failures, ...changes.map(sentence)].join('\n'));
   return changes;
 }
