@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { fstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -27,15 +27,15 @@ describe('the epoch', () => {
     expect(advanceEpoch(dir, 0n)).toBe(9_007_199_254_740_994n);
   });
 
-  it('is written, synced and only then renamed, before it is used', () => {
+  it('is written, synced and only then renamed, and its folder synced, before it is used', () => {
     const steps: string[] = [];
     advanceEpoch(dir, 0n, {
       write: (fd, text) => (steps.push('write'), durableCalls.write(fd, text)),
-      fsync: (fd) => (steps.push('fsync'), durableCalls.fsync(fd)),
+      fsync: (fd) => (steps.push(fstatSync(fd).isDirectory() ? 'fsync of the folder' : 'fsync'), durableCalls.fsync(fd)),
       close: (fd) => (steps.push('close'), durableCalls.close(fd)),
       rename: (from, to) => (steps.push('rename'), durableCalls.rename(from, to)),
     });
-    expect(steps).toEqual(['write', 'fsync', 'close', 'rename']);
+    expect(steps).toEqual(['write', 'fsync', 'close', 'rename', 'fsync of the folder', 'close']);
     expect(readdirSync(dir)).toEqual(['epoch']);
   });
 

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../lib/make-folder.ts';
 
@@ -15,7 +15,7 @@ export const durableCalls: DurableCalls = { write: writeSync, fsync: fsyncSync, 
 /**
  * The fencing epoch (spec: engine 17): every start of the shard runs under a higher one. `floor` is the highest epoch
  * known from elsewhere (Shard.status, Lease transitions), so that losing the data directory does not fence the shard out.
- * Written with fsync and rename before use. Throws when the file is unreadable or is no number: guessing would be worse.
+ * Written with fsync and rename before use, and the folder with fsync too: else a power cut could bring back the old file. Throws when the file is unreadable or is no number: guessing would be worse.
  */
 export function advanceEpoch(dataDir: string, floor: bigint, calls = durableCalls): bigint {
   makeFolder(dataDir);
@@ -23,20 +23,42 @@ export function advanceEpoch(dataDir: string, floor: bigint, calls = durableCall
   const stored = readEpoch(file);
   const next = (stored > floor ? stored : floor) + 1n;
   const temporary = `${file}.new`;
-  const fd = openSync(temporary, 'w');
-  try {
-    calls.write(fd, `${next}\n`);
-    calls.fsync(fd);
-  } finally {
-    calls.close(fd);
-  }
+  writeDurably(temporary, `${next}\n`, calls);
   calls.rename(temporary, file);
+  withFile(dataDir, 'r', calls.fsync, calls);
   return next;
 }
 
-/** Throws what advanceEpoch would throw about the stored epoch, before anything depends on it. */
+/** Throws what advanceEpoch would throw, before anything depends on it: the stored epoch, and whether another one can be written. */
 export function checkEpoch(dataDir: string): void {
-  readEpoch(join(dataDir, 'epoch'));
+  makeFolder(dataDir);
+  const file = join(dataDir, 'epoch');
+  const stored = readEpoch(file);
+  // A name of its own: the process that leads may be writing in the same folder.
+  const trial = `${file}.trial-${process.pid}`;
+  try {
+    writeDurably(trial, `${stored}\n`, durableCalls);
+  } catch (error) {
+    throw new Error(`${file} cannot be written: ${(error as Error).message}`, { cause: error });
+  } finally {
+    rmSync(trial, { force: true, recursive: true });
+  }
+}
+
+function writeDurably(file: string, text: string, calls: DurableCalls): void {
+  withFile(file, 'w', (fd) => {
+    calls.write(fd, text);
+    calls.fsync(fd);
+  }, calls);
+}
+
+function withFile(path: string, flags: 'r' | 'w', use: (fd: number) => void, { close }: DurableCalls): void {
+  const fd = openSync(path, flags);
+  try {
+    use(fd);
+  } finally {
+    close(fd);
+  }
 }
 
 function readEpoch(file: string): bigint {

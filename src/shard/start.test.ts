@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -35,6 +35,15 @@ describe('what would fail later fails at once', () => {
     rmSync(join(dir, 'epoch'));
     mkdirSync(join(dir, 'epoch'));
     await expect(checkStart({ dataDir: dir, listen: '127.0.0.1:0', metricsAddress: '0' })).rejects.toThrow(`${join(dir, 'epoch')} cannot be read`);
+  });
+
+  it('an epoch that could not be written once this process leads, leaving nothing behind', async () => {
+    const check = (): Promise<void> => checkStart({ dataDir: dir, listen: '127.0.0.1:0', metricsAddress: '0' });
+    writeFileSync(join(dir, 'epoch'), '7\n');
+    await check();
+    expect([readdirSync(dir), readFileSync(join(dir, 'epoch'), 'utf8')]).toEqual([['epoch'], '7\n']);
+    mkdirSync(join(dir, `epoch.trial-${process.pid}`)); // whoever runs the tests may write to a folder that forbids it
+    await expect(check()).rejects.toThrow(`${join(dir, 'epoch')} cannot be written`);
   });
 });
 
