@@ -10,7 +10,7 @@ import { makeFolder } from '../lib/make-folder.ts';
 import type { Random } from '../lib/random.ts';
 import { inTurns } from '../lib/turns.ts';
 import { CYCLE_KEY, CycleReconciler } from '../reconcilers/shard/cycle.ts';
-import { createController, createHealthServer, createInformer, createLeaseElection, createManager, createRuntimeMetrics } from '../runtime/index.ts';
+import { createController, createHealthServer, createInformer, createLeaseElection, createManager, createRuntimeMetrics, createWorkQueue, done } from '../runtime/index.ts';
 import type { LeaseDurations, Log } from '../runtime/index.ts';
 import { obstacle } from '../server/explanation.ts';
 import { ShardView } from '../server/shard-view.ts';
@@ -87,6 +87,8 @@ export interface ShardOptions {
 
 const WRITER_WORKERS = 8;
 const WRITER_SETTLE_MS = 50;
+const SETTINGS_KEY = 'spec';
+const KEEP_BACKOFF = { minMs: 100, maxMs: 30_000 };
 
 /** The one page of wiring of a shard process. Resolves after a clean stop. */
 export async function runShard(options: ShardOptions, signal?: AbortSignal): Promise<void> {
@@ -325,6 +327,11 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       },
     }),
   });
+  // A disk that is full now will have room again: until then a person's word holds, and would not outlast the process.
+  const settingsController = createController({
+    clock, log, queue: createWorkQueue({ clock, backoff: KEEP_BACKOFF }),
+    reconciler: { name: 'settings', reconcile: () => (settings.keep(), Promise.resolve(done)) },
+  });
   const plannedStates = new PlannedStates({ capture: () => engine.capture(), wake: wakeCycle });
   const statusPublisher = new ShardStatusPublisher({
     client, namespace, shardId, clock, log,
@@ -368,10 +375,8 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   });
 
   // Objects of people's making: settings, holds, deletions, machines of other shards.
-  shardInformer.subscribe(() => {
-    adoptSettings();
-    succession.look(epoch, shardObject());
-  });
+  shardInformer.subscribe(adoptSettings);
+  shardInformer.subscribe(() => succession.look(epoch, shardObject()));
   adoptSettings();
   machineInformer.subscribe((event) => {
     const object = event.type === 'deleted' ? event.old : event.object;
@@ -420,7 +425,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   const manager = createManager({
     clock, log, health, graceMs: 10_000, handleSignals: surroundings.handlesSignals,
     groups: [
-      { name: 'leader', runnables: [election, succession], ready: (s) => waitForLeadership(s) },
+      { name: 'leader', runnables: [election, succession, settingsController], ready: (s) => waitForLeadership(s) },
       // Whose a machine is must be known before the first List is looked at.
       { name: 'objects', runnables: [], ready: (s) => recall(s) },
       { name: 'supply', runnables: [statusPublisher, rooms.supply], ready: (s) => waitForSupply(s) },
@@ -507,6 +512,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     metrics.paused.set(mode === 'Paused' ? 1 : 0);
     if (before !== mode) log.info({ from: before, to: mode }, 'mode changed');
     engine.apply({ kind: 'policy', policy });
+    settingsController.enqueue(SETTINGS_KEY);
     wakeCycle();
     void inTurns(inventory.tally.withIntent(), (id) => rooms.reconsiderMachine(id));
   }

@@ -25,12 +25,31 @@ describe('the settings in force', () => {
   });
 
   it('outlast the process: a paused shard starts paused, without its API server', () => {
-    new LiveSettings(dir).adopt({ spec: { mode: 'Paused' } });
+    const settings = new LiveSettings(dir);
+    settings.adopt({ spec: { mode: 'Paused' } });
+    settings.keep();
     const later = new LiveSettings(dir);
     expect(later.known).toBe(true);
     expect(later.current.mode).toBe('Paused');
     expect(later.adopt({ spec: { mode: 'Active' } })).toBe(true);
     expect(later.current.mode).toBe('Active');
+  });
+
+  it('are in force while they cannot be written, and are kept as soon as they can: the last ones', () => {
+    let refused = true;
+    const replaced: string[] = [];
+    const disk = { replace: (_file: string, text: string) => { if (refused) throw new Error('ENOSPC'); replaced.push(text); } };
+    const settings = new LiveSettings(dir, {}, disk);
+    settings.keep(); // nothing to keep
+    expect(settings.adopt({ spec: { mode: 'DryRun' } })).toBe(true);
+    expect(() => settings.keep()).toThrow(/would not outlast a restart: ENOSPC/);
+    expect(settings.adopt({ spec: { mode: 'Paused' } })).toBe(true);
+    expect([settings.current.mode, settings.adopt({ spec: { mode: 'Paused' } })]).toEqual(['Paused', false]);
+    expect(() => settings.keep()).toThrow();
+    refused = false;
+    settings.keep();
+    settings.keep();
+    expect(replaced).toEqual(['{"mode":"Paused"}']);
   });
 
   it('take the graces of the command line, whatever the object says', () => {

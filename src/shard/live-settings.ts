@@ -20,6 +20,8 @@ export class LiveSettings {
   private spec: string;
   private settings: ShardSettings;
   private heard: boolean;
+  /** In force, and not kept over a restart yet. */
+  private unkept: Shard['spec'] | undefined;
 
   constructor(dataDir: string, graces: Graces = {}, disk?: Pick<ShardDisk, 'replace'>) {
     this.remembered = new RememberedSpec(dataDir, disk);
@@ -39,15 +41,26 @@ export class LiveSettings {
     return this.heard;
   }
 
-  /** True when something is different now. Objects change with every status; only their spec is of interest. */
+  /** True when something is different now, which `keep` is to keep. Objects change with every status; only their spec is of interest. */
   adopt(object: Pick<Shard, 'spec'>): boolean {
     const spec = JSON.stringify(object.spec);
     if (this.heard && spec === this.spec) return false;
     this.spec = spec;
     this.heard = true;
     this.settings = this.settingsOf(object);
-    this.remembered.save(object.spec);
+    this.unkept = object.spec;
     return true;
+  }
+
+  /** What is in force outlasts the process. Throws when it cannot be written: it is in force all the same, and to be kept later. */
+  keep(): void {
+    if (!this.unkept) return;
+    try {
+      this.remembered.save(this.unkept);
+    } catch (error) {
+      throw new Error(`the spec of the Shard object is in force and would not outlast a restart: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    }
+    this.unkept = undefined;
   }
 
   private settingsOf(object: Pick<Shard, 'spec'>): ShardSettings {
