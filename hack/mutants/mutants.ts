@@ -455,8 +455,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'cap-per-minute', file: 'decide/reclaim.ts', rule: 'reclaims of the last minute count',
-    find: 'maxReclaimsPerMinute - this.#recent.length',
+    find: "maxReclaimsPerMinute - this.#within('perMinute').length",
     replace: 'maxReclaimsPerMinute',
+  },
+  {
+    id: 'cap-over-time', file: 'decide/reclaim.ts', rule: 'what was taken before counts against the share',
+    find: 'shareOf(whole, fraction)) - before',
+    replace: 'shareOf(whole, fraction))',
   },
   {
     id: 'limit-machines', file: 'decide/room.ts', rule: 'the limit on machines holds',

@@ -89,6 +89,8 @@ export interface NodeHint {
 export interface Policy {
   /** Share of a cluster's Configured machines that one plan may reclaim, at least one; 0 = no cap. */
   readonly reclaimCapFraction: number;
+  /** What was reclaimed of a cluster within so many ms before the plan counts against its share; absent or 0 = nothing does. */
+  readonly reclaimCapMs?: number;
   /** At most so many machines of one cluster on their way out (unbind intent or Draining) at a time; 0 = no limit. */
   readonly maxConcurrentDrainsPerCluster: number;
   /** 0 = no limit; counts reclaims of the trailing 60 s kept in memory. */

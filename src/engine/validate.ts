@@ -22,6 +22,7 @@ export function assertValid(change: Change): void {
 export function assertPolicy(policy: Policy): void {
   const numbers: [string, number | undefined][] = [
     ['reclaimCapFraction', policy.reclaimCapFraction],
+    ['reclaimCapMs', policy.reclaimCapMs],
     ['maxConcurrentDrainsPerCluster', policy.maxConcurrentDrainsPerCluster],
     ['maxReclaimsPerMinute', policy.maxReclaimsPerMinute],
     ['holds.onDemandMs', policy.holds.onDemandMs],

@@ -52,6 +52,19 @@ describe('A-48: the share of a cluster that one plan may reclaim', () => {
     for (const taken of later) expect(taken).toBeLessThanOrEqual(first);
   }, 4 * BOUND_MS);
 
+  it.each(['drain', ''] as const)('is one of the time between two plans, however many plans news calls for (what stands still at the provider: "%s")', async (held) => {
+    if (held) world.held.add(held);
+    const { shard, east } = await serving(20, { ...rails('0.05'), cycleSeconds: 3_600 });
+    world.wants(east, 'east', 0);
+    await eventually('the first is drained', () => drains() > 0, BOUND_MS);
+    await eventually('and reported as draining, or free', async () => [...(await world.views(shard)).values()].filter((m) => m.state === CONFIGURED).length < 20, BOUND_MS);
+    const planned = (): number => world.shardObject('shard-0').status?.cycle ?? 0;
+    const last = planned();
+    world.editShard('shard-0', { limits: { machines: 100 } }); // settings are news for the plan
+    await eventually('another plan', () => planned() > last, BOUND_MS);
+    expect(drains()).toBe(1);
+  }, 4 * BOUND_MS);
+
   it.each(['Paused', 'DryRun'] as const)('in mode %s nothing is executed and all of it is audited', async (mode) => {
     const { shard, east } = await serving(10);
     world.editShard('shard-0', { mode });

@@ -26,7 +26,6 @@ import { Demand } from './demand.ts';
 import { DrainHolds } from './drain-holds.ts';
 import { EdgeRights } from './edge-rights.ts';
 import { Inventory, isWork } from './inventory.ts';
-import type { InventoryChange } from './inventory.ts';
 import { LeaseGuard } from './lease-guard.ts';
 import { LiveSettings } from './live-settings.ts';
 import type { Graces } from './live-settings.ts';
@@ -37,6 +36,7 @@ import { asGone, framesFor, framesForDisowned, nodeStateUpdate } from './node-st
 import { machineObjectsMode } from './object-policy.ts';
 import type { MachineObjects } from './object-policy.ts';
 import { PlanReport } from './plan-report.ts';
+import { isNewsForThePlan } from './plan-news.ts';
 import { PlannedStates } from './planned-state.ts';
 import { isReleaseRequest, releaseStep } from './release-requests.ts';
 import { measureProviders } from './provider/metrics.ts';
@@ -536,12 +536,6 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     objectsMode = mode;
     void inTurns(inventory.all(), ({ seen }) => writer.markDirty(seen.id));
   }
-}
-
-/** Decisions of the plan itself come back as changes too; only what the provider or a person did calls for another one. */
-function isNewsForThePlan({ before, after }: InventoryChange): boolean {
-  if (!before || !after) return true;
-  return before.seen !== after.seen || before.hold !== after.hold || before.stuck !== after.stuck || before.coolUntil !== after.coolUntil || before.drainRefusal !== after.drainRefusal || (before.intent !== undefined && after.intent === undefined);
 }
 
 function withoutManagedFields(machine: Machine): Machine {

@@ -32,7 +32,7 @@ describe('settings of a Shard object', () => {
     expect(settingsOf({ spec: {} })).toEqual({
       mode: 'Active', cycleMs: 10_000, emptyRollupGuard: true, concurrencyPerProvider: 16, machineObjects: 'NonSpeculative',
       policy: {
-        reclaimCapFraction: 0.05, maxConcurrentDrainsPerCluster: 10, maxReclaimsPerMinute: 0,
+        reclaimCapFraction: 0.05, reclaimCapMs: 10_000, maxConcurrentDrainsPerCluster: 10, maxReclaimsPerMinute: 0,
         holds: { onDemandMs: 600_000, spotMs: 60_000, occupiedExcessMs: 300_000 },
         limits: {}, reclaimGraceSeconds: DEFAULT_RECLAIM_GRACE_SECONDS, preemptionGraceSeconds: [10, 30, 120, 600],
       },
@@ -51,7 +51,7 @@ describe('settings of a Shard object', () => {
     expect(settings).toEqual({
       mode: 'Paused', cycleMs: 3_000, emptyRollupGuard: false, concurrencyPerProvider: 11, machineObjects: 'Exceptional',
       policy: {
-        reclaimCapFraction: 0.5, maxReclaimsPerMinute: 4, maxConcurrentDrainsPerCluster: 5,
+        reclaimCapFraction: 0.5, reclaimCapMs: 3_000, maxReclaimsPerMinute: 4, maxConcurrentDrainsPerCluster: 5,
         holds: { onDemandMs: 6_000, spotMs: 7_000, occupiedExcessMs: 8_000 },
         limits: { machines: 9, microUsdPerHour: 10 }, reclaimGraceSeconds: 12, preemptionGraceSeconds: [10, 30, 120, 600],
       },

@@ -33,14 +33,17 @@ export const DEFAULT_PREEMPTION_GRACE_SECONDS: Policy['preemptionGraceSeconds'] 
 /** Reads a Shard object; absent fields take the defaults of its CRD (spec: control-crds). */
 export function settingsOf(shard: Pick<Shard, 'spec'>, reclaimGraceSeconds = DEFAULT_RECLAIM_GRACE_SECONDS, preemptionGraceSeconds = DEFAULT_PREEMPTION_GRACE_SECONDS): ShardSettings {
   const { spec } = shard;
+  const cycleMs = (spec.cycleSeconds ?? 10) * 1000;
   return {
     mode: spec.mode ?? 'Active',
-    cycleMs: (spec.cycleSeconds ?? 10) * 1000,
+    cycleMs,
     emptyRollupGuard: spec.rails?.emptyRollupGuard ?? true,
     concurrencyPerProvider: spec.concurrencyPerProvider ?? 16,
     machineObjects: spec.machineObjects ?? 'NonSpeculative',
     policy: {
       reclaimCapFraction: Number(spec.rails?.reclaimCapFraction ?? '0.05'),
+      // News calls for plans in between: the share is one of the time, not of each of them.
+      reclaimCapMs: cycleMs,
       maxConcurrentDrainsPerCluster: spec.rails?.maxConcurrentDrainsPerCluster ?? 10,
       maxReclaimsPerMinute: spec.rails?.maxReclaimsPerMinute ?? 0,
       holds: {

@@ -26,7 +26,7 @@ export const DEFAULT_POLICY: Policy = {
 export const FIELDS = {
   document: ['format', 'at', 'supplyTrusted', 'policy', 'shapes', 'profiles', 'labels', 'defaults', 'machines', 'clusters', 'memory', 'plan'],
   defaults: ['machine', 'need', 'profile'],
-  policy: ['reclaimCapFraction', 'maxConcurrentDrainsPerCluster', 'maxReclaimsPerMinute', 'holds', 'limits', 'reclaimGraceSeconds', 'preemptionGraceSeconds'],
+  policy: ['reclaimCapFraction', 'reclaimCapMs', 'maxConcurrentDrainsPerCluster', 'maxReclaimsPerMinute', 'holds', 'limits', 'reclaimGraceSeconds', 'preemptionGraceSeconds'],
   holds: ['onDemandMs', 'spotMs', 'occupiedExcessMs'],
   limits: ['machines', 'microUsdPerHour'],
   profile: ['requirements', 'spread', 'priority', 'interruptionBucket', 'reclamationBucket'],

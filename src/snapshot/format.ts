@@ -40,6 +40,7 @@ export function* formatInSteps(snapshot: SnapshotInSteps, at: Millis, plan?: unk
     supplyTrusted: snapshot.supplyTrusted,
     policy: {
       reclaimCapFraction: policy.reclaimCapFraction,
+      reclaimCapMs: policy.reclaimCapMs,
       maxConcurrentDrainsPerCluster: policy.maxConcurrentDrainsPerCluster,
       maxReclaimsPerMinute: policy.maxReclaimsPerMinute,
       holds: { onDemandMs: policy.holds.onDemandMs, spotMs: policy.holds.spotMs, occupiedExcessMs: policy.holds.occupiedExcessMs },

@@ -82,9 +82,11 @@ export function readPolicy(value: unknown, path: string): Policy {
   const limits = fields.optional('limits', (v, p) => new Fields(v, p, FIELDS.limits));
   const machines = limits?.optional('machines', amount);
   const microUsdPerHour = limits?.optional('microUsdPerHour', microUsd);
+  const reclaimCapMs = fields.optional('reclaimCapMs', amount);
   const fallback = DEFAULT_POLICY;
   return {
     reclaimCapFraction: fields.get('reclaimCapFraction', numberFrom(0, 1, 'a share, 0 to 1'), fallback.reclaimCapFraction),
+    ...(reclaimCapMs !== undefined && { reclaimCapMs }),
     maxConcurrentDrainsPerCluster: fields.get('maxConcurrentDrainsPerCluster', amount, fallback.maxConcurrentDrainsPerCluster),
     maxReclaimsPerMinute: fields.get('maxReclaimsPerMinute', amount, fallback.maxReclaimsPerMinute),
     holds: {

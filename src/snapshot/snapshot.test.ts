@@ -86,7 +86,7 @@ describe('a snapshot that is written and read', () => {
       needs: [{ ...odd, fingerprint: 'mine', unitClass: 'a%3d=2,cpu=9' }, need({ units: 0 })],
       unreported: ['c1'],
       hints: { c1: null, c2: [], c3: [hint('{x}', { pods: 3, disruptionCost: 9, ready: false, doNotDisrupt: true })] },
-      policy: policy({ limits: { machines: 3 }, preemptionGraceSeconds: [1, 2, 3, 4] }),
+      policy: policy({ reclaimCapMs: 10_000, limits: { machines: 3 }, preemptionGraceSeconds: [1, 2, 3, 4] }),
       memory: [
         { what: 'arrival', key: 'no parts', at: 3.5 }, { what: 'arrival', key: arrivalKey('__proto__', 'gone', ''), at: 4 },
         { what: 'reservation', key: 'n{', to: assignmentOf(odd) }, { what: 'reclaims', key: '__proto__', at: [1, 2] },

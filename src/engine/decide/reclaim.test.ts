@@ -3,7 +3,7 @@ import { createEngine, planOnce, changesOf } from '../engine.ts';
 import { assignmentOf, bindTo, DOLLAR, hint, machine, MINUTE, need, policy, requirement, T0, world } from '../testing/builders.ts';
 import type { WorldSpec } from '../testing/builders.ts';
 import { actionsOf, codesOf, idsOf } from '../testing/summary.ts';
-import type { EngineMachine, MemoryChange, Policy } from '../types.ts';
+import type { EngineMachine, MemoryChange, Millis, Policy } from '../types.ts';
 
 const plan = (spec: WorldSpec, now = T0) => planOnce(world(spec), now);
 const configured = (n: number, over: Partial<EngineMachine> = {}): EngineMachine[] =>
@@ -162,6 +162,52 @@ describe('rails', () => {
     const draining = [machine('d1', 'Draining'), machine('d2', 'Configured', { intent: { kind } }), machine('d3', 'Draining', { cluster: 'c2' })];
     expect(taken(5, { maxConcurrentDrainsPerCluster: 3 }, { machines: [...configured(5), ...draining] })).toBe(1);
     expect(taken(5, { maxConcurrentDrainsPerCluster: 2 }, { machines: [...configured(5), ...draining] })).toBe(0);
+  });
+
+  describe('where the share is one of the time', () => {
+    const capped = (fraction: number): Policy => policy({ reclaimCapFraction: fraction, reclaimCapMs: 10_000 });
+    const before = (...at: Millis[]): MemoryChange[] => [{ what: 'reclaims', key: 'c1', at }];
+
+    it.each<[string, number, number, Millis[], number]>([
+      ['nothing was taken before', 100, 0.05, [], 5],
+      ['the share was', 95, 0.05, Array.from({ length: 5 }, () => T0 - 9_999), 0],
+      ['a part of it was', 98, 0.05, [T0 - 10, T0 - 1], 3],
+      ['it was longer ago', 95, 0.05, Array.from({ length: 5 }, () => T0 - 10_000), 4],
+      ['the one machine of a small cluster was', 4, 0.05, [T0 - 1], 0],
+      ['half of the cluster was, and others came since: the share is one of all of them', 7, 0.5, Array.from({ length: 5 }, () => T0 - 1), 1],
+      ['the whole of it may be, and was', 3, 1, Array.from({ length: 10 }, () => T0 - 1), 3],
+    ])('what was taken before counts: %s', (_, machines, fraction, at, expected) => {
+      const result = plan({ machines: configured(machines), policy: capped(fraction), memory: before(...at) });
+      expect(idsOf(result, 'Reclaim')).toHaveLength(expected);
+    });
+
+    it.each([['told to leave', 'Configured'], ['draining', 'Draining']] as const)('counts what is %s once', (_, state) => {
+      const leaving = Array.from({ length: 5 }, (__, i) => machine(`l${i}`, state, { intent: { kind: 'unbind' } }));
+      const result = plan({ machines: [...configured(5), ...leaving], policy: capped(0.5), memory: before(...leaving.map(() => T0 - 1)) });
+      expect(idsOf(result, 'Reclaim')).toEqual([]);
+    });
+
+    it('remembers what it takes and wakes when the first of it counts no longer', () => {
+      const result = plan({ machines: configured(100), policy: capped(0.03), memory: before(T0 - 10_000, T0 - 4_000) });
+      expect(result.memory).toContainEqual({ what: 'reclaims', key: 'c1', at: [T0 - 4_000, T0, T0] });
+      expect([result.wakeAt, result.machineReasons.get('m099')]).toEqual([T0 + 6_000, { code: 'ExcessCapped', cluster: 'c1', rail: 'fraction' }]);
+    });
+
+    it('remembers nothing where there is no share', () => {
+      expect(plan({ machines: configured(3), policy: policy({ reclaimCapFraction: 0, reclaimCapMs: 10_000 }) }).memory.filter(({ what }) => what === 'reclaims')).toEqual([]);
+    });
+
+    it('counts for the minute what the share counts no more', () => {
+      const both = policy({ reclaimCapFraction: 0.5, reclaimCapMs: 10_000, maxReclaimsPerMinute: 3 });
+      const result = plan({ machines: configured(10), policy: both, memory: before(T0 - 30_000, T0 - 20_000) });
+      expect([idsOf(result, 'Reclaim').length, result.wakeAt]).toEqual([1, T0 + 30_000]);
+    });
+
+    it('forgets it only when it counts for nothing any more', () => {
+      const long = policy({ reclaimCapFraction: 0.5, reclaimCapMs: 100_000 });
+      expect(plan({ policy: long, memory: before(T0 - 99_999) }).memory).toEqual([]);
+      expect(plan({ policy: long, memory: before(T0 - 100_000) }).memory).toEqual([{ what: 'reclaims', key: 'c1', at: null }]);
+    });
   });
 
   it('lets only so many go per minute, remembers them and wakes when the minute is over', () => {

@@ -6,14 +6,14 @@ import type { Cluster } from '../facts/cluster.ts';
 import type { Facts } from '../facts/facts.ts';
 import { disruptionCost } from '../facts/pools.ts';
 import { CONFIGURED } from '../facts/role.ts';
-import type { MachineReason, Millis } from '../types.ts';
+import type { MachineReason, Millis, Policy } from '../types.ts';
 import type { PlanDraft } from './plan-draft.ts';
 
 const BILLION = 1_000_000_000;
 const MINUTE_MS = 60_000;
 
 export function reclaimExcess(draft: PlanDraft): void {
-  const { memory } = draft.facts;
+  const { memory, policy } = draft.facts;
   const taking = new Set<string>();
   for (const cluster of draft.clusters) {
     const excess: number[] = [];
@@ -25,7 +25,7 @@ export function reclaimExcess(draft: PlanDraft): void {
     if (reclaimFrom(cluster, excess, draft)) taking.add(cluster.name);
   }
   for (const [cluster, times] of memory.reclaims) {
-    if (!taking.has(cluster) && times.every((at) => at <= draft.now - MINUTE_MS)) draft.rememberReclaims(cluster, null);
+    if (!taking.has(cluster) && times.every((at) => at <= draft.now - Math.max(MINUTE_MS, capMsOf(policy)))) draft.rememberReclaims(cluster, null);
   }
 }
 
@@ -110,22 +110,35 @@ function shareOf(machines: number, fraction: number): number {
   return Math.floor((machines * Math.round(fraction * BILLION)) / BILLION);
 }
 
+/** For how long a reclaim counts against the share of its cluster; 0 = only in its own plan. The whole of a cluster is no cap. */
+function capMsOf({ reclaimCapFraction, reclaimCapMs = 0 }: Policy): number {
+  return reclaimCapFraction > 0 && reclaimCapFraction < 1 ? reclaimCapMs : 0;
+}
+
 /** How many machines one plan may take from a cluster. */
 class Rails {
   readonly #cluster: string;
-  readonly #perMinute: boolean;
+  readonly #now: Millis;
+  /** For how long each rail that looks back does so. */
+  readonly #windows: readonly (readonly [Rail, number])[];
   readonly #recent: readonly Millis[];
   readonly #left: [Rail, number][];
 
   constructor({ name, configured, drains }: Cluster, { facts: { policy, memory }, now, preempted }: PlanDraft) {
     this.#cluster = name;
-    this.#perMinute = policy.maxReclaimsPerMinute > 0;
-    this.#recent = (memory.reclaims.get(name) ?? []).filter((at) => at > now - MINUTE_MS);
+    this.#now = now;
+    const all: (readonly [Rail, number])[] = [['fraction', capMsOf(policy)], ['perMinute', policy.maxReclaimsPerMinute > 0 ? MINUTE_MS : 0]];
+    this.#windows = all.filter(([, ms]) => ms > 0);
+    const longest = Math.max(0, ...this.#windows.map(([, ms]) => ms));
+    this.#recent = (memory.reclaims.get(name) ?? []).filter((at) => at > now - longest);
+    const before = this.#within('fraction').length;
+    // What was taken before and is gone is a part of what the share is of, or taking much would forbid all the more.
+    const whole = configured + Math.max(0, before - drains);
     const { reclaimCapFraction: fraction, maxReclaimsPerMinute, maxConcurrentDrainsPerCluster } = policy;
     this.#left = [
-      ['fraction', fraction > 0 ? Math.max(1, shareOf(configured, fraction)) : Infinity],
+      ['fraction', fraction > 0 ? Math.max(1, shareOf(whole, fraction)) - before : Infinity],
       ['concurrentDrains', maxConcurrentDrainsPerCluster > 0 ? maxConcurrentDrainsPerCluster - drains - (preempted.get(name) ?? 0) : Infinity],
-      ['perMinute', this.#perMinute ? maxReclaimsPerMinute - this.#recent.length : Infinity],
+      ['perMinute', maxReclaimsPerMinute > 0 ? maxReclaimsPerMinute - this.#within('perMinute').length : Infinity],
     ];
   }
 
@@ -138,10 +151,17 @@ class Rails {
   }
 
   remember(taken: readonly Millis[], draft: PlanDraft): void {
-    if (!this.#perMinute) return;
-    const all = [...this.#recent, ...taken];
-    if (taken.length > 0) draft.rememberReclaims(this.#cluster, all);
-    const oldest = all[0];
-    if (oldest !== undefined && this.#left.some(([rail, left]) => rail === 'perMinute' && left <= 0)) draft.wakeAt(oldest + MINUTE_MS);
+    if (this.#windows.length === 0) return;
+    if (taken.length > 0) draft.rememberReclaims(this.#cluster, [...this.#recent, ...taken]);
+    for (const [rail, ms] of this.#windows) {
+      const oldest = [...this.#within(rail), ...taken][0];
+      if (oldest !== undefined && this.#left.some(([name, left]) => name === rail && left <= 0)) draft.wakeAt(oldest + ms);
+    }
+  }
+
+  /** The reclaims that the rail still counts, oldest first. */
+  #within(rail: Rail): readonly Millis[] {
+    const [, ms] = this.#windows.find(([name]) => name === rail) ?? [rail, 0];
+    return this.#recent.filter((at) => at > this.#now - ms);
   }
 }

@@ -100,6 +100,17 @@ describe('a cycle', () => {
     expect(changes[2]).toEqual({ kind: 'supply', trusted: false });
   });
 
+  it('remembers no reclaim that is not done: it would count against the next ones', async () => {
+    const memory = [{ what: 'leftOverSince', key: 'm', at: 5 }, { what: 'reclaims', key: 'east', at: [5] }] as const;
+    const { engine, changes } = scripted([], { memory });
+    const t = setUp({ engine });
+    t.settings.mode = 'Paused';
+    await t.cycle();
+    t.settings.mode = 'Active';
+    await t.cycle();
+    expect(changes.flatMap((change) => (change.kind === 'memory' ? [change.changes] : []))).toEqual([[memory[0]], memory]);
+  });
+
   it('tells the engine of a removal and of nothing twice', async () => {
     const { engine, changes } = scripted([]);
     const t = setUp({ engine });

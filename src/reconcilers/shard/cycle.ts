@@ -107,7 +107,7 @@ export class CycleReconciler implements Reconciler {
       withheld: mode === 'Active' && mayAcquire ? 0 : plan.actions.filter(isWithheld).length,
     });
     // Until all of it is committed and decided no other plan is made; what happens meanwhile, the next one hears.
-    for (const { part, isFirst } of slices(plan.memory, PER_TURN)) {
+    for (const { part, isFirst } of slices(mode === 'Active' ? plan.memory : plan.memory.filter(({ what }) => what !== 'reclaims'), PER_TURN)) {
       if (!isFirst) await nextTurn();
       engine.apply({ kind: 'memory', changes: part });
     }
