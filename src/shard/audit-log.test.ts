@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -45,11 +45,44 @@ it('keeps what a person asked for, which no plan has decided', () => {
   expect(lines()).toEqual([{ ...common, kind: 'Reclaim', cluster: 'west', grace_seconds: 600 }, { ...common, kind: 'Delete', cluster: '', grace_seconds: 0 }]);
 });
 
+describe('a line of which only a part was written', () => {
+  const whole = (): number[] => readFileSync(join(dir, 'audit'), 'utf8').split('\n').flatMap((line) => {
+    try {
+      return [(JSON.parse(line) as { cycle: number }).cycle];
+    } catch {
+      return [];
+    }
+  });
+
+  it('takes no later one with it: the disk was full', () => {
+    let room = Infinity;
+    const write = (file: string, text: string): void => {
+      appendFileSync(file, text.slice(0, room));
+      if (text.length > room) throw new Error('ENOSPC');
+    };
+    const audit = new AuditLog(join(dir, 'audit'), clock, { write });
+    audit.append(1, [reclaim], 'decided');
+    for (room of [40, 0, 3]) expect(() => audit.append(2, [reclaim], 'decided')).toThrow('ENOSPC');
+    room = Infinity;
+    audit.append(3, [reclaim], 'decided');
+    audit.append(4, [reclaim], 'decided');
+    expect(whole()).toEqual([1, 3, 4]);
+  });
+
+  it('takes no later one with it: the process was killed', () => {
+    writeFileSync(join(dir, 'audit'), '{"time":');
+    new AuditLog(join(dir, 'audit'), clock).append(1, [reclaim], 'decided');
+    expect(readFileSync(join(dir, 'audit'), 'utf8')).toMatch(/^\{"time":\n\{.*\}\n$/);
+    expect(whole()).toEqual([1]);
+  });
+});
+
 describe('a log that is full', () => {
   const write = (audit: AuditLog, cycle: number): void => audit.append(cycle, [reclaim], 'decided');
   /** The cycles that each file tells of, the current one first. */
   const cycles = (): number[][] => readdirSync(dir).sort().map((file) => (readFileSync(join(dir, file), 'utf8').match(/"cycle":\d+/g) ?? []).map((c) => Number(c.slice(8))));
-  const open = (keep: number, maxBytes = 600): AuditLog => new AuditLog(join(dir, 'audit'), clock, { rotation: new Rotation(join(dir, 'audit'), { maxBytes, keep }) });
+  const open = (keep: number, maxBytes = 600, onUnrotated: () => void = () => expect.unreachable()): AuditLog =>
+    new AuditLog(join(dir, 'audit'), clock, { rotation: new Rotation(join(dir, 'audit'), { maxBytes, keep }), onUnrotated });
 
   it('is put aside before it grows beyond its size, and the oldest goes', () => {
     const audit = open(2);
@@ -79,19 +112,14 @@ describe('a log that is full', () => {
 
   it('loses no line when it cannot be put aside, says so, and tries again after another tenth', () => {
     mkdirSync(join(dir, 'audit.1', 'in the way'), { recursive: true });
-    const audit = open(1, 2_500);
     const failures: number[] = [];
-    for (let cycle = 1; cycle <= 20; cycle++) {
-      try {
-        write(audit, cycle);
-      } catch {
-        failures.push(cycle);
-      }
-    }
+    let cycle = 1;
+    const audit = open(1, 2_500, () => failures.push(cycle));
+    for (; cycle <= 20; cycle++) write(audit, cycle);
     expect(lines()).toHaveLength(20);
     expect(failures).toEqual([14, 16, 18, 20]);
     rmSync(join(dir, 'audit.1'), { recursive: true });
-    for (let cycle = 21; cycle <= 22; cycle++) write(audit, cycle);
+    for (; cycle <= 22; cycle++) write(audit, cycle);
     expect(lines().length).toBeLessThanOrEqual(2);
   });
 });

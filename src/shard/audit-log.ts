@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { Action } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Rotation } from './audit-rotation.ts';
@@ -10,6 +10,8 @@ export interface AuditFile {
   readonly write?: (file: string, text: string) => void;
   /** Absent: the file grows without end. */
   readonly rotation?: Rotation;
+  /** What was to be written is; the file could not be put aside and grows on. */
+  readonly onUnrotated?: (error: unknown) => void;
 }
 
 /**
@@ -21,17 +23,21 @@ export class AuditLog {
   private readonly clock: Pick<Clock, 'now'>;
   private readonly write: (file: string, text: string) => void;
   private readonly rotation: Rotation | undefined;
+  private readonly onUnrotated: (error: unknown) => void;
+  /** An earlier process, or a write that failed, may have left a part of a line at the end. */
+  private mayBeTorn = true;
 
   /** `clock`: what people compare its times with, whatever the shard itself goes by. */
-  constructor(file: string, clock: Pick<Clock, 'now'>, { write = appendFileSync, rotation }: AuditFile = {}) {
+  constructor(file: string, clock: Pick<Clock, 'now'>, { write = appendFileSync, rotation, onUnrotated = () => undefined }: AuditFile = {}) {
     this.file = file;
     this.clock = clock;
     this.write = write;
     this.rotation = rotation;
+    this.onUnrotated = onUnrotated;
     write(file, ''); // an unwritable path is an error at start, not at the first decision
   }
 
-  /** One write for a whole plan. */
+  /** One write for a whole plan. Throws when it fails: some of the lines may be there all the same. */
   append(cycle: number, actions: readonly Action[], outcome: AuditOutcome): void {
     if (actions.length === 0) return;
     this.record(actions.map((action) => ({
@@ -51,14 +57,35 @@ export class AuditLog {
     this.record([{ kind: intent.kind === 'unbind' ? 'Reclaim' : 'Delete', machine, cluster, reason: 'RequestedByPerson', grace_seconds: grace, outcome: 'decided' }]);
   }
 
-  /** What is written comes first: a rotation that fails is reported after it. */
+  /** What is written counts more than how large the file is. */
   private record(entries: readonly object[]): void {
     const time = new Date(this.clock.now()).toISOString();
     const text = entries.map((entry) => `${JSON.stringify({ time, level: 'info', message: 'action', ...entry })}\n`).join('');
     try {
       this.rotation?.makeRoom(text);
-    } finally {
-      this.write(this.file, text);
+    } catch (error) {
+      this.onUnrotated(error);
     }
+    const isTorn = this.mayBeTorn && endsWithinALine(this.file);
+    this.mayBeTorn = true;
+    this.write(this.file, isTorn ? `\n${text}` : text);
+    this.mayBeTorn = false;
+  }
+}
+
+/** False also where there is no such file, or it cannot be read. */
+function endsWithinALine(file: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(file, 'r');
+  } catch {
+    return false;
+  }
+  try {
+    const { size } = fstatSync(fd);
+    const last = Buffer.alloc(1);
+    return size > 0 && readSync(fd, last, 0, 1, size - 1) === 1 && last.toString() !== '\n';
+  } finally {
+    closeSync(fd);
   }
 }

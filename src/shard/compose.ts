@@ -304,7 +304,11 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     metrics, inventory, demand, writeBacklog: () => writer.backlog, troubles: () => troubles.current(),
     actuation: () => rooms.actuationNow(),
   });
-  const audit = options.auditLog === undefined ? undefined : new AuditLog(options.auditLog, wallClock, { write: disk.append, ...(options.auditRotation && { rotation: new Rotation(options.auditLog, options.auditRotation) }) });
+  const audit = options.auditLog === undefined ? undefined : new AuditLog(options.auditLog, wallClock, {
+    write: disk.append,
+    onUnrotated: (error) => log.error({ error: String(error) }, 'the audit log is full and cannot be put aside: it grows on'),
+    ...(options.auditRotation && { rotation: new Rotation(options.auditLog, options.auditRotation) }),
+  });
   const cycleController = createController({
     clock, log, workers: 1, metrics: runtimeMetrics.controller('shard', 1),
     reconciler: new CycleReconciler({
