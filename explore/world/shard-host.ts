@@ -169,7 +169,11 @@ export class ShardHost {
       fsync: () => write('epoch: fsync', () => undefined),
       close: (fd) => realDisk.close(fd),
       rename: (from, to) => write('epoch: rename', () => realDisk.rename(from, to)),
-      append: (_file, text) => text === '' ? undefined : write('audit', () => ground.audited(text)),
+      append: (_file, text) => {
+        if (text === '') return;
+        if (process.isAlive && faults.strikes('audit disk full', process.name)) throw new Error('no space left on device');
+        write('audit', () => ground.audited(text));
+      },
       replace: (file, text) => write('settings', () => realDisk.replace(file, text)),
     };
   }

@@ -39,10 +39,10 @@ it('a file that cannot be written is an error at the start, not at the first dec
 
 it('keeps what a person asked for, which no plan has decided', () => {
   const audit = new AuditLog(join(dir, 'audit'), clock);
-  audit.appendRequested('m', 'west', { kind: 'unbind', reason: 'asked', graceSeconds: 600, preemptorPriority: 0, decidedAt: 0, byPerson: true });
-  audit.appendRequested('m', '', { kind: 'release', reason: 'asked', decidedAt: 0, byPerson: true });
-  const common = { time: '2026-01-02T03:04:05.678Z', level: 'info', message: 'action', machine: 'm', reason: 'RequestedByPerson', outcome: 'decided' };
-  expect(lines()).toEqual([{ ...common, kind: 'Reclaim', cluster: 'west', grace_seconds: 600 }, { ...common, kind: 'Delete', cluster: '', grace_seconds: 0 }]);
+  audit.appendRequested('m', 'west', { kind: 'unbind', reason: 'asked', graceSeconds: 600, preemptorPriority: 0, decidedAt: 0, byPerson: true }, 'decided');
+  audit.appendRequested('m', '', { kind: 'release', reason: 'asked', decidedAt: 0, byPerson: true }, 'suppressed');
+  const common = { time: '2026-01-02T03:04:05.678Z', level: 'info', message: 'action', machine: 'm', reason: 'RequestedByPerson' };
+  expect(lines()).toEqual([{ ...common, kind: 'Reclaim', cluster: 'west', grace_seconds: 600, outcome: 'decided' }, { ...common, kind: 'Delete', cluster: '', grace_seconds: 0, outcome: 'suppressed' }]);
 });
 
 describe('a line of which only a part was written', () => {
@@ -63,10 +63,11 @@ describe('a line of which only a part was written', () => {
     const audit = new AuditLog(join(dir, 'audit'), clock, { write });
     audit.append(1, [reclaim], 'decided');
     for (room of [40, 0, 3]) expect(() => audit.append(2, [reclaim], 'decided')).toThrow('ENOSPC');
+    expect(audit.failure).toBe('ENOSPC');
     room = Infinity;
     audit.append(3, [reclaim], 'decided');
     audit.append(4, [reclaim], 'decided');
-    expect(whole()).toEqual([1, 3, 4]);
+    expect([whole(), audit.failure]).toEqual([[1, 3, 4], '']);
   });
 
   it('takes no later one with it: the process was killed', () => {

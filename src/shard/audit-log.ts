@@ -3,8 +3,21 @@ import type { Action } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Rotation } from './audit-rotation.ts';
 import type { MachineIntent } from './record.ts';
+import type { Mode } from './settings.ts';
 
 export type AuditOutcome = 'decided' | 'suppressed' | 'dryrun';
+
+/** What becomes of a decision in that mode. */
+export function outcomeIn(mode: Mode): AuditOutcome {
+  switch (mode) {
+    case 'Active':
+      return 'decided';
+    case 'DryRun':
+      return 'dryrun';
+    case 'Paused':
+      return 'suppressed';
+  }
+}
 
 export interface AuditFile {
   readonly write?: (file: string, text: string) => void;
@@ -24,6 +37,7 @@ export class AuditLog {
   private readonly write: (file: string, text: string) => void;
   private readonly rotation: Rotation | undefined;
   private readonly onUnrotated: (error: unknown) => void;
+  private lastFailure = '';
   /** An earlier process, or a write that failed, may have left a part of a line at the end. */
   private mayBeTorn = true;
 
@@ -35,6 +49,11 @@ export class AuditLog {
     this.rotation = rotation;
     this.onUnrotated = onUnrotated;
     write(file, ''); // an unwritable path is an error at start, not at the first decision
+  }
+
+  /** Why the last write failed; '' = it did not. */
+  get failure(): string {
+    return this.lastFailure;
   }
 
   /** One write for a whole plan. Throws when it fails: some of the lines may be there all the same. */
@@ -52,9 +71,9 @@ export class AuditLog {
   }
 
   /** A person asked for the machine's release, of which this is the next step; no plan has decided it, so it has no cycle. */
-  appendRequested(machine: string, cluster: string, intent: Exclude<MachineIntent, { kind: 'bind' }>): void {
+  appendRequested(machine: string, cluster: string, intent: Exclude<MachineIntent, { kind: 'bind' }>, outcome: AuditOutcome): void {
     const grace = intent.kind === 'unbind' ? intent.graceSeconds : 0;
-    this.record([{ kind: intent.kind === 'unbind' ? 'Reclaim' : 'Delete', machine, cluster, reason: 'RequestedByPerson', grace_seconds: grace, outcome: 'decided' }]);
+    this.record([{ kind: intent.kind === 'unbind' ? 'Reclaim' : 'Delete', machine, cluster, reason: 'RequestedByPerson', grace_seconds: grace, outcome }]);
   }
 
   /** What is written counts more than how large the file is. */
@@ -68,8 +87,14 @@ export class AuditLog {
     }
     const isTorn = this.mayBeTorn && endsWithinALine(this.file);
     this.mayBeTorn = true;
-    this.write(this.file, isTorn ? `\n${text}` : text);
+    try {
+      this.write(this.file, isTorn ? `\n${text}` : text);
+    } catch (error) {
+      this.lastFailure = error instanceof Error ? error.message : String(error);
+      throw error;
+    }
     this.mayBeTorn = false;
+    this.lastFailure = '';
   }
 }
 

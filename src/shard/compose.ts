@@ -38,7 +38,8 @@ import type { MachineObjects } from './object-policy.ts';
 import { PlanReport } from './plan-report.ts';
 import { isNewsForThePlan } from './plan-news.ts';
 import { PlannedStates } from './planned-state.ts';
-import { isReleaseRequest, releaseStep } from './release-requests.ts';
+import { isReleaseRequest } from './release-requests.ts';
+import { Releases } from './releases.ts';
 import { measureProviders } from './provider/metrics.ts';
 import { tellUnseen } from './provider/unseen.ts';
 import { ProviderRooms } from './provider/rooms.ts';
@@ -242,8 +243,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
   /** Listed by a provider of ours, and another shard's by their objects. */
   const foreignMachines = new Set<string>();
   /** Machines that a person wants gone. */
-  const releasing = new Set<string>();
-  const writer = new MachineWriter({ client, inventory, identity: { namespace, shard: shardId }, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, isReleasing: (machineId) => releasing.has(machineId), isAwaited: (machineId) => restoration.awaits(machineId), settleMs: WRITER_SETTLE_MS });
+  const writer = new MachineWriter({ client, inventory, identity: { namespace, shard: shardId }, objects: machineInformer.store, clock, log, workers: WRITER_WORKERS, mode: () => objectsMode, isReleasing: (machineId) => releases.has(machineId), isAwaited: (machineId) => restoration.awaits(machineId), settleMs: WRITER_SETTLE_MS });
   const restoration = new Restoration({
     clock, shard: shardId, inventory,
     onSettled: (machineId) => {
@@ -309,6 +309,12 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     onUnrotated: (error) => log.error({ error: String(error) }, 'the audit log is full and cannot be put aside: it grows on'),
     ...(options.auditRotation && { rotation: new Rotation(options.auditLog, options.auditRotation) }),
   });
+  const releases: Releases = new Releases({
+    inventory, clock, log, audit,
+    mode: () => settings.current.mode,
+    graceSeconds: () => settings.current.policy.reclaimGraceSeconds,
+    onDone: (machineId) => writer.markDirty(machineId),
+  });
   const cycleController = createController({
     clock, log, workers: 1, metrics: runtimeMetrics.controller('shard', 1),
     reconciler: new CycleReconciler({
@@ -323,6 +329,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       onPlanned: (plan, facts) => {
         sourceRows.planned(plan.verdicts);
         adoptObjectsMode();
+        releases.stepAll();
         needStatus.planned(plan.verdicts);
         availableCapacity.planned(plan.verdicts);
         report.planned(plan, facts);
@@ -367,7 +374,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     if (change.after) writer.markDirty(change.id);
     else if (!change.before?.hold) writer.markGone(change.id); // a person's word outlasts the machine
     if (isWork(change)) rooms.enqueue(change.id);
-    if (releasing.has(change.id)) stepRelease(change.id);
+    releases.step(change.id);
     if (isNewsForThePlan(change)) wakeCycle();
     measureChange(change, metrics, clock);
     restoration.observed(change.id);
@@ -390,14 +397,10 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     if (event.type === 'deleted' || foreign) restoration.gone(machineId);
     if (object.spec.shardRef !== shardId) return;
     if (event.type === 'added') restoration.offer(object);
-    if (event.type === 'deleted' && !inventory.get(machineId)) releasing.delete(machineId);
+    if (event.type === 'deleted' && !inventory.get(machineId)) releases.forget(machineId);
     // A deleted object says nothing about the machine, and takes no hold with it: it comes back as it was.
     if (event.type !== 'deleted') adoptHold(object);
-    if (event.type !== 'deleted' && isReleaseRequest(object) && !releasing.has(machineId)) {
-      releasing.add(machineId);
-      log.info({ machine: machineId }, 'a person asked for the release of the machine');
-      stepRelease(machineId);
-    }
+    if (event.type !== 'deleted' && isReleaseRequest(object)) releases.ask(machineId);
     writer.observed(machineId, event.type === 'deleted' ? undefined : object);
   });
 
@@ -416,6 +419,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       plannedState: () => plannedStates.next(),
       withheld: () => [
         ...(settings.current.mode === 'Active' ? [] : [obstacle(settings.current.mode, `The shard is in mode ${settings.current.mode}: it decides and does not act.`)]),
+        ...(audit?.failure ? [obstacle('AuditLogUnwritable', `What takes machines away waits: the audit log could not be written (${audit.failure}).`)] : []),
         ...(rooms.fenced ? [obstacle('Fenced', rooms.fenced)] : []),
         ...(rooms.unseen.size > 0 ? [obstacle('BoundMachinesUnseen', `Nothing is acquired: ${tellUnseen(rooms.unseen)}.`)] : []),
         ...[...rooms.setAside].map((name) => obstacle('ProviderSetAside', `Provider ${name} cannot be relied on at present: nothing is taken away or chosen of what it has.`)),
@@ -489,25 +493,6 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     if (known && known.hold !== hold) inventory.update(spec.machineId, { hold });
   }
 
-  /** Drain, then Delete where the capacity is elastic; then the object goes, and comes back if the machine is still there. */
-  function stepRelease(machineId: string): void {
-    const machine = inventory.get(machineId);
-    if (!machine) return; // not listed, or not yet; the wish lasts as long as its object
-    const step = releaseStep(machine, settings.current.policy.reclaimGraceSeconds, clock.now());
-    if (step === 'wait') return;
-    if (step === 'done') {
-      releasing.delete(machineId);
-      writer.markDirty(machineId);
-    } else {
-      inventory.setIntent(machineId, step);
-      try {
-        if (step.kind !== 'bind') audit?.appendRequested(machineId, machine.seen.cluster, step);
-      } catch (error) {
-        log.error({ machine: machineId, error: String(error) }, 'cannot write the audit log');
-      }
-    }
-  }
-
   function adoptSettings(): void {
     const object = shardObject();
     const before = settings.current.mode;
@@ -517,6 +502,7 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
     if (before !== mode) log.info({ from: before, to: mode }, 'mode changed');
     engine.apply({ kind: 'policy', policy });
     settingsController.enqueue(SETTINGS_KEY);
+    if (before !== mode) releases.stepAll(); // before anything else acts
     wakeCycle();
     void inTurns(inventory.tally.withIntent(), (id) => rooms.reconsiderMachine(id));
   }

@@ -16,7 +16,7 @@ export function createShardMetrics(registry: Registry) {
     reclaimsCapped: new Counter({ name: 'bigfleet_shard_reclaims_capped_total', help: 'Reclaims that a rail held back; each once, until it is decided or not wanted any more.', registers }),
     bootstrapSeconds: new Histogram({ name: 'bigfleet_shard_request_bootstrap_seconds', help: 'Answered bootstrap requests.', buckets: long, registers }),
     actions: new Counter({ name: 'bigfleet_shard_actions_total', help: 'Actions begun.', labelNames: ['kind'] as const, registers }),
-    actionsSuppressed: new Counter({ name: 'bigfleet_shard_actions_suppressed_total', help: 'Actions withheld: the shard is paused, or machines that serve are not seen yet.', labelNames: ['kind'] as const, registers }),
+    actionsSuppressed: new Counter({ name: 'bigfleet_shard_actions_suppressed_total', help: 'Actions withheld: the shard is paused, machines that serve are not seen yet, or the audit log cannot be written.', labelNames: ['kind'] as const, registers }),
     actionsDryRun: new Counter({ name: 'bigfleet_shard_actions_dryrun_total', help: 'Actions of a dry run.', labelNames: ['kind'] as const, registers }),
     outcomes: new Counter({ name: 'bigfleet_shard_action_execute_outcomes_total', help: 'Provider calls by outcome.', labelNames: ['kind', 'outcome'] as const, registers }),
     providerFailures: new Counter({ name: 'bigfleet_shard_provider_failures_total', help: "Definite refusals of provider calls, by what they are about: OutOfStock, Quota, Throttled, Invalid, Unknown.", labelNames: ['provider', 'kind', 'class'] as const, registers }),

@@ -373,13 +373,29 @@ describe('trouble', () => {
     expect(t.errors).toMatchObject([{ cluster: 'bad', error: 'Error: min_unit' }]);
   });
 
-  it('with the audit log does not stop the fleet', async () => {
-    const audit = { append: () => { throw new Error('ENOSPC'); } } as unknown as AuditLog;
-    const t = setUp({ engine: scripted([action({ kind: 'Delete' })]).engine, audit });
-    t.inventory.observe(seen('m', 'Idle'), 0);
+  it('with the audit log stops nothing that the fleet gets, and whatever would be taken waits for it', async () => {
+    let isFull = true;
+    const audit = { append: () => { if (isFull) throw new Error('ENOSPC'); } } as unknown as AuditLog;
+    const to = { ...toEast, unitClass: '' };
+    const t = setUp({
+      engine: scripted([
+        action({ kind: 'Bootstrap', machineId: 'idle', to }), action({ kind: 'Delete', machineId: 'free' }), action({ kind: 'Reclaim', machineId: 'excess' }), action({ kind: 'Preempt', machineId: 'victim' }),
+      ]).engine, audit,
+    });
+    for (const id of ['idle', 'free']) t.inventory.observe(seen(id, 'Idle'), 0);
+    for (const id of ['excess', 'victim']) t.inventory.observe(seen(id, 'Configured'), 0);
+    const decided = (): unknown[] => ['idle', 'free', 'excess', 'victim'].map((id) => t.inventory.get(id)?.intent?.kind);
+    const told = (): unknown[] => ['idle', 'free', 'excess', 'victim'].map((id) => t.inventory.get(id)?.withheld);
     await t.cycle();
-    expect(t.inventory.get('m')?.intent?.kind).toBe('release');
-    expect(t.errors).toMatchObject([{ error: 'Error: ENOSPC', actions: 1 }]);
+    expect(decided()).toEqual(['bind', undefined, undefined, undefined]);
+    const waits = 'the audit log cannot be written';
+    expect(told()).toEqual([undefined, waits, waits, waits]);
+    expect(t.errors).toMatchObject([{ error: 'Error: ENOSPC', actions: 4 }]);
+    expect(t.acted).toEqual([['decided', { Bootstrap: 1 }], ['suppressed', { Delete: 1, Reclaim: 1, Preempt: 1 }]]);
+    isFull = false;
+    await t.cycle();
+    expect(decided()).toEqual(['bind', 'release', 'unbind', 'unbind']);
+    expect(told()).toEqual([undefined, undefined, undefined, undefined]);
   });
 });
 

@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { differenceBetween, kept } from '../../engine/compare-plans.ts';
 import { explainMachine } from '../../engine/explain.ts';
 import type { Action, ActionKind, Engine, Plan } from '../../engine/types.ts';
-import { TextSet } from '../../lib/text-map.ts';
+import { TextMap } from '../../lib/text-map.ts';
 import { finishInTurns, PER_TURN, inTurns, nextTurn } from '../../lib/turns.ts';
 import { after } from '../../runtime/types.ts';
 import type { Log, ReconcileContext, Reconciler, Result } from '../../runtime/types.ts';
@@ -26,6 +26,11 @@ export const WITHHELD_MS = 1_000;
 
 /** What a plan does for demand that looks unmet. */
 const ACQUIRING: ReadonlySet<ActionKind> = new Set(['Bootstrap', 'Provision', 'Preempt']);
+
+/** What takes machines away: never without a record of it. */
+const TAKING: ReadonlySet<ActionKind> = new Set(['Preempt', 'Reclaim', 'Delete']);
+
+const UNRECORDED = 'the audit log cannot be written';
 
 /** Filing a machine takes longer than looking at one. */
 const TOLD_PER_TURN = 1_000;
@@ -73,8 +78,8 @@ export class CycleReconciler implements Reconciler {
   private cycle = 0;
   private isAuditDue = false;
   private readonly untold: DemandChange[] = [];
-  /** Machines about which the last plan decided what is not done. */
-  private withheld = new TextSet();
+  /** Machines about which the last plan decided what is not done, and why it is not. */
+  private withheld = new TextMap<string>();
 
   constructor(deps: CycleDeps) {
     this.deps = deps;
@@ -111,11 +116,13 @@ export class CycleReconciler implements Reconciler {
       if (!isFirst) await nextTurn();
       engine.apply({ kind: 'memory', changes: part });
     }
+    const undone = new TextMap<string>();
     for (const { part, isFirst } of slices(plan.actions, DECISIONS_PER_TURN)) {
       if (!isFirst) await nextTurn();
-      this.carryOut(part, { isWithheld, mode }, clock.now());
+      for (const { machineId } of this.carryOut(part, { isWithheld, mode }, clock.now())) undone.set(machineId, UNRECORDED);
+      for (const action of part) if (isWithheld(action)) undone.set(action.machineId, whyWithheld);
     }
-    await this.tellWithheld(mode === 'Active' && mayAcquire ? [] : plan.actions.filter(isWithheld), whyWithheld);
+    await this.tellWithheld(undone);
     const { machineReasons } = plan;
     await inTurns(machineReasons.changed, (id) => this.deps.inventory.explain(id, machineReasons.get(id)));
     const untilWake = plan.wakeAt === undefined ? Infinity : Math.max(1, plan.wakeAt - now);
@@ -191,28 +198,28 @@ export class CycleReconciler implements Reconciler {
   }
 
   /** Who looks at a machine must not read that something was done to it which was only planned. */
-  private async tellWithheld(actions: readonly Action[], why: string): Promise<void> {
+  private async tellWithheld(now: TextMap<string>): Promise<void> {
     const { inventory } = this.deps;
-    if (actions.length === 0 && this.withheld.size === 0) return;
-    const now = new TextSet();
-    await inTurns(actions, ({ machineId }) => {
-      now.add(machineId);
-      inventory.withhold(machineId, why);
-    });
-    await inTurns(this.withheld, (id) => {
-      if (!now.has(id)) inventory.withhold(id, undefined);
+    if (now.size === 0 && this.withheld.size === 0) return;
+    await inTurns(now.entries(), ([machineId, why]) => inventory.withhold(machineId, why));
+    await inTurns(this.withheld.entries(), ([machineId]) => {
+      if (!now.has(machineId)) inventory.withhold(machineId, undefined);
     });
     this.withheld = now;
   }
 
-  private carryOut(actions: readonly Action[], { isWithheld, mode }: { readonly isWithheld: (action: Action) => boolean; readonly mode: Mode }, now: number): void {
-    const decided = actions.filter((action) => !isWithheld(action));
+  /** Hands back what is not done since it could not be recorded. */
+  private carryOut(actions: readonly Action[], { isWithheld, mode }: { readonly isWithheld: (action: Action) => boolean; readonly mode: Mode }, now: number): readonly Action[] {
+    const wanted = actions.filter((action) => !isWithheld(action));
     const withheld = actions.filter(isWithheld);
     const outcome = mode === 'DryRun' ? 'dryrun' : 'suppressed';
-    this.record(decided, 'decided');
+    const isRecorded = this.record(wanted, 'decided');
+    const isUnrecorded = ({ kind }: Action): boolean => !isRecorded && TAKING.has(kind);
+    const unrecorded = wanted.filter(isUnrecorded);
     this.record(withheld, outcome);
-    this.count(decided.filter((action) => this.decide(action, now)), 'decided');
-    this.count(withheld, outcome);
+    this.count(wanted.filter((action) => !isUnrecorded(action) && this.decide(action, now)), 'decided');
+    this.count([...withheld, ...unrecorded], outcome);
+    return unrecorded;
   }
 
   private count(actions: readonly Action[], outcome: AuditOutcome): void {
@@ -222,13 +229,15 @@ export class CycleReconciler implements Reconciler {
     this.deps.onActions(kinds, outcome);
   }
 
-  /** A full disk must not stop the fleet: the decisions count, the record of them is lost with an error. */
-  private record(actions: readonly Action[], outcome: AuditOutcome): void {
-    if (actions.length === 0) return;
+  /** A full disk must not stop what the fleet gets: of that the decisions count, and the record of them is lost with an error. */
+  private record(actions: readonly Action[], outcome: AuditOutcome): boolean {
+    if (actions.length === 0) return true;
     try {
       this.deps.audit?.append(this.cycle, actions, outcome);
+      return true;
     } catch (error) {
-      this.deps.log.error({ cycle: this.cycle, actions: actions.length, error: String(error) }, 'cannot write the audit log');
+      this.deps.log.error({ cycle: this.cycle, actions: actions.length, error: String(error) }, 'cannot write the audit log: what takes machines away waits');
+      return false;
     }
   }
 
