@@ -50,7 +50,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     id: 'audit-line-dropped', promise: 'nothing is taken without a line in the audit log', foundBy: [6],
-    file: 'src/reconcilers/shard/cycle.ts', find: "    this.record(decided, 'decided');\n", replace: "    this.record(decided.filter(({ kind }) => kind !== 'Preempt'), 'decided');\n",
+    file: 'src/reconcilers/shard/cycle.ts', find: "this.record(wanted, 'decided');", replace: "this.record(wanted.filter(({ kind }) => kind !== 'Preempt'), 'decided');",
+  },
+  {
+    id: 'taken-unrecorded', promise: 'nothing is taken while the audit log cannot be written', foundBy: [1],
+    file: 'src/reconcilers/shard/cycle.ts', find: '!isRecorded && TAKING.has(kind);', replace: '!isRecorded && TAKING.size === 0;',
   },
   {
     id: 'operation-number-not-persisted', promise: 'no operation id is used twice', foundBy: [21],

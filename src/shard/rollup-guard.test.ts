@@ -21,14 +21,16 @@ function judged(...rollups: (readonly Need[])[]): RollupVerdict[] {
 
 const accepts = (...rollups: (readonly Need[])[]): boolean[] => judged(...rollups).map(({ accept }) => accept);
 
-describe('a roll-up that keeps less than a tenth of the rows', () => {
+describe('a roll-up that keeps less than a tenth of the rows, or none', () => {
   it.each<[number[], string]>([
     [[10, 0, 0, 0], 'accept hold hold accept'],
     [[10, 1], 'accept accept'],
-    [[9, 0], 'accept accept'],
+    [[9, 0, 0, 0], 'accept hold hold accept'],
+    [[1, 0, 0, 1], 'accept hold hold accept'],
+    [[9, 1], 'accept accept'],
     [[100, 9, 10], 'accept hold accept'],
     [[100, 9, 9, 50, 0, 0, 0], 'accept hold hold accept hold hold accept'],
-    [[20, 1, 1, 1, 0], 'accept hold hold accept accept'],
+    [[20, 1, 1, 1, 0, 0, 0], 'accept hold hold accept hold hold accept'],
   ])('is held twice and believed the third time: %j', (counts, expected) => {
     expect(accepts(...counts.map((n) => rows(n))).map((accept) => (accept ? 'accept' : 'hold')).join(' ')).toBe(expected);
   });
@@ -56,6 +58,10 @@ describe('a roll-up that keeps its rows but not their quantities (X14)', () => {
 
   it('is held also when one row of many keeps its quantity', () => {
     expect(accepts(rows(100), [...rows(99, { cpu: 0, memory: 0 }), ...rows(1)])).toEqual([true, false]);
+  });
+
+  it('is not held for demand of nothing that vanishes', () => {
+    expect(accepts(rows(3, { cpu: 0 }), [])).toEqual([true, true]);
   });
 
   it('passes when a dimension that was zero stays zero', () => {

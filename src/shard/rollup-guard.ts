@@ -20,8 +20,8 @@ export type RollupVerdict = { readonly accept: true } | { readonly accept: false
 /**
  * Rail 2 (spec: engine 10.4): a roll-up that keeps less than a tenth of a cluster's accepted demand is more likely a broken
  * operator than a cluster that emptied within seconds; it is held until confirmed. Rows count from ten on, below that many
- * come and go; and so does the total of every dimension as long as there are rows (X14). Of a cluster that nothing is known
- * of the first roll-up is accepted.
+ * come and go; and so does the total of every dimension (X14), so that an empty roll-up is held however small the cluster is. Of a
+ * cluster that nothing is known of the first roll-up is accepted.
  */
 export function judgeRollup(state: Accepted | undefined, needs: readonly Need[], now: Millis): { readonly state: Accepted; readonly verdict: RollupVerdict } {
   const totals = totalsOf(needs);
@@ -36,7 +36,6 @@ export function judgeRollup(state: Accepted | undefined, needs: readonly Need[],
 
 function whatShrank(state: Accepted, rows: number, totals: ReadonlyMap<string, number>): string | undefined {
   if (state.rows >= MIN_BASELINE_ROWS && rows < SUSPICIOUS_FRACTION * state.rows) return 'rows';
-  if (rows === 0) return undefined;
   return [...state.totals].find(([name, was]) => (totals.get(name) ?? 0) < SUSPICIOUS_FRACTION * was)?.[0];
 }
 
