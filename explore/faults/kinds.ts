@@ -54,7 +54,7 @@ export const FAULT_KINDS = {
   'machine fails': 0.15,
   'machine lost': 0.5,
   'provider disk full': 0.1,
-  'audit disk full': 0.15,
+  'audit disk full': 0.5,
   'provider disk slow': 0.15,
   // People.
   'mode changed': 0.25,

@@ -53,7 +53,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'src/reconcilers/shard/cycle.ts', find: "this.record(wanted, 'decided');", replace: "this.record(wanted.filter(({ kind }) => kind !== 'Preempt'), 'decided');",
   },
   {
-    id: 'taken-unrecorded', promise: 'nothing is taken while the audit log cannot be written', foundBy: [1],
+    id: 'taken-unrecorded', promise: 'nothing is taken while the audit log cannot be written', foundBy: [39],
     file: 'src/reconcilers/shard/cycle.ts', find: '!isRecorded && TAKING.has(kind);', replace: '!isRecorded && TAKING.size === 0;',
   },
   {
