@@ -445,8 +445,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'cap-at-least-one', file: 'decide/reclaim.ts', rule: 'the cap admits at least one',
-    find: 'Math.max(1, shareOf(configured, fraction))',
-    replace: 'shareOf(configured, fraction)',
+    find: 'Math.max(1, shareOf(whole, fraction))',
+    replace: 'shareOf(whole, fraction)',
   },
   {
     id: 'cap-drains', file: 'decide/reclaim.ts', rule: 'drains under way count',
