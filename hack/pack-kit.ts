@@ -43,7 +43,7 @@ export function kitManifest({ name, version, license, dependencies }: Manifest, 
     name, version, private: true, license, type: 'module', description: 'The provider kit of BigFleet: write a backend, serve machines.',
     exports: { './provider-kit': { types: `./${OUT}/${ENTRY}.d.ts`, default: `./${OUT}/${ENTRY}.js` }, './package.json': './package.json' },
     files: [OUT],
-    engines: { node: '>=22.6' },
+    engines: { node: '>=22.13' },
     dependencies: Object.fromEntries(Object.entries(dependencies).filter(([of]) => imported.has(of))),
   };
 }

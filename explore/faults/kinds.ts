@@ -9,7 +9,7 @@ export const FAULT_KINDS = {
   'shard crash after api write': 0.015,
   'provider crash before persist': 0.03,
   'provider crash after persist': 0.03,
-  'provider crash before actuation': 0.07,
+  'provider crash before actuation': 0.09,
   'provider crash after actuation': 0.09,
   'provider crash before reply': 0.08,
   // RPCs between shard and provider.

@@ -1,6 +1,6 @@
 import { fork, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,10 @@ import { lockDirectory } from './directory-lock.ts';
 const taker = fileURLToPath(new URL('testing/lock-taker.ts', import.meta.url));
 /** Whether we may begin processes that each think that they are the first of all, as in containers. */
 const hasNamespaces = spawnSync('unshare', ['-pf', 'true']).status === 0;
+const NOBODY = 65_534;
+const isRoot = process.getuid?.() === 0;
+/** Whether somebody else may run what we do. */
+const hasOthers = isRoot && spawnSync(process.execPath, [taker], { uid: NOBODY, stdio: 'ignore', timeout: 30_000 }).status === 0;
 
 describe('the lock of a directory', () => {
   let directory: string;
@@ -76,6 +80,14 @@ describe('the lock of a directory', () => {
       expect(said.filter((answer) => answer === 'held')).toHaveLength(1);
       expect(said.filter((answer) => answer.includes('is in use by'))).toHaveLength(3);
     }
+  });
+
+  it.runIf(isRoot ? hasOthers : true)('cannot be had by who may only read its file: any number could open that', async () => {
+    lockDirectory(directory)();
+    chmodSync(directory, 0o755);
+    chmodSync(join(directory, '.lock'), 0o444);
+    const other = await ready(fork(taker, isRoot ? { uid: NOBODY } : {})); // root may write everything
+    expect(await take(other, directory)).toContain(`data directory ${directory} cannot be locked: EACCES`);
   });
 
   it('cannot be had where no file can be made, and says so', () => {

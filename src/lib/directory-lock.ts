@@ -1,4 +1,4 @@
-import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -48,7 +48,9 @@ export function lockDirectory(directory: string): () => void {
 
 function open(directory: string, file: string): DatabaseSync {
   try {
-    return new DatabaseSync(file, { timeout: SETTLE_MS });
+    const lock = new DatabaseSync(file, { timeout: SETTLE_MS });
+    accessSync(file, constants.W_OK); // a file that may only be read is opened all the same, and then any number have the lock
+    return lock;
   } catch (error) {
     throw unlockable(directory, error);
   }

@@ -111,6 +111,20 @@ describe('a log that is full', () => {
     expect(cycles()).toEqual([[2], [1]]);
   });
 
+  it('does not grow by what could not be written, and keeps what earlier files tell', () => {
+    let isFull = true;
+    const disk = (file: string, text: string): void => {
+      if (isFull && text !== '') throw new Error('ENOSPC');
+      appendFileSync(file, text);
+    };
+    for (let cycle = 1; cycle <= 5; cycle++) write(open(2), cycle);
+    const audit = new AuditLog(join(dir, 'audit'), clock, { write: disk, rotation: new Rotation(join(dir, 'audit'), { maxBytes: 600, keep: 2 }) });
+    for (let i = 0; i < 20; i++) expect(() => write(audit, 6)).toThrow('ENOSPC');
+    isFull = false;
+    write(audit, 7);
+    expect(cycles()).toEqual([[4, 5, 7], [1, 2, 3]]);
+  });
+
   it('loses no line when it cannot be put aside, says so, and tries again after another tenth', () => {
     mkdirSync(join(dir, 'audit.1', 'in the way'), { recursive: true });
     const failures: number[] = [];

@@ -93,6 +93,7 @@ export class AuditLog {
       this.lastFailure = error instanceof Error ? error.message : String(error);
       throw error;
     }
+    this.rotation?.wrote(text);
     this.mayBeTorn = false;
     this.lastFailure = '';
   }

@@ -27,13 +27,16 @@ export class Rotation {
   /** Before `text` is written. */
   makeRoom(text: string): void {
     const adding = Buffer.byteLength(text);
-    const isFull = this.bytes > 0 && this.bytes + adding > this.tryAt;
-    this.bytes += adding;
-    if (!isFull) return;
-    this.tryAt = this.bytes + Math.ceil(this.limits.maxBytes / 10);
+    if (this.bytes === 0 || this.bytes + adding <= this.tryAt) return;
+    this.tryAt = this.bytes + adding + Math.ceil(this.limits.maxBytes / 10);
     this.putAside();
-    this.bytes = adding;
+    this.bytes = 0;
     this.tryAt = this.limits.maxBytes;
+  }
+
+  /** After `text` was written: what could not be makes no file larger. */
+  wrote(text: string): void {
+    this.bytes += Buffer.byteLength(text);
   }
 
   private putAside(): void {

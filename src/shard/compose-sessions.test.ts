@@ -88,6 +88,26 @@ describe('an operator that comes back', () => {
       await world.close();
     }
   });
+
+  it('nor for what it said before that', async () => {
+    const world = await new ShardWorld().open({ spec: { rails: { emptyRollupGuard: true }, limits: { machines: 0 } } });
+    try {
+      world.provider.put('m-1');
+      const shard = world.startShard();
+      const operator = await world.operator(shard);
+      operator.rollup({ needs: [wireRow()] });
+      await eventually('its demand is known', async () => (await world.needs(shard)).satisfied.length === 1);
+      operator.rollup({ needs: [], timestampUnixNanos: 2n });
+      await operator.ack('rollup');
+      world.editShard({ limits: { machines: 10 } });
+      for (let i = 0; i < 3; i++) await world.plans(shard);
+      expect([world.provider.count('Create'), (await world.needs(shard)).satisfied]).toEqual([0, [false]]);
+      operator.rollup({ needs: [wireRow()], timestampUnixNanos: 3n });
+      await eventually('its demand is met', () => world.provider.state('m-1') === MachineState.MACHINE_STATE_CONFIGURED);
+    } finally {
+      await world.close();
+    }
+  });
 });
 
 describe('many sessions', { timeout: 120_000 }, () => {

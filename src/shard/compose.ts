@@ -159,8 +159,8 @@ export async function runShard(options: ShardOptions, signal?: AbortSignal): Pro
       complete: rooms.areTrusted,
     }),
     onReported: (cluster) => {
-      if (demand.isHolding(cluster)) return; // it has spoken, and nobody knows yet whether to believe it
-      engine.apply({ kind: 'session', cluster, connected: true });
+      // While nobody knows whether to believe what it has just said, nothing is got for what it said before either, or taken from it.
+      engine.apply({ kind: 'session', cluster, connected: !demand.isHolding(cluster) });
       wakeCycle();
     },
     onConnected: (cluster) => {

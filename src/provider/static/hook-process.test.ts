@@ -153,6 +153,23 @@ describe.runIf(isLinux)('what has left its group', () => {
     expect(isGone(pidOfChild())).toBe(false);
     process.kill(pidOfChild(), 'SIGKILL');
   });
+
+  it.each([['fails', 'exit 75', { end: 'exit', code: 75 }], ['is killed', 'kill -9 $$', { end: 'signal', signal: 'SIGKILL' }]])('is ended where the hook %s: another try would meet it', async (_, how, expected) => {
+    const { ending, said } = start(`${child('READY; exec sleep 1000')} & until [ -s child ]; do sleep 0.02; done; ${how}`, { killAfterMs: Infinity });
+    await said('ready');
+    expect(await gone(ending)).toEqual(expected);
+    expect(isGone(pidOfChild())).toBe(true);
+  });
+
+  it('is named where the hook failed and it does not end even so', async () => {
+    const kill = vi.spyOn(process, 'kill').mockReturnValue(true);
+    const { ending, said } = start(`${child('READY; exec sleep 1000')} & until [ -s child ]; do sleep 0.02; done; exit 75`);
+    await said('ready');
+    const ended = await gone(ending);
+    kill.mockRestore();
+    expect(ended).toMatchObject({ end: 'exit', code: 75, left: expect.arrayContaining([pidOfChild()]) as number[] });
+    process.kill(pidOfChild(), 'SIGKILL');
+  });
 });
 
 it('is ended when nobody needs it any more', async () => {

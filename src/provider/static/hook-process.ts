@@ -25,8 +25,8 @@ export interface ProcessContext {
 
 /** How a process ended. Its own end, or why it was ended; `left` are processes of it that did not end even so. */
 export type Ending =
-  | { readonly end: 'exit'; readonly code: number }
-  | { readonly end: 'signal'; readonly signal: string }
+  | { readonly end: 'exit'; readonly code: number; readonly left?: readonly number[] }
+  | { readonly end: 'signal'; readonly signal: string; readonly left?: readonly number[] }
   | { readonly end: 'timeout' | 'aborted'; readonly isKilled: boolean; readonly left?: readonly number[] }
   | { readonly end: 'not started'; readonly reason: string; readonly mayPass: boolean };
 
@@ -41,7 +41,8 @@ const LOOK_MS = 100;
 
 /**
  * Runs one process in a group of its own to its end. At the timeout and when the signal aborts, it and all that it started get
- * SIGTERM and later SIGKILL. Resolves when they have gone, if they had to be told to, or do not go; never rejects.
+ * SIGTERM and later SIGKILL, and so does what it started and left behind when it failed. Resolves when they have gone, if they had
+ * to be told to, or do not go; never rejects. What it leaves behind when it is done is its own business.
  */
 export function runProcess(spec: ProcessSpec, context: ProcessContext): Promise<Ending> {
   return new Promise((resolve) => {
@@ -97,11 +98,16 @@ class HookProcess {
   private stop(why: 'timeout' | 'aborted'): void {
     if (this.stopped || this.hasEnded) return;
     this.stopped = why;
+    this.endAll((left) => ({ ...this.stoppedEnding(why), left }));
+  }
+
+  /** Tells all of them to end; `ifLeft` is how it ended if some do not. */
+  private endAll(ifLeft: (left: readonly number[]) => Ending): void {
     this.processes.signal('SIGTERM');
     this.after(this.spec.killAfterMs, () => {
       this.isKilled = true;
       this.processes.signal('SIGKILL');
-      this.after(GIVE_UP_MS, () => this.end({ ...this.stoppedEnding(why), left: this.processes.running() }));
+      this.after(GIVE_UP_MS, () => this.end(ifLeft(this.processes.running())));
     });
   }
 
@@ -111,7 +117,10 @@ class HookProcess {
     const ending: Ending = code === null ? { end: 'signal', signal: signal ?? 'unknown' } : { end: 'exit', code };
     this.clearTimers();
     this.context.signal.removeEventListener('abort', this.onAbort);
-    this.endWithOutput(ending);
+    if (code === 0 || this.processes.running().length === 0) return this.endWithOutput(ending);
+    // It failed, or somebody killed it, and what it began works on: the next try would meet it.
+    this.endAll((left) => ({ ...ending, left }));
+    this.waitForAll(() => this.endWithOutput(ending));
   }
 
   /** When what was written last has been read. */
