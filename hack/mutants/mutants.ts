@@ -255,8 +255,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-limit-elsewhere', file: 'decide/same.ts', rule: 'a gang that the limit stops is whole elsewhere if it can',
-    find: 'if (!offers.forbidPurchases(chosen)) break;',
-    replace: 'break;',
+    find: 'chosen = choose(offers, wanted, mayAcquire);\n  }',
+    replace: 'break;\n  }',
   },
   {
     id: 'gang-limit-room', file: 'decide/trial.ts', rule: 'what is not bought after all leaves its room to others',
@@ -270,13 +270,18 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-limit-beyond-all', file: 'decide/same.ts', rule: 'a gang that the whole limit has no room for keeps nothing from others',
-    find: 'waits ||= isWithinLimits(chosen.value, market, tally, offers);',
-    replace: 'waits = true;',
+    find: 'const waits = stopped.some((domain) => isWithinLimits(domain, market, tally, offers));',
+    replace: 'const waits = stopped.length > 0;',
   },
   {
-    id: 'gang-limit-preempts', file: 'decide/same.ts', rule: 'a gang preempts what it may not buy',
-    find: "if (tally.blocked === 'limit' && !wouldCover",
-    replace: "if (tally.blocked === 'limit' || !wouldCover",
+    id: 'gang-limit-preempts', file: 'decide/same.ts', rule: 'a gang that the limit stops chooses anew before anybody loses what serves',
+    find: "if (tally.blocked === 'limit' && offers.limitPurchases(domain, trial.bought()))",
+    replace: "if (tally.blocked === 'limit' && offers.limitPurchases(domain, trial.bought()) && !(offers.addVictims() && offers.all().some((offer) => offer.value === domain && isWholeWithVictims(offer, tally.row.wanted))))",
+  },
+  {
+    id: 'gang-limit-part', file: 'decide/gang-offers.ts', rule: 'what the limit leaves of the purchases counts',
+    find: "const kept = how === 'bought' ? (bought.get(cls) ?? 0) : count;",
+    replace: "const kept = how === 'bought' ? 0 : count;",
   },
   {
     id: 'gang-limit-known', file: 'decide/gang-offers.ts', rule: 'it says that the limit stops it',

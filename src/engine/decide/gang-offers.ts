@@ -14,6 +14,8 @@ type How = 'there' | 'bought' | 'excess' | 'serving' | 'coming';
 type Part = readonly [cls: MachineClass, count: number, how: How];
 const BESIDES: Readonly<Record<'victims' | 'spare', readonly How[]>> = { victims: ['excess', 'serving'], spare: ['excess', 'coming'] };
 
+const NOTHING: ReadonlyMap<MachineClass, number> = new Map();
+
 export class Offers {
   readonly #market: Market;
   readonly #tally: Tally;
@@ -60,7 +62,7 @@ export class Offers {
       this.#addFree(cls, inventory.idle(cls.index)?.left ?? 0, 'there');
       if (this.#market.room.isEverOpenTo(cls.priceMicroUsdPerHour)) this.#addFree(cls, inventory.speculative(cls.index)?.left ?? 0, 'bought');
     }
-    if (this.#market.room.isClosed) for (const offer of this.#all) this.forbidPurchases(offer);
+    if (this.#market.room.isClosed) for (const { value } of this.#all) this.limitPurchases(value, NOTHING);
   }
 
   #addFree(cls: MachineClass, free: number, how: How): void {
@@ -71,19 +73,20 @@ export class Offers {
     this.#parts.get(offer.value)?.push([cls, free, how]);
   }
 
-  /** From now on the domain offers what is to be had without buying. False if it did already. */
-  forbidPurchases(offer: DomainOffer): boolean {
+  /** From now on the domain offers no more purchases than these, which is what the limit leaves of them. False if that was known. */
+  limitPurchases(domain: string, bought: ReadonlyMap<MachineClass, number>): boolean {
+    const offer = this.#offers.get(domain) as DomainOffer;
     if (offer.forbidden !== undefined) return false;
-    const parts = this.#parts.get(offer.value) as Part[];
+    const parts = this.#parts.get(domain) as Part[];
     const all = parts.splice(0);
-    const forbidden = (offer.forbidden = this.#zeros());
+    offer.forbidden = this.#zeros();
     offer.total.fill(0);
-    for (const part of all) {
-      const [cls, count, how] = part;
-      if (how === 'bought') this.#add(forbidden, cls, count);
-      if (how === 'there') this.#add(offer.total, cls, count);
-      if (how === 'bought') offer.count -= count;
-      else parts.push(part);
+    for (const [cls, count, how] of all) {
+      const kept = how === 'bought' ? (bought.get(cls) ?? 0) : count;
+      if (how === 'there' || how === 'bought') this.#add(offer.total, cls, kept);
+      this.#add(offer.forbidden, cls, count - kept);
+      offer.count -= count - kept;
+      if (kept > 0) parts.push([cls, kept, how]);
     }
     return true;
   }

@@ -222,6 +222,33 @@ describe('a Same Need', () => {
         ['Provision za-Speculative-0 c1', 'Preempt v c2', 'Preempt w c2'],
       ],
       [
+        'but nobody loses what serves for it where another place is whole without',
+        {
+          machines: [...inZone('za', 2, 'Idle'), ...inZone('za', 2, 'Speculative'), ...inZone('za', 2, 'Configured', { cluster: 'c2' }), ...inZone('zb', 4, 'Idle')],
+          needs: [gang(4), need({ cluster: 'c2', priority: 5, units: 2 })], policy: limited(8),
+        },
+        [0, 1, 2, 3].map((i) => `Bootstrap zb-Idle-${String(i)} c1`),
+      ],
+      [
+        'nor where what it may buy and what nobody needs is enough',
+        {
+          machines: [
+            ...inZone('za', 2, 'Speculative'), ...inZone('za', 2, 'Configured', { cluster: 'c2' }),
+            ...inZone('zb', 3, 'Speculative', { priceMicroUsdPerHour: 2_000_000 }), ...inZone('zb', 1, 'Configured', { cluster: 'c3' }),
+          ],
+          needs: [gang(3), need({ cluster: 'c2', priority: 5, units: 2 }), need({ cluster: 'c3', priority: 5, units: 0 })], policy: policy({ limits: { machines: 5 } }),
+        },
+        ['Provision zb-Speculative-0 c1', 'Provision zb-Speculative-1 c1', 'Preempt zb-Configured-0 c3'],
+      ],
+      [
+        'but takes the fewest it can, beside what it may buy',
+        {
+          machines: [...inZone('za', 2, 'Idle'), ...inZone('za', 2, 'Speculative'), ...inZone('za', 2, 'Configured', { cluster: 'c2' }), ...inZone('zb', 2, 'Idle'), ...inZone('zb', 2, 'Configured', { cluster: 'c2' })],
+          needs: [gang(4), need({ cluster: 'c2', priority: 5, units: 4 })], policy: limited(9),
+        },
+        ['Bootstrap za-Idle-0 c1', 'Bootstrap za-Idle-1 c1', 'Provision za-Speculative-0 c1', 'Bootstrap zb-Idle-0 c2', 'Preempt za-Configured-0 c2'],
+      ],
+      [
         'and nothing if that is not enough',
         { machines: [...inZone('za', 3, 'Speculative'), machine('v', 'Configured', { cluster: 'c2' })], needs: [gang(3), need({ cluster: 'c2', priority: 5 })], policy: limited(2) },
         [],

@@ -3,7 +3,6 @@
  * holds it keeps: an incomplete gang neither grows nor shrinks nor moves to another incomplete place.
  */
 import { compareText } from '../../lib/compare-text.ts';
-import { addUpTo } from '../facts/dimensions.ts';
 import type { Group } from '../facts/group.ts';
 import type { MachineClass } from '../facts/shapes.ts';
 import { attribute } from '../match.ts';
@@ -15,7 +14,6 @@ import { Offers } from './gang-offers.ts';
 import type { Market } from './market.ts';
 import { affordable, crediting, creditReserved, picking } from './plain.ts';
 import { lotsOfOthers, preempt } from './preempt.ts';
-import type { Lot } from './preempt.ts';
 import type { Tally } from './tally.ts';
 import { Trial } from './trial.ts';
 import type { Take } from './trial.ts';
@@ -28,17 +26,17 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
   const { wanted } = tally.row;
   const offers = new Offers(market, tally, key);
   if (mayAcquire) offers.addFree();
+  const stopped: string[] = [];
   let chosen = choose(offers, wanted, mayAcquire);
-  let waits = false;
   while (chosen !== undefined && isWholeWithVictims(chosen, wanted)) {
     tally.domain = chosen.value;
     tally.satisfiable = true;
     if (serveIn(chosen.value, market, tally, offers)) return;
-    waits ||= isWithinLimits(chosen.value, market, tally, offers);
-    // Without what it may not buy there, another place may be better, or none whole.
-    if (!offers.forbidPurchases(chosen)) break;
+    // With no more than it may buy there, another place may be better, or none whole.
+    stopped.push(chosen.value);
     chosen = choose(offers, wanted, mayAcquire);
   }
+  const waits = stopped.some((domain) => isWithinLimits(domain, market, tally, offers));
   keepIncomplete(chosen?.value, market, tally, offers);
   if (waits) market.room.isClosed = true;
   tally.blocked = mayAcquire ? offers.whatBlocks(wanted) : 'session';
@@ -52,14 +50,22 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
 
 type Admits = (group: Group<Tally>, cls: MachineClass) => boolean;
 
-/** Everything in one domain that is whole. False, and nothing has happened, if the limit stops it there. */
+/**
+ * Everything in one domain that is whole: what it has, then Idle, then Speculative machines, then what others must give up.
+ * False, and nothing has happened, if the limit stops it there and that was not known: what is offered there is less then.
+ */
 function serveIn(domain: string, market: Market, tally: Tally, offers: Offers): boolean {
   const trial = new Trial(market, tally);
   const isInside = insideOf(offers, domain);
   creditAllInside(market, tally, offers, { trial, isInside });
-  if (!acquireInside(market, tally, isInside, trial.noting)) {
-    trial.takeBack();
-    return false;
+  takeFree(market, tally, isInside, trial.noting);
+  if (!tally.covered) {
+    if (tally.blocked === 'limit' && offers.limitPurchases(domain, trial.bought())) {
+      trial.takeBack();
+      return false;
+    }
+    preempt(market, tally, ({ group }) => isInside(group, market.classOf(group)));
+    if (!tally.covered) throw new Error(`gang ${tally.row.demandKey}: domain "${domain}" is whole but has run out`);
   }
   // Nothing that serves is given up for what is on its way.
   if (tally.arriving + tally.acquired + tally.reserved > 0) keepOwn(market, tally, offers, (group) => group.kind === 'configured');
@@ -160,35 +166,13 @@ function keepOwn(market: Market, tally: Tally, offers: Offers, admits: Admits): 
   }
 }
 
-/**
- * All that lacks: Idle, then Speculative as far as the limit goes, then what others must give up. False if the limit has
- * stopped it and they cannot make up for it. `noting` = who is told of what was taken.
- */
-function acquireInside(market: Market, tally: Tally, admits: Admits, noting: (take: Take) => Take): boolean {
-  takeFree(market, tally, admits, noting);
-  if (tally.covered) return true;
-  const isInside = ({ group }: Lot): boolean => admits(group, market.classOf(group));
-  if (tally.blocked === 'limit' && !wouldCover(market, tally, lotsOfOthers(market, tally).flat().filter(isInside))) return false;
-  preempt(market, tally, isInside);
-  if (!tally.covered) throw new Error(`gang ${tally.row.demandKey}: domain "${String(tally.domain)}" is whole but has run out`);
-  return true;
-}
-
+/** Idle, then Speculative as far as the limit goes. `noting` = who is told of what was taken. */
 function takeFree(market: Market, tally: Tally, admits: Admits, noting: (take: Take) => Take): void {
   if (tally.covered) return;
   for (const speculative of [false, true]) {
     const mayCost = affordable(market, tally, speculative);
     drainTies(market.free(tally, speculative), { market, tally, inOrder: true, admits: (group, cls) => admits(group, cls) && mayCost?.(group, cls) !== false, take: noting(picking(market, tally, speculative)) });
   }
-}
-
-function wouldCover(market: Market, { remaining, row: { dims } }: Tally, lots: readonly Lot[]): boolean {
-  const sums = remaining.map(() => 0);
-  for (const { group, from, to } of lots) {
-    const { amounts } = market.classOf(group);
-    for (let i = 0; i < sums.length; i++) sums[i] = addUpTo(sums[i] as number, to - from, amounts[dims[i] as number] ?? 0);
-  }
-  return remaining.every((lack, i) => (sums[i] as number) >= lack);
 }
 
 /** The best covered domains, for people (spec: engine 16). */

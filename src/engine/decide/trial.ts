@@ -36,6 +36,17 @@ export class Trial {
     this.#pay(this.#market.classOf(group), n);
   }
 
+  /** What was taken of Speculative machines. */
+  bought(): ReadonlyMap<MachineClass, number> {
+    const counts = new Map<MachineClass, number>();
+    for (const [group, n] of this.#taken) {
+      if (group.kind !== 'speculative') continue;
+      const cls = this.#market.classOf(group);
+      counts.set(cls, (counts.get(cls) ?? 0) + n);
+    }
+    return counts;
+  }
+
   /** As if the tally had them as well. */
   count(cls: MachineClass, n: number): void {
     this.#tally.subtract(cls, n);
