@@ -180,7 +180,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-excess-first', file: 'decide/gang-domain.ts', rule: 'a gang takes what serves only where nothing that serves nobody makes it whole (X24)',
-    find: "return isWholeWith(offer, offer.spare, wanted) ? 'spare' : 'victims';",
+    find: "return isWholeWithSpare(offer, wanted) ? 'spare' : 'victims';",
     replace: "return 'victims';",
   },
   {
@@ -255,7 +255,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-limit-elsewhere', file: 'decide/same.ts', rule: 'a gang that the limit stops is whole elsewhere if it can',
-    find: 'chosen = choose(offers, wanted, mayAcquire);\n  }',
+    find: 'chosen = choose(offers, wanted, mayPreempt);\n  }',
     replace: 'break;\n  }',
   },
   {
@@ -716,8 +716,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'fold-keeps-until-moved', file: 'decide/plain.ts', rule: 'gangs keep what they have until larger machines serve them',
-    find: 'row.gangs !== undefined && (!covered || arriving > 0)',
-    replace: 'row.gangs !== undefined && !covered',
+    find: 'row.gangs !== undefined && (!satisfied || arriving + acquired > 0)',
+    replace: 'row.gangs !== undefined && !satisfied',
   },
   {
     id: 'fold-reserved', file: 'decide/fold.ts', rule: 'gangs stay folded while what was preempted for them as one is draining',
@@ -1086,7 +1086,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'fold-unseated-take', file: 'decide/served-apart.ts', rule: 'a gang is served apart only by what those above it, planned as one, leave it',
-    find: 'else creditOnly(this.market, this.tally(foldedRow([row], this.#facts.dimensions)));',
+    find: 'else creditAsOne(this.market, this.tally(foldedRow([row], this.#facts.dimensions)));',
     replace: '',
   },
   {
@@ -1323,5 +1323,50 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'rebuild-meanwhile', file: 'engine.ts', rule: 'what is told while the facts are rebuilt is not lost',
     find: 'for (const change of told) fresh.apply(change);',
     replace: '',
+  },
+  {
+    id: 'fold-apart-held', file: 'decide/folded.ts', rule: 'gangs that no larger machine is left for keep what serves them',
+    find: "apart.serve(apart.lacking(), 'held');",
+    replace: '',
+  },
+  {
+    id: 'fold-apart-members', file: 'decide/folded.ts', rule: 'a gang stays with its members where what is free makes it whole',
+    find: "apart.serve(apart.withMembers(), 'free beside own');",
+    replace: '',
+  },
+  {
+    id: 'fold-apart-free', file: 'decide/folded.ts', rule: 'gangs that no larger machine is left for take smaller ones that are free',
+    find: "apart.serve(apart.lacking(), 'free');",
+    replace: '',
+  },
+  {
+    id: 'fold-apart-spare', file: 'decide/folded.ts', rule: 'they have what nobody needs before what serves',
+    find: "apart.serve(apart.lacking(), 'spare');",
+    replace: '',
+  },
+  {
+    id: 'fold-apart-anybody', file: 'decide/folded.ts', rule: 'they take smaller machines from others where there is no larger one',
+    find: "apart.serve(apart.lacking(), 'anybody');",
+    replace: '',
+  },
+  {
+    id: 'fold-apart-larger', file: 'decide/folded.ts', rule: 'they take larger machines from others before smaller ones',
+    find: '    if (!tally.covered) preempt(market, tally);\n',
+    replace: '',
+  },
+  {
+    id: 'fold-apart-room', file: 'decide/folded.ts', rule: 'what stops the purchase of a larger machine stops not that of smaller ones',
+    find: 'if (!this.#wasClosed) room.reopen();',
+    replace: '',
+  },
+  {
+    id: 'fold-apart-smaller', file: 'decide/folded.ts', rule: 'who is served apart is served with smaller machines',
+    find: 'serveWhole(this.#market, own, { from, only })',
+    replace: 'serveWhole(this.#market, own, { from, only: only.map(() => 1) })',
+  },
+  {
+    id: 'fold-apart-last', file: 'decide/folded.ts', rule: 'who is served apart lacks nothing of what the others share',
+    find: 'this.#tally.part(own)',
+    replace: 'undefined',
   },
 ];

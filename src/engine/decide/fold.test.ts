@@ -300,6 +300,86 @@ describe('gangs that fit on one machine', () => {
     });
   });
 
+  describe('and for which no larger machine is left', () => {
+    const wanted = gang('g1', 4, { priority: 1000 });
+    const higher = need({ cluster: 'c3', priority: 5000, units: 8, minUnit: amounts({ cpu: 8 }) });
+    const lower = need({ cluster: 'c2', priority: 10, units: 8 });
+    const smalls = ['a', 'b'].map((id) => small(id, 'Idle'));
+    const serves = big('y', 'Configured', { zone: 'zb', cluster: 'c2', assigned: assignmentOf(lower) });
+    const whole = ['Bootstrap a c1', 'Bootstrap b c1'];
+    const limits = (most: object) => policy({ limits: most });
+
+    it.each<[string, WorldSpec, string[]]>([
+      ['since the limit is used up', { machines: [...smalls, serves, big('z', 'Speculative')], needs: [wanted, lower], policy: limits({ machines: 3 }) }, whole],
+      ['since it costs more than the whole limit', { machines: [...smalls, serves, big('z', 'Speculative', { priceMicroUsdPerHour: 9 })], needs: [wanted, lower], policy: limits({ microUsdPerHour: 8 }) }, whole],
+      ['since who ranks above takes it', { machines: [...smalls, serves, big('z', 'Idle')], needs: [higher, wanted, lower] }, ['Bootstrap z c3', ...whole]],
+      ['since it serves who ranks above in their cluster', { machines: [...smalls, serves, big('z', 'Configured')], needs: [{ ...higher, cluster: 'c1' }, wanted, lower] }, whole],
+    ])('take smaller ones that are free, and nobody loses what serves: %s', (_, spec, expected) => {
+      const result = plan(spec);
+      expect(actionsOf(result)).toEqual(expected);
+      const verdict = result.verdicts.find(({ need: { group } }) => group === 'g1');
+      expect(verdict).toMatchObject({ satisfied: true, machines: 2, sameDomain: 'za' });
+      expect(verdict).not.toHaveProperty('foldedAs');
+    });
+
+    it('and rest there', () => {
+      const loop = new Simulation(world({ machines: [...smalls, serves, big('z', 'Configured')], needs: [{ ...higher, cluster: 'c1' }, wanted, lower] }), T0, { delay: () => 2 });
+      expect(loop.run(30)).toEqual({ Bootstrap: 2 });
+    });
+
+    it('buy smaller ones for what the limit leaves, though it stops a larger one', () => {
+      const machines = [...['a', 'b'].map((id) => small(id, 'Speculative', { priceMicroUsdPerHour: 3 })), big('z', 'Speculative', { priceMicroUsdPerHour: 8 })];
+      expect(actionsOf(plan({ machines: [machine('o', 'Configured', { priceMicroUsdPerHour: 1 }), ...machines], needs: [need({ priority: 5000 }), wanted], policy: limits({ microUsdPerHour: 8 }) }))).toEqual(['Provision a c1', 'Provision b c1']);
+    });
+
+    it('are served apart only as many as lack: the others share', () => {
+      const result = plan({ machines: [...smalls, big('z', 'Idle')], needs: ['g1', 'g2', 'g3'].map((g) => gang(g)) });
+      expect(actionsOf(result)).toEqual(['Bootstrap z c1', 'Bootstrap a c1', 'Bootstrap b c1']);
+      expect(result.verdicts.map((v) => [v.need.group, v.satisfied, v.sharedBy, v.machines])).toEqual([['g1', true, 2, 1], ['g2', true, 2, 1], ['g3', true, undefined, 2]]);
+    });
+
+    it('have what nobody needs any more before what serves', () => {
+      const left = ['a', 'b'].map((id) => small(id, 'Configured', { cluster: 'c3' }));
+      expect(actionsOf(plan({ machines: [...left, serves, big('z', 'Speculative')], needs: [wanted, lower], reported: ['c3'], policy: limits({ machines: 3 }) }))).toEqual(['Preempt a c3', 'Preempt b c3']);
+    });
+
+    it('have smaller ones that are free before a larger one that nobody needs any more', () => {
+      expect(actionsOf(plan({ machines: [...smalls, big('y', 'Configured', { cluster: 'c3' }), big('z', 'Speculative')], needs: [wanted], reported: ['c3'], policy: limits({ machines: 3 }) }))).toEqual([...whole, 'Reclaim y c3']);
+    });
+
+    it('take nothing small beside a larger one that has to be bought', () => {
+      const member = small('m', 'Configured', { assigned: assignmentOf(wanted) });
+      expect(actionsOf(plan({ machines: [member, machine('a', 'Idle'), big('z', 'Speculative')], needs: [wanted] }))).toEqual(['Provision z c1']);
+    });
+
+    it('take from others larger ones first, then smaller ones', () => {
+      const theirs = ['v', 'w'].map((id) => small(id, 'Configured', { cluster: 'c2', assigned: assignmentOf(lower) }));
+      const own = big('z', 'Configured');
+      const first = { ...higher, cluster: 'c1' };
+      expect(idsOf(plan({ machines: [own, ...theirs, serves], needs: [first, wanted, lower] }), 'Preempt')).toEqual(['y']);
+      expect(idsOf(plan({ machines: [own, ...theirs], needs: [first, wanted, lower] }), 'Preempt')).toEqual(['v', 'w']);
+    });
+
+    it('wait for the smaller ones that were taken for them', () => {
+      const theirs = ['v', 'w'].map((id) => small(id, 'Configured', { cluster: 'c2', assigned: assignmentOf(lower) }));
+      const loop = new Simulation(world({ machines: [big('z', 'Configured'), ...theirs], needs: [{ ...higher, cluster: 'c1' }, wanted, lower] }), T0, { delay: () => 2 });
+      expect(loop.run(40)).toEqual({ Preempt: 2, Bootstrap: 2 });
+      expect(loop.step().verdicts[1]).toMatchObject({ satisfied: true, sameDomain: 'za' });
+    });
+
+    it('stay with their members where something free replaces one that is lost (D7), and move to a larger machine where nothing does', () => {
+      const member = small('m', 'Configured', { assigned: assignmentOf(wanted) });
+      expect(actionsOf(plan({ machines: [member, small('a', 'Idle'), big('z', 'Idle', { zone: 'zb' })], needs: [wanted] }))).toEqual(['Bootstrap a c1']);
+      expect(actionsOf(plan({ machines: [member, small('a', 'Idle', { zone: 'zb' }), small('b', 'Idle', { zone: 'zb' }), big('z', 'Idle', { zone: 'zb' })], needs: [wanted] }))).toEqual(['Bootstrap z c1']);
+    });
+
+    it('are served by what their cluster has, also while it has no session', () => {
+      const theirs = ['a', 'b'].map((id) => small(id, 'Configured', { assigned: assignmentOf(need({ priority: 7 })) }));
+      const result = plan({ machines: [...theirs, big('z', 'Configured', { assigned: sharedBy(wanted) })], needs: [{ ...higher, cluster: 'c1' }, wanted], sessions: [] });
+      expect(result.verdicts.map((v) => v.satisfied)).toEqual([true, true]);
+    });
+  });
+
   it('keep apart from demand without Same that asks for the same: what serves that is none of theirs', () => {
     const web = need({ units: 1, minUnit: amounts({ cpu: 2 }) });
     const wanted = gang('g', 2);

@@ -20,6 +20,7 @@ export class Offers {
   readonly #market: Market;
   readonly #tally: Tally;
   readonly #key: string;
+  readonly #only: Uint8Array | undefined;
   readonly #offers = new Map<string, DomainOffer>();
   readonly #all: DomainOffer[] = [];
   readonly #parts = new Map<string, Part[]>();
@@ -27,7 +28,9 @@ export class Offers {
   /** What the cluster has bound, and what is on its way to it. */
   readonly held: readonly (readonly Tie[])[];
 
-  constructor(market: Market, tally: Tally, key: string) {
+  /** `only` = 1 at the index of each class of machines that counts; undefined = all of them. */
+  constructor(market: Market, tally: Tally, key: string, only?: Uint8Array) {
+    this.#only = only;
     this.#market = market;
     this.#tally = tally;
     this.#key = key;
@@ -45,7 +48,7 @@ export class Offers {
   }
 
   domainOf(cls: MachineClass): string | undefined {
-    return attribute(this.#key, cls);
+    return this.#only === undefined || this.#only[cls.index] === 1 ? attribute(this.#key, cls) : undefined;
   }
 
   /** Bound, or decided, for this very gang; or for one of its name that is no longer asked for: the profile has changed, its priority for instance. */

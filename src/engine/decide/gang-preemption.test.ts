@@ -32,6 +32,9 @@ describe('a gang that takes from others (D7)', () => {
     ['waits for what is coming rather than take what serves elsewhere', {
       machines: [...inZone('za', 2, 'Idle'), ...victims('za', 1), ...inZone('zb', 2, 'Idle'), ...victims('zb', 1), machine('zb-coming', 'Draining', { zone: 'zb', cluster: 'c3' })], needs: [gang(3), low(2)], reported: ['c3'],
     }, ['Bootstrap zb-Idle-0 c1', 'Bootstrap zb-Idle-1 c1']],
+    ['but counts no domain as whole for what is coming', {
+      machines: [...inZone('za', 2, 'Idle'), ...victims('za', 1), ...inZone('zb', 2, 'Idle'), machine('zb-coming', 'Draining', { zone: 'zb', cluster: 'c3' })], needs: [gang(3), low(1)], reported: ['c3'],
+    }, ['Bootstrap za-Idle-0 c1', 'Bootstrap za-Idle-1 c1', 'Bootstrap zb-Idle-0 c2', 'Preempt za-v0 c2']],
     ['takes over what is promised rather than take what serves elsewhere', {
       machines: [...inZone('za', 2, 'Idle'), ...victims('za', 1), ...inZone('zb', 2, 'Idle'), machine('zb-promised', 'Draining', { zone: 'zb', cluster: 'c3' })], needs: [gang(3), low(2)], reported: ['c3'],
       memory: [{ what: 'reservation', key: 'zb-promised', to: assignmentOf(low(2)) }],

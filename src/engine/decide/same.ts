@@ -8,7 +8,7 @@ import type { MachineClass } from '../facts/shapes.ts';
 import { attribute } from '../match.ts';
 import type { DomainCoverage } from '../types.ts';
 import { drainTies } from './drain.ts';
-import { chooseDomain, compareHeld, countOf, isWhole, isWholeWithVictims } from './gang-domain.ts';
+import { chooseDomain, compareHeld, countOf, isWhole, isWholeWithSpare, isWholeWithVictims } from './gang-domain.ts';
 import type { DomainOffer } from './gang-domain.ts';
 import { Offers } from './gang-offers.ts';
 import type { Market } from './market.ts';
@@ -27,17 +27,10 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
   const offers = new Offers(market, tally, key);
   if (mayAcquire) offers.addFree();
   const stopped: string[] = [];
-  let chosen = choose(offers, wanted, mayAcquire);
-  while (chosen !== undefined && isWholeWithVictims(chosen, wanted)) {
-    tally.domain = chosen.value;
-    tally.satisfiable = true;
-    if (serveIn(chosen.value, market, tally, offers)) return;
-    // With no more than it may buy there, another place may be better, or none whole.
-    stopped.push(chosen.value);
-    chosen = choose(offers, wanted, mayAcquire);
-  }
+  const best = serveWhereWhole(market, tally, offers, { mayPreempt: mayAcquire, stopped });
+  if (tally.covered) return;
   const waits = stopped.some((domain) => isWithinLimits(domain, market, tally, offers));
-  keepIncomplete(chosen?.value, market, tally, offers);
+  keepIncomplete(best?.value, market, tally, offers);
   if (waits) market.room.isClosed = true;
   tally.blocked = mayAcquire ? offers.whatBlocks(wanted) : 'session';
   tally.satisfiable = false;
@@ -46,6 +39,42 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
   tally.satisfiable = tally.blocked === 'limit' || offers.all().some((offer) => isWhole(offer, wanted));
   const known = tally.satisfiable ? [] : coverages(offers.all(), wanted);
   if (known.length > 0) tally.candidates = known;
+}
+
+/** What a gang may be served with: what its cluster has; what is free, where it has members or anywhere; what nobody needs besides; what others must give up. */
+export type From = 'held' | 'free beside own' | 'free' | 'spare' | 'anybody';
+
+/** False, and nothing has happened, if that does not hold it whole in the domain that is best. `only` = 1 at the index of each class of machines that counts. */
+export function serveWhole(market: Market, tally: Tally, { from, only }: { readonly from: From; readonly only: Uint8Array }): boolean {
+  const { wanted, sameKey } = tally.row;
+  const offers = new Offers(market, tally, sameKey as string, only);
+  if (from !== 'held') offers.addFree();
+  const isGood = (offer: DomainOffer): boolean =>
+    from === 'free beside own' ? offer.own.some((amount) => amount > 0) : from !== 'spare' || isWholeWithSpare(offer, wanted);
+  serveWhereWhole(market, tally, offers, { mayPreempt: from === 'spare' || from === 'anybody', isGood, stopped: [] });
+  return tally.covered;
+}
+
+interface Seeking {
+  readonly mayPreempt: boolean;
+  readonly isGood?: (offer: DomainOffer) => boolean;
+  /** Gets the domains that would be whole but for the limit. */
+  readonly stopped: string[];
+}
+
+/** Serves the gang in the best domain that is whole, if it is good; else nothing has happened, and it returns the best there is. */
+function serveWhereWhole(market: Market, tally: Tally, offers: Offers, { mayPreempt, isGood, stopped }: Seeking): DomainOffer | undefined {
+  const { wanted } = tally.row;
+  let chosen = choose(offers, wanted, mayPreempt);
+  while (chosen !== undefined && isWholeWithVictims(chosen, wanted) && isGood?.(chosen) !== false) {
+    tally.domain = chosen.value;
+    tally.satisfiable = true;
+    if (serveIn(chosen.value, market, tally, offers)) return chosen;
+    // With no more than it may buy there, another place may be better, or none whole.
+    stopped.push(chosen.value);
+    chosen = choose(offers, wanted, mayPreempt);
+  }
+  return chosen;
 }
 
 type Admits = (group: Group<Tally>, cls: MachineClass) => boolean;
@@ -134,9 +163,9 @@ export function keepLeftOver(market: Market, tally: Tally): void {
 }
 
 /** What could be preempted is looked for only where it could change the choice. */
-function choose(offers: Offers, wanted: readonly number[], mayAcquire: boolean): DomainOffer | undefined {
+function choose(offers: Offers, wanted: readonly number[], mayPreempt: boolean): DomainOffer | undefined {
   const best = chooseDomain(offers.all(), wanted);
-  if (!mayAcquire) return best;
+  if (!mayPreempt) return best;
   const settled = best !== undefined && isWhole(best, wanted);
   const rivals = offers.all().some((offer) => !isWhole(offer, wanted) && best !== undefined && compareHeld(offer, best, wanted) < 0);
   if (settled && !rivals) return best;

@@ -200,9 +200,8 @@ export function seekEvenly(market: Market, tally: Tally, { key, maxSkew }: Stric
       victims ??= lotsFor(market, tally);
       const lot = firstOf(victims, (tie) => smallestHead(market, tally, tie, (candidate) => isOpen(domainOf(candidate))));
       if (lot === undefined) {
-        const isInDomain = (candidate: Lot): boolean => domainOf(candidate) !== undefined;
         const dear = [...tooDear(market, tally)].flatMap(([cls]) => (tally.contributes(cls) ? [attribute(key, cls)] : []));
-        const isThereMore = [...idle, ...speculative].some((queue) => queue.head() !== undefined) || victims.some((tie) => smallestHead(market, tally, tie, isInDomain)) || dear.some((of) => of !== undefined);
+        const isThereMore = isSomeFree(market, tally) || victims.some((tie) => smallestHead(market, tally, tie, undefined)) || dear.some((of) => of !== undefined);
         if (!isStopped) tally.blocked = dear.some(isOpen) ? 'limit' : isThereMore ? 'spread' : undefined;
         return;
       }
@@ -211,6 +210,19 @@ export function seekEvenly(market: Market, tally: Tally, { key, maxSkew }: Stric
     }
     counts.set(domain, (counts.get(domain) ?? 0) + 1);
   }
+}
+
+/** Also what lacks the label: but for the spread it would do. */
+function isSomeFree(market: Market, tally: Tally): boolean {
+  for (const speculative of [false, true]) {
+    for (const tie of market.free(tally, speculative)) {
+      for (const group of tie) {
+        const cls = market.classOf(group);
+        if (tally.contributes(cls) && (!speculative || market.room.isEverOpenTo(cls.priceMicroUsdPerHour))) return true;
+      }
+    }
+  }
+  return false;
 }
 
 /** Every domain with a machine that the Need accepts holds the others back, whoever has it (X10). */
