@@ -54,7 +54,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     id: 'taken-unrecorded', promise: 'nothing is taken while the audit log cannot be written', foundBy: [39],
-    file: 'src/reconcilers/shard/cycle.ts', find: '!isRecorded && TAKING.has(kind);', replace: '!isRecorded && TAKING.size === 0;',
+    file: 'src/reconcilers/shard/cycle.ts', find: '(!isRecorded && TAKING.has(action.kind));', replace: '(!isRecorded && TAKING.size === 0);',
   },
   {
     id: 'operation-number-not-persisted', promise: 'no operation id is used twice', foundBy: [21],
