@@ -168,7 +168,8 @@ export class Ground {
   audited(text: string): void {
     for (const line of text.split('\n')) {
       if (line === '') continue;
-      const { kind, machine, outcome } = JSON.parse(line) as AuditLine;
+      const { message, kind, machine, outcome } = JSON.parse(line) as AuditLine & { readonly message: string };
+      if (message !== 'action') continue;
       this.audit.push({ at: this.timeline.now, kind, machine, outcome });
       this.transcript.add('audit', `${outcome} ${kind} ${machine}`);
     }

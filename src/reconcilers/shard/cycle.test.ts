@@ -38,7 +38,7 @@ function setUp(options: { engine?: Engine; audit?: AuditLog } = {}) {
   const settings = { mode: 'Active' as Mode, cycleMs: 10_000, mayTakeAway: true, mayAcquire: true };
   const reconciler = new CycleReconciler({
     engine: options.engine ?? createEngine(policy()), inventory, demand, clock, log,
-    audit: options.audit ?? ({ append: (cycle: number, actions: readonly Action[], outcome: AuditOutcome) => audited.push([cycle, actions.map((a) => a.kind), outcome]) } as unknown as AuditLog),
+    audit: options.audit ?? ({ append: (cycle: number, actions: readonly Action[], outcome: AuditOutcome) => audited.push([cycle, actions.map((a) => a.kind), outcome]), retry: () => undefined } as unknown as AuditLog),
     mode: () => settings.mode,
     mayTakeAway: () => settings.mayTakeAway,
     mayAcquire: () => settings.mayAcquire,
@@ -375,7 +375,7 @@ describe('trouble', () => {
 
   it('with the audit log stops nothing that the fleet gets, and whatever would be taken waits for it', async () => {
     let isFull = true;
-    const audit = { append: () => { if (isFull) throw new Error('ENOSPC'); } } as unknown as AuditLog;
+    const audit = { append: () => { if (isFull) throw new Error('ENOSPC'); }, retry: () => undefined } as unknown as AuditLog;
     const to = { ...toEast, unitClass: '' };
     const t = setUp({
       engine: scripted([
@@ -403,7 +403,7 @@ describe('a gang that is whole only with a machine of somebody else, while the a
   const zone = 'topology.kubernetes.io/zone';
   const gang = wireRow({ requirements: [{ key: zone, operator: 5, values: [] }], aggregateResources: new Map([['cpu', '16']]), minUnit: new Map([['cpu', '8']]), priority: 1_000, group: 'g' });
   let isFull: boolean;
-  const audit = { append: () => { if (isFull) throw new Error('ENOSPC'); } } as unknown as AuditLog;
+  const audit = { append: () => { if (isFull) throw new Error('ENOSPC'); }, retry: () => undefined } as unknown as AuditLog;
 
   it('costs nothing, and is had whole once it can be', async () => {
     isFull = true;
@@ -436,7 +436,7 @@ describe('a gang that is whole only with a machine of somebody else, while the a
     const sharing = action({ kind: 'Provision', machineId: 'shared', need: sought, to: shared });
     const taken = action({ kind: 'Preempt', machineId: 'victim', cluster: 'west', reason: { code: 'Preempted', cluster: 'west', forCluster: 'east', fingerprint: sought.fingerprint, priority: 1_000 } });
     let writes = 0;
-    const t = setUp({ engine: scripted([...bought, sharing, taken]).engine, audit: { append: () => { if (writes++ === 0) throw new Error('ENOSPC'); } } as unknown as AuditLog });
+    const t = setUp({ engine: scripted([...bought, sharing, taken]).engine, audit: { append: () => { if (writes++ === 0) throw new Error('ENOSPC'); }, retry: () => undefined } as unknown as AuditLog });
     for (const id of [...ids, 'shared']) t.inventory.observe(seen(id, 'Speculative'), 0);
     t.inventory.observe(seen('victim', 'Configured', { cluster: 'west' }), 0);
     await t.cycle();

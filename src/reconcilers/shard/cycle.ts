@@ -110,6 +110,7 @@ export class CycleReconciler implements Reconciler {
     engine.apply({ kind: 'supply', trusted: mayTakeAway });
     const now = clock.now();
     this.cycle++;
+    this.deps.audit?.retry();
     const plan = this.plan(now);
     const mode = this.deps.mode();
     const mayAcquire = this.deps.mayAcquire?.() ?? true;
