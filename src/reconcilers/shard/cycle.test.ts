@@ -111,6 +111,19 @@ describe('a cycle', () => {
     expect(changes.flatMap((change) => (change.kind === 'memory' ? [change.changes] : []))).toEqual([[memory[0]], memory]);
   });
 
+  it('remembers no reclaim that waits for the audit log', async () => {
+    const memory = [{ what: 'reclaims', key: 'east', at: [5] }] as const;
+    const { engine, changes } = scripted([], { memory });
+    const audit = { failure: 'ENOSPC', append: () => undefined, retry: () => undefined };
+    const t = setUp({ engine, audit: audit as unknown as AuditLog });
+    const remembered = (): unknown[] => changes.flatMap((change) => (change.kind === 'memory' ? change.changes : []));
+    await t.cycle();
+    expect(remembered()).toEqual([]);
+    audit.failure = '';
+    await t.cycle();
+    expect(remembered()).toEqual(memory);
+  });
+
   it('tells the engine of a removal and of nothing twice', async () => {
     const { engine, changes } = scripted([]);
     const t = setUp({ engine });

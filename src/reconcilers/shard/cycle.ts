@@ -122,7 +122,8 @@ export class CycleReconciler implements Reconciler {
       withheld: mode === 'Active' && mayAcquire ? 0 : plan.actions.filter(isWithheld).length,
     });
     // Until all of it is committed and decided no other plan is made; what happens meanwhile, the next one hears.
-    for (const { part, isFirst } of slices(mode === 'Active' ? plan.memory : plan.memory.filter(({ what }) => what !== 'reclaims'), PER_TURN)) {
+    const reclaims = mode === 'Active' && (this.deps.audit?.failure ?? '') === '';
+    for (const { part, isFirst } of slices(reclaims ? plan.memory : plan.memory.filter(({ what }) => what !== 'reclaims'), PER_TURN)) {
       if (!isFirst) await nextTurn();
       engine.apply({ kind: 'memory', changes: part });
     }
