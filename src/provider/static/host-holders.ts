@@ -71,7 +71,7 @@ export class HostHolders {
 }
 
 /** Serves, is on its way, or has failed in it. */
-function holdsHost({ state, lastError }: Machine): boolean {
+export function holdsHost({ state, lastError }: Machine): boolean {
   return state !== 'Idle' && state !== 'Speculative' && !(state === 'Failed' && isWithdrawn(lastError));
 }
 

@@ -1,3 +1,4 @@
+import * as fs from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { codeOf, stateName, unfenced } from '../testing/rpc.ts';
 import { StaticHarness, type LogLine } from '../testing/static-harness.ts';
@@ -232,4 +233,35 @@ it('a line that is removed and comes back while its machine serves changes nothi
   await reload('id: a, address: 10.0.0.1', 'id: b');
   await h.until('a', 'Idle', h.rpc.drain('a', 0, unfenced));
   expect([(await h.look('a'))[0], h.watch.find(({ lastError }) => lastError === NOT_LISTED)]).toEqual(['IDLE', undefined]);
+});
+
+describe('without the memory of which machine has which host', () => {
+  const forget = async (): Promise<void> => {
+    await h.stop();
+    fs.rmSync(h.path('state/machines.json'));
+  };
+
+  it('nothing starts while a machine that serves has no line: its host could be that of any other', async () => {
+    h.inventory(fleet('id: a, address: 10.0.0.1', 'id: b'));
+    await h.start();
+    await joins('a', 'A');
+    await forget();
+    h.inventory(fleet('id: new, address: 10.0.0.1', 'id: b'));
+    for (let tries = 0; tries < 2; tries++) await expect(h.start()).rejects.toThrow(/machines\.json is missing, .*: a \(Configured, cluster A\)\. Restore it, or start with their lines/);
+    h.inventory(fleet('id: a, address: 10.0.0.1', 'id: b'));
+    await h.start();
+    await reload('id: new, address: 10.0.0.1', 'id: b');
+    expect(await states()).toEqual(['a CONFIGURED A', 'b IDLE']);
+    await h.until('a', 'Failed', h.rpc.drain('a', 0, unfenced));
+    expect(told()).toEqual(['configure a 10.0.0.1 A', 'drain a 10.0.0.1 A']);
+  });
+
+  it('what has no host needs no line', async () => {
+    h.inventory(fleet('id: a, address: 10.0.0.1', 'id: b', `id: c, ${power}`));
+    await h.start();
+    await reload('id: b');
+    await forget();
+    await h.start();
+    expect(await states()).toEqual(['a FAILED', 'b IDLE', 'c FAILED']);
+  });
 });

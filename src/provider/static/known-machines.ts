@@ -118,7 +118,7 @@ export class KnownMachines {
       if (stored.version !== 1) throw new Error(`version ${String(stored.version)} is not known`);
       return stored;
     } catch (error) {
-      throw new Error(`${this.file} is damaged: ${(error as Error).message}. Move it away; machines that the inventory file no longer names cannot be drained then.`, { cause: error });
+      throw new Error(`${this.file} is damaged: ${(error as Error).message}. Restore it, or move it away: then the inventory file has to name all machines that serve, with the hosts that they have.`, { cause: error });
     }
   }
 }
