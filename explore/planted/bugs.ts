@@ -81,6 +81,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'src/reconcilers/machine/next-step.ts', find: "return inDoubtUntilMonotonicMs > monotonicMs ? { do: 'wait', for: 'doubt' } : { do: 'look' };", replace: "return { do: 'conclude' };",
   },
   {
+    id: 'leap-believed', promise: 'what a machine that was suspended asks for before its clock is set comes too late', foundBy: [538],
+    file: 'src/provider/client.ts', find: 'offset.toProviderLimit(notAfterMonotonicMs)', replace: 'offset.toProviderTime(notAfterMonotonicMs)',
+  },
+  {
     id: 'hold-drops-nothing', promise: 'what was decided of a machine and has not begun when a person holds it does not begin', foundBy: [6],
     file: 'src/reconcilers/machine/next-step.ts', find: "  if (machine.hold && (isOursToBegin(machine) || isUnsent(machine))) return { do: 'drop' };\n", replace: '',
   },
