@@ -61,11 +61,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'src/provider/kit/provider-core.ts', find: '...(started && { machine: started, nextOperation: this.nextOperation + 1 }),', replace: '...(started && { machine: started }),',
   },
   {
-    id: 'not-after-unsent', promise: 'a call of a process that stood still while it was succeeded is refused', foundBy: [43],
+    id: 'not-after-unsent', promise: 'a call of a process that stood still while it was succeeded is refused', foundBy: [99],
     file: 'src/provider/client.ts', find: 'if (notAfter !== undefined) metadata.set(', replace: 'if (notAfter === 0) metadata.set(',
   },
   {
-    id: 'not-after-unread', promise: 'a provider refuses what comes later than it may', foundBy: [43],
+    id: 'not-after-unread', promise: 'a provider refuses what comes later than it may', foundBy: [99],
     file: 'src/provider/kit/provider-core.ts', find: 'this.options.clock.now() > notAfterMs)', replace: 'this.options.clock.now() > notAfterMs * 2)',
   },
   {
