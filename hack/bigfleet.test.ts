@@ -24,6 +24,12 @@ describe('the command', { timeout: 60_000 }, () => {
   });
 });
 
+/** The first process that it has started; undefined before that. */
+function childOf(pid: number): number | undefined {
+  const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+  return child ? Number(child) : undefined;
+}
+
 const fleet = `version: 1
 defaults:
   zone: z
@@ -36,19 +42,22 @@ machines:
 
 describe('a provider behind the command', { timeout: 60_000 }, () => {
   let launcher: ChildProcess;
-  let served: number;
+  /** What the command has started. */
+  let served: number | undefined;
   const log: string[] = [];
+  let listening: Promise<unknown>;
   beforeEach(async () => {
     writeFileSync(join(there, 'fleet.yaml'), fleet);
     log.length = 0;
+    served = undefined;
     const args = [join(root, 'hack', 'bigfleet.mjs'), 'provider', 'static', '--inventory', 'fleet.yaml', '--addr', '127.0.0.1:0', '--state', 'state'];
     launcher = spawn(process.execPath, args, { cwd: there, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '' } });
     createInterface({ input: launcher.stderr! }).on('line', (line) => log.push(line));
-    await once(createInterface({ input: launcher.stdout! }), 'line');
-    served = Number(readFileSync(`/proc/${launcher.pid}/task/${launcher.pid}/children`, 'utf8').trim());
+    listening = once(createInterface({ input: launcher.stdout! }), 'line');
+    while ((served = childOf(launcher.pid!)) === undefined) await new Promise((resolve) => setImmediate(resolve));
   });
   afterEach(() => {
-    for (const pid of [served, launcher.pid!]) {
+    for (const pid of [served!, launcher.pid!]) {
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
@@ -58,7 +67,13 @@ describe('a provider behind the command', { timeout: 60_000 }, () => {
     rmSync(join(there, 'state'), { recursive: true });
   });
 
+  it('is not ended by a SIGHUP that comes when it has only begun', async () => {
+    launcher.kill('SIGHUP');
+    await listening;
+  });
+
   it('reads its inventory again at SIGHUP, and ends in an orderly way at SIGTERM', async () => {
+    await listening;
     appendFileSync(join(there, 'fleet.yaml'), 'nonsense\n');
     launcher.kill('SIGHUP');
     while (!log.some((line) => line.includes('the inventory file cannot be used'))) await once(launcher.stderr!, 'data');
@@ -67,10 +82,11 @@ describe('a provider behind the command', { timeout: 60_000 }, () => {
   });
 
   it('ends when the command is killed', async () => {
-    const began = processStart(served);
+    await listening;
+    const began = processStart(served!);
     expect(began).toMatch(/^\d+$/);
     launcher.kill('SIGKILL');
     await once(launcher, 'close'); // when both have let go of the pipes
-    while (processStart(served) === began) await new Promise((resolve) => setImmediate(resolve));
+    while (processStart(served!) === began) await new Promise((resolve) => setImmediate(resolve));
   });
 });

@@ -7,6 +7,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+// `kill -HUP` means what we start: that reads a file again, or ends. It may come before there is any.
+let wasHungUp = false;
+let onHangUp = () => {
+  wasHungUp = true;
+};
+process.on('SIGHUP', () => onHangUp());
+
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const stampFile = join(root, 'node_modules', '.bigfleet-install');
 
@@ -62,8 +69,9 @@ function run(command, args, cwd = root, stdio = 'inherit') {
     // A terminal sends Ctrl-C to the whole group; we only have to outlive the child so that its report is printed.
     process.on('SIGINT', () => {});
     process.on('SIGTERM', forward);
-    // `kill -HUP` means the child: that reads a file again, or ends.
-    process.on('SIGHUP', forward);
+    // Through the channel, where there is one, it is heard when the child can listen: a signal would end one that has only begun.
+    onHangUp = () => (child.channel ? child.send({ signal: 'SIGHUP' }, () => {}) : child.kill('SIGHUP'));
+    if (wasHungUp) onHangUp();
     // npm does not pass a SIGTERM on: when whoever started us is gone, so is the reason to go on.
     const parent = process.ppid;
     const watch = setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500);

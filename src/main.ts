@@ -2,8 +2,11 @@
  * Composition root of the one binary (D24). Each subcommand lives in its own file under `cli/` and loads what it needs
  * only when it runs, so that `bigfleet --help` stays instant and a process carries no code it does not use.
  */
-import { Command, CommanderError } from 'commander';
-import { registerCommands } from './cli/index.ts';
+import './cli/hang-up.ts';
+import type { Command as AnyCommand } from 'commander';
+
+// Not before the line above has been run.
+const [{ Command, CommanderError }, { registerCommands }] = await Promise.all([import('commander'), import('./cli/index.ts')]);
 
 const USAGE_ERROR = 2;
 const RUNTIME_ERROR = 1;
@@ -30,7 +33,7 @@ try {
 }
 
 /** commander copies exitOverride only to subcommands made after it was set, and not to those added ready-made. */
-function inheritExitOverride(command: Command): void {
+function inheritExitOverride(command: AnyCommand): void {
   for (const sub of command.commands) {
     sub.exitOverride().showHelpAfterError('(add --help for the flags and what they mean)');
     inheritExitOverride(sub);

@@ -15,9 +15,11 @@ const { values: flags } = parseArgs({
   },
 });
 const { 'tls-cert': cert, 'tls-key': key, 'tls-ca': ca } = flags;
+const given = Object.entries({ '--tls-cert': cert, '--tls-key': key, '--tls-ca': ca }).filter(([, file]) => file !== undefined);
 const tlsFiles = cert && key && ca ? { cert, key, ca } : undefined;
-if (!tlsFiles && (cert || key || ca)) {
-  process.stderr.write('--tls-cert, --tls-key and --tls-ca go together: give all three for mTLS or none for plaintext\n');
+if (!tlsFiles && given.length > 0) {
+  const [empty] = given.find(([, file]) => file === '') ?? [];
+  process.stderr.write(`${empty ? `${empty} is empty; ` : ''}--tls-cert, --tls-key and --tls-ca go together: give all three for mTLS or none for plaintext\n`);
   process.exit(2);
 }
 

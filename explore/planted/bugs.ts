@@ -54,18 +54,18 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     id: 'taken-unrecorded', promise: 'nothing is taken while the audit log cannot be written', foundBy: [39],
-    file: 'src/reconcilers/shard/cycle.ts', find: '!isRecorded && TAKING.has(kind);', replace: '!isRecorded && TAKING.size === 0;',
+    file: 'src/reconcilers/shard/cycle.ts', find: '(!isRecorded && TAKING.has(action.kind));', replace: '(!isRecorded && TAKING.size === 0);',
   },
   {
     id: 'operation-number-not-persisted', promise: 'no operation id is used twice', foundBy: [21],
     file: 'src/provider/kit/provider-core.ts', find: '...(started && { machine: started, nextOperation: this.nextOperation + 1 }),', replace: '...(started && { machine: started }),',
   },
   {
-    id: 'not-after-unsent', promise: 'a call of a process that stood still while it was succeeded is refused', foundBy: [43],
+    id: 'not-after-unsent', promise: 'a call of a process that stood still while it was succeeded is refused', foundBy: [99],
     file: 'src/provider/client.ts', find: 'if (notAfter !== undefined) metadata.set(', replace: 'if (notAfter === 0) metadata.set(',
   },
   {
-    id: 'not-after-unread', promise: 'a provider refuses what comes later than it may', foundBy: [43],
+    id: 'not-after-unread', promise: 'a provider refuses what comes later than it may', foundBy: [99],
     file: 'src/provider/kit/provider-core.ts', find: 'this.options.clock.now() > notAfterMs)', replace: 'this.options.clock.now() > notAfterMs * 2)',
   },
   {
@@ -79,6 +79,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     id: 'look-believed', promise: 'a call that is late is waited for, until it cannot take effect any more', foundBy: [10],
     file: 'src/reconcilers/machine/next-step.ts', find: "return inDoubtUntilMonotonicMs > monotonicMs ? { do: 'wait', for: 'doubt' } : { do: 'look' };", replace: "return { do: 'conclude' };",
+  },
+  {
+    id: 'leap-believed', promise: 'what a machine that was suspended asks for before its clock is set comes too late', foundBy: [538],
+    file: 'src/provider/client.ts', find: 'offset.toProviderLimit(notAfterMonotonicMs)', replace: 'offset.toProviderTime(notAfterMonotonicMs)',
   },
   {
     id: 'hold-drops-nothing', promise: 'what was decided of a machine and has not begun when a person holds it does not begin', foundBy: [6],

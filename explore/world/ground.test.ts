@@ -52,6 +52,26 @@ describe('the order of calls', () => {
   });
 });
 
+describe('an epoch', () => {
+  const speaks = (sender: string, apiTroubleAt = -Infinity): void => ground.spoke(sender, 5n, 'create', 'm', apiTroubleAt);
+  const VIOLATION = 'shard-b#1 speaks under epoch 5, which was that of shard-a#1';
+
+  it('is nobody else’s', () => {
+    speaks('shard-a#1');
+    speaks('shard-b#1');
+    expect(ground.violations).toEqual([VIOLATION]);
+  });
+
+  it('may be claimed a second time where no trace of the first was left, and stays claimed', async () => {
+    speaks('shard-a#1');
+    ground.leaseBrokenAt = timeline.now;
+    speaks('shard-b#1', timeline.now);
+    await timeline.run(3_600_000);
+    speaks('shard-b#1');
+    expect(ground.violations).toEqual([]);
+  });
+});
+
 describe('a cluster that was told that a machine never comes', () => {
   it.each([
     ['gets it by a Configure that was sent before', {}, 1],

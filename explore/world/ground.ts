@@ -56,6 +56,8 @@ export class Ground {
   private readonly reports = new Set<string>();
   private readonly leaders: string[] = [];
   private readonly epochs = new Map<string, string>();
+  /** Who speaks under the epoch of another, and could not know: `sender epoch`. */
+  private readonly excused = new Set<string>();
   /** By process of the shard and machine: since when it has read that a person holds the machine. */
   private readonly holds = new Map<string, number>();
 
@@ -156,10 +158,12 @@ export class Ground {
   spoke(sender: string, epoch: bigint, name: string, id: string, apiTroubleAt: number): void {
     const cluster = this.hosts.get(id)?.cluster ?? '';
     if (name === 'drain' && cluster !== '' && !this.reports.has(`${sender} ${cluster}`)) this.violate(`${id}: ${sender} drains it without having heard what ${cluster} needs`);
+    const claim = `${sender} ${epoch}`;
     const other = this.epochs.get(String(epoch));
     // With the Lease deleted and nothing published there is nothing left on another host that knows of it.
     const isLost = Math.min(this.leaseBrokenAt, apiTroubleAt) > this.timeline.now - TRACELESS_MS;
-    if (other !== undefined && other !== sender && isLost) return;
+    if (other !== undefined && other !== sender && isLost) this.excused.add(claim);
+    if (this.excused.has(claim)) return;
     if (other !== undefined && other !== sender) this.violate(`${sender} speaks under epoch ${epoch}, which was that of ${other}`);
     else this.epochs.set(String(epoch), sender);
   }
@@ -168,7 +172,8 @@ export class Ground {
   audited(text: string): void {
     for (const line of text.split('\n')) {
       if (line === '') continue;
-      const { kind, machine, outcome } = JSON.parse(line) as AuditLine;
+      const { message, kind, machine, outcome } = JSON.parse(line) as AuditLine & { readonly message: string };
+      if (message !== 'action') continue;
       this.audit.push({ at: this.timeline.now, kind, machine, outcome });
       this.transcript.add('audit', `${outcome} ${kind} ${machine}`);
     }

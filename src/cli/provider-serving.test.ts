@@ -9,7 +9,7 @@ const flags = { listen: '127.0.0.1:0', metricsAddr: '0' };
 it('TLS is all three files or none', () => {
   expect(servingOptions(flags)).toEqual({ address: '127.0.0.1:0', metricsAddress: '0' });
   expect(servingOptions({ ...flags, tlsCert: 'c', tlsKey: 'k', tlsCa: 'a' })).toMatchObject({ tlsFiles: { cert: 'c', key: 'k', ca: 'a' } });
-  for (const some of [{ tlsCert: 'c' }, { tlsCert: 'c', tlsKey: 'k' }, { tlsCa: 'a' }, { tlsKey: 'k', tlsCa: 'a' }]) {
+  for (const some of [{ tlsCert: 'c' }, { tlsCert: 'c', tlsKey: 'k' }, { tlsCa: 'a' }, { tlsKey: 'k', tlsCa: 'a' }, { tlsCert: '' }, { tlsCert: '', tlsKey: '', tlsCa: '' }]) {
     expect(() => servingOptions({ ...flags, ...some })).toThrow(/--tls-cert, --tls-key and --tls-ca go together/);
   }
 });

@@ -104,7 +104,7 @@ async function tryOne(kind: string, path: string, flags: StaticFlags): Promise<v
   });
   const ended = new AbortController();
   const end = (): void => ended.abort(new Error('interrupted'));
-  process.once('SIGINT', end).once('SIGTERM', end);
+  process.once('SIGINT', end).once('SIGTERM', end).once('SIGHUP', end);
   await tryHook(parseInventory(readInventoryText(path), path), {
     kind, machineId: flags.machine, clusterId: flags.cluster, blob, clock: systemClock, random: Math.random,
     graceSeconds: BigInt(Math.ceil(durationMs('--grace', flags.grace) / 1_000)), log: createLog('provider-static'),
@@ -127,8 +127,6 @@ async function recover(machineId: string, state: string): Promise<void> {
 }
 
 async function serve(inventory: string, flags: StaticFlags): Promise<void> {
-  let reload = (): void => {}; // while it starts it reads the file anyhow; to ask that early must not end it
-  process.on('SIGHUP', () => reload());
   const serving = servingOptions({ ...flags, listen: flags.address ?? flags.listen });
   const shutdownGraceMs = durationMs('--shutdown-grace', flags.shutdownGrace);
   const state = stateFolder(flags.dataDir ?? DEFAULT_STATE);
@@ -136,7 +134,7 @@ async function serve(inventory: string, flags: StaticFlags): Promise<void> {
     import('../provider/static/run-static-provider.ts'), import('../lib/log.ts'), import('../lib/clock.ts'),
   ]);
   const running = await runStaticProvider({ inventory, state, serving, shutdownGraceMs, clock: systemClock, random: Math.random, log: createLog('provider-static') });
-  reload = () => running.reload();
+  process.on('SIGHUP', () => running.reload());
   await untilStopped({ address: withPort(serving.address, running.provider.port) });
   await running.close();
 }

@@ -20,7 +20,8 @@ export function addTlsFlags(command: Command, { cert, ca }: { readonly cert: str
 /** The three files, or undefined where none is given. Throws a UsageError for anything between. */
 export function tlsFilesOf({ tlsCert: cert, tlsKey: key, tlsCa: ca }: TlsFlags): ServerTlsFiles | undefined {
   if (cert && key && ca) return { cert, key, ca };
-  if (!cert && !key && !ca) return undefined;
-  const given = Object.entries({ '--tls-cert': cert, '--tls-key': key, '--tls-ca': ca }).map(([flag, value]) => `${flag} is ${value ? `"${value}"` : 'missing'}`);
+  // An empty one asks for TLS: a variable that was to name a file is not set.
+  if (cert === undefined && key === undefined && ca === undefined) return undefined;
+  const given = Object.entries({ '--tls-cert': cert, '--tls-key': key, '--tls-ca': ca }).map(([flag, value]) => `${flag} is ${value ? `"${value}"` : value === '' ? 'empty' : 'missing'}`);
   throw new UsageError(`--tls-cert, --tls-key and --tls-ca go together: give all three for mTLS or none for plaintext; ${given.join(', ')}`);
 }

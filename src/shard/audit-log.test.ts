@@ -46,9 +46,9 @@ it('keeps what a person asked for, which no plan has decided', () => {
 });
 
 describe('a line of which only a part was written', () => {
-  const whole = (): number[] => readFileSync(join(dir, 'audit'), 'utf8').split('\n').flatMap((line) => {
+  const whole = (): (number | 'gap')[] => readFileSync(join(dir, 'audit'), 'utf8').split('\n').flatMap((line) => {
     try {
-      return [(JSON.parse(line) as { cycle: number }).cycle];
+      return [(JSON.parse(line) as { cycle?: number }).cycle ?? 'gap'];
     } catch {
       return [];
     }
@@ -67,7 +67,7 @@ describe('a line of which only a part was written', () => {
     room = Infinity;
     audit.append(3, [reclaim], 'decided');
     audit.append(4, [reclaim], 'decided');
-    expect([whole(), audit.failure]).toEqual([[1, 3, 4], '']);
+    expect([whole(), audit.failure]).toEqual([[1, 'gap', 3, 4], '']);
   });
 
   it('takes no later one with it: the process was killed', () => {
@@ -75,6 +75,50 @@ describe('a line of which only a part was written', () => {
     new AuditLog(join(dir, 'audit'), clock).append(1, [reclaim], 'decided');
     expect(readFileSync(join(dir, 'audit'), 'utf8')).toMatch(/^\{"time":\n\{.*\}\n$/);
     expect(whole()).toEqual([1]);
+  });
+});
+
+describe('a log that could not be written', () => {
+  let room: boolean;
+  let now: number;
+  const open = (): AuditLog => new AuditLog(join(dir, 'audit'), { now: () => now }, { write: (file, text) => {
+    if (!room) throw new Error('ENOSPC');
+    appendFileSync(file, text);
+  } });
+  const gap = { time: '2026-01-02T00:00:40.000Z', level: 'warn', message: 'decisions may be missing', since: '2026-01-02T00:00:10.000Z', error: 'ENOSPC' };
+  beforeEach(() => {
+    [room, now] = [true, Date.UTC(2026, 0, 2)];
+  });
+  /** It could not be between the 10th and the 40th second. */
+  function failed(): AuditLog {
+    const audit = open();
+    room = false;
+    for (now += 10_000; now < Date.UTC(2026, 0, 2, 0, 0, 40); now += 10_000) expect(() => audit.append(1, [reclaim], 'decided')).toThrow('ENOSPC');
+    return audit;
+  }
+
+  it('is tried again without a decision, and tells of the gap once', () => {
+    const audit = failed();
+    audit.retry();
+    expect(audit.failure).toBe('ENOSPC');
+    room = true;
+    audit.retry();
+    expect(audit.failure).toBe('');
+    audit.retry();
+    expect(lines()).toEqual([gap]);
+  });
+
+  it('tells of the gap before the next decision', () => {
+    const audit = failed();
+    room = true;
+    audit.append(2, [reclaim], 'decided');
+    expect(lines()).toEqual([gap, expect.objectContaining({ message: 'action', cycle: 2 })]);
+  });
+
+  it('is left alone while it can be written', () => {
+    const audit = open();
+    audit.retry();
+    expect(readFileSync(join(dir, 'audit'), 'utf8')).toBe('');
   });
 });
 
@@ -118,7 +162,7 @@ describe('a log that is full', () => {
       appendFileSync(file, text);
     };
     for (let cycle = 1; cycle <= 5; cycle++) write(open(2), cycle);
-    const audit = new AuditLog(join(dir, 'audit'), clock, { write: disk, rotation: new Rotation(join(dir, 'audit'), { maxBytes: 600, keep: 2 }) });
+    const audit = new AuditLog(join(dir, 'audit'), clock, { write: disk, rotation: new Rotation(join(dir, 'audit'), { maxBytes: 750, keep: 2 }) });
     for (let i = 0; i < 20; i++) expect(() => write(audit, 6)).toThrow('ENOSPC');
     isFull = false;
     write(audit, 7);

@@ -1,5 +1,5 @@
 import { appendFileSync, closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import type { Action } from '../engine/types.ts';
+import type { Action, Millis } from '../engine/types.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Rotation } from './audit-rotation.ts';
 import type { MachineIntent } from './record.ts';
@@ -28,8 +28,8 @@ export interface AuditFile {
 }
 
 /**
- * Append-only JSON lines, one per decided, suppressed or dry-run action (spec: engine 10.5), and one for each thing that is
- * taken away because a person asked for it.
+ * Append-only JSON lines, one per decided, suppressed or dry-run action (spec: engine 10.5), one for each thing that is
+ * taken away because a person asked for it, and one for each time in which it could not be written.
  */
 export class AuditLog {
   private readonly file: string;
@@ -38,6 +38,8 @@ export class AuditLog {
   private readonly rotation: Rotation | undefined;
   private readonly onUnrotated: (error: unknown) => void;
   private lastFailure = '';
+  /** When the first of the writes failed that have done so in a row. */
+  private failsSince: Millis = 0;
   /** An earlier process, or a write that failed, may have left a part of a line at the end. */
   private mayBeTorn = true;
 
@@ -54,6 +56,16 @@ export class AuditLog {
   /** Why the last write failed; '' = it did not. */
   get failure(): string {
     return this.lastFailure;
+  }
+
+  /** After a write that failed: writes that there is a gap, and with that finds out whether there is room again. */
+  retry(): void {
+    if (this.lastFailure === '') return;
+    try {
+      this.record([]);
+    } catch {
+      // `failure` says why, as before
+    }
   }
 
   /** One write for a whole plan. Throws when it fails: some of the lines may be there all the same. */
@@ -78,8 +90,11 @@ export class AuditLog {
 
   /** What is written counts more than how large the file is. */
   private record(entries: readonly object[]): void {
-    const time = new Date(this.clock.now()).toISOString();
-    const text = entries.map((entry) => `${JSON.stringify({ time, level: 'info', message: 'action', ...entry })}\n`).join('');
+    const now = this.clock.now();
+    const time = new Date(now).toISOString();
+    const gap = { time, level: 'warn', message: 'decisions may be missing', since: new Date(this.failsSince).toISOString(), error: this.lastFailure };
+    const actions = entries.map((entry) => ({ time, level: 'info', message: 'action', ...entry }));
+    const text = [...(this.lastFailure === '' ? [] : [gap]), ...actions].map((line) => `${JSON.stringify(line)}\n`).join('');
     try {
       this.rotation?.makeRoom(text);
     } catch (error) {
@@ -90,6 +105,7 @@ export class AuditLog {
     try {
       this.write(this.file, isTorn ? `\n${text}` : text);
     } catch (error) {
+      if (this.lastFailure === '') this.failsSince = now;
       this.lastFailure = error instanceof Error ? error.message : String(error);
       throw error;
     }

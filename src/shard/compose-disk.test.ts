@@ -79,3 +79,18 @@ it('takes nothing away that its audit log could not tell of, acquires all the sa
   for (const id of ['m-1', 'm-2']) expect(lines).toContainEqual(expect.objectContaining({ kind: 'Reclaim', machine: id, outcome: 'decided' }));
   expect((await world.explainCluster(shard, 'east')).conditions.some((c) => c.code === 'AuditLogUnwritable')).toBe(false);
 });
+
+it('says no longer that the audit log cannot be written once it can, although nothing is decided', async () => {
+  world.provider.put('m-1', { state: SPECULATIVE });
+  const shard = world.startShard({ auditLog: join(world.dir, 'audit'), surroundings: { disk } });
+  const east = await world.operator(shard);
+  const isSaid = async (): Promise<boolean> => (await world.explainCluster(shard, 'east')).conditions.some((c) => c.code === 'AuditLogUnwritable');
+  isFull = true;
+  east.rollup({ needs: [wireRow()] });
+  await eventually('it is said', isSaid);
+  await world.plans(shard);
+  expect(await isSaid()).toBe(true);
+  isFull = false;
+  await world.plans(shard);
+  expect(await isSaid()).toBe(false);
+});

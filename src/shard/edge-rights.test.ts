@@ -153,7 +153,7 @@ describe('a shard with certificates', () => {
     const flags = { shard: address, timeout: '10s', tlsCert: files.cert, tlsKey: files.key, tlsCa: files.ca };
     const ask = (peer: Peer): Promise<unknown> => peer.unary(ShardViewService.explainMachine, { machineId: 'm-1' });
     await expect(withShard(flags, ask)).rejects.toThrow('this shard knows no machine "m-1"');
-    await expect(withShard({ ...flags, tlsKey: '' }, ask)).rejects.toThrow(/go together.*--tls-cert is ".*reader\.crt", --tls-key is missing, --tls-ca is ".*ca\.crt"/);
+    await expect(withShard({ ...flags, tlsKey: '' }, ask)).rejects.toThrow(/go together.*--tls-cert is ".*reader\.crt", --tls-key is empty, --tls-ca is ".*ca\.crt"/);
     await expect(withShard({ shard: address, timeout: '10s' }, ask)).rejects.toThrow('no shard answers');
 
     const dial = dialCredentials(write('east', authority.issue('bigfleet://cluster/west')));

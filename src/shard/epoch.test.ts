@@ -2,7 +2,7 @@ import { fstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { advanceEpoch, durableCalls } from './epoch.ts';
+import { advanceEpoch, checkEpoch, durableCalls } from './epoch.ts';
 
 let dir: string;
 const file = (): string => join(dir, 'epoch');
@@ -58,5 +58,28 @@ describe('the epoch', () => {
   it('does not start from a file that it cannot read', () => {
     symlinkSync('epoch', file()); // points at itself
     expect(() => advanceEpoch(dir, 5n)).toThrow(/ELOOP/);
+  });
+});
+
+describe('the check of a start', () => {
+  it('tries all that an epoch is made durable by, and leaves nothing behind', () => {
+    advanceEpoch(dir, 6n);
+    const synced: string[] = [];
+    checkEpoch(dir, { ...durableCalls, fsync: (fd) => (synced.push(fstatSync(fd).isDirectory() ? 'folder' : 'file'), durableCalls.fsync(fd)) });
+    expect([synced, readdirSync(dir), readFileSync(file(), 'utf8')]).toEqual([['file', 'folder'], ['epoch'], '7\n']);
+  });
+
+  it('fails where the folder cannot be synced, as the first write would', () => {
+    const fsync = (fd: number): void => {
+      if (fstatSync(fd).isDirectory()) throw new Error('EIO');
+    };
+    expect(() => checkEpoch(dir, { ...durableCalls, fsync })).toThrow(`${file()} cannot be written: EIO`);
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('clears away what one that was killed in it has left', () => {
+    writeFileSync(`${file()}.trial-4711`, '6');
+    checkEpoch(dir);
+    expect(readdirSync(dir)).toEqual([]);
   });
 });

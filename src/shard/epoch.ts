@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../lib/make-folder.ts';
 
@@ -29,19 +29,26 @@ export function advanceEpoch(dataDir: string, floor: bigint, calls = durableCall
   return next;
 }
 
+const TRIAL = 'epoch.trial-';
+
 /** Throws what advanceEpoch would throw, before anything depends on it: the stored epoch, and whether another one can be written. */
-export function checkEpoch(dataDir: string): void {
+export function checkEpoch(dataDir: string, calls = durableCalls): void {
   makeFolder(dataDir);
   const file = join(dataDir, 'epoch');
   const stored = readEpoch(file);
-  // A name of its own: the process that leads may be writing in the same folder.
-  const trial = `${file}.trial-${process.pid}`;
   try {
-    writeDurably(trial, `${stored}\n`, durableCalls);
+    // Of processes that were killed in their trial. One that is in it keeps the open file, and misses nothing.
+    for (const name of readdirSync(dataDir)) if (name.startsWith(TRIAL)) rmSync(join(dataDir, name), { force: true });
+    // A name of its own: the process that leads may be writing in the same folder.
+    const trial = join(dataDir, `${TRIAL}${process.pid}`);
+    try {
+      writeDurably(trial, `${stored}\n`, calls);
+      withFile(dataDir, 'r', calls.fsync, calls);
+    } finally {
+      rmSync(trial, { force: true, recursive: true });
+    }
   } catch (error) {
     throw new Error(`${file} cannot be written: ${(error as Error).message}`, { cause: error });
-  } finally {
-    rmSync(trial, { force: true, recursive: true });
   }
 }
 

@@ -80,7 +80,41 @@ describe('the file store', () => {
     expect(() => again.load()).toThrow(/:3: damaged: the checksum is wrong/);
   });
 
-  it.each([0x0b, 0x00, 0x20, 0x8a])('refuses a file whose last newline has become %i: what it ends was acknowledged', async (byte) => {
+  describe('where a crash left zeros', () => {
+    const zeros = Buffer.alloc(5_000);
+    /** Of two lines that were stored, and what a start makes of them. */
+    async function after(harm: (whole: Buffer) => Buffer): Promise<unknown[]> {
+      const one = store();
+      one.load();
+      one.append({ machine: { machine: machineOf(slot('m', { labels: { a: 'ü🐘' } })), revision: 1, operations: {} } });
+      one.append(fence(2));
+      await one.close();
+      fs.writeFileSync(path(), harm(fs.readFileSync(path())));
+      const again = await reopen();
+      const read = [...again.load()!];
+      again.append(fence(3));
+      expect([...(await reopen()).load()!]).toEqual([...read, fence(3)]);
+      return read.slice(1);
+    }
+
+    it.each([1, 2, 5_000])('behind the last line, %i of them, forgets them', async (count) => {
+      expect(await after((whole) => Buffer.concat([whole, zeros.subarray(0, count)]))).toEqual([fence(2)]);
+    });
+
+    it.each([1, 2, 5_000])('in place of the last newline, %i of them, keeps the line: nothing of it is missing', async (count) => {
+      expect(await after((whole) => Buffer.concat([whole.subarray(0, -1), zeros.subarray(0, count)]))).toEqual([fence(2)]);
+    });
+
+    it.each([1, 9, 20])('in place of the end of the last line, %i of them, forgets the line', async (count) => {
+      expect(await after((whole) => Buffer.concat([whole.subarray(0, -1 - count), zeros.subarray(0, count + 1)]))).toEqual([]);
+    });
+
+    it('and then more, refuses the file', async () => {
+      await expect(after((whole) => Buffer.concat([whole, zeros, Buffer.from('x\n')]))).rejects.toThrow(/:5: damaged: the checksum is wrong/);
+    });
+  });
+
+  it.each([0x0b, 0x20, 0x8a])('refuses a file whose last newline has become %i: what it ends was acknowledged', async (byte) => {
     const one = store();
     one.load();
     one.append(fence(1));

@@ -144,9 +144,13 @@ class FileStore implements StateStore {
     }
     lines.end();
     if (fs.statSync(path).size > goodBytes) {
-      lines.checkRest(fs.readFileSync(path).subarray(goodBytes));
-      // It was being written when the process ended, and never acknowledged.
-      fs.truncateSync(path, goodBytes);
+      const rest = fs.readFileSync(path).subarray(goodBytes);
+      const line = lines.beforeZeros(rest);
+      if (line === undefined) lines.checkRest(rest);
+      const change = line === undefined ? undefined : lines.read(line);
+      if (change) changes.push(change);
+      // The rest was being written when the process ended, and never acknowledged.
+      endBehind(path, goodBytes, line);
     }
     this.log = LogFile.open(path, lines.checksum);
     // The process that gave the file its name may have ended before it made that durable.
@@ -225,6 +229,20 @@ class FileStore implements StateStore {
 
   private path(generation: number): string {
     return join(this.directory, `state-${String(generation).padStart(8, '0')}.jsonl`);
+  }
+}
+
+/** The file ends behind its first `bytes`, and the line that follows, if there is one: durably, since what it says is acted upon. */
+function endBehind(path: string, bytes: number, line: string | undefined): void {
+  if (line === undefined) return fs.truncateSync(path, bytes);
+  const end = bytes + Buffer.byteLength(line);
+  const fd = fs.openSync(path, 'r+');
+  try {
+    fs.writeSync(fd, '\n', end);
+    fs.ftruncateSync(fd, end + 1);
+    fs.fdatasyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
   }
 }
 

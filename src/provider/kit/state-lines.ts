@@ -42,6 +42,23 @@ export class StateLines {
     throw this.unusable(this.count === 1 ? 'damaged: it has no complete line' : 'damaged: it ends before it can have been used');
   }
 
+  /**
+   * A whole line that stands where the last newline should, with zeros alone behind it: a file system may leave them, after a crash,
+   * where it had not written yet what is beyond its block. Undefined when there is none.
+   */
+  beforeZeros(rest: Buffer): string | undefined {
+    let end = rest.length;
+    while (end > 0 && rest[end - 1] === 0) end--;
+    if (end === rest.length) return undefined;
+    const line = rest.subarray(0, end).toString('utf8');
+    try {
+      unframed(line, this.checksum);
+      return line;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** What follows the last newline: half a line is of no account, a whole one with something else for a newline was acknowledged. */
   checkRest(rest: Buffer): void {
     try {

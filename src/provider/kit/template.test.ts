@@ -36,10 +36,14 @@ it('the template for authors keeps the contract as it is: the baseline, core, cl
   expect(child.exitCode).toBe(0);
 });
 
-it.each(['cert key', 'cert ca', 'key ca', 'ca'])('the template does not serve in plaintext who asks for TLS: only %s', async (given) => {
-  const child = spawn(process.execPath, [main, '--addr', '127.0.0.1:0', ...given.split(' ').map((name) => `--tls-${name}=${name}.pem`)], { stdio: ['ignore', 'ignore', 'pipe'], timeout: 15_000, env: { ...process.env, NODE_OPTIONS: '' } });
+it.each([
+  ...['cert=a key=b', 'cert=a ca=c', 'key=b ca=c', 'ca=c'].map((given) => [given, '--tls-cert, --tls-key and --tls-ca go together'] as const),
+  ...['cert=', 'cert= key= ca=', 'cert= key=b ca=c'].map((given) => [given, '--tls-cert is empty; '] as const),
+  ['cert=a key=b ca=', '--tls-ca is empty; '] as const,
+])('the template does not serve in plaintext who asks for TLS: only %s', async (given, words) => {
+  const child = spawn(process.execPath, [main, '--addr', '127.0.0.1:0', ...given.split(' ').map((flag) => `--tls-${flag}`)], { stdio: ['ignore', 'ignore', 'pipe'], timeout: 15_000, env: { ...process.env, NODE_OPTIONS: '' } });
   const [said] = await Promise.all([text(child.stderr), once(child, 'exit')]);
-  expect([child.exitCode, said]).toEqual([2, expect.stringContaining('--tls-cert, --tls-key and --tls-ca go together')]);
+  expect([child.exitCode, said]).toEqual([2, expect.stringContaining(words)]);
 });
 
 describe('a Drain of the template gives Pods their grace period', () => {

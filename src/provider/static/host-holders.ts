@@ -8,6 +8,9 @@ export const NOT_LISTED = 'the inventory file does not name this machine any mor
 /** So begins why a machine is FAILED of which the line names a host that another machine has. It comes back when the host is free. */
 const TAKEN = 'its line in the inventory file names the host of';
 
+/** Why a machine that is on is FAILED of which the line names another host: it comes back as a slot, so that this one is switched on. */
+export const MOVED = 'its line in the inventory file names another host, which may be off';
+
 /**
  * Which machine may be handed out. A host belongs to the machine that has it, whatever the file says by now, for as long as that
  * machine serves, is on its way, or has FAILED and nobody has cleaned it: another machine with the same host waits until then.
@@ -15,6 +18,8 @@ const TAKEN = 'its line in the inventory file names the host of';
 export class HostHolders {
   private readonly known: KnownMachines;
   private readonly holding = new Map<string, Machine>();
+  /** Idle, on a host that nobody needs. */
+  private readonly idle = new Set<string>();
 
   constructor(known: KnownMachines) {
     this.known = known;
@@ -22,10 +27,13 @@ export class HostHolders {
 
   /** To be told of every change of state, and at the start of every state. */
   saw(machine: Machine): void {
-    if (holdsHost(machine)) this.holding.set(machine.id, machine);
+    const { id, state } = machine;
+    if (state === 'Idle') this.idle.add(id);
+    else this.idle.delete(id);
+    if (holdsHost(machine)) this.holding.set(id, machine);
     else {
-      this.holding.delete(machine.id);
-      this.known.rests(machine.id);
+      this.holding.delete(id);
+      if (!this.hasMoved(id)) this.known.rests(id);
     }
   }
 
@@ -34,10 +42,21 @@ export class HostHolders {
     return this.holding.has(machineId);
   }
 
+  /** Whether the machine has to be remembered as it was although its line, if it has one still, names another host. */
+  needsFormer(machineId: string, line: StaticMachine | undefined): boolean {
+    return this.holds(machineId) || (this.idle.has(machineId) && line?.hooks.powerOn !== undefined);
+  }
+
   /** Why a machine is not to be handed out; undefined when it may be. */
   obstacle(machineId: string): string | undefined {
     const line = this.known.line(machineId);
-    return line ? this.taken(line) : NOT_LISTED;
+    if (!line) return NOT_LISTED;
+    return this.taken(line) ?? (this.hasMoved(machineId) ? MOVED : undefined);
+  }
+
+  /** It was switched on where it was, and not where its line says that it is. */
+  private hasMoved(machineId: string): boolean {
+    return this.idle.has(machineId) && this.known.line(machineId)?.hooks.powerOn !== undefined && this.known.get(machineId) !== this.known.line(machineId);
   }
 
   /** Why no hook that needs a host to itself may run for a machine with this host; undefined when it may. */
@@ -52,11 +71,11 @@ export class HostHolders {
 }
 
 /** Serves, is on its way, or has failed in it. */
-function holdsHost({ state, lastError }: Machine): boolean {
+export function holdsHost({ state, lastError }: Machine): boolean {
   return state !== 'Idle' && state !== 'Speculative' && !(state === 'Failed' && isWithdrawn(lastError));
 }
 
 /** True of the error of a machine that did nothing wrong: it was not to be handed out. */
 export function isWithdrawn(lastError: string): boolean {
-  return lastError === NOT_LISTED || lastError.startsWith(TAKEN);
+  return lastError === NOT_LISTED || lastError === MOVED || lastError.startsWith(TAKEN);
 }

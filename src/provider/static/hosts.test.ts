@@ -1,7 +1,8 @@
+import * as fs from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { codeOf, stateName, unfenced } from '../testing/rpc.ts';
 import { StaticHarness, type LogLine } from '../testing/static-harness.ts';
-import { NOT_LISTED } from './host-holders.ts';
+import { MOVED, NOT_LISTED } from './host-holders.ts';
 import { RecoveryRequests } from './recovery-requests.ts';
 
 let h: StaticHarness;
@@ -82,6 +83,71 @@ describe('a host whose line gets a new id', () => {
     await h.pass(h.watch.has(({ lastError }) => lastError === NOT_LISTED));
     await h.static.provider.reconcile();
     expect(await states()).toEqual(['new IDLE', 'old FAILED']);
+  });
+});
+
+describe('a machine that is on, and whose line gets another address', () => {
+  const at = (address: string): string => `id: a, address: ${address}, ${power}`;
+  const hasMoved = ({ lastError }: LogLine): boolean => lastError === MOVED;
+  const served = ['powerOn a 10.0.0.9', 'configure a 10.0.0.9 A'];
+  beforeEach(() => h.script('power.sh', 'echo $BIGFLEET_HOOK $BIGFLEET_MACHINE_ID $BIGFLEET_ADDRESS >> told'));
+
+  it('is a slot again, so that the other host is switched on before it joins', async () => {
+    h.inventory(fleet(at('10.0.0.1')));
+    await h.start();
+    await h.until('a', 'Idle', h.rpc.create('a'));
+    const off = h.becomes('a', 'Speculative');
+    await reload(at('10.0.0.9'));
+    expect([h.watch.find(hasMoved), await codeOf(h.rpc.configure('a'))]).toEqual([expect.objectContaining({ machine: 'a' }), 'INTERNAL']);
+    await h.pass(off);
+    await h.until('a', 'Idle', h.rpc.create('a'));
+    await joins('a', 'A');
+    expect(told()).toEqual(['powerOn a 10.0.0.1', ...served]);
+  });
+
+  it('as well when it changed while nobody looked', async () => {
+    h.inventory(fleet(at('10.0.0.1')));
+    await h.start();
+    await h.until('a', 'Idle', h.rpc.create('a'));
+    await h.stop();
+    h.inventory(fleet(at('10.0.0.9')));
+    await h.start();
+    expect(h.watch.find(hasMoved)).toMatchObject({ machine: 'a' });
+    await h.pass(h.watch.has(({ to }) => to === 'Speculative'));
+  });
+
+  it('serves until it is drained, where it was', async () => {
+    h.inventory(fleet(at('10.0.0.1')));
+    await h.start();
+    await h.until('a', 'Idle', h.rpc.create('a'));
+    await joins('a', 'A');
+    await reload(at('10.0.0.9'));
+    expect((await h.look('a'))[0]).toBe('CONFIGURED');
+    const off = h.becomes('a', 'Speculative');
+    await h.until('a', 'Failed', h.rpc.drain('a', 0, unfenced));
+    await h.pass(off);
+    await h.until('a', 'Idle', h.rpc.create('a', unfenced));
+    await joins('a', 'A');
+    expect(told()).toEqual(['powerOn a 10.0.0.1', 'configure a 10.0.0.1 A', 'drain a 10.0.0.1 A', ...served]);
+  });
+
+  it('after it had none for a while', async () => {
+    h.inventory(fleet(at('10.0.0.1'), 'id: b'));
+    await h.start();
+    await h.until('a', 'Idle', h.rpc.create('a'));
+    await reload('id: b');
+    expect(await h.look('a')).toEqual(['FAILED', NOT_LISTED]);
+    const off = h.becomes('a', 'Speculative');
+    await reload(at('10.0.0.9'), 'id: b');
+    await h.pass(off);
+  });
+
+  it('and has no hook that switches it on, goes on there at once', async () => {
+    h.inventory(fleet('id: a, address: 10.0.0.1'));
+    await h.start();
+    await reload('id: a, address: 10.0.0.9');
+    await joins('a', 'A');
+    expect(told()).toEqual(['configure a 10.0.0.9 A']);
   });
 });
 
@@ -167,4 +233,35 @@ it('a line that is removed and comes back while its machine serves changes nothi
   await reload('id: a, address: 10.0.0.1', 'id: b');
   await h.until('a', 'Idle', h.rpc.drain('a', 0, unfenced));
   expect([(await h.look('a'))[0], h.watch.find(({ lastError }) => lastError === NOT_LISTED)]).toEqual(['IDLE', undefined]);
+});
+
+describe('without the memory of which machine has which host', () => {
+  const forget = async (): Promise<void> => {
+    await h.stop();
+    fs.rmSync(h.path('state/machines.json'));
+  };
+
+  it('nothing starts while a machine that serves has no line: its host could be that of any other', async () => {
+    h.inventory(fleet('id: a, address: 10.0.0.1', 'id: b'));
+    await h.start();
+    await joins('a', 'A');
+    await forget();
+    h.inventory(fleet('id: new, address: 10.0.0.1', 'id: b'));
+    for (let tries = 0; tries < 2; tries++) await expect(h.start()).rejects.toThrow(/machines\.json is missing, .*: a \(Configured, cluster A\)\. Restore it, or start with their lines/);
+    h.inventory(fleet('id: a, address: 10.0.0.1', 'id: b'));
+    await h.start();
+    await reload('id: new, address: 10.0.0.1', 'id: b');
+    expect(await states()).toEqual(['a CONFIGURED A', 'b IDLE']);
+    await h.until('a', 'Failed', h.rpc.drain('a', 0, unfenced));
+    expect(told()).toEqual(['configure a 10.0.0.1 A', 'drain a 10.0.0.1 A']);
+  });
+
+  it('what has no host needs no line', async () => {
+    h.inventory(fleet('id: a, address: 10.0.0.1', 'id: b', `id: c, ${power}`));
+    await h.start();
+    await reload('id: b');
+    await forget();
+    await h.start();
+    expect(await states()).toEqual(['a FAILED', 'b IDLE', 'c FAILED']);
+  });
 });

@@ -60,13 +60,13 @@ export class KnownMachines {
     return this.present?.machines.has(machineId) ?? false;
   }
 
-  /** Takes a new version over. `isNeeded` tells of a machine that the version lacks, or has with another host, whether it may still be needed as it was. */
-  adopt(inventory: StaticInventory, isNeeded: (machineId: string) => boolean): void {
+  /** Takes a new version over. `isNeeded` tells of a machine that the version lacks, or has with another host in `line`, whether it may still be needed as it was. */
+  adopt(inventory: StaticInventory, isNeeded: (machineId: string, line: StaticMachine | undefined) => boolean): void {
     const kept = new Map<string, StaticMachine>();
     for (const id of new Set([...this.kept.keys(), ...(this.present?.machines.keys() ?? [])])) {
       const machine = this.get(id)!;
       const line = inventory.machines.get(id);
-      if (!(line && isSameHost(line, machine)) && isNeeded(id)) kept.set(id, machine);
+      if (!(line && isSameHost(line, machine)) && isNeeded(id, line)) kept.set(id, machine);
     }
     this.write(inventory, kept);
     this.present = inventory;
@@ -118,7 +118,7 @@ export class KnownMachines {
       if (stored.version !== 1) throw new Error(`version ${String(stored.version)} is not known`);
       return stored;
     } catch (error) {
-      throw new Error(`${this.file} is damaged: ${(error as Error).message}. Move it away; machines that the inventory file no longer names cannot be drained then.`, { cause: error });
+      throw new Error(`${this.file} is damaged: ${(error as Error).message}. Restore it, or move it away: then the inventory file has to name all machines that serve, with the hosts that they have.`, { cause: error });
     }
   }
 }

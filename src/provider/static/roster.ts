@@ -20,7 +20,8 @@ const NAMES_SHOWN = 20;
 /**
  * Keeps what the provider offers in line with the inventory file. A machine that the file no longer names goes on serving
  * its cluster; the moment it serves nobody it is withdrawn, so that it is never handed out again. So is one of which the file
- * says by now that it is a host which another machine has, until that one is done with it.
+ * says by now that it is a host which another machine has, until that one is done with it; and one that is switched on at another
+ * host than the file says by now, until it is a slot.
  */
 export class Roster {
   private readonly options: RosterOptions;
@@ -45,7 +46,7 @@ export class Roster {
   adopt(inventory: StaticInventory): void {
     const { known, holders, log, provider } = this.options;
     const before = known.inventory?.machines ?? new Map<string, StaticMachine>();
-    known.adopt(inventory, (id) => holders.holds(id));
+    known.adopt(inventory, (id, line) => holders.needsFormer(id, line));
     const added = [...inventory.machines.keys()].filter((id) => !before.has(id));
     const removed = [...before.keys()].filter((id) => !inventory.machines.has(id));
     log.info({ machines: inventory.machines.size, added: shown(added), removed: shown(removed) }, 'inventory file taken over');

@@ -7,6 +7,7 @@ import type { ProviderEvents, StateChangeEvent } from '../kit/events.ts';
 import { openFileStore } from '../kit/file-store.ts';
 import { serveProvider, type ProviderOptions, type RunningProvider } from '../kit/serve-provider.ts';
 import type { StateStore } from '../kit/state-store.ts';
+import { withoutForgottenHosts } from './forgotten-hosts.ts';
 import { HostHolders } from './host-holders.ts';
 import { HookRecords } from './hook-records.ts';
 import { HookRunner } from './hook-runner.ts';
@@ -59,11 +60,13 @@ export async function runStaticProvider(options: StaticOptions): Promise<Running
   }
 }
 
-async function start(options: StaticOptions, store: StateStore): Promise<RunningStatic> {
+async function start(options: StaticOptions, files: StateStore): Promise<RunningStatic> {
   const { clock, random, log, inventory: path } = options;
   const folders = stateFolders(options.state);
-  const known = new KnownMachines(join(options.state, 'machines.json'));
+  const memory = join(options.state, 'machines.json');
+  const known = new KnownMachines(memory);
   const first = firstVersion(path, known);
+  const store = first.inventory && !known.inventory ? withoutForgottenHosts(files, first.inventory, memory) : files;
   if (first.inventory) known.adopt(first.inventory, () => true);
   const current = (): StaticInventory => known.inventory!;
 

@@ -85,8 +85,11 @@ export class StaticBackend implements ProviderBackend {
     const rests: Recovery = machine.host ? 'idle' : 'speculative';
     // Clean, it is withdrawn: nobody else waits for its host then.
     if (!known.isListed(id)) return !isWithdrawn(lastError) && this.isAskedFor(id) ? this.recovered(id, rests, 'as asked for, and is withdrawn') : 'keep';
-    // It did nothing when it was withdrawn, so there is nothing to clean up.
-    if (isWithdrawn(lastError)) return holders.obstacle(id) === undefined ? this.recovered(id, rests, 'the inventory file names it, and its host is free') : 'keep';
+    // It did nothing when it was withdrawn, so there is nothing to clean up. Whether the host that it has by now is on, nobody knows.
+    if (isWithdrawn(lastError)) {
+      if (holders.obstacle(id) !== undefined) return 'keep';
+      return this.recovered(id, known.line(id)?.hooks.powerOn ? 'speculative' : rests, 'the inventory file names it, and its host is free');
+    }
     const target = this.listed(machine);
     const taken = holders.taken(target);
     if (taken !== undefined) {

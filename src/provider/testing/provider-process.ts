@@ -1,4 +1,5 @@
 /** The `provider` command alone, as a process: main.ts without the commands that a provider test does not need. */
+import '../../cli/hang-up.ts';
 import { Command, CommanderError } from 'commander';
 import { register } from '../../cli/provider.ts';
 

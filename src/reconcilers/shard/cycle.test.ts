@@ -38,7 +38,7 @@ function setUp(options: { engine?: Engine; audit?: AuditLog } = {}) {
   const settings = { mode: 'Active' as Mode, cycleMs: 10_000, mayTakeAway: true, mayAcquire: true };
   const reconciler = new CycleReconciler({
     engine: options.engine ?? createEngine(policy()), inventory, demand, clock, log,
-    audit: options.audit ?? ({ append: (cycle: number, actions: readonly Action[], outcome: AuditOutcome) => audited.push([cycle, actions.map((a) => a.kind), outcome]) } as unknown as AuditLog),
+    audit: options.audit ?? ({ append: (cycle: number, actions: readonly Action[], outcome: AuditOutcome) => audited.push([cycle, actions.map((a) => a.kind), outcome]), retry: () => undefined } as unknown as AuditLog),
     mode: () => settings.mode,
     mayTakeAway: () => settings.mayTakeAway,
     mayAcquire: () => settings.mayAcquire,
@@ -109,6 +109,19 @@ describe('a cycle', () => {
     t.settings.mode = 'Active';
     await t.cycle();
     expect(changes.flatMap((change) => (change.kind === 'memory' ? [change.changes] : []))).toEqual([[memory[0]], memory]);
+  });
+
+  it('remembers no reclaim that waits for the audit log', async () => {
+    const memory = [{ what: 'reclaims', key: 'east', at: [5] }] as const;
+    const { engine, changes } = scripted([], { memory });
+    const audit = { failure: 'ENOSPC', append: () => undefined, retry: () => undefined };
+    const t = setUp({ engine, audit: audit as unknown as AuditLog });
+    const remembered = (): unknown[] => changes.flatMap((change) => (change.kind === 'memory' ? change.changes : []));
+    await t.cycle();
+    expect(remembered()).toEqual([]);
+    audit.failure = '';
+    await t.cycle();
+    expect(remembered()).toEqual(memory);
   });
 
   it('tells the engine of a removal and of nothing twice', async () => {
@@ -375,7 +388,7 @@ describe('trouble', () => {
 
   it('with the audit log stops nothing that the fleet gets, and whatever would be taken waits for it', async () => {
     let isFull = true;
-    const audit = { append: () => { if (isFull) throw new Error('ENOSPC'); } } as unknown as AuditLog;
+    const audit = { append: () => { if (isFull) throw new Error('ENOSPC'); }, retry: () => undefined } as unknown as AuditLog;
     const to = { ...toEast, unitClass: '' };
     const t = setUp({
       engine: scripted([
@@ -396,6 +409,54 @@ describe('trouble', () => {
     await t.cycle();
     expect(decided()).toEqual(['bind', 'release', 'unbind', 'unbind']);
     expect(told()).toEqual([undefined, undefined, undefined, undefined]);
+  });
+});
+
+describe('a gang that is whole only with a machine of somebody else, while the audit log cannot be written', () => {
+  const zone = 'topology.kubernetes.io/zone';
+  const gang = wireRow({ requirements: [{ key: zone, operator: 5, values: [] }], aggregateResources: new Map([['cpu', '16']]), minUnit: new Map([['cpu', '8']]), priority: 1_000, group: 'g' });
+  let isFull: boolean;
+  const audit = { append: () => { if (isFull) throw new Error('ENOSPC'); }, retry: () => undefined } as unknown as AuditLog;
+
+  it('costs nothing, and is had whole once it can be', async () => {
+    isFull = true;
+    const engine = createEngine(policy());
+    for (const cluster of ['east', 'west']) engine.apply({ kind: 'session', cluster, connected: true });
+    const t = setUp({ engine, audit });
+    t.inventory.observe(seen('bought', 'Speculative'), 0);
+    t.inventory.observe(seen('elsewhere', 'Idle', { zone: 'zone-b' }), 0);
+    t.inventory.observe(seen('victim', 'Configured', { cluster: 'west' }), 0);
+    t.demand.offer('west', rollup([wireRow({ priority: 1, requirements: [{ key: zone, operator: 1, values: ['zone-a'] }] })], { clusterId: 'west' }));
+    t.demand.offer('east', rollup([gang, wireRow({ priority: 2, requirements: [{ key: zone, operator: 1, values: ['zone-b'] }] })]));
+    const decided = (): unknown[] => ['bought', 'victim', 'elsewhere'].map((id) => t.inventory.get(id)?.intent?.kind);
+    const told = (): unknown[] => ['bought', 'victim', 'elsewhere'].map((id) => t.inventory.get(id)?.withheld);
+    for (let i = 0; i < 3; i++) {
+      await t.cycle();
+      expect(decided(), 'the other demand gets what it needs').toEqual([undefined, undefined, 'bind']);
+      expect(told()).toEqual(['a machine that would be taken for the same gang waits: the audit log cannot be written', 'the audit log cannot be written', undefined]);
+    }
+    isFull = false;
+    await t.cycle();
+    expect(decided()).toEqual(['bind', 'unbind', 'bind']);
+    expect(told()).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('costs nothing when its purchases alone are a part of the plan, however little more the disk took', async () => {
+    const sought = need({ cluster: 'east', requirements: [{ key: zone, operator: 'Same', values: [] }], group: 'g' });
+    const shared = { ...toEast, fingerprint: sought.fingerprint, group: '*' };
+    const ids = Array.from({ length: DECISIONS_PER_TURN }, (_, i) => `m${i}`);
+    const bought = ids.map((machineId) => action({ kind: 'Provision', machineId, need: sought, to: { ...shared, group: 'g' } }));
+    const sharing = action({ kind: 'Provision', machineId: 'shared', need: sought, to: shared });
+    const taken = action({ kind: 'Preempt', machineId: 'victim', cluster: 'west', reason: { code: 'Preempted', cluster: 'west', forCluster: 'east', fingerprint: sought.fingerprint, priority: 1_000 } });
+    let writes = 0;
+    const t = setUp({ engine: scripted([...bought, sharing, taken]).engine, audit: { append: () => { if (writes++ === 0) throw new Error('ENOSPC'); }, retry: () => undefined } as unknown as AuditLog });
+    for (const id of [...ids, 'shared']) t.inventory.observe(seen(id, 'Speculative'), 0);
+    t.inventory.observe(seen('victim', 'Configured', { cluster: 'west' }), 0);
+    await t.cycle();
+    expect([...t.inventory.withIntent()].map((record) => record.seen.id), 'what holds a gang of its own').toEqual(['shared']);
+    expect(t.acted).toContainEqual(['suppressed', { Preempt: 1, Provision: DECISIONS_PER_TURN - 1 }]);
+    await t.cycle();
+    expect([...t.inventory.withIntent()]).toHaveLength(DECISIONS_PER_TURN + 2);
   });
 });
 

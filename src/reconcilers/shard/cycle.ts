@@ -11,6 +11,7 @@ import type { Demand, DemandChange } from '../../shard/demand.ts';
 import type { Inventory } from '../../shard/inventory.ts';
 import type { MachineIntent } from '../../shard/record.ts';
 import type { Mode } from '../../shard/settings.ts';
+import { WaitingGangs } from './waiting-gangs.ts';
 
 /** The only key of the cycle's queue. */
 export const CYCLE_KEY = 'cycle';
@@ -31,6 +32,7 @@ const ACQUIRING: ReadonlySet<ActionKind> = new Set(['Bootstrap', 'Provision', 'P
 const TAKING: ReadonlySet<ActionKind> = new Set(['Preempt', 'Reclaim', 'Delete']);
 
 const UNRECORDED = 'the audit log cannot be written';
+const OF_WAITING_GANG = `a machine that would be taken for the same gang waits: ${UNRECORDED}`;
 
 /** Filing a machine takes longer than looking at one. */
 const TOLD_PER_TURN = 1_000;
@@ -67,6 +69,13 @@ export interface CycleFacts {
   readonly withheld: number;
 }
 
+interface HowToAct {
+  readonly isWithheld: (action: Action) => boolean;
+  readonly mode: Mode;
+  /** Of this plan, as far as it was carried out. */
+  readonly waitingGangs: WaitingGangs;
+}
+
 /**
  * One planning cycle: feed the engine what changed, let it decide, turn each action into what is wanted of one machine.
  * Never waits for I/O; the machine reconciler carries the decisions out. Where there is much to do it is done in turns of
@@ -101,6 +110,7 @@ export class CycleReconciler implements Reconciler {
     engine.apply({ kind: 'supply', trusted: mayTakeAway });
     const now = clock.now();
     this.cycle++;
+    this.deps.audit?.retry();
     const plan = this.plan(now);
     const mode = this.deps.mode();
     const mayAcquire = this.deps.mayAcquire?.() ?? true;
@@ -112,14 +122,16 @@ export class CycleReconciler implements Reconciler {
       withheld: mode === 'Active' && mayAcquire ? 0 : plan.actions.filter(isWithheld).length,
     });
     // Until all of it is committed and decided no other plan is made; what happens meanwhile, the next one hears.
-    for (const { part, isFirst } of slices(mode === 'Active' ? plan.memory : plan.memory.filter(({ what }) => what !== 'reclaims'), PER_TURN)) {
+    const reclaims = mode === 'Active' && (this.deps.audit?.failure ?? '') === '';
+    for (const { part, isFirst } of slices(reclaims ? plan.memory : plan.memory.filter(({ what }) => what !== 'reclaims'), PER_TURN)) {
       if (!isFirst) await nextTurn();
       engine.apply({ kind: 'memory', changes: part });
     }
     const undone = new TextMap<string>();
-    for (const { part, isFirst } of slices(plan.actions, DECISIONS_PER_TURN)) {
+    const waitingGangs = new WaitingGangs();
+    for (const { part, isFirst } of slices(preemptionsFirst(plan), DECISIONS_PER_TURN)) {
       if (!isFirst) await nextTurn();
-      for (const { machineId } of this.carryOut(part, { isWithheld, mode }, clock.now())) undone.set(machineId, UNRECORDED);
+      for (const { machineId, kind } of this.carryOut(part, { isWithheld, mode, waitingGangs }, clock.now())) undone.set(machineId, TAKING.has(kind) ? UNRECORDED : OF_WAITING_GANG);
       for (const action of part) if (isWithheld(action)) undone.set(action.machineId, whyWithheld);
     }
     await this.tellWithheld(undone);
@@ -208,18 +220,19 @@ export class CycleReconciler implements Reconciler {
     this.withheld = now;
   }
 
-  /** Hands back what is not done since it could not be recorded. */
-  private carryOut(actions: readonly Action[], { isWithheld, mode }: { readonly isWithheld: (action: Action) => boolean; readonly mode: Mode }, now: number): readonly Action[] {
-    const wanted = actions.filter((action) => !isWithheld(action));
+  /** Hands back what is not done since it, or what the same gang is to get besides, could not be recorded. */
+  private carryOut(actions: readonly Action[], { isWithheld, mode, waitingGangs }: HowToAct, now: number): readonly Action[] {
     const withheld = actions.filter(isWithheld);
     const outcome = mode === 'DryRun' ? 'dryrun' : 'suppressed';
+    const wanted = actions.filter((action) => !isWithheld(action) && !waitingGangs.has(action));
     const isRecorded = this.record(wanted, 'decided');
-    const isUnrecorded = ({ kind }: Action): boolean => !isRecorded && TAKING.has(kind);
-    const unrecorded = wanted.filter(isUnrecorded);
+    if (!isRecorded) for (const action of wanted) waitingGangs.notDone(action);
+    const isWaiting = (action: Action): boolean => waitingGangs.has(action) || (!isRecorded && TAKING.has(action.kind));
+    const waiting = actions.filter((action) => !isWithheld(action) && isWaiting(action));
     this.record(withheld, outcome);
-    this.count(wanted.filter((action) => !isUnrecorded(action) && this.decide(action, now)), 'decided');
-    this.count([...withheld, ...unrecorded], outcome);
-    return unrecorded;
+    this.count(wanted.filter((action) => !isWaiting(action) && this.decide(action, now)), 'decided');
+    this.count([...withheld, ...waiting], outcome);
+    return waiting;
   }
 
   private count(actions: readonly Action[], outcome: AuditOutcome): void {
@@ -250,6 +263,13 @@ export class CycleReconciler implements Reconciler {
     inventory.explain(action.machineId, action.reason);
     return true;
   }
+}
+
+/** Before anything is got for a gang it is known whether what it takes from others could be recorded. */
+function preemptionsFirst({ actions }: Plan): readonly Action[] {
+  if (actions.length <= DECISIONS_PER_TURN) return actions; // recorded in one write
+  const isPreemption = ({ kind }: Action): boolean => kind === 'Preempt';
+  return actions.some(isPreemption) ? [...actions.filter(isPreemption), ...actions.filter((action) => !isPreemption(action))] : actions;
 }
 
 /** In parts that one turn can take. */
