@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { explainMachine, explainNeed } from './explain.ts';
 import { formatDuration, formatInstant } from './instant.ts';
-import { amounts, machine, need, T0, world } from './testing/builders.ts';
+import { amounts, machine, need, sameZone, T0, world } from './testing/builders.ts';
+import type { NeedSpec } from './testing/builders.ts';
 import { planOnce } from './engine.ts';
-import type { MachineReason } from './types.ts';
+import type { EngineMachine, MachineReason, Need } from './types.ts';
 
 const at = Date.UTC(2026, 1, 28, 23, 59, 59);
 const served = { cluster: 'c1', fingerprint: 'f', group: '', unitClass: 'cpu=1', priority: 7 };
@@ -41,6 +42,17 @@ describe('sentences about Needs', () => {
   it('say what lacks and why', () => {
     const lacking = planOnce(world({ machines: [machine('a', 'Idle', { allocatable: amounts({ cpu: 1, memory: 1 }) })], needs: [need({ aggregate: amounts({ cpu: 1, memory: 3 }) })] }), T0);
     expect(lacking.verdicts.map((verdict) => explainNeed(verdict))).toEqual(['Lacks memory 2Gi: every machine that matches is in use already, or has nothing of what lacks.']);
+  });
+
+  it('say that a gang is not spread', () => {
+    const spread = [{ topologyKey: 'rack', maxSkew: 1, whenUnsatisfiable: 'DoNotSchedule' as const }];
+    const gang = (over: NeedSpec) => need({ units: 2, group: 'g', requirements: [sameZone()], ...over });
+    const said = (machines: EngineMachine[], of: Need): string[] => planOnce(world({ machines, needs: [of] }), T0).verdicts.map((verdict) => explainNeed(verdict));
+    const not = ' Its spread over rack is not heeded, because all of it is to be in one place of topology.kubernetes.io/zone.';
+    expect(said([machine('a', 'Configured'), machine('b', 'Configured')], gang({ spread }))).toEqual([`Satisfied with 2 machines.${not}`]);
+    expect(said([], gang({ spread }))).toEqual([`Lacks cpu 2: no single domain has room for the whole gang.${not}`]);
+    expect(said([machine('a', 'Configured', { labels: { rack: 'r' }, allocatable: amounts({ cpu: 2 }) })], gang({ spread }))).toEqual(['Satisfied with 1 machine.']);
+    expect(said([], gang({ spread: [{ topologyKey: 'rack', maxSkew: 1, whenUnsatisfiable: 'ScheduleAnyway' }] }))).toEqual(['Lacks cpu 2: no single domain has room for the whole gang.']);
   });
 
   it('say what serves and what is on its way', () => {

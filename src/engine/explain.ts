@@ -1,4 +1,5 @@
 /** The one place where reasons become sentences. Whatever reports a decision prints what these functions say. */
+import { canonicalProfile, sameRequirement, strictSpread } from '../api/profile.ts';
 import { fromBaseUnits } from '../api/quantity.ts';
 import { formatDuration, formatInstant } from './instant.ts';
 import type { MachineReason, NeedVerdict, ResourceVector, ServedDemand, UnmetReason } from './types.ts';
@@ -59,8 +60,12 @@ export function explainMachine(reason: MachineReason, words = ''): string {
   }
 }
 
-/** What became of a Need. One sentence. `withheld`: why nothing that is planned is done, if it is not. */
+/** What became of a Need. One sentence, and another of what it asks for and does not get. `withheld`: why nothing that is planned is done, if it is not. */
 export function explainNeed(verdict: NeedVerdict, withheld?: string): string {
+  return outcomeOf(verdict, withheld) + unheeded(verdict);
+}
+
+function outcomeOf(verdict: NeedVerdict, withheld: string | undefined): string {
   if (verdict.satisfied) {
     const arriving = verdict.inFlight > 0 ? `, ${verdict.inFlight} of them on the way` : '';
     return `Satisfied with ${count(verdict.machines, 'machine')}${arriving}.`;
@@ -68,6 +73,15 @@ export function explainNeed(verdict: NeedVerdict, withheld?: string): string {
   const lacks = `Lacks ${amounts(verdict.deficit)}`;
   if (withheld !== undefined && isPreempting(verdict)) return `${lacks}: machines that serve others are chosen for it, and no more of them are taken, because ${withheld}.`;
   return verdict.reason === undefined ? `${lacks}.` : `${lacks}: ${UNMET[verdict.reason]}.`;
+}
+
+/** A gang is in one domain, and its spread decides only between machines that hold whole ones (spec: engine 6.6, X10). */
+function unheeded({ need: { profile }, foldedAs }: NeedVerdict): string {
+  const same = sameRequirement(profile);
+  if (same === undefined || foldedAs !== undefined || profile.spread.length === 0) return '';
+  const spread = strictSpread(canonicalProfile(profile));
+  if (spread === undefined) return '';
+  return ` Its spread over ${spread.topologyKey} is not heeded, because all of it is to be in one place of ${same.key}.`;
 }
 
 /** Whether a Need lacks what machines are to be taken from others for. */
@@ -82,7 +96,7 @@ const UNMET: Readonly<Record<UnmetReason, string>> = {
   PREEMPTION_EXHAUSTED: 'all that may be preempted frees too little',
   PREEMPTION_IN_PROGRESS: 'machines for it are still being drained, or created',
   SUPPLY_EXHAUSTED: 'every machine that matches is in use already, or has nothing of what lacks',
-  SPREAD_UNSATISFIABLE: 'more machines would violate the spread over the topology',
+  SPREAD_UNSATISFIABLE: 'more machines would violate the spread over the topology, or are in no domain of it',
   LIMIT_REACHED: 'the shard\'s limit on machines or spending leaves no room for it',
   NO_SESSION: 'the cluster is not connected, or has not reported since it is',
   DISRUPTION_BLOCKED: 'the machines that could be preempted must not be disrupted, or cannot be drained at present (refused, not ready, their cluster away, or their List in doubt)',
