@@ -1369,4 +1369,19 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'this.#tally.part(own)',
     replace: 'undefined',
   },
+  {
+    id: 'gang-count-taken', file: 'decide/gang-offers.ts', rule: 'all machines of a lot count where as much is taken',
+    find: 'stock.count += to - from;',
+    replace: 'stock.count += 1;',
+  },
+  {
+    id: 'gang-count-used', file: 'decide/gang-domain.ts', rule: 'what is taken counts among the machines',
+    find: '(used === undefined ? 0 : (offer[used]?.count ?? 0))',
+    replace: '0',
+  },
+  {
+    id: 'gang-exact-taken', file: 'decide/gang-offers.ts', rule: 'what is taken counts in the exact sum',
+    find: '...(besides === undefined ? [] : BESIDES[besides])',
+    replace: "...(besides === 'spare' ? BESIDES[besides] : [])",
+  },
 ];

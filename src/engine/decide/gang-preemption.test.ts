@@ -43,6 +43,20 @@ describe('a gang that takes from others (D7)', () => {
     ['wastes nothing that others have and nobody would touch', {
       machines: [...inZone('za', 3, 'Idle'), ...victims('za', 4), ...inZone('zb', 4, 'Idle'), ...inZone('zc', 1, 'Configured', own(3))], needs: [gang(3), low(4)],
     }, ['Bootstrap za-Idle-0 c1', 'Bootstrap za-Idle-1 c1', 'Bootstrap za-Idle-2 c1']],
+    ['takes what is more machines, where that is as much', {
+      machines: [...victims('za', 1, { allocatable: amounts({ cpu: 4 }) }), ...victims('zb', 2, { allocatable: amounts({ cpu: 2 }) })], needs: [gang(4), low(8)],
+    }, ['Preempt zb-v0 c2', 'Preempt zb-v1 c2']],
+    ['wastes as little of what others have as possible, all dimensions together', {
+      machines: [...victims('za', 1, { allocatable: amounts({ cpu: 4, memory: 6 }) }), ...victims('zb', 1, { allocatable: amounts({ cpu: 5, memory: 4 }) })],
+      needs: [gang(0, { minUnit: amounts({ cpu: 1, memory: 1 }), aggregate: amounts({ cpu: 4, memory: 4 }) }), low(9)],
+    }, ['Preempt zb-v0 c2']],
+    ['nor of what nobody needs', {
+      machines: [
+        machine('za-excess', 'Configured', { zone: 'za', cluster: 'c3', allocatable: amounts({ cpu: 4, memory: 6 }) }),
+        machine('zb-excess', 'Configured', { zone: 'zb', cluster: 'c3', allocatable: amounts({ cpu: 5, memory: 4 }) }),
+      ],
+      needs: [gang(0, { minUnit: amounts({ cpu: 1, memory: 1 }), aggregate: amounts({ cpu: 4, memory: 4 }) })], reported: ['c3'],
+    }, ['Preempt zb-excess c3', 'Reclaim za-excess c3']],
     ['takes from nobody of its own rank', { machines: victims('za', 3, { assigned: assignmentOf(low(1, { priority: 1000 })) }), needs: [gang(3), low(3, { priority: 1000 })] }, []],
     ['is not whole with machines that must not be disrupted', { machines: victims('za', 3), needs: [gang(3), low(3)], hints: { c2: [hint('za-v1', { doNotDisrupt: true })] } }, []],
     ['is not whole with its own cluster\'s machines of lower rank that serve', {
