@@ -198,6 +198,7 @@ function policies({ rails = true }: WorldOptions): fc.Arbitrary<Policy> {
   return fc
     .record({
       reclaimCapFraction: fc.constantFrom(0, 0.05, 0.5),
+      reclaimCapMs: fc.constantFrom(0, 10_000, 90_000),
       maxConcurrentDrainsPerCluster: fc.constantFrom(0, 0, 1, 3),
       maxReclaimsPerMinute: fc.constantFrom(0, 0, 2),
       machines: fc.constantFrom(undefined, undefined, 4, 10),
