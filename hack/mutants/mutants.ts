@@ -1366,7 +1366,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'fold-apart-last', file: 'decide/folded.ts', rule: 'who is served apart lacks nothing of what the others share',
-    find: 'this.#tally.part(own)',
+    find: 'this.#tally.part(own);',
     replace: 'undefined',
   },
   {
@@ -1383,5 +1383,15 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'gang-exact-taken', file: 'decide/gang-offers.ts', rule: 'what is taken counts in the exact sum',
     find: '...(besides === undefined ? [] : BESIDES[besides])',
     replace: "...(besides === 'spare' ? BESIDES[besides] : [])",
+  },
+  {
+    id: 'fold-apart-any', file: 'decide/folded.ts', rule: 'whom smaller machines hold leaves a larger one to whom they do not',
+    find: 'return [...gangs.slice(-n), ...gangs.slice(0, -n)];',
+    replace: 'return gangs.slice(-n);',
+  },
+  {
+    id: 'fold-apart-waits', file: 'decide/folded.ts', rule: 'nobody buys the smaller machines that gangs wait for',
+    find: 'room.isClosed ||= isClosed || isStopped;',
+    replace: 'room.isClosed ||= isClosed;',
   },
 ];

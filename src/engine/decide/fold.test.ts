@@ -338,6 +338,18 @@ describe('gangs that fit on one machine', () => {
       expect(result.verdicts.map((v) => [v.need.group, v.satisfied, v.sharedBy, v.machines])).toEqual([['g1', true, 2, 1], ['g2', true, 2, 1], ['g3', true, undefined, 2]]);
     });
 
+    it.each([[['g1', 'g2']], [['g2', 'g1']]])('are served apart if smaller machines hold them, and leave their place to those that none holds, whatever their order: %j', ([fine, coarse]) => {
+      const needs = [gang(fine as string), gang(coarse as string, 4, { minUnit: amounts({ cpu: 2 }) }), lower];
+      const machines = [...['a', 'b', 'c', 'd'].map((id) => machine(id, 'Idle')), machine('z', 'Idle', { allocatable: amounts({ cpu: 4 }) }), serves];
+      expect(actionsOf(plan({ machines, needs }))).toEqual(['Bootstrap z c1', ...['a', 'b', 'c', 'd'].map((id) => `Bootstrap ${id} c1`)]);
+    });
+
+    it('keep from others the money for smaller ones that they wait for, and say so', () => {
+      const waiting = plan({ machines: [big('z', 'Configured'), ...['a', 'b'].map((id) => small(id, 'Speculative'))], needs: [{ ...higher, cluster: 'c1' }, wanted, need({ cluster: 'c2', priority: 1 })], policy: limits({ machines: 2 }) });
+      expect(waiting.actions).toEqual([]);
+      expect(waiting.verdicts.map((v) => v.reason)).toEqual([undefined, 'LIMIT_REACHED', 'LIMIT_REACHED']);
+    });
+
     it('have what nobody needs any more before what serves', () => {
       const left = ['a', 'b'].map((id) => small(id, 'Configured', { cluster: 'c3' }));
       expect(actionsOf(plan({ machines: [...left, serves, big('z', 'Speculative')], needs: [wanted, lower], reported: ['c3'], policy: limits({ machines: 3 }) }))).toEqual(['Preempt a c3', 'Preempt b c3']);

@@ -50,11 +50,13 @@ class Apart {
     this.#smaller = new SmallerMachines(market.facts);
   }
 
-  /** Those that choose last, as many as machines that hold whole ones are wanting for. */
+  /** If any lack: those that choose last, as many as lack, then the others, whose place on a larger machine one of them may have. */
   lacking(): readonly NeedRow[] {
-    const { row, remaining, apart } = this.#tally;
+    const { row, remaining, apart, covered } = this.#tally;
+    if (covered) return [];
     const n = Math.ceil((remaining[0] as number) / (row.asker.minAmounts[0] as number));
-    return n === 0 ? [] : this.#gangs.filter((gang) => !apart.has(gang)).slice(-n);
+    const gangs = this.#gangs.filter((gang) => !apart.has(gang));
+    return [...gangs.slice(-n), ...gangs.slice(0, -n)];
   }
 
   /** Those for which something was bound, decided or preempted. */
@@ -70,15 +72,19 @@ class Apart {
     const isClosed = room.isClosed;
     if (!this.#wasClosed) room.reopen(); // who shut it may find what costs less itself
     const hopeless = new Set<Asker>();
+    let isStopped = false;
     for (const gang of gangs) {
       if (this.#tally.covered) break;
       const only = hopeless.has(gang.asker) ? undefined : this.#smaller.of(gang);
       if (only === undefined) continue;
       const own = new Tally(gang, this.#tally.cluster, facts.fit(gang.asker));
-      if (serveWhole(this.#market, own, { from, only })) this.#tally.part(own);
+      const outcome = serveWhole(this.#market, own, { from, only });
+      if (outcome === 'served') this.#tally.part(own);
       else if (this.#owners?.has(gang) !== true) hopeless.add(gang.asker);
+      isStopped ||= outcome === 'stopped';
     }
-    room.isClosed ||= isClosed;
+    if (isStopped) this.#tally.blocked = 'limit';
+    room.isClosed ||= isClosed || isStopped; // nobody after it buys what it waits for
   }
 
   get #gangs(): readonly NeedRow[] {

@@ -44,15 +44,20 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
 /** What a gang may be served with: what its cluster has; what is free, where it has members or anywhere; what nobody needs besides; what others must give up. */
 export type From = 'held' | 'free beside own' | 'free' | 'spare' | 'anybody';
 
-/** False, and nothing has happened, if that does not hold it whole in the domain that is best. `only` = 1 at the index of each class of machines that counts. */
-export function serveWhole(market: Market, tally: Tally, { from, only }: { readonly from: From; readonly only: Uint8Array }): boolean {
+/** `stopped`: by the limit on purchases, and it would be within it if nobody else had anything. */
+type Outcome = 'served' | 'stopped' | 'nowhere';
+
+/** Unless it is served nothing has happened: that does not hold it whole in the domain that is best. `only` = 1 at the index of each class of machines that counts. */
+export function serveWhole(market: Market, tally: Tally, { from, only }: { readonly from: From; readonly only: Uint8Array }): Outcome {
   const { wanted, sameKey } = tally.row;
   const offers = new Offers(market, tally, sameKey as string, only);
   if (from !== 'held') offers.addFree();
   const isGood = (offer: DomainOffer): boolean =>
     from === 'free beside own' ? offer.own.some((amount) => amount > 0) : from !== 'spare' || isWholeWithSpare(offer, wanted);
-  serveWhereWhole(market, tally, offers, { mayPreempt: from === 'spare' || from === 'anybody', isGood, stopped: [] });
-  return tally.covered;
+  const stopped: string[] = [];
+  serveWhereWhole(market, tally, offers, { mayPreempt: from === 'spare' || from === 'anybody', isGood, stopped });
+  if (tally.covered) return 'served';
+  return stopped.some((domain) => isWithinLimits(domain, market, tally, offers)) ? 'stopped' : 'nowhere';
 }
 
 interface Seeking {
