@@ -140,8 +140,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-inside', file: 'decide/same.ts', rule: 'a gang acquires in its domain only',
-    find: 'return (_group, cls) => offers.domainOf(cls) === domain;',
-    replace: 'return (_group, cls) => offers.domainOf(cls) !== undefined;',
+    find: 'offers.domainOf(cls) === domain && offers.isOthers',
+    replace: 'offers.domainOf(cls) !== undefined && offers.isOthers',
   },
   {
     id: 'gang-rule-1', file: 'decide/gang-domain.ts', rule: 'whole beats not whole',
@@ -1361,8 +1361,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'fold-apart-smaller', file: 'decide/folded.ts', rule: 'who is served apart is served with smaller machines',
-    find: 'serveWhole(this.#market, own, { from, only })',
-    replace: 'serveWhole(this.#market, own, { from, only: only.map(() => 1) })',
+    find: 'serveWhole(this.#market, own, from, { only, isOthers: this.#isOthers })',
+    replace: 'serveWhole(this.#market, own, from, { only: only.map(() => 1), isOthers: this.#isOthers })',
   },
   {
     id: 'fold-apart-last', file: 'decide/folded.ts', rule: 'who is served apart lacks nothing of what the others share',
@@ -1393,5 +1393,10 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'fold-apart-waits', file: 'decide/folded.ts', rule: 'nobody buys the smaller machines that gangs wait for',
     find: 'room.isClosed ||= isClosed || isStopped;',
     replace: 'room.isClosed ||= isClosed;',
+  },
+  {
+    id: 'fold-apart-others', file: 'decide/folded.ts', rule: 'what serves gangs whose turn is later is not taken from them',
+    find: 'sameKey !== undefined && precedence === row.precedence) === true;',
+    replace: 'sameKey === undefined && precedence === row.precedence) === true;',
   },
 ];

@@ -344,6 +344,17 @@ describe('gangs that fit on one machine', () => {
       expect(actionsOf(plan({ machines, needs }))).toEqual(['Bootstrap z c1', ...['a', 'b', 'c', 'd'].map((id) => `Bootstrap ${id} c1`)]);
     });
 
+    it.each<[string, Need]>([
+      ['that no larger machine could hold', gang('g1', 4, { priority: 1000, requirements: [sameZone(), typeIn('t1')] })],
+      ['of another size', gang('g1', 5, { priority: 1000 })],
+    ])('leave to gangs whose turn is later what serves them: %s', (_, served) => {
+      const own = [...Array(5).keys()].map((i) => machine(`s${String(i)}`, 'Configured', { assigned: assignmentOf(served) }));
+      const free = ['a', 'b', 'c', 'd'].map((id) => machine(id, 'Idle', { zone: 'zb' }));
+      const first = { ...higher, cluster: 'c1' };
+      const result = plan({ machines: [...own.slice(0, served.aggregate[0]?.[1] === 5000 ? 5 : 4), ...free, big('z', 'Configured', { instanceType: 't2' })], needs: [first, served, gang('g0', 4, { priority: 1000 })] });
+      expect(actionsOf(result)).toEqual(['a', 'b', 'c', 'd'].map((id) => `Bootstrap ${id} c1`));
+    });
+
     it('keep from others the money for smaller ones that they wait for, and say so', () => {
       const waiting = plan({ machines: [big('z', 'Configured'), ...['a', 'b'].map((id) => small(id, 'Speculative'))], needs: [{ ...higher, cluster: 'c1' }, wanted, need({ cluster: 'c2', priority: 1 })], policy: limits({ machines: 2 }) });
       expect(waiting.actions).toEqual([]);

@@ -3,6 +3,7 @@
  * than the limit leaves room for: whom no machine holds that could be had is served as a gang then, with several smaller ones.
  */
 import type { Asker } from '../facts/fit.ts';
+import type { Group } from '../facts/group.ts';
 import type { NeedRow } from '../facts/need-row.ts';
 import type { Market } from './market.ts';
 import { acquirePlain, creditOthers, creditPlain, keepUntilMoved, mayKeepParts } from './plain.ts';
@@ -42,6 +43,8 @@ class Apart {
   readonly #wasClosed: boolean;
   readonly #smaller: SmallerMachines;
   #owners: ReadonlySet<NeedRow> | undefined;
+  /** By for whom machines were bound. */
+  readonly #others = new Map<number, boolean>();
 
   constructor(market: Market, tally: Tally) {
     this.#market = market;
@@ -78,13 +81,28 @@ class Apart {
       const only = hopeless.has(gang.asker) ? undefined : this.#smaller.of(gang);
       if (only === undefined) continue;
       const own = new Tally(gang, this.#tally.cluster, facts.fit(gang.asker));
-      const outcome = serveWhole(this.#market, own, { from, only });
+      const outcome = serveWhole(this.#market, own, from, { only, isOthers: this.#isOthers });
       if (outcome === 'served') this.#tally.part(own);
       else if (this.#owners?.has(gang) !== true) hopeless.add(gang.asker);
       isStopped ||= outcome === 'stopped';
     }
     if (isStopped) this.#tally.blocked = 'limit';
     room.isClosed ||= isClosed || isStopped; // nobody after it buys what it waits for
+  }
+
+  readonly #isOthers = (group: Group<Tally>): boolean => {
+    if (group.assigned < 0) return false;
+    let answer = this.#others.get(group.assigned);
+    if (answer === undefined) this.#others.set(group.assigned, (answer = this.#isForOthers(group)));
+    return answer;
+  };
+
+  /** Bound for gangs of the same precedence that are planned otherwise: they may have their turn only after all of these. */
+  #isForOthers(group: Group<Tally>): boolean {
+    const { cluster, row } = this.#tally;
+    const { demandKey } = this.#market.facts.inventory.assignments.at(group.assigned);
+    if (row.demandKeys?.includes(demandKey) === true) return this.#market.othersOf(this.#tally)?.(group) === true;
+    return cluster.demand?.byDemandKey.get(demandKey)?.some(({ precedence, sameKey }) => sameKey !== undefined && precedence === row.precedence) === true;
   }
 
   get #gangs(): readonly NeedRow[] {

@@ -16,11 +16,20 @@ const BESIDES: Readonly<Record<'victims' | 'spare', readonly How[]>> = { victims
 
 const NOTHING: ReadonlyMap<MachineClass, number> = new Map();
 
+/** What of the machines there are is offered; all of them where it says nothing. */
+export interface Within {
+  /** 1 at the index of each class of machines that counts. */
+  readonly only?: Uint8Array;
+  /** Machines of its cluster that are not for this gang. */
+  readonly isOthers?: (group: Group<Tally>) => boolean;
+}
+
 export class Offers {
   readonly #market: Market;
   readonly #tally: Tally;
   readonly #key: string;
   readonly #only: Uint8Array | undefined;
+  readonly isOthers: Within['isOthers'];
   readonly #offers = new Map<string, DomainOffer>();
   readonly #all: DomainOffer[] = [];
   readonly #parts = new Map<string, Part[]>();
@@ -28,9 +37,9 @@ export class Offers {
   /** What the cluster has bound, and what is on its way to it. */
   readonly held: readonly (readonly Tie[])[];
 
-  /** `only` = 1 at the index of each class of machines that counts; undefined = all of them. */
-  constructor(market: Market, tally: Tally, key: string, only?: Uint8Array) {
+  constructor(market: Market, tally: Tally, key: string, { only, isOthers }: Within = {}) {
     this.#only = only;
+    this.isOthers = isOthers;
     this.#market = market;
     this.#tally = tally;
     this.#key = key;
@@ -149,7 +158,7 @@ export class Offers {
   #addCreditable(ties: readonly Tie[], isOwn: (group: Group<Tally>) => boolean): void {
     for (const tie of ties) {
       for (const group of tie) {
-        if (group.left <= 0 || this.#tally.fit.accepts[group.classIndex] !== 1) continue;
+        if (group.left <= 0 || this.#tally.fit.accepts[group.classIndex] !== 1 || this.isOthers?.(group) === true) continue;
         const cls = this.#market.classOf(group);
         const offer = this.#offerOf(cls);
         if (offer === undefined) continue;

@@ -11,6 +11,7 @@ import { drainTies } from './drain.ts';
 import { chooseDomain, compareHeld, countOf, isWhole, isWholeWithSpare, isWholeWithVictims } from './gang-domain.ts';
 import type { DomainOffer } from './gang-domain.ts';
 import { Offers } from './gang-offers.ts';
+import type { Within } from './gang-offers.ts';
 import type { Market } from './market.ts';
 import { affordable, crediting, creditReserved, picking } from './plain.ts';
 import { lotsOfOthers, preempt } from './preempt.ts';
@@ -47,10 +48,10 @@ export type From = 'held' | 'free beside own' | 'free' | 'spare' | 'anybody';
 /** `stopped`: by the limit on purchases, and it would be within it if nobody else had anything. */
 type Outcome = 'served' | 'stopped' | 'nowhere';
 
-/** Unless it is served nothing has happened: that does not hold it whole in the domain that is best. `only` = 1 at the index of each class of machines that counts. */
-export function serveWhole(market: Market, tally: Tally, { from, only }: { readonly from: From; readonly only: Uint8Array }): Outcome {
+/** Unless it is served nothing has happened: that does not hold it whole in the domain that is best. */
+export function serveWhole(market: Market, tally: Tally, from: From, within: Within): Outcome {
   const { wanted, sameKey } = tally.row;
-  const offers = new Offers(market, tally, sameKey as string, only);
+  const offers = new Offers(market, tally, sameKey as string, within);
   if (from !== 'held') offers.addFree();
   const isGood = (offer: DomainOffer): boolean =>
     from === 'free beside own' ? offer.own.some((amount) => amount > 0) : from !== 'spare' || isWholeWithSpare(offer, wanted);
@@ -130,7 +131,7 @@ function isWithinLimits(domain: string, market: Market, tally: Tally, offers: Of
 }
 
 function insideOf(offers: Offers, domain: string): Admits {
-  return (_group, cls) => offers.domainOf(cls) === domain;
+  return (group, cls) => offers.domainOf(cls) === domain && offers.isOthers?.(group) !== true;
 }
 
 /** Everything in the domain that the gang has or that is on its way to it. */
