@@ -140,8 +140,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-inside', file: 'decide/same.ts', rule: 'a gang acquires in its domain only',
-    find: 'offers.domainOf(cls) === domain && offers.isOthers',
-    replace: 'offers.domainOf(cls) !== undefined && offers.isOthers',
+    find: 'return (_group, cls) => offers.domainOf(cls) === domain;',
+    replace: 'return (_group, cls) => offers.domainOf(cls) !== undefined;',
   },
   {
     id: 'gang-rule-1', file: 'decide/gang-domain.ts', rule: 'whole beats not whole',
@@ -180,7 +180,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-excess-first', file: 'decide/gang-domain.ts', rule: 'a gang takes what serves only where nothing that serves nobody makes it whole (X24)',
-    find: "return isWholeWithSpare(offer, wanted) ? 'spare' : 'victims';",
+    find: "return isWholeWith(offer, offer.spare, wanted) ? 'spare' : 'victims';",
     replace: "return 'victims';",
   },
   {
@@ -255,7 +255,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'gang-limit-elsewhere', file: 'decide/same.ts', rule: 'a gang that the limit stops is whole elsewhere if it can',
-    find: 'chosen = choose(offers, wanted, mayPreempt);\n  }',
+    find: 'chosen = choose(offers, wanted, mayAcquire);\n  }',
     replace: 'break;\n  }',
   },
   {
@@ -716,8 +716,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'fold-keeps-until-moved', file: 'decide/plain.ts', rule: 'gangs keep what they have until larger machines serve them',
-    find: 'row.gangs !== undefined && (!satisfied || arriving + acquired > 0)',
-    replace: 'row.gangs !== undefined && !satisfied',
+    find: 'row.gangs !== undefined && (!covered || arriving > 0)',
+    replace: 'row.gangs !== undefined && !covered',
   },
   {
     id: 'fold-reserved', file: 'decide/fold.ts', rule: 'gangs stay folded while what was preempted for them as one is draining',
@@ -736,8 +736,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'fold-free', file: 'decide/fold.ts', rule: 'gangs fold if a free machine holds one',
-    find: 'cls.usable.idle + cls.usable.speculative > 0',
-    replace: 'cls.usable.idle + cls.usable.speculative < 0',
+    find: 'some(({ usable, priceMicroUsdPerHour }) => usable.idle > 0 || (usable.speculative > 0',
+    replace: 'some(({ usable, priceMicroUsdPerHour }) => usable.idle > 0 || usable.configured > 0 || (usable.speculative > 0',
   },
   {
     id: 'fold-free-gone', file: 'decide/planner.ts', rule: 'what folds by free machines is planned anew when they come or go',
@@ -1086,7 +1086,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'fold-unseated-take', file: 'decide/served-apart.ts', rule: 'a gang is served apart only by what those above it, planned as one, leave it',
-    find: 'else creditAsOne(this.market, this.tally(foldedRow([row], this.#facts.dimensions)));',
+    find: 'else creditOnly(this.market, this.tally(foldedRow([row], this.#facts.dimensions)));',
     replace: '',
   },
   {
@@ -1325,51 +1325,6 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
   },
   {
-    id: 'fold-apart-held', file: 'decide/folded.ts', rule: 'gangs that no larger machine is left for keep what serves them',
-    find: "apart.serve(apart.lacking(), 'held');",
-    replace: '',
-  },
-  {
-    id: 'fold-apart-members', file: 'decide/folded.ts', rule: 'a gang stays with its members where what is free makes it whole',
-    find: "apart.serve(apart.withMembers(), 'free beside own');",
-    replace: '',
-  },
-  {
-    id: 'fold-apart-free', file: 'decide/folded.ts', rule: 'gangs that no larger machine is left for take smaller ones that are free',
-    find: "apart.serve(apart.lacking(), 'free');",
-    replace: '',
-  },
-  {
-    id: 'fold-apart-spare', file: 'decide/folded.ts', rule: 'they have what nobody needs before what serves',
-    find: "apart.serve(apart.lacking(), 'spare');",
-    replace: '',
-  },
-  {
-    id: 'fold-apart-anybody', file: 'decide/folded.ts', rule: 'they take smaller machines from others where there is no larger one',
-    find: "apart.serve(apart.lacking(), 'anybody');",
-    replace: '',
-  },
-  {
-    id: 'fold-apart-larger', file: 'decide/folded.ts', rule: 'they take larger machines from others before smaller ones',
-    find: '    if (!tally.covered) preempt(market, tally);\n',
-    replace: '',
-  },
-  {
-    id: 'fold-apart-room', file: 'decide/folded.ts', rule: 'what stops the purchase of a larger machine stops not that of smaller ones',
-    find: 'if (!this.#wasClosed) room.reopen();',
-    replace: '',
-  },
-  {
-    id: 'fold-apart-smaller', file: 'decide/folded.ts', rule: 'who is served apart is served with smaller machines',
-    find: 'serveWhole(this.#market, own, from, { only, isOthers: this.#isOthers })',
-    replace: 'serveWhole(this.#market, own, from, { only: only.map(() => 1), isOthers: this.#isOthers })',
-  },
-  {
-    id: 'fold-apart-last', file: 'decide/folded.ts', rule: 'who is served apart lacks nothing of what the others share',
-    find: 'this.#tally.part(own);',
-    replace: 'undefined',
-  },
-  {
     id: 'gang-count-taken', file: 'decide/gang-offers.ts', rule: 'all machines of a lot count where as much is taken',
     find: 'stock.count += to - from;',
     replace: 'stock.count += 1;',
@@ -1385,18 +1340,13 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "...(besides === 'spare' ? BESIDES[besides] : [])",
   },
   {
-    id: 'fold-apart-any', file: 'decide/folded.ts', rule: 'whom smaller machines hold leaves a larger one to whom they do not',
-    find: 'return [...gangs.slice(-n), ...gangs.slice(0, -n)];',
-    replace: 'return gangs.slice(-n);',
+    id: 'fold-room', file: 'decide/fold.ts', rule: 'gangs wait for no larger machine that the limit leaves no room for',
+    find: '(usable.speculative > 0 && this.#room.isOpenTo(priceMicroUsdPerHour))',
+    replace: 'usable.speculative > 0',
   },
   {
-    id: 'fold-apart-waits', file: 'decide/folded.ts', rule: 'nobody buys the smaller machines that gangs wait for',
-    find: 'room.isClosed ||= isClosed || isStopped;',
-    replace: 'room.isClosed ||= isClosed;',
-  },
-  {
-    id: 'fold-apart-others', file: 'decide/folded.ts', rule: 'what serves gangs whose turn is later is not taken from them',
-    find: 'sameKey !== undefined && precedence === row.precedence) === true;',
-    replace: 'sameKey === undefined && precedence === row.precedence) === true;',
+    id: 'fold-room-changes', file: 'decide/fold.ts', rule: 'gangs are planned anew when the limit leaves more room or less',
+    find: 'if (freeVersion === this.#freeVersion && room.equals(this.#room)) return false;',
+    replace: 'if (freeVersion === this.#freeVersion) return false;',
   },
 ];

@@ -88,6 +88,37 @@ describe('gangs that fit on one machine', () => {
     expect(isFolded({ machines, needs, reported: ['c2'] })).toBe(false);
   });
 
+  describe('remain gangs when the limit leaves no room for a larger machine', () => {
+    const lower = need({ cluster: 'c2', priority: 10, units: 8 });
+    const serves = big('y', 'Configured', { zone: 'zb', cluster: 'c2', assigned: assignmentOf(lower), priceMicroUsdPerHour: 1 });
+    const needs = [gang('g1', 4, { priority: 1000 }), lower];
+    const machines = [...['a', 'b'].map((id) => small(id, 'Idle')), big('z', 'Speculative', { priceMicroUsdPerHour: 5 }), serves];
+
+    it.each<[string, object, boolean]>([
+      ['since it is used up', { machines: 3 }, false],
+      ['since it costs more than is left', { microUsdPerHour: 5 }, false],
+      ['and not when it just does', { machines: 4, microUsdPerHour: 6 }, true],
+    ])('%s', (_, limits, isBought) => {
+      expect(actionsOf(plan({ machines, needs, policy: policy({ limits }) }))).toEqual(isBought ? ['Provision z c1'] : ['Bootstrap a c1', 'Bootstrap b c1']);
+    });
+
+    it('as soon as it does, and share again when it leaves room, though nothing else has changed', () => {
+      const few = [...machines.slice(1, 3), machine('o', 'Failed', { hasHost: true, priceMicroUsdPerHour: 1 })];
+      const engine = createEngine(policy({ limits: { machines: 2 } }));
+      for (const change of changesOf(world({ machines: few, needs: needs.slice(0, 1) }))) if (change.kind !== 'policy') engine.apply(change);
+      const folds = (): boolean => {
+        const plan = engine.plan(T0);
+        expect(textOf(plan)).toBe(textOf(planOnce(engine.snapshot(), T0)));
+        return plan.verdicts[0]?.foldedAs !== undefined;
+      };
+      expect(folds()).toBe(false);
+      engine.apply(machinesChange({ ...few[2] as EngineMachine, hasHost: false }));
+      expect(folds()).toBe(true);
+      engine.apply({ kind: 'policy', policy: policy({ limits: { machines: 1 } }) });
+      expect(folds()).toBe(false);
+    });
+  });
+
   it('share with their equals in size, cluster and profile only', () => {
     const machines = ['a', 'b', 'c', 'd', 'e'].map((id) => big(id, 'Idle'));
     const needs = [gang('g1'), gang('g2'), gang('g3', 3), gang('g4', 4, { priority: 50 }), gang('g5', 4, { cluster: 'c2' })];
@@ -103,8 +134,8 @@ describe('gangs that fit on one machine', () => {
   it('say of what they take from others that it was for a gang, not for the plain Need as which they are planned', () => {
     const asked = gang('g1', 4, { priority: 1000 });
     const lower = need({ cluster: 'c2', priority: 1, units: 4 });
-    const result = plan({ machines: [big('v', 'Configured', { cluster: 'c2', assigned: assignmentOf(lower) }), big('z', 'Speculative')], needs: [asked, lower], policy: policy({ limits: { machines: 1 } }) });
-    expect(result.verdicts[0]).toMatchObject({ foldedAs: expect.any(String) as string });
+    const result = plan({ machines: [big('v', 'Configured', { cluster: 'c2', assigned: assignmentOf(lower) }), big('z', 'Configured')], needs: [need({ units: 8, priority: 5000 }), asked, lower] });
+    expect(result.verdicts[1]).toMatchObject({ foldedAs: expect.any(String) as string });
     expect(result.machineReasons.get('v')).toMatchObject({ code: 'Preempted', forCluster: 'c1', fingerprint: asked.fingerprint, priority: 1000 });
   });
 
@@ -297,109 +328,6 @@ describe('gangs that fit on one machine', () => {
       const loop = new Simulation(world({ machines: [member('a', 'Configured'), big('z', 'Idle')], needs: [wanted] }), T0, { delay: () => 2 });
       const cycles = Array.from({ length: 8 }, () => actionsOf(loop.step()));
       expect(cycles).toEqual([['Bootstrap z c1'], [], [], ['Reclaim a c1'], [], [], [], []]);
-    });
-  });
-
-  describe('and for which no larger machine is left', () => {
-    const wanted = gang('g1', 4, { priority: 1000 });
-    const higher = need({ cluster: 'c3', priority: 5000, units: 8, minUnit: amounts({ cpu: 8 }) });
-    const lower = need({ cluster: 'c2', priority: 10, units: 8 });
-    const smalls = ['a', 'b'].map((id) => small(id, 'Idle'));
-    const serves = big('y', 'Configured', { zone: 'zb', cluster: 'c2', assigned: assignmentOf(lower) });
-    const whole = ['Bootstrap a c1', 'Bootstrap b c1'];
-    const limits = (most: object) => policy({ limits: most });
-
-    it.each<[string, WorldSpec, string[]]>([
-      ['since the limit is used up', { machines: [...smalls, serves, big('z', 'Speculative')], needs: [wanted, lower], policy: limits({ machines: 3 }) }, whole],
-      ['since it costs more than the whole limit', { machines: [...smalls, serves, big('z', 'Speculative', { priceMicroUsdPerHour: 9 })], needs: [wanted, lower], policy: limits({ microUsdPerHour: 8 }) }, whole],
-      ['since who ranks above takes it', { machines: [...smalls, serves, big('z', 'Idle')], needs: [higher, wanted, lower] }, ['Bootstrap z c3', ...whole]],
-      ['since it serves who ranks above in their cluster', { machines: [...smalls, serves, big('z', 'Configured')], needs: [{ ...higher, cluster: 'c1' }, wanted, lower] }, whole],
-    ])('take smaller ones that are free, and nobody loses what serves: %s', (_, spec, expected) => {
-      const result = plan(spec);
-      expect(actionsOf(result)).toEqual(expected);
-      const verdict = result.verdicts.find(({ need: { group } }) => group === 'g1');
-      expect(verdict).toMatchObject({ satisfied: true, machines: 2, sameDomain: 'za' });
-      expect(verdict).not.toHaveProperty('foldedAs');
-    });
-
-    it('and rest there', () => {
-      const loop = new Simulation(world({ machines: [...smalls, serves, big('z', 'Configured')], needs: [{ ...higher, cluster: 'c1' }, wanted, lower] }), T0, { delay: () => 2 });
-      expect(loop.run(30)).toEqual({ Bootstrap: 2 });
-    });
-
-    it('buy smaller ones for what the limit leaves, though it stops a larger one', () => {
-      const machines = [...['a', 'b'].map((id) => small(id, 'Speculative', { priceMicroUsdPerHour: 3 })), big('z', 'Speculative', { priceMicroUsdPerHour: 8 })];
-      expect(actionsOf(plan({ machines: [machine('o', 'Configured', { priceMicroUsdPerHour: 1 }), ...machines], needs: [need({ priority: 5000 }), wanted], policy: limits({ microUsdPerHour: 8 }) }))).toEqual(['Provision a c1', 'Provision b c1']);
-    });
-
-    it('are served apart only as many as lack: the others share', () => {
-      const result = plan({ machines: [...smalls, big('z', 'Idle')], needs: ['g1', 'g2', 'g3'].map((g) => gang(g)) });
-      expect(actionsOf(result)).toEqual(['Bootstrap z c1', 'Bootstrap a c1', 'Bootstrap b c1']);
-      expect(result.verdicts.map((v) => [v.need.group, v.satisfied, v.sharedBy, v.machines])).toEqual([['g1', true, 2, 1], ['g2', true, 2, 1], ['g3', true, undefined, 2]]);
-    });
-
-    it.each([[['g1', 'g2']], [['g2', 'g1']]])('are served apart if smaller machines hold them, and leave their place to those that none holds, whatever their order: %j', ([fine, coarse]) => {
-      const needs = [gang(fine as string), gang(coarse as string, 4, { minUnit: amounts({ cpu: 2 }) }), lower];
-      const machines = [...['a', 'b', 'c', 'd'].map((id) => machine(id, 'Idle')), machine('z', 'Idle', { allocatable: amounts({ cpu: 4 }) }), serves];
-      expect(actionsOf(plan({ machines, needs }))).toEqual(['Bootstrap z c1', ...['a', 'b', 'c', 'd'].map((id) => `Bootstrap ${id} c1`)]);
-    });
-
-    it.each<[string, Need]>([
-      ['that no larger machine could hold', gang('g1', 4, { priority: 1000, requirements: [sameZone(), typeIn('t1')] })],
-      ['of another size', gang('g1', 5, { priority: 1000 })],
-    ])('leave to gangs whose turn is later what serves them: %s', (_, served) => {
-      const own = [...Array(5).keys()].map((i) => machine(`s${String(i)}`, 'Configured', { assigned: assignmentOf(served) }));
-      const free = ['a', 'b', 'c', 'd'].map((id) => machine(id, 'Idle', { zone: 'zb' }));
-      const first = { ...higher, cluster: 'c1' };
-      const result = plan({ machines: [...own.slice(0, served.aggregate[0]?.[1] === 5000 ? 5 : 4), ...free, big('z', 'Configured', { instanceType: 't2' })], needs: [first, served, gang('g0', 4, { priority: 1000 })] });
-      expect(actionsOf(result)).toEqual(['a', 'b', 'c', 'd'].map((id) => `Bootstrap ${id} c1`));
-    });
-
-    it('keep from others the money for smaller ones that they wait for, and say so', () => {
-      const waiting = plan({ machines: [big('z', 'Configured'), ...['a', 'b'].map((id) => small(id, 'Speculative'))], needs: [{ ...higher, cluster: 'c1' }, wanted, need({ cluster: 'c2', priority: 1 })], policy: limits({ machines: 2 }) });
-      expect(waiting.actions).toEqual([]);
-      expect(waiting.verdicts.map((v) => v.reason)).toEqual([undefined, 'LIMIT_REACHED', 'LIMIT_REACHED']);
-    });
-
-    it('have what nobody needs any more before what serves', () => {
-      const left = ['a', 'b'].map((id) => small(id, 'Configured', { cluster: 'c3' }));
-      expect(actionsOf(plan({ machines: [...left, serves, big('z', 'Speculative')], needs: [wanted, lower], reported: ['c3'], policy: limits({ machines: 3 }) }))).toEqual(['Preempt a c3', 'Preempt b c3']);
-    });
-
-    it('have smaller ones that are free before a larger one that nobody needs any more', () => {
-      expect(actionsOf(plan({ machines: [...smalls, big('y', 'Configured', { cluster: 'c3' }), big('z', 'Speculative')], needs: [wanted], reported: ['c3'], policy: limits({ machines: 3 }) }))).toEqual([...whole, 'Reclaim y c3']);
-    });
-
-    it('take nothing small beside a larger one that has to be bought', () => {
-      const member = small('m', 'Configured', { assigned: assignmentOf(wanted) });
-      expect(actionsOf(plan({ machines: [member, machine('a', 'Idle'), big('z', 'Speculative')], needs: [wanted] }))).toEqual(['Provision z c1']);
-    });
-
-    it('take from others larger ones first, then smaller ones', () => {
-      const theirs = ['v', 'w'].map((id) => small(id, 'Configured', { cluster: 'c2', assigned: assignmentOf(lower) }));
-      const own = big('z', 'Configured');
-      const first = { ...higher, cluster: 'c1' };
-      expect(idsOf(plan({ machines: [own, ...theirs, serves], needs: [first, wanted, lower] }), 'Preempt')).toEqual(['y']);
-      expect(idsOf(plan({ machines: [own, ...theirs], needs: [first, wanted, lower] }), 'Preempt')).toEqual(['v', 'w']);
-    });
-
-    it('wait for the smaller ones that were taken for them', () => {
-      const theirs = ['v', 'w'].map((id) => small(id, 'Configured', { cluster: 'c2', assigned: assignmentOf(lower) }));
-      const loop = new Simulation(world({ machines: [big('z', 'Configured'), ...theirs], needs: [{ ...higher, cluster: 'c1' }, wanted, lower] }), T0, { delay: () => 2 });
-      expect(loop.run(40)).toEqual({ Preempt: 2, Bootstrap: 2 });
-      expect(loop.step().verdicts[1]).toMatchObject({ satisfied: true, sameDomain: 'za' });
-    });
-
-    it('stay with their members where something free replaces one that is lost (D7), and move to a larger machine where nothing does', () => {
-      const member = small('m', 'Configured', { assigned: assignmentOf(wanted) });
-      expect(actionsOf(plan({ machines: [member, small('a', 'Idle'), big('z', 'Idle', { zone: 'zb' })], needs: [wanted] }))).toEqual(['Bootstrap a c1']);
-      expect(actionsOf(plan({ machines: [member, small('a', 'Idle', { zone: 'zb' }), small('b', 'Idle', { zone: 'zb' }), big('z', 'Idle', { zone: 'zb' })], needs: [wanted] }))).toEqual(['Bootstrap z c1']);
-    });
-
-    it('are served by what their cluster has, also while it has no session', () => {
-      const theirs = ['a', 'b'].map((id) => small(id, 'Configured', { assigned: assignmentOf(need({ priority: 7 })) }));
-      const result = plan({ machines: [...theirs, big('z', 'Configured', { assigned: sharedBy(wanted) })], needs: [{ ...higher, cluster: 'c1' }, wanted], sessions: [] });
-      expect(result.verdicts.map((v) => v.satisfied)).toEqual([true, true]);
     });
   });
 

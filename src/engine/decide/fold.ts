@@ -10,19 +10,23 @@ import type { Asker } from '../facts/fit.ts';
 import type { Shelf } from '../facts/group.ts';
 import { foldedRow } from '../facts/need-row.ts';
 import type { FoldTarget, NeedRow } from '../facts/need-row.ts';
+import { Room } from './room.ts';
 import { servedApart } from './served-apart.ts';
 import { SmallerMachines } from './smaller-machines.ts';
 import type { Tally } from './tally.ts';
 
 export class Folding {
   readonly #facts: Facts;
-  /** By the machines asked for: whether some free one exists. */
+  /** By the machines asked for: whether some free one exists that may be had. */
   readonly #free = new Map<Asker, boolean>();
   #freeVersion = -1;
+  /** What the limit leaves room for as a plan begins. */
+  #room: Room;
   readonly #smaller: SmallerMachines;
 
   constructor(facts: Facts) {
     this.#facts = facts;
+    this.#room = roomOf(facts);
     this.#smaller = new SmallerMachines(facts);
   }
 
@@ -30,8 +34,10 @@ export class Folding {
   update(): boolean {
     const { freeVersion } = this.#facts.inventory;
     this.#smaller.forget();
-    if (freeVersion === this.#freeVersion) return false;
+    const room = roomOf(this.#facts);
+    if (freeVersion === this.#freeVersion && room.equals(this.#room)) return false;
     this.#freeVersion = freeVersion;
+    this.#room = room;
     let differs = false;
     for (const [holder, before] of this.#free) {
       const exists = this.#existsFree(holder);
@@ -116,8 +122,12 @@ export class Folding {
   }
 
   #existsFree(holder: Asker): boolean {
-    return this.#facts.fit(holder).classes.some((cls) => cls.usable.idle + cls.usable.speculative > 0);
+    return this.#facts.fit(holder).classes.some(({ usable, priceMicroUsdPerHour }) => usable.idle > 0 || (usable.speculative > 0 && this.#room.isOpenTo(priceMicroUsdPerHour)));
   }
+}
+
+function roomOf({ inventory, policy }: Facts): Room {
+  return new Room(inventory, policy.limits);
 }
 
 /** Of two lists in order, the second of which is short. */

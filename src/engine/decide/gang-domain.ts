@@ -39,11 +39,6 @@ export function isWholeWithVictims(offer: DomainOffer, wanted: readonly number[]
   return isWholeWith(offer, offer.victims, wanted);
 }
 
-/** Nobody loses what serves. */
-export function isWholeWithSpare(offer: DomainOffer, wanted: readonly number[]): boolean {
-  return isWholeWith(offer, offer.spare, wanted);
-}
-
 function isWholeWith(offer: DomainOffer, besides: Stock | undefined, wanted: readonly number[]): boolean {
   return besides === undefined ? isWhole(offer, wanted) : covers(sumsOf(offer, besides), wanted);
 }
@@ -58,7 +53,7 @@ const DEARNESS: Readonly<Record<Besides, number>> = { nothing: 0, spare: 1, vict
 
 function besidesOf(offer: DomainOffer, wanted: readonly number[]): Besides {
   if (isWhole(offer, wanted)) return 'nothing';
-  return isWholeWithSpare(offer, wanted) ? 'spare' : 'victims';
+  return isWholeWith(offer, offer.spare, wanted) ? 'spare' : 'victims';
 }
 
 /** Machines, whoever has them. */

@@ -16,20 +16,10 @@ const BESIDES: Readonly<Record<'victims' | 'spare', readonly How[]>> = { victims
 
 const NOTHING: ReadonlyMap<MachineClass, number> = new Map();
 
-/** What of the machines there are is offered; all of them where it says nothing. */
-export interface Within {
-  /** 1 at the index of each class of machines that counts. */
-  readonly only?: Uint8Array;
-  /** Machines of its cluster that are not for this gang. */
-  readonly isOthers?: (group: Group<Tally>) => boolean;
-}
-
 export class Offers {
   readonly #market: Market;
   readonly #tally: Tally;
   readonly #key: string;
-  readonly #only: Uint8Array | undefined;
-  readonly isOthers: Within['isOthers'];
   readonly #offers = new Map<string, DomainOffer>();
   readonly #all: DomainOffer[] = [];
   readonly #parts = new Map<string, Part[]>();
@@ -37,9 +27,7 @@ export class Offers {
   /** What the cluster has bound, and what is on its way to it. */
   readonly held: readonly (readonly Tie[])[];
 
-  constructor(market: Market, tally: Tally, key: string, { only, isOthers }: Within = {}) {
-    this.#only = only;
-    this.isOthers = isOthers;
+  constructor(market: Market, tally: Tally, key: string) {
     this.#market = market;
     this.#tally = tally;
     this.#key = key;
@@ -57,7 +45,7 @@ export class Offers {
   }
 
   domainOf(cls: MachineClass): string | undefined {
-    return this.#only === undefined || this.#only[cls.index] === 1 ? attribute(this.#key, cls) : undefined;
+    return attribute(this.#key, cls);
   }
 
   /** Bound, or decided, for this very gang; or for one of its name that is no longer asked for: the profile has changed, its priority for instance. */
@@ -158,7 +146,7 @@ export class Offers {
   #addCreditable(ties: readonly Tie[], isOwn: (group: Group<Tally>) => boolean): void {
     for (const tie of ties) {
       for (const group of tie) {
-        if (group.left <= 0 || this.#tally.fit.accepts[group.classIndex] !== 1 || this.isOthers?.(group) === true) continue;
+        if (group.left <= 0 || this.#tally.fit.accepts[group.classIndex] !== 1) continue;
         const cls = this.#market.classOf(group);
         const offer = this.#offerOf(cls);
         if (offer === undefined) continue;

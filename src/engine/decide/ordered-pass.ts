@@ -1,11 +1,10 @@
 /** The one ordered pass (spec: engine 6.9): each Need in turn is credited, acquires, then preempts. No displacement, no retries. */
 import type { Cluster } from '../facts/cluster.ts';
 import type { NeedRow } from '../facts/need-row.ts';
-import { serveFolded } from './folded.ts';
 import { Forecasts } from './forecast.ts';
 import type { Turns } from './forecast.ts';
 import type { Market } from './market.ts';
-import { acquirePlain, creditOthers, creditPlain, keepUntilMoved, mayKeepParts } from './plain.ts';
+import { acquirePlain, creditOthers, creditPlain } from './plain.ts';
 import { preempt } from './preempt.ts';
 import { keepLeftOver, serveSame } from './same.ts';
 import { creditOthersEvenly, creditSpread, seekEvenly } from './spread.ts';
@@ -45,7 +44,7 @@ export function servePass(market: Market, turns: ReadonlyMap<Cluster, Turns>): T
     forecasts.confirm(tally);
     // Rows of one demand are neighbours.
     if (cluster.promised.size > 0 && order[i + 1]?.demandKey !== row.demandKey) market.closeDemand(tally);
-    tallies.push(tally, ...tally.apart.values());
+    tallies.push(tally);
   }
   for (const tally of tallies) keep(tally);
   return tallies;
@@ -56,10 +55,6 @@ function serve(market: Market, tally: Tally): void {
   const { sameKey, spread } = tally.row;
   if (sameKey !== undefined) {
     serveSame(market, tally, sameKey, mayAcquire);
-    return;
-  }
-  if (tally.row.gangs !== undefined && spread === undefined) {
-    serveFolded(market, tally);
     return;
   }
   const counts = spread && creditSpread(market, tally, spread);
@@ -81,17 +76,6 @@ export function creditOnly(market: Market, tally: Tally): Tally {
   const { sameKey, spread } = tally.row;
   if (sameKey !== undefined) serveSame(market, tally, sameKey, false);
   else if (spread !== undefined) creditSpread(market, tally, spread);
-  else if (tally.row.gangs !== undefined) serveFolded(market, tally);
   else creditPlain(market, tally);
   return tally;
-}
-
-/** Credits gangs planned as one with machines that hold whole ones, and with nothing smaller. */
-export function creditAsOne(market: Market, tally: Tally): void {
-  if (tally.row.spread !== undefined) {
-    creditSpread(market, tally, tally.row.spread);
-    return;
-  }
-  creditPlain(market, tally);
-  if (mayKeepParts(tally)) keepUntilMoved(market, tally);
 }

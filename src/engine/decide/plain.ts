@@ -18,6 +18,7 @@ export function creditPlain(market: Market, tally: Tally): void {
     drainTies(offersOf(bound, tally, isOthers === undefined), draining);
     drainTies(arriving, draining);
   }
+  if (mayKeepParts(tally)) keepUntilMoved(market, tally);
   creditReserved(market, tally);
   if (isOthers !== undefined && comesFirst(market, tally, isOthers)) creditOthers(market, tally);
 }
@@ -50,8 +51,8 @@ export function creditOthers(market: Market, tally: Tally): void {
 }
 
 /** Not everything for the gangs planned as one is there. */
-export function mayKeepParts({ row, satisfied, arriving, acquired }: Tally): boolean {
-  return row.gangs !== undefined && (!satisfied || arriving + acquired > 0);
+export function mayKeepParts({ row, covered, arriving }: Tally): boolean {
+  return row.gangs !== undefined && (!covered || arriving > 0);
 }
 
 /**

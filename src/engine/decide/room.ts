@@ -36,6 +36,16 @@ export class Room {
     return this.#mostMachines < Infinity || this.#mostMicroUsdPerHour < Infinity;
   }
 
+  /** Whether one may be bought at present. */
+  isOpenTo(priceMicroUsdPerHour: number): boolean {
+    return !this.isClosed && this.#machines >= 1 && this.#microUsdPerHour >= priceMicroUsdPerHour;
+  }
+
+  /** Both allow the same. */
+  equals(other: Room): boolean {
+    return this.#machines === other.#machines && this.#microUsdPerHour === other.#microUsdPerHour && this.isClosed === other.isClosed;
+  }
+
   /** False: the whole limit would not be enough for one. */
   isEverOpenTo(priceMicroUsdPerHour: number): boolean {
     return this.isWithin(1, priceMicroUsdPerHour);

@@ -8,10 +8,9 @@ import type { MachineClass } from '../facts/shapes.ts';
 import { attribute } from '../match.ts';
 import type { DomainCoverage } from '../types.ts';
 import { drainTies } from './drain.ts';
-import { chooseDomain, compareHeld, countOf, isWhole, isWholeWithSpare, isWholeWithVictims } from './gang-domain.ts';
+import { chooseDomain, compareHeld, countOf, isWhole, isWholeWithVictims } from './gang-domain.ts';
 import type { DomainOffer } from './gang-domain.ts';
 import { Offers } from './gang-offers.ts';
-import type { Within } from './gang-offers.ts';
 import type { Market } from './market.ts';
 import { affordable, crediting, creditReserved, picking } from './plain.ts';
 import { lotsOfOthers, preempt } from './preempt.ts';
@@ -28,10 +27,17 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
   const offers = new Offers(market, tally, key);
   if (mayAcquire) offers.addFree();
   const stopped: string[] = [];
-  const best = serveWhereWhole(market, tally, offers, { mayPreempt: mayAcquire, stopped });
-  if (tally.covered) return;
+  let chosen = choose(offers, wanted, mayAcquire);
+  while (chosen !== undefined && isWholeWithVictims(chosen, wanted)) {
+    tally.domain = chosen.value;
+    tally.satisfiable = true;
+    if (serveIn(chosen.value, market, tally, offers)) return;
+    // With no more than it may buy there, another place may be better, or none whole.
+    stopped.push(chosen.value);
+    chosen = choose(offers, wanted, mayAcquire);
+  }
   const waits = stopped.some((domain) => isWithinLimits(domain, market, tally, offers));
-  keepIncomplete(best?.value, market, tally, offers);
+  keepIncomplete(chosen?.value, market, tally, offers);
   if (waits) market.room.isClosed = true;
   tally.blocked = mayAcquire ? offers.whatBlocks(wanted) : 'session';
   tally.satisfiable = false;
@@ -40,47 +46,6 @@ export function serveSame(market: Market, tally: Tally, key: string, mayAcquire:
   tally.satisfiable = tally.blocked === 'limit' || offers.all().some((offer) => isWhole(offer, wanted));
   const known = tally.satisfiable ? [] : coverages(offers.all(), wanted);
   if (known.length > 0) tally.candidates = known;
-}
-
-/** What a gang may be served with: what its cluster has; what is free, where it has members or anywhere; what nobody needs besides; what others must give up. */
-export type From = 'held' | 'free beside own' | 'free' | 'spare' | 'anybody';
-
-/** `stopped`: by the limit on purchases, and it would be within it if nobody else had anything. */
-type Outcome = 'served' | 'stopped' | 'nowhere';
-
-/** Unless it is served nothing has happened: that does not hold it whole in the domain that is best. */
-export function serveWhole(market: Market, tally: Tally, from: From, within: Within): Outcome {
-  const { wanted, sameKey } = tally.row;
-  const offers = new Offers(market, tally, sameKey as string, within);
-  if (from !== 'held') offers.addFree();
-  const isGood = (offer: DomainOffer): boolean =>
-    from === 'free beside own' ? offer.own.some((amount) => amount > 0) : from !== 'spare' || isWholeWithSpare(offer, wanted);
-  const stopped: string[] = [];
-  serveWhereWhole(market, tally, offers, { mayPreempt: from === 'spare' || from === 'anybody', isGood, stopped });
-  if (tally.covered) return 'served';
-  return stopped.some((domain) => isWithinLimits(domain, market, tally, offers)) ? 'stopped' : 'nowhere';
-}
-
-interface Seeking {
-  readonly mayPreempt: boolean;
-  readonly isGood?: (offer: DomainOffer) => boolean;
-  /** Gets the domains that would be whole but for the limit. */
-  readonly stopped: string[];
-}
-
-/** Serves the gang in the best domain that is whole, if it is good; else nothing has happened, and it returns the best there is. */
-function serveWhereWhole(market: Market, tally: Tally, offers: Offers, { mayPreempt, isGood, stopped }: Seeking): DomainOffer | undefined {
-  const { wanted } = tally.row;
-  let chosen = choose(offers, wanted, mayPreempt);
-  while (chosen !== undefined && isWholeWithVictims(chosen, wanted) && isGood?.(chosen) !== false) {
-    tally.domain = chosen.value;
-    tally.satisfiable = true;
-    if (serveIn(chosen.value, market, tally, offers)) return chosen;
-    // With no more than it may buy there, another place may be better, or none whole.
-    stopped.push(chosen.value);
-    chosen = choose(offers, wanted, mayPreempt);
-  }
-  return chosen;
 }
 
 type Admits = (group: Group<Tally>, cls: MachineClass) => boolean;
@@ -131,7 +96,7 @@ function isWithinLimits(domain: string, market: Market, tally: Tally, offers: Of
 }
 
 function insideOf(offers: Offers, domain: string): Admits {
-  return (group, cls) => offers.domainOf(cls) === domain && offers.isOthers?.(group) !== true;
+  return (_group, cls) => offers.domainOf(cls) === domain;
 }
 
 /** Everything in the domain that the gang has or that is on its way to it. */
@@ -169,9 +134,9 @@ export function keepLeftOver(market: Market, tally: Tally): void {
 }
 
 /** What could be preempted is looked for only where it could change the choice. */
-function choose(offers: Offers, wanted: readonly number[], mayPreempt: boolean): DomainOffer | undefined {
+function choose(offers: Offers, wanted: readonly number[], mayAcquire: boolean): DomainOffer | undefined {
   const best = chooseDomain(offers.all(), wanted);
-  if (!mayPreempt) return best;
+  if (!mayAcquire) return best;
   const settled = best !== undefined && isWhole(best, wanted);
   const rivals = offers.all().some((offer) => !isWhole(offer, wanted) && best !== undefined && compareHeld(offer, best, wanted) < 0);
   if (settled && !rivals) return best;

@@ -11,7 +11,7 @@ import { foldedRow } from '../facts/need-row.ts';
 import type { FoldTarget, NeedRow } from '../facts/need-row.ts';
 import { attribute } from '../match.ts';
 import { Market } from './market.ts';
-import { creditAsOne, creditOnly } from './ordered-pass.ts';
+import { creditOnly } from './ordered-pass.ts';
 import { Seats } from './seats.ts';
 import type { Smaller, SmallerMachines } from './smaller-machines.ts';
 import { Tally } from './tally.ts';
@@ -98,7 +98,7 @@ class Trial {
         const key = row.onOneMachine?.key;
         const left = seats.get(key) ?? 0;
         if (left > 0) seats.set(key, left - 1);
-        else creditAsOne(this.market, this.tally(foldedRow([row], this.#facts.dimensions)));
+        else creditOnly(this.market, this.tally(foldedRow([row], this.#facts.dimensions)));
       }
       if (rows[i + 1]?.demandKey !== row.demandKey) this.market.closeDemand(this.tally(row));
     });

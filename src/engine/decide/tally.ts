@@ -36,7 +36,6 @@ export interface TallyMark {
 }
 
 const NONE: readonly never[] = [];
-const NOBODY: ReadonlyMap<NeedRow, Tally> = new Map();
 
 export class Tally {
   readonly row: NeedRow;
@@ -62,7 +61,6 @@ export class Tally {
   blocked: Blocked | undefined;
   /** Machines that it could preempt if nothing on them forbade disruption; of the last search. */
   undisruptable: readonly (readonly [cls: MachineClass, count: number])[] = NONE;
-  #apart: Map<NeedRow, Tally> | undefined;
   #uncovered = 0;
 
   constructor(row: NeedRow, cluster: Cluster, fit: Fit) {
@@ -94,20 +92,6 @@ export class Tally {
 
   get victims(): readonly Victim[] {
     return this.#victims ?? NONE;
-  }
-
-  /** Of gangs planned as one those that are served by themselves after all. */
-  get apart(): ReadonlyMap<NeedRow, Tally> {
-    return this.#apart ?? NOBODY;
-  }
-
-  /** One of the gangs planned as one is served by itself, and lacks nothing here. */
-  part(own: Tally): void {
-    (this.#apart ??= new Map()).set(own.row, own);
-    this.row.asker.minAmounts.forEach((amount, i) => {
-      if (this.#lacking !== undefined) this.#lacking[i] = Math.max(0, (this.#lacking[i] as number) - amount);
-      this.#find(i, amount);
-    });
   }
 
   /** Acquires the members from..to, all Idle or all Speculative. */

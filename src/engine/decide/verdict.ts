@@ -16,7 +16,7 @@ export function reportOn(tally: Tally, now: Millis, ranks: Ranks): void {
   const supply = tally.satisfied ? undefined : ranks.matchingSupply(tally.fit);
   const outcome: Outcome = { tally, supply, reason: supply && reasonOf(tally, supply, ranks), foldedAs: row.foldedAs };
   if (row.gangs === undefined) keep(row, tally.lacking, outcome, now);
-  else perGang(row.gangs.filter((gang) => !tally.apart.has(gang)), outcome, now);
+  else perGang(row.gangs, outcome, now);
 }
 
 interface Outcome {
@@ -95,9 +95,8 @@ function equalParts(a: object | undefined, b: object | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b));
 }
 
-function sharedBy({ row: { gangs }, apart }: Tally): number | undefined {
-  const n = (gangs?.length ?? 0) - apart.size;
-  return n > 1 ? n : undefined;
+function sharedBy({ row: { gangs } }: Tally): number | undefined {
+  return gangs !== undefined && gangs.length > 1 ? gangs.length : undefined;
 }
 
 function preemptionOf({ row, reserved, freed }: Tally): NeedVerdict['preemption'] {
