@@ -1349,4 +1349,9 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'if (freeVersion === this.#freeVersion && room.equals(this.#room)) return false;',
     replace: 'if (freeVersion === this.#freeVersion) return false;',
   },
+  {
+    id: 'fold-each-crosses', file: 'facts/inventory.ts', rule: 'gangs are planned anew when the last Idle machine of a class goes, though some of it could be bought',
+    find: '(idle === 0) !== (usable.idle === 0) || (speculative',
+    replace: '(idle + speculative === 0) !== (usable.idle + usable.speculative === 0) && (speculative',
+  },
 ];

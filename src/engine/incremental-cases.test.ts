@@ -67,12 +67,12 @@ describe('an engine that is told bit by bit', () => {
     const low = need({ cluster: 'c2', priority: 10 });
     const gang = need({ cluster: 'c3', priority: 1000, group: 'g', requirements: [sameZone()] });
     const machines = [machine('m', 'Draining', { cluster: 'c2', zone: 'za' }), machine('s', 'Speculative', { zone: 'za' }), machine('v', 'Configured', { cluster: 'c2', zone: 'za', assigned: assignmentOf(low) })];
-    const told = world({ machines, needs: [gang, low], reported: ['c1'], policy: policy({ limits: { machines: 1 } }), memory: [{ what: 'reservation', key: 'm', to: assignmentOf(gang) }] });
+    const told = world({ machines, needs: [gang, low], reported: ['c1'], memory: [{ what: 'reservation', key: 'm', to: assignmentOf(gang) }] });
     const engine = createEngine(told.policy);
     for (const change of changesOf(told)) engine.apply(change);
     engine.apply({ kind: 'memory', changes: engine.plan(T0).memory });
     expect(engine.plan(T0).machineReasons.get('m')?.code).toBe('Reserved');
-    engine.apply({ kind: 'machines', upserted: [machine('m', 'Idle', { zone: 'za' })], removed: [] });
+    engine.apply({ kind: 'machines', upserted: [machine('m', 'Idle', { zone: 'za' })], removed: ['s'] });
     engine.apply({ kind: 'needs', cluster: 'c3', needs: [] });
     engine.apply({ kind: 'needs', cluster: 'c1', needs: [need({ priority: 1000 })] });
     const fresh = planOnce(engine.snapshot(), T0 + 1);

@@ -119,6 +119,15 @@ describe('gangs that fit on one machine', () => {
     });
   });
 
+  it('remain gangs as soon as only what may not be bought is left of what held them, though as much is free as before', () => {
+    const engine = createEngine(policy({ limits: { machines: 1 } }));
+    for (const change of changesOf(world({ machines: [big('y', 'Speculative'), big('z', 'Idle')], needs: [gang('g1')], policy: policy({ limits: { machines: 1 } }) }))) engine.apply(change);
+    expect(engine.plan(T0).verdicts[0]).toMatchObject({ satisfied: true, foldedAs: expect.any(String) as string });
+    engine.apply(machinesChange(big('z', 'Idle', { hold: true })));
+    expect(engine.plan(T0).verdicts[0]).not.toHaveProperty('foldedAs');
+    expect(textOf(engine.plan(T0))).toBe(textOf(planOnce(engine.snapshot(), T0)));
+  });
+
   it('share with their equals in size, cluster and profile only', () => {
     const machines = ['a', 'b', 'c', 'd', 'e'].map((id) => big(id, 'Idle'));
     const needs = [gang('g1'), gang('g2'), gang('g3', 3), gang('g4', 4, { priority: 50 }), gang('g5', 4, { cluster: 'c2' })];

@@ -514,12 +514,12 @@ export class Inventory extends MachineColumns {
     const state = this.state(slot);
     if (role === ROLE.leaving && !staysWhenFreed(state, this.intent(slot))) return;
     const { usable } = this.shape(slot).class;
-    const before = usable.idle + usable.speculative;
+    const { idle, speculative } = usable;
     if (state === IDLE) usable.idle += by;
     else if (state === SPECULATIVE) usable.speculative += by;
     else if (role === ROLE.bound || role === ROLE.reserved || role === ROLE.leaving || state === CREATING) usable.configured += by; // in use, or soon
-    const after = usable.idle + usable.speculative;
-    if ((before === 0) !== (after === 0)) this.freeVersion++;
+    // Each by itself: the limit may forbid to buy one where another that is Idle may be had.
+    if ((idle === 0) !== (usable.idle === 0) || (speculative === 0) !== (usable.speculative === 0)) this.freeVersion++;
   }
 }
 
